@@ -1,0 +1,17 @@
+//! FHIR R4 (4.0.1) as data: lossless JSON, ids, dates, textual edits, typed views and the
+//! published definitions.
+//!
+//! A resource is its own bytes. [`json::Document`] parses them once into a compact table that
+//! points back into the text, so decimals keep their digits, unknown content stays, and member
+//! order is what the author wrote. Changes are textual edits ([`edit`]); nothing is
+//! re-serialised.
+
+pub mod edit;
+pub mod id;
+pub mod json;
+pub mod resource;
+pub mod time;
+
+pub use id::{Id, InvalidId};
+pub use json::{Document, Kind, ParseError, Value};
+pub use resource::{InvalidResource, Resource};
