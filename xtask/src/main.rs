@@ -1,1 +1,97 @@
-fn main() {}
+//! `cargo xtask`: the tasks of developing Consilium, one module for each subcommand.
+
+mod codegen;
+mod test;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// How a task ends: the error is printed as it is.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+#[derive(Parser)]
+#[command(name = "xtask", about = "The tasks of developing Consilium")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Make the committed definitions pack out of the published FHIR R4 package
+    Codegen(codegen::Arguments),
+    /// Check floors, homes of heavy libraries and how files open
+    Tidy,
+    /// Install what the tests need and run all of them
+    Test {
+        /// Passed on to `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        filter: Vec<String>,
+    },
+    /// Print the policy matrix to policies/decisions.txt
+    Policy,
+    /// Measure: import, reads, searches, the longitudinal record, matching
+    Bench(Passed),
+    /// Compare a running demo with the truth it was made from
+    CheckDemo(Passed),
+    /// Kill a node at random points and check that nothing acknowledged is lost
+    Crash(Passed),
+}
+
+/// Arguments for the program behind the task.
+#[derive(clap::Args)]
+struct Passed {
+    /// See the task's own `-- --help`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Codegen(arguments) => codegen::run(&arguments),
+        Task::Tidy => tidy::run(),
+        Task::Test { filter } => test::run(&filter),
+        Task::Policy => policy(),
+        Task::Bench(passed) => testkit("bench", &passed),
+        Task::CheckDemo(passed) => testkit("check-demo", &passed),
+        Task::Crash(passed) => testkit("crash", &passed),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the checkout.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// Runs a program and fails with its name.
+fn step(name: &str, command: &mut Command) -> Outcome {
+    let status = command.status().map_err(|e| format!("{name}: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{name} failed ({status})").into()) }
+}
+
+/// The matrix is printed by the test that guards it.
+fn policy() -> Outcome {
+    let mut test = Command::new("cargo");
+    test.args(["test", "--quiet", "--package", "consilium-policy", "decisions"]);
+    step("print the policy matrix", test.env("CONSILIUM_BLESS", "1").current_dir(root()))
+}
+
+/// Runs one of the development programs of `testkit`, optimised, beside an optimised node.
+fn testkit(program: &str, passed: &Passed) -> Outcome {
+    let mut build = Command::new("cargo");
+    build.args(["build", "--quiet", "--release", "--package", "consilium-node"]);
+    step("build the node", build.current_dir(root()))?;
+    let mut run = Command::new("cargo");
+    run.args(["run", "--quiet", "--release", "--package", "consilium-testkit", "--bin", program]);
+    step(program, run.arg("--").args(&passed.arguments))
+}

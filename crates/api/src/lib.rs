@@ -1,1 +1,27 @@
-//! Consilium: api.
+//! The JSON doors of a node: FHIR REST and operations under `/fhir`, sessions for programs under
+//! `/auth`, the operator's switches under `/operate`, and the node-to-node door under `/network`.
+
+pub mod auth;
+pub mod events;
+mod fhir;
+pub mod network;
+pub mod operate;
+pub mod outcome;
+
+use app::App;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+
+/// Most bytes in a request body.
+pub const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// Everything that people's programs reach.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { (StatusCode::OK, "ready\n") }))
+        .nest("/auth", auth::router(app.clone()))
+        .nest("/operate", operate::router(app.clone()))
+        .merge(fhir::router(app))
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
+}

@@ -1,1 +1,17 @@
-//! Consilium: app.
+//! Use cases: the one place where the order authenticate → authorise → snapshot → engine →
+//! commit with audit exists.
+//!
+//! A use case is a plain blocking function over [`App`]; the edges run it off the async threads
+//! with [`App::run`]. Those that talk to other nodes are async.
+
+pub mod audit;
+pub mod authorise;
+pub mod caller;
+pub mod consent;
+pub mod error;
+pub mod records;
+pub mod services;
+
+pub use caller::{Caller, Evidence, User};
+pub use error::{Error, Kind, Result};
+pub use services::{App, Organisation, Services, Settings};

@@ -1,1 +1,53 @@
-//! Consilium: crypto.
+//! Keys, signatures, node certificates and the hash chain of the audit log.
+//!
+//! Nothing here is a home-made primitive: Ed25519 (RFC 8032) and SHA-256 (FIPS 180-4) come from
+//! AWS-LC, compact JWS (RFC 7515, RFC 8037) from `jsonwebtoken`, X.509 from `rcgen` and
+//! `x509-parser`. The crate does no I/O, reads no clock, and takes its random bytes from a
+//! [`Random`] that the caller passes in.
+
+pub mod certificate;
+pub mod chain;
+pub mod hash;
+pub mod jws;
+pub mod key;
+mod pem;
+pub mod random;
+
+pub use certificate::{Fingerprint, NodeCertificate};
+pub use chain::{ChainEntry, ChainFault, ChainVerifier, FaultKind, Head, chain_hash, verify_chain};
+pub use hash::sha256;
+pub use jws::JwsError;
+pub use key::{PublicKey, Signature, SigningKey};
+pub use random::{Random, RandomFault, SystemRandom};
+
+/// What can be wrong with a key, a certificate or an encoded text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CryptoError {
+    /// A text that should have been PEM (RFC 7468) with the named label.
+    #[error("expected one PEM block labelled `{0}`")]
+    Pem(&'static str),
+    /// A private key that is not Ed25519 in PKCS#8.
+    #[error("the private key is not an Ed25519 key in PKCS#8 form")]
+    PrivateKey,
+    /// A public key that is not 32 bytes of Ed25519 in base64url.
+    #[error("the public key is not an Ed25519 key in base64url form")]
+    PublicKey,
+    /// A signature that is not 64 bytes in base64url.
+    #[error("the signature is not 64 bytes in base64url form")]
+    SignatureForm,
+    /// A fingerprint that is not 64 hexadecimal digits.
+    #[error("the fingerprint is not 64 hexadecimal digits")]
+    Fingerprint,
+    /// A signature that the key did not make over these bytes.
+    #[error("the signature does not match")]
+    BadSignature,
+    /// Bytes that are no X.509 certificate.
+    #[error("the certificate cannot be read")]
+    Certificate,
+    /// The cryptographic library refused to work.
+    #[error("the cryptographic library failed")]
+    Library,
+    /// No random bytes were to be had.
+    #[error(transparent)]
+    Random(#[from] RandomFault),
+}

@@ -175,7 +175,8 @@ mod tests {
     fn rewrites_references_and_nothing_else() {
         let text = r#"{"subject":{"reference":"urn:uuid:1","display":"urn:uuid:1"},"n":1.50}"#;
         let doc = Document::parse(text).unwrap();
-        let new = rewrite_references(&doc, &mut |r| (r == "urn:uuid:1").then(|| "Patient/1".into()));
+        let new =
+            rewrite_references(&doc, &mut |r| (r == "urn:uuid:1").then(|| "Patient/1".into()));
         assert_eq!(
             new.unwrap(),
             r#"{"subject":{"reference":"Patient/1","display":"urn:uuid:1"},"n":1.50}"#

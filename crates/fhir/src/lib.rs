@@ -6,12 +6,14 @@
 //! order is what the author wrote. Changes are textual edits ([`edit`]); nothing is
 //! re-serialised.
 
+pub mod definitions;
 pub mod edit;
 pub mod id;
 pub mod json;
 pub mod resource;
 pub mod time;
 
+pub use definitions::{definitions, resource_type, resource_types};
 pub use id::{Id, InvalidId};
 pub use json::{Document, Kind, ParseError, Value};
 pub use resource::{InvalidResource, Resource};

@@ -1,1 +1,9 @@
-//! Consilium: node.
+//! A node: configuration, wiring, and the command line of `consilium`.
+
+pub mod command;
+pub mod config;
+pub mod demo;
+pub mod import;
+pub mod keys;
+pub mod serve;
+pub mod wiring;

@@ -8,6 +8,7 @@
 
 pub mod memory;
 pub mod query;
+pub mod rules;
 pub mod suite;
 
 use std::sync::Arc;

@@ -1,1 +1,30 @@
-//! Consilium: web.
+//! The pages: view models, templates, translations, assets and typed paths.
+//!
+//! Every page is a plain struct (its view), an askama template and a function
+//! `render(&View, &Chrome) -> Result<String, WebError>`. Nothing here reads a store, asks a peer
+//! or looks at a clock: what a page shows is in its view, and who looks at it is in [`Chrome`].
+//! Pages are sorted by who they serve: [`entry`], [`clinician`], [`patient`], [`privacy`],
+//! [`operator`], [`registrar`].
+
+pub mod assets;
+pub mod chrome;
+pub mod clinician;
+pub mod entry;
+pub mod error;
+pub mod fault;
+pub mod form;
+pub mod lang;
+pub mod operator;
+pub mod parts;
+pub mod paths;
+pub mod patient;
+pub mod privacy;
+pub mod registrar;
+pub mod terms;
+pub mod when;
+pub mod words;
+
+pub use chrome::{Chrome, Notice, Role, Session, Theme};
+pub use error::WebError;
+pub use lang::Lang;
+pub use when::When;

@@ -1,0 +1,168 @@
+//! Sessions for programs, and how every request says who asks.
+//!
+//! `POST /auth/session` with JSON `{"username", "password", "totp"?}` answers
+//! `{"token", "expires_in", "amr", "auth_time"}`; the token goes into `Authorization: Bearer`.
+//! `POST /auth/step-up` with `{"totp"}` proves the second factor again. `DELETE /auth/session`
+//! ends the session.
+
+use std::net::SocketAddr;
+
+use app::{App, Caller, Error, Evidence, Kind, User};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::outcome::Failure;
+
+/// Name of the session cookie that the pages set.
+pub const COOKIE: &str = "consilium_session";
+/// Header with the purpose of use, a v3-ActReason code.
+pub const PURPOSE: &str = "x-purpose-of-use";
+/// Header with the evidence of a cross-organisation question.
+pub const EVIDENCE: &str = "x-evidence";
+/// Header that joins the log entries of one request over all nodes.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// The routes under `/auth`.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/session", post(sign_in).delete(sign_out))
+        .route("/step-up", post(step_up))
+        .with_state(app)
+}
+
+#[derive(Deserialize)]
+struct SignIn {
+    username: String,
+    password: String,
+    totp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct StepUp {
+    totp: String,
+}
+
+async fn sign_in(
+    State(app): State<App>,
+    peer: Option<ConnectInfo<SocketAddr>>,
+    body: Result<Json<SignIn>, axum::extract::rejection::JsonRejection>,
+) -> Result<Response, Failure> {
+    let Json(body) = body.map_err(|e| Error::invalid("structure", e.body_text()))?;
+    let address = address(peer);
+    let session = app
+        .run(move |app| {
+            app::session::sign_in(app, &body.username, &body.password, body.totp.as_deref(), &address)
+        })
+        .await?;
+    Ok(no_store(Json(json!({
+        "token": session.token,
+        "token_type": "Bearer",
+        "expires_in": session.expires_in_s,
+        "amr": session.user.amr,
+        "auth_time": session.user.auth_time_ms / 1000,
+    }))))
+}
+
+async fn step_up(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Json<StepUp>, axum::extract::rejection::JsonRejection>,
+) -> Result<Response, Failure> {
+    let Json(body) = body.map_err(|e| Error::invalid("structure", e.body_text()))?;
+    let token = bearer(&headers).ok_or_else(unauthenticated)?.to_owned();
+    let user = app.run(move |app| app::session::step_up(app, &token, &body.totp)).await?;
+    Ok(no_store(Json(json!({
+        "amr": user.amr,
+        "auth_time": user.auth_time_ms / 1000,
+        "mfa_time": user.mfa_time_ms.map(|ms| ms / 1000),
+    }))))
+}
+
+async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
+    if let Some(token) = bearer(&headers).map(str::to_owned) {
+        app.run(move |app| app::session::sign_out(app, &token)).await?;
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn no_store(body: impl IntoResponse) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+/// The client's address for audit and throttling.
+pub fn address(peer: Option<ConnectInfo<SocketAddr>>) -> String {
+    peer.map_or_else(|| "unknown".into(), |ConnectInfo(address)| address.ip().to_string())
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The session token of a page's cookie.
+pub fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, token)| token)
+}
+
+fn unauthenticated() -> Error {
+    Error::new(Kind::Unauthenticated, "sign in first: send `Authorization: Bearer` with a token from `/auth/session`")
+}
+
+/// The request id that the client sent, if it is one, or a new one.
+pub fn request_id(app: &App, headers: &HeaderMap) -> String {
+    let valid = |id: &&str| {
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+    };
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(valid);
+    given.map_or_else(|| app.new_id().to_string(), str::to_owned)
+}
+
+/// Who asks, for what and on which evidence, from the headers of an API request.
+///
+/// A page's cookie is accepted for reading only: a form on another site could send it along.
+pub async fn caller(
+    app: &App,
+    headers: &HeaderMap,
+    peer: Option<ConnectInfo<SocketAddr>>,
+    reading: bool,
+) -> Result<Caller, Failure> {
+    let token = bearer(headers).or_else(|| if reading { cookie(headers) } else { None });
+    let token = token.ok_or_else(unauthenticated)?.to_owned();
+    let user: User = app.run(move |app| app::session::user(app, &token)).await?;
+    let text = |name: &str| -> Result<Option<String>, Failure> {
+        headers
+            .get(name)
+            .map(|value| {
+                std::str::from_utf8(value.as_bytes()).map(str::to_owned).map_err(|_| {
+                    Error::invalid("value", format!("header `{name}` is not UTF-8")).into()
+                })
+            })
+            .transpose()
+    };
+    let purpose = match text(PURPOSE)? {
+        Some(purpose) => purpose.trim().to_owned(),
+        None if user.role == "patient" => "PATRQT".into(),
+        None => "TREAT".into(),
+    };
+    Ok(Caller {
+        user,
+        purpose,
+        evidence: text(EVIDENCE)?.as_deref().and_then(Evidence::read),
+        request_id: request_id(app, headers),
+        address: address(peer),
+    })
+}

@@ -1,0 +1,83 @@
+//! Refusals and failures as OperationOutcome with an HTTP status.
+
+use app::{Error, Kind};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// Media type of FHIR JSON.
+pub const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+
+/// An error on its way out of the API.
+#[derive(Debug)]
+pub struct Failure(pub Error);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+/// The HTTP status and issue code of an error kind.
+pub fn status(kind: &Kind) -> (StatusCode, &'static str) {
+    match kind {
+        Kind::Invalid(code) => (StatusCode::BAD_REQUEST, code),
+        Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "login"),
+        Kind::StepUp { .. } => (StatusCode::UNAUTHORIZED, "login"),
+        Kind::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+        Kind::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+        Kind::Gone => (StatusCode::GONE, "deleted"),
+        Kind::Conflict => (StatusCode::CONFLICT, "conflict"),
+        Kind::Precondition => (StatusCode::PRECONDITION_FAILED, "conflict"),
+        Kind::MultipleMatches => (StatusCode::PRECONDITION_FAILED, "multiple-matches"),
+        Kind::Unprocessable => (StatusCode::UNPROCESSABLE_ENTITY, "business-rule"),
+        Kind::TooCostly => (StatusCode::FORBIDDEN, "too-costly"),
+        Kind::NotSupported => (StatusCode::METHOD_NOT_ALLOWED, "not-supported"),
+        Kind::Busy => (StatusCode::SERVICE_UNAVAILABLE, "throttled"),
+        Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "exception"),
+    }
+}
+
+/// The OperationOutcome of an error, as JSON text.
+pub fn outcome(error: &Error) -> String {
+    let (_, code) = status(&error.kind);
+    let diagnostics = match error.kind {
+        Kind::Internal => "the node failed; its log says why",
+        _ => &error.message,
+    };
+    let mut issue = json!({"severity": "error", "code": code, "diagnostics": diagnostics});
+    if let Some(rule) = &error.rule {
+        issue["details"] = json!({"coding": [{
+            "system": "https://consilium.health/fhir/CodeSystem/policy-rule", "code": rule
+        }]});
+    }
+    json!({"resourceType": "OperationOutcome", "issue": [issue]}).to_string()
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, _) = status(&self.0.kind);
+        if self.0.kind == Kind::Internal {
+            tracing::error!(reason = %self.0.message, "a request failed");
+        }
+        let mut response = (status, outcome(&self.0)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let challenge = match self.0.kind {
+            Kind::Unauthenticated => Some("Bearer".to_owned()),
+            // RFC 9470, step up authentication challenge.
+            Kind::StepUp { max_age_s } => Some(format!(
+                "Bearer error=\"insufficient_user_authentication\", acr_values=\"mfa\", max_age=\"{max_age_s}\""
+            )),
+            _ => None,
+        };
+        if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, value);
+        }
+        if self.0.kind == Kind::Busy {
+            headers.insert(HeaderName::from_static("retry-after"), HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

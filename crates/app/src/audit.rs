@@ -1,0 +1,8 @@
+//! The audit: what an entry says (IHE BALP shape), who may read it, and the proof that nobody
+//! rewrote it.
+
+pub mod accesses;
+pub mod event;
+pub mod verify;
+
+pub use event::{Agent, Event, Outcome};

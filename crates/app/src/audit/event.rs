@@ -1,0 +1,353 @@
+//! One AuditEvent, in the patterns of IHE Basic Audit Log Patterns (BALP 1.1).
+//!
+//! The entry joins the transaction of what it records, so either both stand or neither does.
+
+use fhir::{Id, Resource};
+use serde_json::{Value, json};
+use store::{Expect, Key, Method, Write};
+
+use crate::caller::{Caller, Evidence};
+use crate::{App, Error, Result};
+
+const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
+const REST: &str = "http://terminology.hl7.org/CodeSystem/audit-event-type";
+const INTERACTION: &str = "http://hl7.org/fhir/restful-interaction";
+const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
+const OBJECT_ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
+const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
+const ACT_REASON: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
+const LIFECYCLE: &str = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle";
+const BALP_ENTITY: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType";
+/// Most patients one entry names; an interaction that touches more says so in a detail.
+const MAX_PATIENTS: usize = 200;
+
+/// What was done, which fixes type, subtype, action and the roles of the two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// FHIR read or vread.
+    Read,
+    /// FHIR history.
+    History,
+    /// FHIR create.
+    Create,
+    /// FHIR update.
+    Update,
+    /// FHIR delete.
+    Delete,
+    /// FHIR search, or a question to other institutions.
+    Query,
+    /// FHIR batch or transaction.
+    Transaction,
+    /// Resources taken in from files.
+    Import,
+    /// Data that left for another institution (BALP PrivacyDisclosure.Source).
+    Disclose,
+    /// Data that came from another institution (BALP PrivacyDisclosure.Recipient).
+    Receive,
+    /// A refusal, by consent or policy.
+    Refuse,
+    /// Sign-in, successful or not.
+    SignIn,
+    /// Start of an emergency override.
+    BreakGlass,
+    /// The audit was read.
+    AuditRead,
+    /// A link between two records of one person was confirmed or undone.
+    Link,
+    /// A setting of the node was changed.
+    Configure,
+}
+
+impl Pattern {
+    /// `(type system, type code, type display, subtype system, subtype code, action)`.
+    fn coding(self) -> [&'static str; 6] {
+        let rest = |code, action| [REST, "rest", "RESTful Operation", INTERACTION, code, action];
+        match self {
+            Self::Read => rest("read", "R"),
+            Self::History => rest("history", "R"),
+            Self::Create => rest("create", "C"),
+            Self::Update => rest("update", "U"),
+            Self::Delete => rest("delete", "D"),
+            Self::Query => rest("search", "E"),
+            Self::Transaction => rest("transaction", "E"),
+            Self::Import => [DCM, "110107", "Import", LIFECYCLE, "receive", "C"],
+            Self::Disclose => [DCM, "110106", "Export", LIFECYCLE, "disclose", "R"],
+            Self::Receive => [DCM, "110107", "Import", LIFECYCLE, "disclose", "C"],
+            Self::Refuse => [DCM, "110113", "Security Alert", DCM, "110132", "E"],
+            Self::SignIn => [DCM, "110114", "User Authentication", DCM, "110122", "E"],
+            Self::BreakGlass => [DCM, "110113", "Security Alert", DCM, "110127", "E"],
+            Self::AuditRead => [DCM, "110101", "Audit Log Used", INTERACTION, "search", "R"],
+            Self::Link => [DCM, "110110", "Patient Record", LIFECYCLE, "link", "U"],
+            Self::Configure => [DCM, "110113", "Security Alert", DCM, "110128", "U"],
+        }
+    }
+}
+
+/// How it ended (FHIR audit-event-outcome).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Success,
+    /// Refused or faulty request.
+    Refused,
+}
+
+/// Another institution's user, as asserted by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// Institution, `north` for example.
+    pub org: String,
+    /// Name of the institution.
+    pub org_name: String,
+    /// Account id at that institution.
+    pub user: String,
+    /// Display name of the user.
+    pub name: String,
+    /// Role of the user.
+    pub role: String,
+}
+
+/// An entry in the making.
+#[derive(Clone, Debug)]
+pub struct Event<'a> {
+    pattern: Pattern,
+    outcome: Outcome,
+    description: Option<String>,
+    caller: Option<&'a Caller>,
+    peer: Option<Agent>,
+    purpose: Option<String>,
+    patients: Vec<Id>,
+    data: Vec<String>,
+    consents: Vec<String>,
+    query: Option<String>,
+    request_id: Option<String>,
+    evidence: Option<String>,
+}
+
+impl<'a> Event<'a> {
+    /// An entry about something a user of this node did.
+    pub fn by(caller: &'a Caller, pattern: Pattern) -> Self {
+        Self { caller: Some(caller), ..Self::by_node(pattern) }
+            .purpose(&caller.purpose)
+            .request_id(&caller.request_id)
+            .evidence(caller.evidence.as_ref())
+    }
+
+    /// An entry about something the node did of itself.
+    pub fn by_node(pattern: Pattern) -> Self {
+        Self {
+            pattern,
+            outcome: Outcome::Success,
+            description: None,
+            caller: None,
+            peer: None,
+            purpose: None,
+            patients: Vec::new(),
+            data: Vec::new(),
+            consents: Vec::new(),
+            query: None,
+            request_id: None,
+            evidence: None,
+        }
+    }
+
+    /// Names the other institution's user: the asker where this node answers.
+    pub fn peer(mut self, peer: Agent) -> Self {
+        self.peer = Some(peer);
+        self
+    }
+
+    /// Purpose of use, a v3-ActReason code.
+    pub fn purpose(mut self, code: &str) -> Self {
+        self.purpose = Some(code.into());
+        self
+    }
+
+    /// The id that joins the entries of all nodes.
+    pub fn request_id(mut self, id: &str) -> Self {
+        self.request_id = Some(id.into());
+        self
+    }
+
+    /// What the asker stated as evidence.
+    pub fn evidence(mut self, evidence: Option<&Evidence>) -> Self {
+        self.evidence = evidence.map(|e| e.text().to_owned());
+        self
+    }
+
+    /// A refusal and the rule that decided; no personal data.
+    pub fn refused(mut self, why: impl Into<String>) -> Self {
+        self.outcome = Outcome::Refused;
+        self.description = Some(why.into());
+        self
+    }
+
+    /// A remark on the outcome; no personal data.
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.description = Some(note.into());
+        self
+    }
+
+    /// Patients it is about; each finds the entry in their own log.
+    pub fn patients(mut self, patients: impl IntoIterator<Item = Id>) -> Self {
+        for patient in patients {
+            if !self.patients.contains(&patient) {
+                self.patients.push(patient);
+            }
+        }
+        self
+    }
+
+    /// A resource it is about, as `Type/id`.
+    pub fn data(mut self, reference: impl Into<String>) -> Self {
+        self.data.push(reference.into());
+        self
+    }
+
+    /// A Consent that decided, as `Consent/id`.
+    pub fn consent(mut self, reference: impl Into<String>) -> Self {
+        self.consents.push(reference.into());
+        self
+    }
+
+    /// The query as it was received.
+    pub fn query(mut self, query: impl Into<String>) -> Self {
+        self.query = Some(query.into());
+        self
+    }
+
+    /// The write that adds this entry to a transaction.
+    pub fn write(&self, app: &App) -> Result<Write> {
+        let resource = Resource::parse(self.json(app).to_string())
+            .map_err(|e| Error::internal(format!("an audit entry is not valid: {e}")))?;
+        let key = Key { resource_type: "AuditEvent", id: app.new_id() };
+        Ok(Write::Put { key, resource, expect: Expect::Absent, method: Method::Post })
+    }
+
+    fn json(&self, app: &App) -> Value {
+        let [system, code, display, sub_system, sub_code, action] = self.pattern.coding();
+        let mut event = json!({
+            "resourceType": "AuditEvent",
+            "type": {"system": system, "code": code, "display": display},
+            "subtype": [{"system": sub_system, "code": sub_code}],
+            "action": action,
+            "recorded": fhir::time::instant(app.now_ms()),
+            "outcome": if self.outcome == Outcome::Success { "0" } else { "4" },
+        });
+        if let Some(description) = &self.description {
+            event["outcomeDesc"] = json!(description);
+        }
+        if let Some(purpose) = &self.purpose {
+            event["purposeOfEvent"] = json!([{"coding": [{"system": ACT_REASON, "code": purpose}]}]);
+        }
+        event["agent"] = Value::Array(self.agents(app));
+        let observer = app.organisation_reference();
+        event["source"] = json!({"site": app.org().id, "observer": observer});
+        let entities = self.entities();
+        if !entities.is_empty() {
+            event["entity"] = Value::Array(entities);
+        }
+        event
+    }
+
+    fn agents(&self, app: &App) -> Vec<Value> {
+        let ours = app.organisation_reference();
+        let (sender, receiver) = match self.pattern {
+            Pattern::Create | Pattern::Update | Pattern::Receive | Pattern::Import => {
+                ("110153", "110152")
+            }
+            _ => ("110152", "110153"),
+        };
+        let mut agents = Vec::new();
+        if let Some(caller) = self.caller {
+            let mut who = json!({"identifier": {"value": caller.user.id}, "display": caller.user.name});
+            if let Some(patient) = &caller.user.patient {
+                who["reference"] = json!(format!("Patient/{patient}"));
+            }
+            agents.push(json!({
+                "type": coding(PARTICIPATION, "IRCP"),
+                "role": [{"text": caller.user.role}],
+                "who": who,
+                "requestor": true,
+                "network": {"address": caller.address, "type": "2"},
+            }));
+            agents.push(json!({
+                "type": coding(DCM, sender), "who": ours, "requestor": false,
+            }));
+        }
+        if let Some(peer) = &self.peer {
+            agents.push(json!({
+                "type": coding(PARTICIPATION, "IRCP"),
+                "role": [{"text": peer.role}],
+                "who": {
+                    "identifier": {"system": format!("urn:consilium:org:{}:account", peer.org),
+                                   "value": peer.user},
+                    "display": peer.name,
+                },
+                "requestor": true,
+            }));
+            agents.push(json!({
+                "type": coding(DCM, sender),
+                "who": {"reference": format!("Organization/{}", peer.org), "display": peer.org_name},
+                "requestor": false,
+            }));
+        }
+        agents.push(json!({
+            "type": coding(DCM, receiver), "who": ours,
+            "requestor": self.caller.is_none() && self.peer.is_none(),
+        }));
+        agents
+    }
+
+    fn entities(&self) -> Vec<Value> {
+        let mut entities = Vec::new();
+        for patient in self.patients.iter().take(MAX_PATIENTS) {
+            entities.push(json!({
+                "what": {"reference": format!("Patient/{patient}")},
+                "type": {"system": ENTITY_TYPE, "code": "1"},
+                "role": {"system": OBJECT_ROLE, "code": "1"},
+            }));
+        }
+        for reference in &self.data {
+            entities.push(json!({
+                "what": {"reference": reference},
+                "type": {"system": ENTITY_TYPE, "code": "2"},
+                "role": {"system": OBJECT_ROLE, "code": "4"},
+            }));
+        }
+        for reference in &self.consents {
+            entities.push(json!({
+                "what": {"reference": reference},
+                "type": {"system": ENTITY_TYPE, "code": "2"},
+                "role": {"system": OBJECT_ROLE, "code": "13"},
+            }));
+        }
+        if let Some(query) = &self.query {
+            entities.push(json!({
+                "type": {"system": ENTITY_TYPE, "code": "2"},
+                "role": {"system": OBJECT_ROLE, "code": "24"},
+                "query": crypto::base64(query.as_bytes()),
+            }));
+        }
+        if let Some(id) = &self.request_id {
+            let mut entity = json!({
+                "what": {"identifier": {"value": id}},
+                "type": {"system": BALP_ENTITY, "code": "XrequestId"},
+            });
+            if let Some(evidence) = &self.evidence {
+                entity["detail"] = json!([{"type": "evidence", "valueString": evidence}]);
+            }
+            if self.patients.len() > MAX_PATIENTS {
+                entity["description"] = json!(format!(
+                    "{} patients in all, {MAX_PATIENTS} named", self.patients.len()
+                ));
+            }
+            entities.push(entity);
+        }
+        entities
+    }
+}
+
+fn coding(system: &str, code: &str) -> Value {
+    json!({"coding": [{"system": system, "code": code}]})
+}

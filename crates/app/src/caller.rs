@@ -1,0 +1,76 @@
+//! Who asks, for what purpose and on which evidence.
+
+use fhir::Id;
+
+/// A person or program whose identity has been proved to this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Account id; a pseudonym that other nodes may log.
+    pub id: String,
+    /// One of the network's roles, `clinician` for example.
+    pub role: String,
+    /// Name to show.
+    pub name: String,
+    /// The patient this account belongs to, for role `patient`.
+    pub patient: Option<Id>,
+    /// Authentication methods (RFC 8176): `pwd`, `otp`, `mfa`.
+    pub amr: Vec<String>,
+    /// When the user signed in, milliseconds since the Unix epoch.
+    pub auth_time_ms: i64,
+    /// When a second factor was last proved.
+    pub mfa_time_ms: Option<i64>,
+}
+
+/// What shows that a cross-organisation question serves the stated purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// A care event: `Appointment/x`, `Encounter/x` or `ServiceRequest/x` at the asker.
+    Reference(String),
+    /// A reason in the asker's words.
+    Reason(String),
+}
+
+impl Evidence {
+    /// Reads evidence from what a person or program wrote: a reference to an Appointment,
+    /// Encounter or ServiceRequest, otherwise a reason of at most 500 characters.
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.is_empty() || text.chars().count() > 500 {
+            return None;
+        }
+        let event = text.split_once('/').is_some_and(|(kind, id)| {
+            matches!(kind, "Appointment" | "Encounter" | "ServiceRequest") && Id::new(id).is_ok()
+        });
+        Some(if event { Self::Reference(text.into()) } else { Self::Reason(text.into()) })
+    }
+
+    /// The reference or the reason as text.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Reference(text) | Self::Reason(text) => text,
+        }
+    }
+}
+
+/// One request: who, for what, on which evidence, under which id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who asks.
+    pub user: User,
+    /// Purpose of use: a code of v3-ActReason, `TREAT` unless stated.
+    pub purpose: String,
+    /// Why this patient, where stated.
+    pub evidence: Option<Evidence>,
+    /// Joins the entries of all nodes that take part (`X-Request-Id`).
+    pub request_id: String,
+    /// Network address of the client, for the audit.
+    pub address: String,
+}
+
+impl Caller {
+    /// Age of the second factor in seconds; `None` without one.
+    pub fn mfa_age_s(&self, now_ms: i64) -> Option<u32> {
+        let age_ms = now_ms.saturating_sub(self.user.mfa_time_ms?).max(0);
+        u32::try_from(age_ms / 1000).ok()
+    }
+}

@@ -1,0 +1,55 @@
+//! Records: the resources of this institution, and one patient's record across institutions.
+
+pub mod bundle;
+pub mod history;
+pub mod import;
+pub mod page;
+pub mod read;
+pub mod references;
+pub mod search;
+pub mod write;
+
+use fhir::{Id, Resource};
+use fhirpath::search::{IndexValue, Registry};
+use store::Stored;
+
+use crate::authorise::Scope;
+use crate::{Error, Result};
+
+/// Parses a stored version; a failure is the node's fault, since it parsed when it was written.
+pub(crate) fn parse(stored: &Stored) -> Result<Resource> {
+    Resource::parse(stored.text.clone()).map_err(|e| {
+        Error::internal(format!("stored version {} cannot be read: {e}", stored.seq))
+    })
+}
+
+/// The patients whose compartments `resource` is in (FHIR R4 CompartmentDefinition/patient), a
+/// Patient being in its own.
+pub fn patients_of(resource: &Resource) -> Vec<Id> {
+    let registry = Registry::r4();
+    let mut patients = Vec::new();
+    if resource.type_name() == "Patient" {
+        patients.extend(resource.id());
+    }
+    let params = registry.compartment(resource.type_name());
+    if params.is_empty() {
+        return patients;
+    }
+    for entry in registry.extract(resource) {
+        let IndexValue::Reference { resource_type, id, .. } = entry.value else { continue };
+        let is_patient = resource_type.as_deref() == Some("Patient");
+        if is_patient && params.contains(&entry.param) {
+            let id = id.and_then(|id| Id::new(id).ok());
+            patients.extend(id.filter(|id| !patients.contains(id)));
+        }
+    }
+    patients
+}
+
+/// Whether `resource` is inside what the caller may touch.
+pub(crate) fn in_scope(resource: &Resource, scope: &Scope) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Patient(own) => patients_of(resource).contains(own),
+    }
+}

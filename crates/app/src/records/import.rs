@@ -1,0 +1,168 @@
+//! Takes resources in from files: Bundles, single resources, or lines of them.
+//!
+//! Unlike a transaction, an import keeps the ids that the resources bring, so that importing the
+//! same file again updates instead of doubling; and an entry that cannot be stored is reported
+//! and leaves the rest alone.
+
+use std::collections::HashMap;
+
+use fhir::json::Kind as JsonKind;
+use fhir::{Document, Resource, Value};
+use parking_lot::Mutex;
+use store::{Expect, Key, Method, Pending, Transaction, Write};
+
+use super::bundle::conditional_reference;
+use super::{patients_of, references};
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+use crate::{App, Error, Result, consent};
+
+/// Resources that share one store transaction.
+const CHUNK: usize = 400;
+/// Most resolved conditional references that are remembered.
+const MAX_REMEMBERED: usize = 200_000;
+
+/// An import of any number of files into one node.
+pub struct Import<'a> {
+    app: &'a App,
+    found: Mutex<HashMap<String, String>>,
+}
+
+/// What became of one file, or one line of one.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Resources stored and durable.
+    pub stored: usize,
+    /// Entries that were not stored, with the reason.
+    pub refused: Vec<(usize, String)>,
+    /// Conditional references that match nothing here; they were kept as they are.
+    pub unresolved: usize,
+}
+
+impl<'a> Import<'a> {
+    /// Starts an import.
+    pub fn new(app: &'a App) -> Self {
+        Self { app, found: Mutex::default() }
+    }
+
+    /// Stores everything in `text`: one Bundle of any type, or one resource. `label` names the
+    /// file in the audit. Returns when everything reported as stored is durable.
+    pub fn take(&self, label: &str, text: Vec<u8>) -> Result<Report> {
+        let document = Document::parse_bytes(text)
+            .map_err(|e| Error::invalid("structure", format!("not valid JSON: {e}")))?;
+        let root = document.root();
+        let mut report = Report::default();
+        let entries: Vec<(usize, Value<'_>)> = match root.str_at("resourceType").as_deref() {
+            Some("Bundle") => {
+                let list = root.get("entry");
+                list.iter().flat_map(|list| list.items()).enumerate().collect()
+            }
+            _ => vec![(0, root)],
+        };
+        let is_bundle = root.get("resourceType").is_some_and(|kind| kind.is_str("Bundle"));
+        let known = if is_bundle { temporary_ids(&entries) } else { HashMap::new() };
+        let mut writes = Vec::new();
+        for (at, entry) in entries {
+            let resource = if is_bundle { entry.get("resource") } else { Some(entry) };
+            match self.write(resource, &known, &mut report.unresolved) {
+                Ok(write) => writes.push((at, write)),
+                Err(error) => report.refused.push((at, error.message)),
+            }
+        }
+        self.commit(label, writes, &mut report)?;
+        report.refused.sort_by_key(|(at, _)| *at);
+        Ok(report)
+    }
+
+    fn write(
+        &self,
+        resource: Option<Value<'_>>,
+        known: &HashMap<String, String>,
+        unresolved: &mut usize,
+    ) -> Result<Write> {
+        let value = resource.ok_or_else(|| Error::invalid("required", "`resource` is missing"))?;
+        if value.kind() != JsonKind::Object {
+            return Err(Error::invalid("structure", "a resource is a JSON object"));
+        }
+        let resource = Resource::parse(value.raw())
+            .map_err(|e| Error::invalid("structure", e.to_string()))?;
+        let resource_type = fhir::definitions::resource_type(resource.type_name())
+            .ok_or_else(|| Error::invalid("not-supported", "not a resource type of FHIR R4"))?;
+        if resource_type == "AuditEvent" {
+            return Err(Error::invalid("not-supported", "audit entries are not imported"));
+        }
+        let id = match resource.id() {
+            Some(id) => id,
+            None => self.app.new_id(),
+        };
+        let resource = references::rewrite(resource, known, &mut |reference| {
+            let found = self.resolve(reference)?;
+            *unresolved += usize::from(found.is_none());
+            Ok(found)
+        })?;
+        let key = Key { resource_type, id };
+        Ok(Write::Put { key, resource, expect: Expect::Any, method: Method::Put })
+    }
+
+    /// What a conditional reference stands for here. Several matches are no match: guessing one
+    /// would put words into the author's mouth.
+    fn resolve(&self, reference: &str) -> Result<Option<String>> {
+        if let Some(found) = self.found.lock().get(reference) {
+            return Ok(Some(found.clone()));
+        }
+        let snapshot = self.app.store().snapshot()?;
+        let Ok((_, key)) = conditional_reference(&*snapshot, reference) else { return Ok(None) };
+        let found = format!("{}/{}", key.resource_type, key.id);
+        let mut cache = self.found.lock();
+        if cache.len() >= MAX_REMEMBERED {
+            cache.clear();
+        }
+        cache.insert(reference.to_owned(), found.clone());
+        Ok(Some(found))
+    }
+
+    fn commit(&self, label: &str, writes: Vec<(usize, Write)>, report: &mut Report) -> Result<()> {
+        let mut pending: Vec<(Vec<usize>, Pending)> = Vec::new();
+        let mut writes = writes.into_iter().peekable();
+        while writes.peek().is_some() {
+            let (places, writes): (Vec<usize>, Vec<Write>) = writes.by_ref().take(CHUNK).unzip();
+            let mut side = Vec::new();
+            let mut patients = Vec::new();
+            for write in &writes {
+                side.extend(consent::deliver::after_write(self.app, write)?);
+                if let Write::Put { resource, .. } = write
+                    && resource.type_name() == "Patient"
+                {
+                    patients.extend(patients_of(resource));
+                }
+            }
+            let event = Event::by_node(Pattern::Import)
+                .patients(patients)
+                .note(format!("{} resources from `{label}`", writes.len()));
+            let mut writes = writes;
+            writes.push(event.write(self.app)?);
+            let transaction = Transaction { guards: Vec::new(), writes, side };
+            pending.push((places, self.app.store().submit(transaction)));
+        }
+        for (places, pending) in pending {
+            match pending.wait() {
+                Ok(_) => report.stored += places.len(),
+                Err(error) => {
+                    report.refused.extend(places.into_iter().map(|at| (at, error.to_string())));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the temporary ids (`fullUrl`) of a Bundle stand for.
+fn temporary_ids(entries: &[(usize, Value<'_>)]) -> HashMap<String, String> {
+    let one = |entry: &Value<'_>| {
+        let url = entry.str_at("fullUrl")?;
+        let resource = entry.get("resource")?;
+        let (kind, id) = (resource.str_at("resourceType")?, resource.str_at("id")?);
+        url.starts_with("urn:").then(|| (url.into_owned(), format!("{kind}/{id}")))
+    };
+    entries.iter().filter_map(|(_, entry)| one(entry)).collect()
+}

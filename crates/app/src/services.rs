@@ -1,0 +1,187 @@
+//! What a node is made of, as the use cases see it.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fhir::Id;
+use serde_json::{Value, json};
+use store::{SharedStore, Transaction};
+use tokio::sync::watch;
+
+use crate::audit::Event;
+use crate::records::page::Pages;
+use crate::{Error, Kind, Result};
+
+/// The institution that runs this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organisation {
+    /// Short id, `north` for example.
+    pub id: String,
+    /// Name to show.
+    pub name: String,
+    /// Where people and programs reach the node, without a trailing slash.
+    pub base_url: String,
+}
+
+/// The time in milliseconds since the Unix epoch.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+/// Fills a buffer with unpredictable bytes.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// Rules that the operator sets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What holds where a patient has decided nothing, and what may be known of what is withheld.
+    pub consent: policy::consent::NetworkDefault,
+    /// Whether clinicians may break the glass at this node.
+    pub break_glass: bool,
+    /// When the answer to a reader is complete enough to show without the slow ones.
+    pub soft_deadline_ms: u64,
+    /// When the slow ones are given up.
+    pub hard_deadline_ms: u64,
+}
+
+/// Everything a node is wired from.
+pub struct Services {
+    /// The institution.
+    pub org: Organisation,
+    /// Its store.
+    pub store: SharedStore,
+    /// Accounts and sessions.
+    pub identity: identity::Identity,
+    /// Role, purpose and relation.
+    pub policy: policy::Engine,
+    /// Weights of the patient matcher.
+    pub matching: matching::Model,
+    /// The other nodes.
+    pub peers: Arc<federation::Peers>,
+    /// Messages that must arrive.
+    pub outbox: federation::Outbox,
+    /// Rules.
+    pub settings: Settings,
+    /// Time.
+    pub clock: Clock,
+    /// Chance.
+    pub random: Random,
+}
+
+/// A running node.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    services: Services,
+    pages: Pages,
+    answering: watch::Sender<bool>,
+}
+
+impl App {
+    /// Puts a node together.
+    pub fn new(services: Services) -> Self {
+        let pages = Pages::default();
+        let answering = watch::Sender::new(true);
+        Self(Arc::new(Inner { services, pages, answering }))
+    }
+
+    /// The institution.
+    pub fn org(&self) -> &Organisation {
+        &self.0.services.org
+    }
+
+    /// The store. Calls block.
+    pub fn store(&self) -> &SharedStore {
+        &self.0.services.store
+    }
+
+    /// Accounts and sessions. Calls block.
+    pub fn identity(&self) -> &identity::Identity {
+        &self.0.services.identity
+    }
+
+    /// The policy engine.
+    pub fn policy(&self) -> &policy::Engine {
+        &self.0.services.policy
+    }
+
+    /// The matcher's weights.
+    pub fn matching(&self) -> &matching::Model {
+        &self.0.services.matching
+    }
+
+    /// The other nodes.
+    pub fn peers(&self) -> &Arc<federation::Peers> {
+        &self.0.services.peers
+    }
+
+    /// Messages that must arrive.
+    pub fn outbox(&self) -> &federation::Outbox {
+        &self.0.services.outbox
+    }
+
+    /// Rules.
+    pub fn settings(&self) -> &Settings {
+        &self.0.services.settings
+    }
+
+    /// Lists of search results that are being paged.
+    pub fn pages(&self) -> &Pages {
+        &self.0.pages
+    }
+
+    /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.
+    pub fn answering(&self) -> &watch::Sender<bool> {
+        &self.0.answering
+    }
+
+    /// Now, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> i64 {
+        (self.0.services.clock)()
+    }
+
+    /// A new logical id: a UUID of version 7, so that ids made one after the other lie together.
+    pub fn new_id(&self) -> Id {
+        let mut random = [0; 10];
+        (self.0.services.random)(&mut random);
+        let now = u64::try_from(self.now_ms()).unwrap_or_default();
+        let uuid = uuid::Builder::from_unix_timestamp_millis(now, &random).into_uuid();
+        // A UUID in its usual form is a FHIR id, so the second branch is never taken.
+        Id::new(uuid.to_string()).unwrap_or_else(|_| fallback_id(&random))
+    }
+
+    /// A new unguessable token of 256 bits.
+    pub fn new_token(&self) -> String {
+        let mut random = [0; 32];
+        (self.0.services.random)(&mut random);
+        URL_SAFE_NO_PAD.encode(random)
+    }
+
+    /// `Organization/<id>` with its name, for agents and custodians.
+    pub fn organisation_reference(&self) -> Value {
+        json!({"reference": format!("Organization/{}", self.org().id), "display": self.org().name})
+    }
+
+    /// Commits one audit entry by itself: for what changes nothing else. If it cannot be written,
+    /// the caller must not go on.
+    pub fn audit(&self, event: Event<'_>) -> Result<()> {
+        let transaction = Transaction { writes: vec![event.write(self)?], ..Default::default() };
+        self.store().commit(transaction)?;
+        Ok(())
+    }
+
+    /// Runs a blocking use case off the async threads.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&App) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let app = self.clone();
+        tokio::task::spawn_blocking(move || work(&app))
+            .await
+            .unwrap_or_else(|_| Err(Error::new(Kind::Internal, "a use case did not finish")))
+    }
+}
+
+fn fallback_id(random: &[u8; 10]) -> Id {
+    let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    Id::new(hex).unwrap_or_else(|_| fallback_id(&[0; 10]))
+}

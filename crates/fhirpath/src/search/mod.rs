@@ -1,0 +1,114 @@
+//! Search index entries of a resource, driven by the published SearchParameters.
+//!
+//! [`Registry`] knows every parameter of FHIR R4 for every resource type. [`Registry::extract`]
+//! evaluates all parameters of a resource's type and turns what they select into [`IndexEntry`]s
+//! by the rules of FHIR R4 search (section 3.1.1.4). Composite and special parameters are known
+//! but produce no entries.
+
+mod normalise;
+mod registry;
+
+pub use normalise::normalise;
+pub use registry::{Registry, SearchParam};
+
+/// How the values of a parameter are compared (FHIR R4 `SearchParameter.type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ParamType {
+    /// Numbers with an implicit precision.
+    Number,
+    /// Dates, times and periods.
+    Date,
+    /// Text, compared without case, accents and punctuation.
+    String,
+    /// Codes, identifiers and flags.
+    Token,
+    /// References to resources.
+    Reference,
+    /// Several parameters tied together.
+    Composite,
+    /// Numbers with a unit.
+    Quantity,
+    /// Addresses, compared as they are.
+    Uri,
+    /// Parameters with a logic of their own: `near`, `_filter`.
+    Special,
+}
+
+/// Identifies a parameter within a [`Registry`]. It may change between releases; what is stored
+/// for longer is the pair of resource type and code.
+pub type ParamNumber = u32;
+
+/// One value of one parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexEntry {
+    /// Which parameter.
+    pub param: ParamNumber,
+    /// What the resource holds for it.
+    pub value: IndexValue,
+}
+
+/// A value as an index stores it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum IndexValue {
+    /// From Coding, CodeableConcept (one for each coding, or only the text where there is none),
+    /// Identifier, `code`, `boolean`, `id`, `string`, `uri` and ContactPoint.
+    Token {
+        /// The code system or identifier system; `None` where the element has none.
+        system: Option<String>,
+        /// The code or the identifier's value.
+        code: Option<String>,
+        /// What people read: `CodeableConcept.text`, else `Coding.display`; for an identifier
+        /// `Identifier.type.text`.
+        text: Option<String>,
+    },
+    /// One part of a HumanName or Address, or a whole string, as written (see [`normalise`]).
+    String(String),
+    /// From Reference, `canonical` and `uri`.
+    Reference {
+        /// Type of the target, from `Type/id`, a FHIR REST address or `Reference.type`.
+        resource_type: Option<String>,
+        /// Logical id of the target.
+        id: Option<String>,
+        /// The address where the reference is absolute, without version. `None` for `Type/id`.
+        url: Option<String>,
+        /// System and value of `Reference.identifier`.
+        identifier: Option<(Option<String>, String)>,
+    },
+    /// A half-open range on the UTC time line in milliseconds since the Unix epoch; `i64::MIN` and
+    /// `i64::MAX` where a Period is open.
+    Date {
+        /// First millisecond inside.
+        start_ms: i64,
+        /// First millisecond after.
+        end_ms: i64,
+    },
+    /// A number with the range that its digits leave open: `1.50` is 1.495 to 1.505. Elements of
+    /// an integer type are exact: `low`, `high` and `value` are the same.
+    Number {
+        /// Lower end of the range.
+        low: f64,
+        /// Upper end of the range.
+        high: f64,
+        /// The number itself.
+        value: f64,
+    },
+    /// A quantity with the range that its digits leave open, infinite on the side that a
+    /// comparator (`<` or `>`) leaves open; a Range and SampledData from their lowest to their
+    /// highest value.
+    Quantity {
+        /// Lower end of the range.
+        low: f64,
+        /// Upper end of the range.
+        high: f64,
+        /// The number itself; the middle of a Range.
+        value: f64,
+        /// Code system of the unit.
+        system: Option<String>,
+        /// Code of the unit.
+        code: Option<String>,
+        /// The unit as written for people.
+        unit: Option<String>,
+    },
+    /// A uri as written.
+    Uri(String),
+}

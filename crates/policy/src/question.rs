@@ -1,0 +1,228 @@
+//! What is asked of the engine, and what it answers.
+
+use std::fmt;
+
+use crate::purpose::Purpose;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every value, in the order of the declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word used in policies, messages and logs.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// The value with this word, where there is one.
+            pub fn find(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.word() == word)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+    };
+}
+
+words! {
+    /// What somebody is at the organisation that vouches for them.
+    Role {
+        /// Treats patients.
+        Clinician = "clinician",
+        /// A patient with an account of their own.
+        Patient = "patient",
+        /// Watches over access.
+        PrivacyOfficer = "privacy-officer",
+        /// Runs the node.
+        Operator = "operator",
+        /// Keeps the patient register.
+        Registrar = "registrar",
+        /// A node that speaks for itself.
+        Service = "service",
+    }
+}
+
+impl Role {
+    /// The purpose that applies when a request of this role states none.
+    pub fn default_purpose(self) -> Purpose {
+        match self {
+            Self::Clinician => Purpose::TREAT,
+            Self::Patient => Purpose::PATRQT,
+            Self::PrivacyOfficer => Purpose::HCOMPL,
+            Self::Operator | Self::Service => Purpose::HSYSADMIN,
+            Self::Registrar => Purpose::PATADMIN,
+        }
+    }
+}
+
+words! {
+    /// What somebody wants to do.
+    Action {
+        /// Read a resource of the own organisation.
+        Read = "read",
+        /// Search resources of the own organisation.
+        Search = "search",
+        /// Create, change or delete a resource of the own organisation.
+        Write = "write",
+        /// Ask other organisations about a patient; decided by the asker's node.
+        Ask = "ask",
+        /// Be answered by another organisation; decided by the node that holds the record.
+        Answer = "answer",
+        /// Look for the records of a person by demographics.
+        Match = "match",
+        /// Confirm or undo that two records are the same person's.
+        ConfirmLink = "confirm-link",
+        /// Give or withdraw permission.
+        Consent = "consent",
+        /// Obtain a grant for emergency override.
+        BreakGlass = "break-glass",
+        /// The list of emergency accesses to be reviewed.
+        Review = "review",
+        /// Read the access log.
+        AuditRead = "audit-read",
+        /// See the state of the node.
+        Operate = "operate",
+        /// Deliver decisions and notices from another node.
+        Deliver = "deliver",
+        /// A patient reads their own record.
+        OwnRecord = "own-record",
+        /// A patient sees who used their record.
+        OwnAccesses = "own-accesses",
+    }
+}
+
+words! {
+    /// How somebody stands to the record in question.
+    Relation {
+        /// The patient whose record it is.
+        SelfPatient = "self",
+        /// Staff of the organisation that holds the record.
+        Member = "member",
+        /// Staff of another organisation.
+        Peer = "peer",
+        /// None of these, or no record in question.
+        Unrelated = "none",
+    }
+}
+
+words! {
+    /// What kind of content is asked for.
+    Content {
+        /// Anything that may say something about health.
+        Clinical = "clinical",
+        /// Who a patient is, and the directory of people, places and organisations.
+        Demographic = "demographic",
+    }
+}
+
+impl Content {
+    /// The kind of content that resources of type `resource_type` are. A search or an operation
+    /// over several types is [`Content::Clinical`] unless every type is demographic.
+    pub fn of_type(resource_type: &str) -> Self {
+        const DEMOGRAPHIC: &[&str] = &[
+            "Patient",
+            "RelatedPerson",
+            "Person",
+            "Practitioner",
+            "PractitionerRole",
+            "Organization",
+            "Location",
+            "HealthcareService",
+        ];
+        if DEMOGRAPHIC.contains(&resource_type) { Self::Demographic } else { Self::Clinical }
+    }
+}
+
+/// The state of emergency override.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct BreakGlass {
+    /// The switch of the node that decides.
+    pub enabled: bool,
+    /// A grant for this person and this patient that has not run out. The node that holds the
+    /// record takes the asker's signed assertion for it.
+    pub granted: bool,
+}
+
+/// One question to the engine. [`Question::new`] gives one in which no condition is met, so that
+/// what a caller forgets counts against the asker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// Role of the person or node.
+    pub role: Role,
+    /// What they want to do.
+    pub action: Action,
+    /// Why.
+    pub purpose: Purpose,
+    /// How they stand to the record.
+    pub relation: Relation,
+    /// Seconds since the second factor was given; `None` when there was none.
+    pub mfa_age_s: Option<u32>,
+    /// An appointment, encounter or order is named, or a reason is stated in words.
+    pub evidence: bool,
+    /// Emergency override.
+    pub break_glass: BreakGlass,
+    /// The account belongs to the organisation whose node decides.
+    pub same_organisation: bool,
+    /// What is asked for.
+    pub content: Content,
+}
+
+impl Question {
+    /// A question with no second factor, evidence or override, from outside the organisation, for
+    /// clinical content.
+    pub fn new(role: Role, action: Action, purpose: Purpose, relation: Relation) -> Self {
+        Self {
+            role,
+            action,
+            purpose,
+            relation,
+            mfa_age_s: None,
+            evidence: false,
+            break_glass: BreakGlass::default(),
+            same_organisation: false,
+            content: Content::Clinical,
+        }
+    }
+}
+
+/// Why a question was decided as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reason {
+    /// Stable word for programs and logs, `second-factor-required` for example.
+    pub code: String,
+    /// The same for people: lower case, no full stop, says what to do where something can be done.
+    pub sentence: String,
+}
+
+/// The engine's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether it may be done.
+    pub allowed: bool,
+    /// The permission it rests on, or everything that stands against it; never empty.
+    pub reasons: Vec<Reason>,
+}
+
+impl Decision {
+    /// Whether `code` is among the reasons.
+    pub fn has(&self, code: &str) -> bool {
+        self.reasons.iter().any(|reason| reason.code == code)
+    }
+
+    /// The sentences of all reasons, joined by `; `.
+    pub fn sentence(&self) -> String {
+        let sentences: Vec<_> = self.reasons.iter().map(|reason| &*reason.sentence).collect();
+        sentences.join("; ")
+    }
+}

@@ -1,0 +1,223 @@
+//! The whole matrix of the policies as a table that people review.
+//!
+//! Every role, action, relation and purpose is asked, and every condition is tried; nothing is
+//! derived from the policy text. Purposes that are treated alike everywhere share a column.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::engine::{Engine, with_conditions_met};
+use crate::purpose::Purpose;
+use crate::question::{Action, Content, Question, Relation, Role};
+
+const HEAD: &str = "\
+# Who may do what: role × purpose × relation × action, as decided by the policies of this folder.
+# Made by `cargo xtask policy`; not edited by hand. A change here is a change of policy: review it.
+#
+# relation   self: the patient whose record it is; member: staff of the organisation that holds
+#            the record; peer: staff of another organisation; none: neither, or no record
+# node       own: only for people of the organisation whose node decides; any: others too
+# yes        allowed                           no        refused
+# 2F         second factor, at most 300 s old  evidence  an appointment, encounter or order named,
+#                                                        or a reason stated
+# switch     emergency override enabled here   grant     emergency override granted and running
+# directory  demographics and directory only, nothing clinical
+#
+# What has no line or no column is refused.
+";
+
+/// One thing that may be asked of somebody, and how to take it from a question.
+struct Condition {
+    word: &'static str,
+    without: fn(Question) -> Question,
+}
+
+const CONDITIONS: &[Condition] = &[
+    Condition { word: "2F", without: |q| Question { mfa_age_s: None, ..q } },
+    Condition { word: "evidence", without: |q| Question { evidence: false, ..q } },
+    Condition {
+        word: "switch",
+        without: |mut q| {
+            q.break_glass.enabled = false;
+            q
+        },
+    },
+    Condition {
+        word: "grant",
+        without: |mut q| {
+            q.break_glass.granted = false;
+            q
+        },
+    },
+    Condition { word: "directory", without: |q| Question { content: Content::Clinical, ..q } },
+    Condition { word: OWN, without: |q| Question { same_organisation: false, ..q } },
+];
+
+/// Shown in a column of its own, because most actions have it.
+const OWN: &str = "own";
+
+type Line = (Role, Action, Relation);
+
+/// Prints the matrix of `engine`. The text ends with a line break.
+pub fn print(engine: &Engine) -> String {
+    let mut cells: BTreeMap<Line, Vec<Vec<&'static str>>> = BTreeMap::new();
+    for &role in Role::ALL {
+        for &action in Action::ALL {
+            for &relation in Relation::ALL {
+                let of = |purpose| cell(engine, Question::new(role, action, purpose, relation));
+                let line: Vec<_> = Purpose::all().map(of).collect();
+                if line.iter().any(|cell| *cell != ["no"]) {
+                    cells.insert((role, action, relation), line);
+                }
+            }
+        }
+    }
+    let columns = columns(&cells);
+    let mut out = String::from(HEAD);
+    for column in &columns {
+        if let [first, _, ..] = &**column {
+            let codes: Vec<_> = column.iter().map(|at| code(*at)).collect();
+            let _ = writeln!(out, "# {}+: {}", code(*first), codes.join(" "));
+        }
+    }
+    for &role in Role::ALL {
+        let lines: Vec<_> = cells.iter().filter(|(line, _)| line.0 == role).collect();
+        section(&mut out, role, &lines, &columns);
+    }
+    out
+}
+
+/// What one question takes: `["no"]`, `["yes"]`, or the conditions that cannot be left out.
+fn cell(engine: &Engine, question: Question) -> Vec<&'static str> {
+    let best = Question { same_organisation: true, ..with_conditions_met(&question) };
+    let best = Question { content: Content::Demographic, ..best };
+    let clinical = Question { content: Content::Clinical, ..best };
+    if !engine.covers(&best) && !engine.covers(&clinical) {
+        return vec!["no"];
+    }
+    let allowed = |question: &Question| engine.decide(question).allowed;
+    if !allowed(&best) {
+        return vec!["no"];
+    }
+    let needed = |condition: &&Condition| !allowed(&(condition.without)(best));
+    let (mut words, mut least) = (Vec::new(), best);
+    for condition in CONDITIONS {
+        if needed(&condition) {
+            words.push(condition.word);
+        } else {
+            least = (condition.without)(least);
+        }
+    }
+    // Conditions that can stand in for each other would make the list above too short.
+    if !allowed(&least) {
+        words.push("or-other");
+    }
+    let old = |age_s| allowed(&Question { mfa_age_s: Some(age_s), ..best });
+    if words.contains(&"2F") && (!old(300) || old(301)) {
+        words.push("other-age");
+    }
+    if words.iter().all(|word| *word == OWN) {
+        words.insert(0, "yes");
+    }
+    words
+}
+
+/// Groups of purposes, by their place in the published list, that have the same cells everywhere;
+/// purposes refused everywhere are left out.
+fn columns(cells: &BTreeMap<Line, Vec<Vec<&'static str>>>) -> Vec<Vec<usize>> {
+    let column = |at: usize| -> Vec<_> { cells.values().map(|line| line.get(at)).collect() };
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for at in 0..Purpose::all().count() {
+        let this = column(at);
+        if this.iter().all(|cell| cell.is_none_or(|cell| *cell == ["no"])) {
+            continue;
+        }
+        let same = |group: &&mut Vec<usize>| group.first().is_some_and(|first| column(*first) == this);
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(at),
+            None => groups.push(vec![at]),
+        }
+    }
+    groups
+}
+
+fn section(
+    out: &mut String,
+    role: Role,
+    lines: &[(&Line, &Vec<Vec<&'static str>>)],
+    columns: &[Vec<usize>],
+) {
+    let shown = |line: &Vec<Vec<&'static str>>, column: &Vec<usize>| -> String {
+        let cell = column.first().and_then(|at| line.get(*at));
+        let words = cell.into_iter().flatten().filter(|word| **word != OWN);
+        words.copied().collect::<Vec<_>>().join("+")
+    };
+    let columns: Vec<_> = columns
+        .iter()
+        .filter(|column| lines.iter().any(|(_, line)| shown(line, column) != "no"))
+        .collect();
+    let mut rows = vec![vec!["action".to_owned(), "relation".to_owned(), "node".to_owned()]];
+    if let Some(head) = rows.first_mut() {
+        head.extend(columns.iter().filter_map(|column| {
+            let more = if column.len() > 1 { "+" } else { "" };
+            column.first().map(|first| format!("{}{more}", code(*first)))
+        }));
+    }
+    for ((_, action, relation), line) in lines {
+        let mut row = vec![action.to_string(), relation.to_string(), node(line).to_owned()];
+        row.extend(columns.iter().map(|column| shown(line, column)));
+        rows.push(row);
+    }
+    let _ = writeln!(out, "\n{role}");
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(String::len).max();
+    for row in &rows {
+        let mut text = String::from(" ");
+        for (at, word) in row.iter().enumerate() {
+            let _ = write!(text, " {word:<width$}", width = width(at).unwrap_or(0) + 1);
+        }
+        let _ = writeln!(out, "{}", text.trim_end());
+    }
+}
+
+/// Whether the allowed cells of a line are for the own organisation only.
+fn node(line: &[Vec<&'static str>]) -> &'static str {
+    let allowed = || line.iter().filter(|cell| **cell != ["no"]);
+    match (allowed().any(|cell| cell.contains(&OWN)), allowed().all(|cell| cell.contains(&OWN))) {
+        (_, true) => "own",
+        (true, false) => "mixed",
+        (false, _) => "any",
+    }
+}
+
+fn code(at: usize) -> &'static str {
+    Purpose::all().nth(at).map_or("", Purpose::code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_table_is_what_the_policies_say() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/decisions.txt");
+        let printed = print(&Engine::new().expect("policies"));
+        if std::env::var_os("CONSILIUM_BLESS").is_some() {
+            std::fs::write(path, &printed).expect("write decisions.txt");
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            committed == printed,
+            "policies/decisions.txt is not what the policies say; run `cargo xtask policy` \
+             (or this test with CONSILIUM_BLESS=1), review the difference and commit it"
+        );
+    }
+
+    #[test]
+    fn no_cell_hides_an_alternative() {
+        let printed = print(&Engine::new().expect("policies"));
+        let table = printed.split("\n\n").skip(1).collect::<String>();
+        for word in ["mixed", "or-other", "other-age"] {
+            assert!(!table.contains(word), "{word}\n{table}");
+        }
+    }
+}

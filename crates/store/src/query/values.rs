@@ -1,0 +1,221 @@
+//! Reading the values of search parameters.
+
+use fhirpath::search::normalise;
+
+use super::{
+    DateTest, NumberTest, Prefix, ReferenceTest, StringMatch, SystemTest, Test, TokenTest,
+    UnitTest, UriMatch, fold,
+};
+
+/// What is wrong with a value.
+pub(super) type Fault = &'static str;
+
+/// Splits at every `separator` that no backslash stands before.
+pub(super) fn split(text: &str, separator: char) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut escaped) = (0, false);
+    for (at, c) in text.char_indices() {
+        if escaped {
+            escaped = false;
+        } else if c == '\\' {
+            escaped = true;
+        } else if c == separator {
+            parts.push(&text[start..at]);
+            start = at + c.len_utf8();
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// Takes the backslashes away from `\,`, `\$`, `\|` and `\\`; other backslashes stand for
+/// themselves.
+pub(super) fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some(&next)) if matches!(next, ',' | '$' | '|' | '\\') => {
+                chars.next();
+                out.push(next);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+pub(super) fn string(value: &str, how: StringMatch) -> Result<Test, Fault> {
+    let text = unescape(value);
+    if how == StringMatch::Exact {
+        return Ok(Test::String { text, how });
+    }
+    let text = normalise(&text);
+    if text.is_empty() { Err("it has no letter or digit") } else { Ok(Test::String { text, how }) }
+}
+
+pub(super) fn token_text(value: &str) -> Result<Test, Fault> {
+    let text = normalise(&unescape(value));
+    if text.is_empty() { Err("it has no letter or digit") } else { Ok(Test::TokenText(text)) }
+}
+
+/// Reads `code`, `system|code`, `|code` or `system|`.
+pub(super) fn token(value: &str) -> Result<TokenTest, Fault> {
+    let parts = split(value, '|');
+    let (system, code) = match parts.as_slice() {
+        [code] => (SystemTest::Any, *code),
+        ["", code] => (SystemTest::Absent, *code),
+        [system, code] => (SystemTest::Is(unescape(system)), *code),
+        _ => return Err("`code`, `system|code`, `|code` or `system|` is expected"),
+    };
+    let code = (!code.is_empty()).then(|| fold(&unescape(code)));
+    if code.is_none() && !matches!(system, SystemTest::Is(_)) {
+        return Err("a code or a system is expected");
+    }
+    Ok(TokenTest { system, code })
+}
+
+/// Reads `id`, `Type/id`, `Type/id/_history/n` or an absolute address; `only` is the type that a
+/// modifier named.
+pub(super) fn reference(value: &str, only: Option<&str>) -> Result<ReferenceTest, Fault> {
+    let text = unescape(value);
+    if text.contains(':') {
+        return match only {
+            Some(_) => Err("an id is expected behind a type"),
+            None if text.contains('|') => Err("give the address without its version"),
+            None => Ok(ReferenceTest::Url(text)),
+        };
+    }
+    let path = text.split_once("/_history/").map_or(text.as_str(), |(path, _)| path);
+    let (resource_type, id) = match path.split_once('/') {
+        Some((resource_type, id)) => (Some(resource_type), id),
+        None => (None, path),
+    };
+    if only.is_some() && resource_type.is_some() && only != resource_type {
+        return Err("it is of another type than the modifier says");
+    }
+    let resource_type = resource_type.or(only);
+    if resource_type.is_some_and(|name| fhir::definitions::resource_type(name).is_none()) {
+        return Err("it does not start with a resource type");
+    }
+    let id = fhir::Id::new(id).map_err(|_| "it is not `id`, `Type/id` or an absolute address")?;
+    Ok(ReferenceTest::Local {
+        resource_type: resource_type.map(str::to_owned),
+        id: id.to_string(),
+    })
+}
+
+/// Reads a date, dateTime or instant with an optional prefix.
+pub(super) fn date(value: &str) -> Result<DateTest, Fault> {
+    let (prefix, text) = prefixed(value)?;
+    let range = fhir::time::parse(text)
+        .ok_or("a date such as `2024`, `2024-02` or `2024-02-29T10:00:00Z` is expected")?;
+    Ok(DateTest { prefix, start_ms: range.start_ms, end_ms: range.end_ms })
+}
+
+/// Reads a decimal number with an optional prefix.
+pub(super) fn number(value: &str) -> Result<NumberTest, Fault> {
+    let (prefix, text) = prefixed(value)?;
+    decimal(text, prefix).ok_or("a number is expected")
+}
+
+/// Reads `number`, `number|system|code` or `number||unit`.
+pub(super) fn quantity(value: &str) -> Result<Test, Fault> {
+    let parts = split(value, '|');
+    let (amount, unit) = match parts.as_slice() {
+        [amount] | [amount, "", ""] => (*amount, UnitTest::Any),
+        [amount, "", unit] => (*amount, UnitTest::Named(unescape(unit))),
+        [amount, system, code] if !code.is_empty() => {
+            (*amount, UnitTest::Coded { system: unescape(system), code: unescape(code) })
+        }
+        _ => return Err("`number`, `number|system|code` or `number||unit` is expected"),
+    };
+    Ok(Test::Quantity { number: number(amount)?, unit })
+}
+
+pub(super) fn uri(value: &str, how: UriMatch) -> Result<Test, Fault> {
+    let uri = unescape(value);
+    if how != UriMatch::Exact && (uri.starts_with("urn:") || !uri.contains("://")) {
+        return Err("`:below` and `:above` are for addresses with a path");
+    }
+    Ok(Test::Uri { uri, how })
+}
+
+fn prefixed(value: &str) -> Result<(Prefix, &str), Fault> {
+    if !value.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return Ok((Prefix::Eq, value));
+    }
+    let fault = "the prefix is none of eq, ne, gt, lt, ge, le, sa, eb, ap";
+    let (name, rest) = value.split_at_checked(2).ok_or(fault)?;
+    let prefix = match name {
+        "eq" => Prefix::Eq,
+        "ne" => Prefix::Ne,
+        "gt" => Prefix::Gt,
+        "lt" => Prefix::Lt,
+        "ge" => Prefix::Ge,
+        "le" => Prefix::Le,
+        "sa" => Prefix::Sa,
+        "eb" => Prefix::Eb,
+        "ap" => Prefix::Ap,
+        _ => return Err(fault),
+    };
+    Ok((prefix, rest))
+}
+
+/// A decimal and the range that its digits leave open: half a unit of the last digit on either
+/// side (FHIR R4 section 3.1.1.4.7; `1e2` is 95 to 105). `None` for anything else, and beyond 30
+/// digits or an exponent of three digits.
+fn decimal(text: &str, prefix: Prefix) -> Option<NumberTest> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let plain = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    if !(1..=2).contains(&plain.len()) || !plain.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let exponent: i32 = exponent.parse().ok()?;
+    let unsigned = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let digits = format!("{whole}{fraction}");
+    let point_is_used = !unsigned.contains('.') || !fraction.is_empty();
+    let plausible = !whole.is_empty() && digits.len() <= 30 && point_is_used;
+    if !plausible || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let size: i128 = digits.parse().ok()?;
+    let size = if mantissa.starts_with('-') { -size } else { size };
+    // The ends are written as decimals and then read, so that each is the nearest binary number.
+    let unit = exponent - i32::try_from(fraction.len()).ok()?;
+    let end = |tenths: i128| format!("{}e{}", size * 10 + tenths, unit - 1).parse::<f64>().ok();
+    Some(NumberTest { prefix, low: end(-5)?, high: end(5)?, value: end(0)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_leave_a_range_open() {
+        for (text, expected) in [
+            ("100", Some((99.5, 100.0, 100.5))),
+            ("100.00", Some((99.995, 100.0, 100.005))),
+            ("1e2", Some((95.0, 100.0, 105.0))),
+            ("-1.5", Some((-1.55, -1.5, -1.45))),
+            ("0", Some((-0.5, 0.0, 0.5))),
+            ("5.4e-3", Some((0.00535, 0.0054, 0.00545))),
+            ("", None),
+            (".5", None),
+            ("5.", None),
+            ("1e400", None),
+            ("0x1", None),
+            ("NaN", None),
+        ] {
+            let found = decimal(text, Prefix::Eq).map(|test| (test.low, test.value, test.high));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn escapes_protect_separators() {
+        assert_eq!(split(r"a\,b,c\\,d", ','), [r"a\,b", r"c\\", "d"]);
+        assert_eq!(unescape(r"a\,b\|\$\\c\d"), r"a,b|$\c\d");
+    }
+}

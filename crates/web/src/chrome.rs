@@ -1,0 +1,297 @@
+//! What surrounds every page: who is looking, in which language, at which hospital.
+
+use jiff::tz::TimeZone;
+
+use crate::lang::Lang;
+use crate::paths::{
+    BreakGlassReviews, Denials, Find, Links, MyAccesses, MyPermissions, MyRecord, Network,
+};
+use crate::words::{Message, Words};
+
+/// The frame of a page.
+#[derive(Clone, Debug)]
+pub struct Chrome {
+    /// The reader's language.
+    pub lang: Lang,
+    /// The reader's choice of colours.
+    pub theme: Theme,
+    /// Display name of the hospital whose node this is.
+    pub organisation: String,
+    /// The signed-in user, `None` before sign-in.
+    pub session: Option<Session>,
+    /// The token every form sends back in its `csrf` field.
+    pub csrf: String,
+    /// Path and query of this page, for marking where the reader is and for coming back.
+    pub path: String,
+    /// The time zone in which times are shown.
+    pub zone: TimeZone,
+    /// Now, in milliseconds since the Unix epoch.
+    pub now_ms: i64,
+    /// What the last action came to, shown once above the page.
+    pub notice: Option<Notice>,
+}
+
+impl Chrome {
+    /// The words of this reader.
+    pub fn words(&self) -> Words<'_> {
+        Words::new(self.lang, &self.zone)
+    }
+
+    /// The name of the time zone, as it is known to computers.
+    pub fn zone_name(&self) -> String {
+        self.zone.iana_name().map_or_else(
+            || {
+                let at = jiff::Timestamp::from_millisecond(self.now_ms).unwrap_or_default();
+                match self.zone.to_offset(at) {
+                    offset if offset.is_zero() => "UTC".to_string(),
+                    offset => format!("UTC{offset}"),
+                }
+            },
+            ToString::to_string,
+        )
+    }
+
+    /// The pages of the reader's role.
+    pub fn navigation(&self) -> Vec<NavItem> {
+        let Some(session) = &self.session else { return Vec::new() };
+        let item = |key: &'static str, path: String| {
+            let here = self.path.split('?').next().unwrap_or_default();
+            let current = here == path || here.starts_with(&format!("{path}/"));
+            NavItem { key, path, current }
+        };
+        match session.role {
+            Role::Clinician => vec![item("nav-find", Find.to_string())],
+            Role::Patient => vec![
+                item("nav-my-record", MyRecord.to_string()),
+                item("nav-my-accesses", MyAccesses.to_string()),
+                item("nav-my-permissions", MyPermissions.to_string()),
+            ],
+            Role::PrivacyOfficer => vec![
+                item("nav-break-glass", BreakGlassReviews.to_string()),
+                item("nav-denials", Denials.to_string()),
+            ],
+            Role::Operator => vec![item("nav-network", Network.to_string())],
+            Role::Registrar => vec![
+                item("nav-links", Links.to_string()),
+                item("nav-find", Find.to_string()),
+            ],
+        }
+    }
+}
+
+/// A link of the navigation.
+#[derive(Clone, Debug)]
+pub struct NavItem {
+    /// Translation key of its text.
+    pub key: &'static str,
+    /// Where it leads.
+    pub path: String,
+    /// Whether the reader is there.
+    pub current: bool,
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The name to show.
+    pub name: String,
+    /// The role in which they act.
+    pub role: Role,
+    /// Until when the second factor counts as fresh, Unix epoch milliseconds.
+    pub factor_until_ms: Option<i64>,
+}
+
+/// The roles that have pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `clinician`
+    Clinician,
+    /// `patient`
+    Patient,
+    /// `privacy-officer`
+    PrivacyOfficer,
+    /// `operator`
+    Operator,
+    /// `registrar`
+    Registrar,
+}
+
+impl Role {
+    /// Every role that has pages.
+    pub const ALL: [Self; 5] =
+        [Self::Clinician, Self::Patient, Self::PrivacyOfficer, Self::Operator, Self::Registrar];
+
+    /// The role of its code, `None` for one without pages.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Some(match code {
+            "clinician" => Self::Clinician,
+            "patient" => Self::Patient,
+            "privacy-officer" => Self::PrivacyOfficer,
+            "operator" => Self::Operator,
+            "registrar" => Self::Registrar,
+            _ => return None,
+        })
+    }
+
+    /// The first page of the role.
+    pub fn home(self) -> String {
+        match self {
+            Self::Clinician => Find.to_string(),
+            Self::Patient => MyRecord.to_string(),
+            Self::PrivacyOfficer => BreakGlassReviews.to_string(),
+            Self::Operator => Network.to_string(),
+            Self::Registrar => Links.to_string(),
+        }
+    }
+
+    /// Its word.
+    pub fn say(&self, words: &Words<'_>) -> Message {
+        words.say(match self {
+            Self::Clinician => "role-clinician",
+            Self::Patient => "role-patient",
+            Self::PrivacyOfficer => "role-privacy-officer",
+            Self::Operator => "role-operator",
+            Self::Registrar => "role-registrar",
+        })
+    }
+}
+
+/// The reader's choice of colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the device says.
+    #[default]
+    Auto,
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+impl Theme {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Light, Self::Dark];
+
+    /// The choice of its code, [`Theme::Auto`] for any other text.
+    pub fn from_code(code: &str) -> Self {
+        Self::ALL.into_iter().find(|theme| theme.code() == code).unwrap_or_default()
+    }
+
+    /// The value kept in a cookie and written into the page.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// Its word.
+    pub fn say(&self, words: &Words<'_>) -> Message {
+        words.say(match self {
+            Self::Auto => "theme-auto",
+            Self::Light => "theme-light",
+            Self::Dark => "theme-dark",
+        })
+    }
+}
+
+/// What an action came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A permission was given or withdrawn.
+    PermissionSaved,
+    /// A break-glass use was reviewed.
+    ReviewSaved,
+    /// Two patients were linked.
+    LinkConfirmed,
+    /// Two patients were declared not to be the same person.
+    LinkRejected,
+    /// A decision about a link was undone.
+    LinkUndone,
+    /// The audit log was verified; the result is on the page.
+    AuditVerified,
+    /// The node answers peers again.
+    AnsweringOn,
+    /// The node no longer answers peers.
+    AnsweringOff,
+    /// A dead letter was put back into its queue.
+    Redelivering,
+    /// The user signed out.
+    SignedOut,
+    /// The session had run out.
+    SessionEnded,
+}
+
+impl Notice {
+    /// Every notice.
+    pub const ALL: [Self; 11] = [
+        Self::PermissionSaved,
+        Self::ReviewSaved,
+        Self::LinkConfirmed,
+        Self::LinkRejected,
+        Self::LinkUndone,
+        Self::AuditVerified,
+        Self::AnsweringOn,
+        Self::AnsweringOff,
+        Self::Redelivering,
+        Self::SignedOut,
+        Self::SessionEnded,
+    ];
+
+    /// The code under which it travels from an action to the page that shows it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::PermissionSaved => "permission-saved",
+            Self::ReviewSaved => "review-saved",
+            Self::LinkConfirmed => "link-confirmed",
+            Self::LinkRejected => "link-rejected",
+            Self::LinkUndone => "link-undone",
+            Self::AuditVerified => "audit-verified",
+            Self::AnsweringOn => "answering-on",
+            Self::AnsweringOff => "answering-off",
+            Self::Redelivering => "redelivering",
+            Self::SignedOut => "signed-out",
+            Self::SessionEnded => "session-ended",
+        }
+    }
+
+    /// The notice of its code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|notice| notice.code() == code)
+    }
+
+    /// Its sentence.
+    pub fn say(&self, words: &Words<'_>) -> Message {
+        words.say(match self {
+            Self::PermissionSaved => "notice-permission-saved",
+            Self::ReviewSaved => "notice-review-saved",
+            Self::LinkConfirmed => "notice-link-confirmed",
+            Self::LinkRejected => "notice-link-rejected",
+            Self::LinkUndone => "notice-link-undone",
+            Self::AuditVerified => "notice-audit-verified",
+            Self::AnsweringOn => "notice-answering-on",
+            Self::AnsweringOff => "notice-answering-off",
+            Self::Redelivering => "notice-redelivering",
+            Self::SignedOut => "notice-signed-out",
+            Self::SessionEnded => "notice-session-ended",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_lead_back_to_what_they_stand_for() {
+        for notice in Notice::ALL {
+            assert_eq!(Notice::from_code(notice.code()), Some(notice));
+        }
+        for theme in Theme::ALL {
+            assert_eq!(Theme::from_code(theme.code()), theme);
+        }
+        assert_eq!(Theme::from_code("\"><script>"), Theme::Auto);
+        assert_eq!(Role::from_code("service"), None);
+    }
+}

@@ -1,0 +1,4 @@
+//! The door: sign-in and the second factor.
+
+pub mod sign_in;
+pub mod step_up;

@@ -1,0 +1,18 @@
+//! Pieces that several pages are made of: form controls, source chips, trend pictures.
+
+mod chips;
+mod control;
+mod spark;
+
+pub use chips::{Chips, SourceChip, chips};
+pub use control::{Choice, Input, Token, choice, input, text_area, token};
+pub(crate) use spark::range;
+pub use spark::{Spark, Trend, spark};
+
+/// Marks templates of parts as HTML that is already escaped, so that pages need no `safe` filter.
+macro_rules! html_part {
+    ($($name:ident),+) => {$(
+        impl askama::filters::HtmlSafe for $name<'_> {}
+    )+};
+}
+pub(crate) use html_part;

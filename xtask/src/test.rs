@@ -1,0 +1,44 @@
+//! All tests, with what they need: installs the browser where that is missing and possible.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Outcome, root, step};
+
+/// Programs that tests start, and the Debian packages that bring them.
+const NEEDED: [(&str, &str); 2] =
+    [("/usr/bin/chromium", "chromium"), ("/usr/bin/chromedriver", "chromium-driver")];
+
+/// Installs what is missing, then runs every test.
+pub fn run(filter: &[String]) -> Outcome {
+    install()?;
+    if crate::codegen::available() {
+        crate::codegen::run(&crate::codegen::Arguments { check: true })?;
+    } else {
+        println!("skipped: the definitions pack is not compared, the published package is absent");
+    }
+    let mut test = Command::new("cargo");
+    test.args(["test", "--workspace", "--quiet"]).args(filter).current_dir(root());
+    step("all tests", &mut test)
+}
+
+fn install() -> Outcome {
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .filter(|(program, _)| !Path::new(program).exists())
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let install = format!("apt-get install -y --no-install-recommends {}", missing.join(" "));
+    let id = Command::new("id").arg("-u").output()?;
+    if String::from_utf8_lossy(&id.stdout).trim() != "0" {
+        return Err(format!("the browser tests need {}; run: sudo {install}", missing.join(", ")).into());
+    }
+    println!("installing {}", missing.join(", "));
+    step("apt-get update", Command::new("apt-get").args(["update", "-q"]))?;
+    let mut command = Command::new("sh");
+    command.args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive");
+    step(&install, &mut command)
+}
