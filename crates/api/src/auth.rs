@@ -20,7 +20,8 @@ use crate::outcome::Failure;
 
 /// Name of the session cookie that the pages set.
 pub const COOKIE: &str = "consilium_session";
-/// Header with the purpose of use, a v3-ActReason code.
+/// Header with the purpose of use, a v3-ActReason code; without it, the usual one of
+/// the caller's role: `TREAT` for clinicians, `PATRQT` for patients.
 pub const PURPOSE: &str = "x-purpose-of-use";
 /// Header with the evidence of a cross-organisation question.
 pub const EVIDENCE: &str = "x-evidence";
@@ -70,12 +71,15 @@ async fn sign_in(
 
 async fn step_up(
     State(app): State<App>,
+    peer: Option<ConnectInfo<SocketAddr>>,
     headers: HeaderMap,
     body: Result<Json<StepUp>, axum::extract::rejection::JsonRejection>,
 ) -> Result<Response, Failure> {
     let Json(body) = body.map_err(|e| Error::invalid("structure", e.body_text()))?;
     let token = bearer(&headers).ok_or_else(unauthenticated)?.to_owned();
-    let user = app.run(move |app| app::session::step_up(app, &token, &body.totp)).await?;
+    let address = address(peer);
+    let user =
+        app.run(move |app| app::session::step_up(app, &token, &body.totp, &address)).await?;
     Ok(no_store(Json(json!({
         "amr": user.amr,
         "auth_time": user.auth_time_ms / 1000,
@@ -155,8 +159,7 @@ pub async fn caller(
     };
     let purpose = match text(PURPOSE)? {
         Some(purpose) => purpose.trim().to_owned(),
-        None if user.role == "patient" => "PATRQT".into(),
-        None => "TREAT".into(),
+        None => app::authorise::default_purpose(&user),
     };
     Ok(Caller {
         user,

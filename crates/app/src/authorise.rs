@@ -95,7 +95,7 @@ pub fn authorise(app: &App, caller: &Caller, action: Action) -> Result<Permit> {
         (Role::Patient, Some(own), Some(action)) => {
             (action, Relation::SelfPatient, Scope::Patient(own.clone()))
         }
-        (Role::Patient, _, _) => (action.staff, Relation::None, Scope::All),
+        (Role::Patient, _, _) => (action.staff, Relation::Unrelated, Scope::All),
         _ => (action.staff, Relation::Member, Scope::All),
     };
     let mut question = question(app, caller, action_word, relation)?;
@@ -124,6 +124,12 @@ pub fn authorise_asking(
     question.break_glass.granted = granted;
     decide(app, caller, &question)?;
     Ok(Permit { scope })
+}
+
+/// The purpose of use of a request that states none: the usual one of the user's role.
+pub fn default_purpose(user: &crate::User) -> String {
+    let purpose = Role::find(&user.role).map_or(Purpose::TREAT, Role::default_purpose);
+    purpose.code().to_owned()
 }
 
 /// The caller's role; an account with an unknown one may do nothing.

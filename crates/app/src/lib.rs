@@ -9,8 +9,10 @@ pub mod authorise;
 pub mod caller;
 pub mod consent;
 pub mod error;
+pub mod operate;
 pub mod records;
 pub mod services;
+pub mod session;
 
 pub use caller::{Caller, Evidence, User};
 pub use error::{Error, Kind, Result};

@@ -1,8 +1,14 @@
 //! Records: the resources of this institution, and one patient's record across institutions.
 
+pub mod answer;
 pub mod bundle;
+pub mod decide_link;
 pub mod history;
+pub mod holdings;
 pub mod import;
+pub mod link;
+pub mod longitudinal;
+pub mod matching;
 pub mod page;
 pub mod read;
 pub mod references;

@@ -33,7 +33,7 @@ pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What holds where a patient has decided nothing, and what may be known of what is withheld.
-    pub consent: policy::consent::NetworkDefault,
+    pub consent: policy::consent::Defaults,
     /// Whether clinicians may break the glass at this node.
     pub break_glass: bool,
     /// When the answer to a reader is complete enough to show without the slow ones.
@@ -49,15 +49,17 @@ pub struct Services {
     /// Its store.
     pub store: SharedStore,
     /// Accounts and sessions.
-    pub identity: identity::Identity,
+    pub identity: identity::Sessions,
     /// Role, purpose and relation.
     pub policy: policy::Engine,
     /// Weights of the patient matcher.
     pub matching: matching::Model,
     /// The other nodes.
-    pub peers: Arc<federation::Peers>,
+    pub peers: federation::Peers,
+    /// The membership list in force.
+    pub network: federation::Network,
     /// Messages that must arrive.
-    pub outbox: federation::Outbox,
+    pub outbox: Arc<federation::Outbox>,
     /// Rules.
     pub settings: Settings,
     /// Time.
@@ -74,6 +76,7 @@ struct Inner {
     services: Services,
     pages: Pages,
     answering: watch::Sender<bool>,
+    listening: watch::Sender<bool>,
 }
 
 impl App {
@@ -81,7 +84,8 @@ impl App {
     pub fn new(services: Services) -> Self {
         let pages = Pages::default();
         let answering = watch::Sender::new(true);
-        Self(Arc::new(Inner { services, pages, answering }))
+        let listening = watch::Sender::new(false);
+        Self(Arc::new(Inner { services, pages, answering, listening }))
     }
 
     /// The institution.
@@ -95,7 +99,7 @@ impl App {
     }
 
     /// Accounts and sessions. Calls block.
-    pub fn identity(&self) -> &identity::Identity {
+    pub fn identity(&self) -> &identity::Sessions {
         &self.0.services.identity
     }
 
@@ -110,12 +114,24 @@ impl App {
     }
 
     /// The other nodes.
-    pub fn peers(&self) -> &Arc<federation::Peers> {
+    pub fn peers(&self) -> &federation::Peers {
         &self.0.services.peers
     }
 
+    /// The membership list in force.
+    pub fn network(&self) -> &federation::Network {
+        &self.0.services.network
+    }
+
+    /// Where people and programs reach a member's node; empty for an unknown one.
+    pub fn base_url_of(&self, org: &str) -> String {
+        let members = self.network().others();
+        let member = members.into_iter().find(|member| member.id.as_str() == org);
+        member.map(|member| member.web_url).unwrap_or_default()
+    }
+
     /// Messages that must arrive.
-    pub fn outbox(&self) -> &federation::Outbox {
+    pub fn outbox(&self) -> &Arc<federation::Outbox> {
         &self.0.services.outbox
     }
 
@@ -132,6 +148,11 @@ impl App {
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.
     pub fn answering(&self) -> &watch::Sender<bool> {
         &self.0.answering
+    }
+
+    /// Whether the door for other nodes is open at this moment; set by whoever serves it.
+    pub fn listening(&self) -> &watch::Sender<bool> {
+        &self.0.listening
     }
 
     /// Now, in milliseconds since the Unix epoch.

@@ -1,5 +1,7 @@
 //! Sign-in, second factor and sessions, each recorded.
 
+use identity::{Principal, SessionError, SignInError, StepUpError};
+
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Caller, Error, Kind, Result, User};
@@ -17,5 +19,124 @@ pub struct SignedIn {
 impl std::fmt::Debug for SignedIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SignedIn").field("user", &self.user.id).finish_non_exhaustive()
+    }
+}
+
+/// Signs in with a password and, where given, a one-time code. `address` is the client's.
+///
+/// Errors: [`Kind::Unauthenticated`] for anything that is wrong (the rule tells a used or wrong
+/// code from wrong credentials only when the password was right), [`Kind::Busy`] when throttled.
+pub fn sign_in(
+    app: &App,
+    username: &str,
+    password: &str,
+    totp: Option<&str>,
+    address: &str,
+) -> Result<SignedIn> {
+    let now = app.now_ms();
+    let totp = totp.map(str::trim).filter(|code| !code.is_empty());
+    let session = match app.identity().sign_in(username, password, totp, address, now) {
+        Ok(session) => session,
+        Err(error) => {
+            let error = refused(error);
+            let rule = error.rule.clone().unwrap_or_default();
+            app.audit(Event::by_node(Pattern::SignIn).refused(rule))?;
+            return Err(error);
+        }
+    };
+    let expires_in_s = (session.principal.expires_ms - now).max(0) / 1000;
+    let user = view(session.principal);
+    let caller = by(app, user, address);
+    app.audit(Event::by(&caller, Pattern::SignIn).note(caller.user.amr.join(" ")))?;
+    let token = session.token.as_str().to_owned();
+    Ok(SignedIn { token, expires_in_s, user: caller.user })
+}
+
+/// Proves the second factor again.
+pub fn step_up(app: &App, token: &str, totp: &str, address: &str) -> Result<User> {
+    match app.identity().step_up(token, totp.trim(), address, app.now_ms()) {
+        Ok(principal) => {
+            let caller = by(app, view(principal), address);
+            app.audit(Event::by(&caller, Pattern::SignIn).note("second factor"))?;
+            Ok(caller.user)
+        }
+        Err(error) => {
+            let error = not_stepped_up(error);
+            let rule = error.rule.clone().unwrap_or_default();
+            app.audit(Event::by_node(Pattern::SignIn).refused(rule))?;
+            Err(error)
+        }
+    }
+}
+
+/// Who a token stands for.
+pub fn user(app: &App, token: &str) -> Result<User> {
+    app.identity().resolve(token, app.now_ms()).map(view).map_err(ended)
+}
+
+/// Ends the session of a token; nothing happens where there is none.
+pub fn sign_out(app: &App, token: &str) -> Result<()> {
+    app.identity().sign_out(token).map_err(|e| Error::internal(e.to_string()))
+}
+
+/// Removes a part of the expired sessions.
+pub fn sweep(app: &App) -> Result<()> {
+    app.identity().sweep(app.now_ms()).map(drop).map_err(|e| Error::internal(e.to_string()))
+}
+
+fn view(principal: Principal) -> User {
+    User {
+        id: principal.account_id,
+        role: principal.role.code().to_owned(),
+        name: principal.display_name,
+        patient: principal.patient,
+        amr: principal.amr.into_iter().map(str::to_owned).collect(),
+        auth_time_ms: principal.auth_time_ms,
+        mfa_time_ms: principal.mfa_time_ms,
+    }
+}
+
+fn by(app: &App, user: User, address: &str) -> Caller {
+    Caller {
+        purpose: crate::authorise::default_purpose(&user),
+        user,
+        evidence: None,
+        request_id: app.new_id().to_string(),
+        address: address.to_owned(),
+    }
+}
+
+fn unauthenticated(error: &dyn std::fmt::Display, rule: &str) -> Error {
+    Error::new(Kind::Unauthenticated, error.to_string()).by_rule(rule)
+}
+
+fn throttled(error: &dyn std::fmt::Display) -> Error {
+    Error::new(Kind::Busy, error.to_string()).by_rule("throttled")
+}
+
+fn refused(error: SignInError) -> Error {
+    match &error {
+        SignInError::InvalidCredentials => unauthenticated(&error, "invalid-credentials"),
+        SignInError::Throttled { .. } => throttled(&error),
+        SignInError::SecondFactorWrong => unauthenticated(&error, "second-factor-wrong"),
+        SignInError::SecondFactorReused => unauthenticated(&error, "second-factor-reused"),
+        SignInError::Fault(fault) => Error::internal(fault.to_string()),
+    }
+}
+
+fn not_stepped_up(error: StepUpError) -> Error {
+    match error {
+        StepUpError::Session(session) => ended(session),
+        StepUpError::NoSecondFactor => unauthenticated(&error, "no-second-factor"),
+        StepUpError::Throttled { .. } => throttled(&error),
+        StepUpError::SecondFactorWrong => unauthenticated(&error, "second-factor-wrong"),
+        StepUpError::SecondFactorReused => unauthenticated(&error, "second-factor-reused"),
+    }
+}
+
+fn ended(error: SessionError) -> Error {
+    match error {
+        SessionError::Fault(fault) => Error::internal(fault.to_string()),
+        _ => unauthenticated(&error, "no-session"),
     }
 }

@@ -19,15 +19,35 @@ pub(crate) enum Ast {
     Variable(String),
     /// A step to child elements. `named_type` tells that the name could as well be the type of the
     /// context (`Patient.name`): it stands first and starts with a capital letter.
-    Member { input: Option<Box<Ast>>, name: String, named_type: bool },
-    Call { input: Option<Box<Ast>>, function: Function, args: Vec<Ast>, regex: Option<Box<Regex>> },
+    Member {
+        input: Option<Box<Ast>>,
+        name: String,
+        named_type: bool,
+    },
+    Call {
+        input: Option<Box<Ast>>,
+        function: Function,
+        args: Vec<Ast>,
+        regex: Option<Box<Regex>>,
+    },
     /// `is`, `as` and `ofType`, as operators and as functions.
-    TypeTest { input: Option<Box<Ast>>, test: TypeTest, specifier: Specifier },
+    TypeTest {
+        input: Option<Box<Ast>>,
+        test: TypeTest,
+        specifier: Specifier,
+    },
     /// `x[n]`
-    Item { input: Box<Ast>, index: Box<Ast> },
+    Item {
+        input: Box<Ast>,
+        index: Box<Ast>,
+    },
     Negate(Box<Ast>),
     Plus(Box<Ast>),
-    Binary { operator: Operator, left: Box<Ast>, right: Box<Ast> },
+    Binary {
+        operator: Operator,
+        left: Box<Ast>,
+        right: Box<Ast>,
+    },
 }
 
 #[derive(Clone, Debug)]

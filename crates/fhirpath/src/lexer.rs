@@ -215,14 +215,15 @@ impl<'t> Lexer<'t> {
         let at = self.at;
         let Some(c) = self.peek() else { return self.fault(at, "the text is not closed") };
         self.at += c.len_utf8();
-        out.push(match c {
+        let resolved = match c {
             'n' => '\n',
             'r' => '\r',
             't' => '\t',
             'f' => '\u{c}',
             '\'' | '"' | '`' | '\\' | '/' => c,
             'u' => {
-                let digits = self.rest().get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
+                let digits =
+                    self.rest().get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
                 let point = digits.and_then(|d| u32::from_str_radix(d, 16).ok());
                 let Some(c) = point.and_then(char::from_u32) else {
                     return self.fault(at, "four hexadecimal digits were expected after `\\u`");
@@ -235,7 +236,8 @@ impl<'t> Lexer<'t> {
                 out.push('\\');
                 other
             }
-        });
+        };
+        out.push(resolved);
         Ok(())
     }
 }

@@ -311,16 +311,17 @@ impl Parser<'_> {
             return self.fault(&format!("`{name}` has the wrong number of arguments"));
         }
         let regex = self.regex(function, &args)?;
-        Ok((Ast::Call { input, function, args, regex }, depth))
+        Ok((Ast::Call { input, function, args, regex }, self.deeper(depth)?))
     }
 
     /// Compiles a regular expression that is written out.
     fn regex(&self, function: Function, args: &[Ast]) -> Parsed<Option<Box<Regex>>> {
-        let (true, Some(Ast::Literal(Literal::Text(pattern)))) = (function.takes_regex(), args.first())
+        let (true, Some(Ast::Literal(Literal::Text(pattern)))) =
+            (function.takes_regex(), args.first())
         else {
             return Ok(None);
         };
-        match crate::strings::regex(function, pattern) {
+        match crate::functions::strings::regex(function, pattern) {
             Ok(regex) => Ok(Some(Box::new(regex))),
             Err(_) => self.fault("not a valid regular expression"),
         }

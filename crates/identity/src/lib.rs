@@ -1,1 +1,33 @@
-//! Consilium: identity.
+//! Who is signed in: accounts, passwords, one-time codes and sessions over a store's side values.
+//!
+//! [`Accounts`] keeps accounts in the side space `accounts`, [`Sessions`] signs people in and
+//! keeps sessions in the side space `sessions` (see `docs/state.md`). Nothing here speaks HTTP.
+//! Time and random bytes are parameters. Calls block on the store and on password hashing; run
+//! them off the async threads.
+//!
+//! What is kept is of no use to a thief of the store: passwords as Argon2id, one-time-code secrets
+//! under AES-256-GCM with the node's key, session tokens as SHA-256.
+
+mod account;
+mod accounts;
+mod fault;
+mod hidden;
+mod password;
+mod principal;
+mod seal;
+mod session;
+mod sessions;
+mod throttle;
+mod totp;
+
+pub use account::{Account, AccountError, NewAccount, Password, Role, Username};
+pub use accounts::Accounts;
+pub use fault::Fault;
+pub use hidden::Hidden;
+pub use password::{Hasher, hash_password};
+pub use principal::{FRESH_MFA_MS, Principal};
+pub use seal::NodeKey;
+pub use session::{SessionError, Token, check_csrf, csrf};
+pub use sessions::{Session, Sessions, Settings, SignInError, StepUpError};
+pub use throttle::{Throttle, ThrottleSettings};
+pub use totp::{base32, otpauth_uri};

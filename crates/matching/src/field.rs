@@ -56,17 +56,19 @@ fields! {
         FamilyOneEdit "one-edit" "family names one letter apart",
         FamilySimilar "similar" "family names sound or look alike",
         FamilyDifferent "different" "different family names",
+        FamilyDifferentWomen "different-women" "different family names of women, perhaps by marriage",
     }
     /// First given name.
     Given "given" {
         GivenExact "exact" "the same given name",
         GivenNickname "nickname" "one is a familiar form of the other",
         GivenPart "part" "one part of a double given name is shared",
-        GivenOneEdit "one-edit" "given names one letter apart",
+        GivenSlip "slip" "one letter apart, and only one of the two is a known name",
+        GivenOneEdit "one-edit" "one letter apart, and neither is a known name",
         GivenInitial "initial" "one side has only the initial, which fits",
         GivenMiddle "middle" "one side's given name is the other's second given name",
         GivenSimilar "similar" "given names look alike",
-        GivenDistinct "distinct" "two different common names that look alike",
+        GivenDistinct "distinct" "two different known names that look alike",
         GivenDifferent "different" "different given names",
     }
     /// Whether given and family name stand in each other's place.
@@ -107,8 +109,8 @@ fields! {
     Ssn "ssn" {
         SsnExact "exact" "the same social security number",
         SsnUnissued "unissued" "the same social security number, of a kind never issued",
-        SsnOneDigit "one-digit" "one digit differs, or two neighbours are exchanged",
         SsnLastFour "last-four" "the last four digits agree; one side has no more",
+        SsnOneDigit "one-digit" "one digit differs, or two neighbours are exchanged",
         SsnTail "tail" "the last four digits agree, others do not",
         SsnDifferent "different" "different social security numbers",
     }

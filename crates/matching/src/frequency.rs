@@ -103,9 +103,9 @@ impl Frequencies {
         self.given.of.get(name).copied().unwrap_or(self.given.other)
     }
 
-    /// Whether both are common enough as given names that their likeness is no slip of the pen.
-    pub(crate) fn both_given(&self, a: &str, b: &str) -> bool {
-        self.given(a) > self.given.other && self.given(b) > self.given.other
+    /// Whether a folded given name is listed as more common than the unlisted ones.
+    pub(crate) fn is_common_given(&self, name: &str) -> bool {
+        self.given(name) > self.given.other
     }
 }
 

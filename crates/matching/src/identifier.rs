@@ -6,8 +6,7 @@
 use crate::text::{MAX_CHARS, all_same, digits, identifier_value};
 use fhir::Value;
 
-const SSN_SYSTEMS: [&str; 2] =
-    ["http://hl7.org/fhir/sid/us-ssn", "urn:oid:2.16.840.1.113883.4.1"];
+const SSN_SYSTEMS: [&str; 2] = ["http://hl7.org/fhir/sid/us-ssn", "urn:oid:2.16.840.1.113883.4.1"];
 const MBI_SYSTEM: &str = "http://hl7.org/fhir/sid/us-mbi";
 /// Numbers known to be written where none is known, and numbers once printed in advertisements.
 const SSN_PLACEHOLDERS: [&str; 6] =
@@ -62,7 +61,8 @@ pub(crate) fn sort(identifier: Value<'_>) -> Option<Sorted> {
         return None;
     }
     let written = identifier.str_at("value")?;
-    let system: String = identifier.str_at("system").unwrap_or_default().chars().take(256).collect();
+    let system: String =
+        identifier.str_at("system").unwrap_or_default().chars().take(256).collect();
     let codes = identifier.path(&["type", "coding"]).into_iter().flat_map(Value::each).take(8);
     let codes: Vec<_> = codes.filter_map(|coding| coding.str_at("code")).collect();
     let is = |wanted: &[&str]| codes.iter().any(|code| wanted.contains(&code.as_ref()));
@@ -159,10 +159,7 @@ mod tests {
                 "Licence urn:x S9997",
             ),
             (r#"{"type":{"coding":[{"code":"MR"}]},"value":"12345"}"#, "none"),
-            (
-                r#"{"type":{"coding":[{"code":"MR"}]},"system":"u","value":"12345"}"#,
-                "Mrn u 12345",
-            ),
+            (r#"{"type":{"coding":[{"code":"MR"}]},"system":"u","value":"12345"}"#, "Mrn u 12345"),
             (r#"{"system":"u","value":"0000"}"#, "none"),
             (r#"{"use":"temp","system":"u","value":"12345"}"#, "none"),
             (r#"{"system":4,"value":{}}"#, "none"),

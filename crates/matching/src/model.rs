@@ -33,6 +33,17 @@ pub struct Thresholds {
     pub possible: f64,
 }
 
+impl Thresholds {
+    fn check(self) -> Result<(), InvalidModel> {
+        let Self { certain, probable, possible } = self;
+        if certain > probable && probable > possible && possible.is_finite() {
+            return Ok(());
+        }
+        let problem = "`certain`, `probable`, `possible` must fall in this order";
+        Err(InvalidModel::Number { at: "thresholds".into(), problem })
+    }
+}
+
 /// Base-2 logarithms of the probabilities of one level.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Entry {
@@ -117,11 +128,7 @@ impl Model {
     /// where a level agrees, no probability exceeds `m`.
     pub fn parse(text: &str, frequencies: Frequencies) -> Result<Self, InvalidModel> {
         let file: File = toml::from_str(text).map_err(|e| InvalidModel::Syntax(Box::new(e)))?;
-        let Thresholds { certain, probable, possible } = file.thresholds;
-        if !(certain > probable && probable > possible && possible.is_finite()) {
-            let problem = "`certain`, `probable`, `possible` must fall in this order";
-            return Err(InvalidModel::Number { at: "thresholds".into(), problem });
-        }
+        file.thresholds.check()?;
         if !(file.population >= 1.0 && file.population.is_finite()) {
             let problem = "write a number of persons from 1";
             return Err(InvalidModel::Number { at: "population".into(), problem });
@@ -149,6 +156,12 @@ impl Model {
     /// The same model for a site with another number of persons; at least 1.
     pub fn with_population(self, persons: u32) -> Self {
         Self { log_population: f64::from(persons.max(1)).log2(), ..self }
+    }
+
+    /// The same model with other thresholds, which must fall from `certain` to `possible`.
+    pub fn with_thresholds(self, thresholds: Thresholds) -> Result<Self, InvalidModel> {
+        thresholds.check()?;
+        Ok(Self { thresholds, ..self })
     }
 
     /// The lowest log2 odds of each grade.
@@ -184,7 +197,41 @@ fn entries(
             .entry()
             .map_err(|problem| InvalidModel::Number { at: format!("{field}.{name}"), problem })?;
     }
+    ordered(&entries)?;
     Ok(entries)
+}
+
+/// Checks the fields of which a person may have several values and the best level counts: a
+/// better level must speak no less against every alternative than a worse one does.
+fn ordered(entries: &[Entry; Level::COUNT]) -> Result<(), InvalidModel> {
+    let several = [
+        Field::Ssn,
+        Field::NationalId,
+        Field::Licence,
+        Field::Passport,
+        Field::Mrn,
+        Field::Phone,
+        Field::Email,
+        Field::Address,
+    ];
+    let alternatives = |entry: &Entry| {
+        let (log_m, log_u) = (entry.log_m, entry.log_u);
+        let relatives = entry.log_relative.map(|log| log.unwrap_or(log_u));
+        std::iter::once(log_u).chain(relatives).map(move |log| log - log_m)
+    };
+    for (better, worse) in Level::ALL.iter().zip(Level::ALL.iter().skip(1)) {
+        let field = better.field();
+        if worse.field() != field || !several.contains(&field) {
+            continue;
+        }
+        let (one, other) = (&entries[*better as usize], &entries[*worse as usize]);
+        if alternatives(one).zip(alternatives(other)).any(|(one, other)| one > other + 1e-9) {
+            let at = format!("{}.{}", field.name(), worse.name());
+            let problem = "raise the other columns or lower `m`: it would count for more than the better level before it";
+            return Err(InvalidModel::Number { at, problem });
+        }
+    }
+    Ok(())
 }
 
 impl Row {
@@ -225,12 +272,17 @@ mod tests {
     fn a_bad_file_is_refused_with_the_place() {
         for (from, to, expected) in [
             ("[field.gender]", "[field.colour]", "unknown field or level `colour`"),
-            ("[field.suffix]\nexact", "[field.suffix]\nalike", "unknown field or level `suffix.alike`"),
+            (
+                "[field.suffix]\nexact",
+                "[field.suffix]\nalike",
+                "unknown field or level `suffix.alike`",
+            ),
             ("certain = ", "certain = -", "`thresholds`"),
             ("population = ", "population = -", "`population`"),
             ("u = 0.00004", "u = 0.0", "`birth-date.exact`: write a probability above 0"),
             ("u = 0.00004", "u = 0.96", "`birth-date.exact`: where a level agrees"),
             ("twin = 0.03\n", "twin = 0\n", "`relations`"),
+            ("u = 0.99998", "u = 0.000001", "`email.different`: raise"),
             ("[thresholds]", "[treshold]", "not valid"),
         ] {
             let message = refusal(from, to);

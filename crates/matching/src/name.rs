@@ -1,6 +1,6 @@
 //! One name of a person, in the form in which names are compared.
 
-use crate::text::name_words;
+use crate::text::{fold, name_words};
 use fhir::Value;
 
 /// Words that stand before a family name and say little by themselves.
@@ -10,8 +10,26 @@ const PARTICLES: [&str; 24] = [
 ];
 /// What registries write where the given name is not known.
 const NO_GIVEN: [&str; 21] = [
-    "unknown", "unk", "none", "na", "nfn", "nln", "baby", "babyboy", "babygirl", "boy", "girl",
-    "infant", "newborn", "male", "female", "test", "anonymous", "twin", "triplet", "nogiven",
+    "unknown",
+    "unk",
+    "none",
+    "na",
+    "nfn",
+    "nln",
+    "baby",
+    "babyboy",
+    "babygirl",
+    "boy",
+    "girl",
+    "infant",
+    "newborn",
+    "male",
+    "female",
+    "test",
+    "anonymous",
+    "twin",
+    "triplet",
+    "nogiven",
     "notgiven",
 ];
 /// What registries write where the family name is not known.
@@ -27,6 +45,8 @@ pub struct Name {
     pub(crate) former: bool,
     /// The family name as one word; empty when not known.
     pub(crate) family: String,
+    /// The family name folded, with its spaces and hyphens, for searches.
+    pub(crate) family_phrase: String,
     /// The parts of a double or prefixed family name, particles left out; empty for plain names.
     pub(crate) family_parts: Vec<String>,
     /// The first given name as one word; empty when not known.
@@ -49,19 +69,23 @@ impl Name {
         for value in written.filter_map(Value::as_str) {
             given.extend(given_words(&value));
         }
+        let mut phrase = family_phrase(&family);
         let mut family_words = name_words(&family);
         if family_words.is_empty() && given.is_empty() {
             (family_words, given) = split_text(&name.str_at("text").unwrap_or_default());
+            phrase = family_words.join(" ");
         }
         let suffix = name.get("suffix").into_iter().flat_map(Value::each).take(4);
         let suffix = suffix.filter_map(|s| generation(&name_words(&s.as_str()?).concat()));
-        let generation = suffix.min().or_else(|| trailing_generation(&mut family_words, &mut given));
+        let generation =
+            suffix.min().or_else(|| trailing_generation(&mut family_words, &mut given));
         let former = of_use("maiden") || of_use("old");
-        Self::from_words(former, &family_words, given, generation)
+        Self::from_words(former, phrase, &family_words, given, generation)
     }
 
     fn from_words(
         former: bool,
+        mut family_phrase: String,
         family: &[String],
         mut given: Vec<Vec<String>>,
         generation: Option<Generation>,
@@ -70,6 +94,7 @@ impl Name {
         let mut full = family.concat();
         if NO_FAMILY.contains(&full.as_str()) {
             full.clear();
+            family_phrase.clear();
         }
         let parts = family.iter().filter(|w| w.len() > 2 && !PARTICLES.contains(&w.as_str()));
         let mut given = given.into_iter();
@@ -78,6 +103,7 @@ impl Name {
             former,
             family_parts: if family.len() > 1 { parts.cloned().collect() } else { Vec::new() },
             family: full,
+            family_phrase,
             given: first.concat(),
             given_parts: if first.len() > 1 { first } else { Vec::new() },
             middle: given.map(|words| words.concat()).collect(),
@@ -105,9 +131,16 @@ impl Name {
         }
         if self.family.is_empty() {
             self.family.clone_from(&other.family);
+            self.family_phrase.clone_from(&other.family_phrase);
             self.family_parts.clone_from(&other.family_parts);
         }
     }
+}
+
+/// Folded as written, without the digits that some generators of test data append.
+fn family_phrase(text: &str) -> String {
+    let phrase: String = fold(text).chars().filter(|c| !c.is_numeric()).collect();
+    phrase.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Given names of one string, each as its hyphenated parts.

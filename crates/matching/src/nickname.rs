@@ -25,6 +25,11 @@ pub(crate) fn related(a: &str, b: &str) -> bool {
     }
 }
 
+/// Whether the table holds a folded name.
+pub(crate) fn is_listed(name: &str) -> bool {
+    LINES.contains_key(name)
+}
+
 /// All other forms of a folded given name, sorted, without repeats.
 pub(crate) fn forms(name: &str) -> Vec<&'static str> {
     let Some(lines) = LINES.get(name) else { return Vec::new() };

@@ -11,7 +11,8 @@ use fhir::{Resource, Value};
 const MAX_OF_EACH: usize = 8;
 /// The most entries of a list in the resource that are read.
 const MAX_READ: usize = 64;
-const MOTHERS_MAIDEN_NAME: &str = "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName";
+const MOTHERS_MAIDEN_NAME: &str =
+    "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName";
 
 /// Administrative gender as far as it can agree or contradict; `other` and `unknown` do neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -92,7 +92,25 @@ pub(crate) fn similarity(a: &str, b: &str) -> f64 {
 
 /// Whether one insertion, removal, replacement or exchange of neighbours turns one into the other.
 pub(crate) fn one_edit(a: &str, b: &str) -> bool {
-    a.len().abs_diff(b.len()) <= 4 && strsim::osa_distance(a, b) == 1
+    let (mut a, mut b) = (a.chars(), b.chars());
+    // What is left after the common beginning and the common end must be the edit itself.
+    while let (Some(x), Some(y)) = (a.clone().next(), b.clone().next())
+        && x == y
+    {
+        a.next();
+        b.next();
+    }
+    while let (Some(x), Some(y)) = (a.clone().next_back(), b.clone().next_back())
+        && x == y
+    {
+        a.next_back();
+        b.next_back();
+    }
+    match ([a.next(), a.next(), a.next()], [b.next(), b.next(), b.next()]) {
+        ([Some(_), None, _], [_, None, _]) | ([None, ..], [Some(_), None, _]) => true,
+        ([Some(x1), Some(x2), None], [Some(y1), Some(y2), None]) => x1 == y2 && x2 == y1,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +131,30 @@ mod tests {
             ("123", ""),
         ] {
             assert_eq!(name_words(text).join("|"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_edit_is_one_edit() {
+        for (a, b, expected) in [
+            ("smith", "smith", false),
+            ("smith", "smyth", true),
+            ("smith", "smth", true),
+            ("smith", "simth", true),
+            ("smith", "smithe", true),
+            ("smith", "mith", true),
+            ("smith", "smiht", true),
+            ("smith", "sm", false),
+            ("smith", "smtih", true),
+            ("smith", "msiht", false),
+            ("müller", "muller", true),
+            ("aa", "aaa", true),
+            ("", "a", true),
+            ("", "", false),
+        ] {
+            assert_eq!(one_edit(a, b), expected, "{a} {b}");
+            assert_eq!(one_edit(b, a), expected, "{b} {a}");
+            assert_eq!(strsim::osa_distance(a, b) == 1, expected, "{a} {b}");
         }
     }
 

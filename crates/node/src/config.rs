@@ -6,8 +6,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use policy::consent::{Absent, NetworkDefault, Sensitive};
-use serde::Deserialize;
+use policy::consent::{Defaults, Existence};
+use serde::{Deserialize, Deserializer};
 
 /// Name of the file in the node's folder.
 pub const FILE: &str = "node.toml";
@@ -29,11 +29,11 @@ pub struct Config {
     /// Public key of the council that signs the membership list.
     pub council_key: String,
     /// What holds where a patient has decided nothing.
-    #[serde(default)]
-    pub consent_default: ConsentDefault,
-    /// Data labelled sensitive where no consent names it.
-    #[serde(default)]
-    pub sensitive: SensitiveDefault,
+    #[serde(default, deserialize_with = "word")]
+    pub consent_default: policy::consent::NetworkDefault,
+    /// What happens to data labelled sensitive where no consent names the label.
+    #[serde(default, deserialize_with = "word")]
+    pub sensitive_default: policy::consent::SensitiveDefault,
     /// Whether an asker may learn that something is withheld.
     #[serde(default)]
     pub withheld: Withheld,
@@ -48,33 +48,7 @@ pub struct Config {
     pub hard_deadline_ms: u64,
 }
 
-/// The configuration's word for [`Absent`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ConsentDefault {
-    /// Treatment is permitted.
-    #[default]
-    PermitTreatment,
-    /// Every purpose that policy allows is permitted.
-    PermitAll,
-    /// Nothing is permitted.
-    Deny,
-    /// Only emergency access is permitted.
-    BreakGlassOnly,
-}
-
-/// The configuration's word for [`Sensitive`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SensitiveDefault {
-    /// Held back unless a consent names the label.
-    #[default]
-    Withhold,
-    /// Shared like other data.
-    Share,
-}
-
-/// Whether existence of withheld data is shown.
+/// Whether existence of withheld data is shown. Sensitive data is hidden in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Withheld {
@@ -83,6 +57,14 @@ pub enum Withheld {
     /// Withheld looks the same as absent.
     #[default]
     Hidden,
+}
+
+fn word<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 fn soft() -> u64 {
@@ -112,11 +94,98 @@ impl Config {
         Self::parse(&text).map_err(|reason| ConfigError::Invalid(path, reason))
     }
 
+    /// What the network has agreed for everybody, for the consent engine.
+    pub fn defaults(&self) -> Defaults {
+        Defaults {
+            network: self.consent_default,
+            sensitive: self.sensitive_default,
+            denied: match self.withheld {
+                Withheld::Stated => Existence::Known,
+                Withheld::Hidden => Existence::Hidden,
+            },
+        }
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|e| e.to_string())?;
         if config.soft_deadline_ms > config.hard_deadline_ms {
             return Err("`soft_deadline_ms` must not be later than `hard_deadline_ms`".into());
         }
         Ok(config)
+    }
+}
+
+/// A configuration file with every key explained. `text` values must not hold quotes.
+pub fn sample(
+    organisation: &str,
+    name: &str,
+    listen: SocketAddr,
+    network_listen: SocketAddr,
+    council_key: &str,
+) -> String {
+    format!(
+        r#"# Configuration of a Consilium node. Unknown keys are refused.
+
+# Short id of this institution in the network: a-z, 0-9 and "-".
+organisation = {organisation:?}
+# Name to show.
+name = {name:?}
+
+# Where pages and API are served, and how clients reach that place.
+listen = "{listen}"
+base_url = "http://{listen}"
+
+# Where other nodes are served, over mutual TLS.
+network_listen = "{network_listen}"
+# Public key of the council that signs membership.json.
+council_key = "{council_key}"
+
+# What holds where a patient has decided nothing:
+# "permit-treatment", "permit-all", "deny" or "break-glass-only".
+consent_default = "permit-treatment"
+# Data labelled sensitive where no consent names the label: "withhold" or "share".
+sensitive_default = "withhold"
+# Whether an asker may learn that something is withheld: "stated" or "hidden".
+withheld = "stated"
+# Whether clinicians may break the glass. Some jurisdictions forbid it.
+break_glass = true
+
+# Milliseconds after which slow institutions are named as outstanding, and given up.
+soft_deadline_ms = 2000
+hard_deadline_ms = 10000
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text() -> String {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        sample("north", "North Hospital", address(8080), address(8180), "key")
+    }
+
+    #[test]
+    fn the_sample_is_valid_and_names_every_key() {
+        let config = Config::parse(&text()).unwrap();
+        assert_eq!(config.organisation, "north");
+        assert_eq!(config.withheld, Withheld::Stated);
+        // A key that the type knows and the sample does not would be missing from this list.
+        let keys = text().lines().filter(|line| line.contains(" = ")).count();
+        let fields = format!("{config:?}").matches(": ").count();
+        assert!(keys >= 12 && fields >= keys, "{keys} keys, {fields} fields");
+    }
+
+    #[test]
+    fn unknown_keys_and_words_are_refused() {
+        for (from, to, expected) in [
+            ("break_glass", "brake_glass", "brake_glass"),
+            ("permit-treatment\"\n", "permit-everything\"\n", "permit-treatment"),
+            ("soft_deadline_ms = 2000", "soft_deadline_ms = 20000", "soft_deadline_ms"),
+        ] {
+            let changed = text().replace(from, to);
+            assert!(Config::parse(&changed).unwrap_err().contains(expected), "{to}");
+        }
     }
 }

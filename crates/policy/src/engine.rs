@@ -211,7 +211,10 @@ impl Engine {
             reason("purpose-not-permitted", sentence)
         };
         let of_relation = || {
-            let sentence = format!("a {role} who is `{}` to this record may not `{action}`", question.relation);
+            let sentence = format!(
+                "a {role} who is `{}` to this record may not `{action}`",
+                question.relation
+            );
             reason("relation-not-permitted", sentence)
         };
         if covered().any(|(relation, _)| *relation == question.relation) {
@@ -268,9 +271,8 @@ impl Words {
         ) -> Result<BTreeMap<T, EntityUid>, PolicyError> {
             let name: EntityTypeName =
                 kind.parse().map_err(|error| PolicyError::Words(format!("{error}")))?;
-            let uid = |value| {
-                EntityUid::from_type_name_and_id(name.clone(), EntityId::new(word(value)))
-            };
+            let uid =
+                |value| EntityUid::from_type_name_and_id(name.clone(), EntityId::new(word(value)));
             Ok(values.map(|value| (value, uid(value))).collect())
         }
         Ok(Self {
@@ -282,7 +284,8 @@ impl Words {
     }
 
     fn request(&self, question: &Question) -> Option<Request> {
-        let flag = |name: &str, value: bool| (name.to_owned(), RestrictedExpression::new_bool(value));
+        let flag =
+            |name: &str, value: bool| (name.to_owned(), RestrictedExpression::new_bool(value));
         let purpose = self.purposes.get(&question.purpose)?.clone();
         let demographics_only = question.content == Content::Demographic;
         let mut facts = vec![
@@ -349,9 +352,11 @@ mod tests {
         assert_eq!(shown(&ask), "yes clinician-asks");
         let unmet = Question { mfa_age_s: None, evidence: false, ..ask };
         assert_eq!(shown(&unmet), "no second-factor-required evidence-missing");
-        for (age_s, expected) in
-            [(0, "yes clinician-asks"), (300, "yes clinician-asks"), (301, "no second-factor-too-old")]
-        {
+        for (age_s, expected) in [
+            (0, "yes clinician-asks"),
+            (300, "yes clinician-asks"),
+            (301, "no second-factor-too-old"),
+        ] {
             assert_eq!(shown(&Question { mfa_age_s: Some(age_s), ..ask }), expected);
         }
         let answer = ready(Role::Clinician, Action::Answer, Purpose::BTG, Relation::Peer);
@@ -361,7 +366,8 @@ mod tests {
             shown(&Question { break_glass: switch_off, ..answer }),
             "no break-glass-disabled break-glass-not-granted"
         );
-        let grant = Question { break_glass: BreakGlass { enabled: true, granted: false }, ..answer };
+        let grant =
+            Question { break_glass: BreakGlass { enabled: true, granted: false }, ..answer };
         assert_eq!(shown(&grant), "no break-glass-not-granted");
         assert_eq!(
             shown(&Question { action: Action::BreakGlass, relation: Relation::Member, ..grant }),
@@ -391,7 +397,13 @@ mod tests {
         for role in [PrivacyOfficer, Operator, Registrar, Service] {
             for action in [Read, Search, Write, Ask, Answer, Action::BreakGlass, OwnRecord] {
                 for &relation in Relation::ALL {
-                    check(role, action, Purpose::TREAT, relation, "no clinical-content-not-permitted");
+                    check(
+                        role,
+                        action,
+                        Purpose::TREAT,
+                        relation,
+                        "no clinical-content-not-permitted",
+                    );
                 }
             }
         }
@@ -438,16 +450,19 @@ mod tests {
         ];
         for question in &questions {
             engine.decide(question);
-            let rounds = 500;
-            let start = std::time::Instant::now();
-            for _ in 0..rounds {
-                std::hint::black_box(engine.decide(std::hint::black_box(question)));
-            }
-            let each_us = start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds);
+            // The best of many short runs: other tests share the processor.
+            let batch = || {
+                let start = std::time::Instant::now();
+                for _ in 0..10 {
+                    std::hint::black_box(engine.decide(std::hint::black_box(question)));
+                }
+                start.elapsed().as_secs_f64() * 1e5
+            };
+            let each_us = (0..20).map(|_| batch()).fold(f64::INFINITY, f64::min);
             let (role, action, rate) = (question.role, question.action, 1e6 / each_us);
             println!("policy decision, {role} {action}: {each_us:.1} us, {rate:.0} a second");
-            // A generous bound for busy machines and unoptimised builds.
-            assert!(each_us < 5_000.0);
+            // The aim is 100 us optimised; the bounds leave room for busy machines.
+            assert!(each_us < if cfg!(debug_assertions) { 100_000.0 } else { 1_000.0 });
         }
     }
 }

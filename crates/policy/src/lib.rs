@@ -7,8 +7,8 @@
 //!
 //! Both are pure: no input or output, no clock, no chance. The time is a parameter.
 
-//pub mod consent;
-//pub mod label;
+pub mod consent;
+pub mod label;
 pub mod purpose;
 pub mod table;
 
@@ -17,6 +17,4 @@ mod question;
 
 pub use engine::{Engine, PolicyError};
 pub use purpose::Purpose;
-pub use question::{
-    Action, BreakGlass, Content, Decision, Question, Reason, Relation, Role,
-};
+pub use question::{Action, BreakGlass, Content, Decision, Question, Reason, Relation, Role};

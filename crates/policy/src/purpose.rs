@@ -29,6 +29,8 @@ impl Purpose {
     pub const PATRQT: Self = Self("PATRQT");
     /// Operations of the organisation.
     pub const HOPERAT: Self = Self("HOPERAT");
+    /// Research.
+    pub const HRESCH: Self = Self("HRESCH");
     /// Compliance with laws and agreements.
     pub const HCOMPL: Self = Self("HCOMPL");
     /// Administration of the system.

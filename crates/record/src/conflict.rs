@@ -150,7 +150,12 @@ fn retracted(entries: &[Entry<'_>], groups: &Groups, found: &mut Vec<Conflict>) 
             places(&held, |_| String::new()),
             places(&wrong, |_| String::new()),
         );
-        found.push(conflict(ConflictKind::Retracted, Severity::Moderate, sentence, &[&wrong, &held]));
+        found.push(conflict(
+            ConflictKind::Retracted,
+            Severity::Moderate,
+            sentence,
+            &[&wrong, &held],
+        ));
     }
 }
 

@@ -67,7 +67,7 @@ fn component(text: &str) -> Option<(String, String)> {
     {
         rest = more;
     }
-    let at = rest.iter().position(|word| number(&word))?;
+    let at = rest.iter().position(number)?;
     let (ingredient, strength) = rest.split_at_checked(at)?;
     let name = wording(&ingredient.join(" "));
     let mut name: Vec<&str> = name.split(' ').filter(|word| !word.is_empty()).collect();
@@ -105,8 +105,9 @@ mod tests {
             ("25 MG", "nothing"),
             ("", "nothing"),
         ] {
-            let shown = Drug::parse(name)
-                .map_or("nothing".into(), |drug| format!("{}: {}", drug.ingredients, drug.strength));
+            let shown = Drug::parse(name).map_or("nothing".into(), |drug| {
+                format!("{}: {}", drug.ingredients, drug.strength)
+            });
             assert_eq!(shown, expected, "{name}");
         }
     }

@@ -11,9 +11,12 @@
 //! [`Record::bundle`] writes the same as a FHIR Bundle. Nothing here reads a clock, and the order
 //! in which items arrive never changes the result.
 
+mod amount;
 mod bundle;
 mod cluster;
 mod conflict;
+mod demographics;
+mod dose;
 mod drug;
 mod entry;
 mod fact;

@@ -210,6 +210,17 @@ pub(crate) fn decimal_key(digits: &str) -> String {
     format!("{sign}{significant}e{power}")
 }
 
+/// Digits without zeros at the end of the fraction.
+pub(crate) fn decimal_shown(digits: &str) -> String {
+    match digits.split_once('.') {
+        Some((whole, fraction)) if !fraction.contains(['e', 'E']) => {
+            let fraction = fraction.trim_end_matches('0');
+            if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+        }
+        _ => digits.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

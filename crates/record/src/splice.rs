@@ -53,7 +53,10 @@ mod tests {
     fn source_is_set_and_nothing_else_moves() {
         let kept = format!(r#"{{"url":"{ORIGINAL_SOURCE}","valueUri":"urn:old"}}"#);
         for (before, after) in [
-            (r#"{"id":"1", "n": 1.50}"#, r#"{"id":"1","meta":{"source":"urn:x"}, "n": 1.50}"#.into()),
+            (
+                r#"{"id":"1", "n": 1.50}"#,
+                r#"{"id":"1","meta":{"source":"urn:x"}, "n": 1.50}"#.into(),
+            ),
             (r#"{"meta":{}}"#, r#"{"meta":{"source":"urn:x"}}"#.into()),
             (
                 r#"{"meta":{"versionId":"1","lastUpdated":"t"}}"#,

@@ -85,12 +85,6 @@ impl<T> Default for Section<T> {
 }
 
 impl<T> Section<T> {
-    fn of(mut rows: Vec<T>, max: usize) -> Self {
-        let total = rows.len();
-        rows.truncate(max);
-        Self { rows, total }
-    }
-
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -292,9 +286,8 @@ pub(crate) fn summarise(record: &Record, analysis: &Analysis<'_>) -> Summary {
     let is_other = |fact: &Fused<'_, '_>| {
         matches!(fact.kind(), Kind::Other) && !SUPPORTING.contains(&fact.lead.type_name)
     };
-    let measured = |category: measurement::Category| {
-        measurement::section(&facts, category, &origins)
-    };
+    let measured =
+        |category: measurement::Category| measurement::section(&facts, category, &origins);
     Summary {
         person: row::person(&facts, &origins),
         problems: of_kind(Kind::Condition),

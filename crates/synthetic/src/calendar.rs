@@ -42,15 +42,18 @@ pub(crate) fn month(ms: i64) -> i64 {
     date(ms).get(5..7).and_then(|month| month.parse().ok()).unwrap_or(0)
 }
 
-/// The same day at `hour`, moved off Saturday and Sunday to the Friday before.
+fn is_holiday(date: &str) -> bool {
+    ["-01-01", "-07-04", "-12-25"].iter().any(|day| date.ends_with(day))
+}
+
+/// The same day at `hour`, moved off weekends and fixed holidays to the working day before.
 pub(crate) fn office_hour(ms: i64, hour: i64, minute: i64) -> i64 {
-    let day = (ms + ZONE_MS).div_euclid(DAY_MS);
-    let back = match (day + 4).rem_euclid(7) {
-        0 => 2,
-        6 => 1,
-        _ => 0,
-    };
-    (day - back) * DAY_MS - ZONE_MS + hour * HOUR_MS + minute * MINUTE_MS
+    let mut day = (ms + ZONE_MS).div_euclid(DAY_MS);
+    // At most three steps: a holiday on a Monday after the two days of a weekend.
+    while [0, 6].contains(&(day + 4).rem_euclid(7)) || is_holiday(&date(day * DAY_MS - ZONE_MS)) {
+        day -= 1;
+    }
+    day * DAY_MS - ZONE_MS + hour * HOUR_MS + minute * MINUTE_MS
 }
 
 #[cfg(test)]

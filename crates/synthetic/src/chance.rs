@@ -62,8 +62,13 @@ impl Chance {
     /// A draw from a bell curve, never further than six deviations out (Irwin–Hall with twelve
     /// terms, which needs no transcendental function).
     pub(crate) fn bell(&mut self, mean: f64, deviation: f64) -> f64 {
-        let sum: f64 = (0..12).map(|_| self.unit()).sum();
-        mean + deviation * (sum - 6.0)
+        let mut sum = 0.0;
+        for _ in 0..3 {
+            let bits = self.bits();
+            // Four terms of 16 bits each, taken at the middle of their steps.
+            sum += (0..4).map(|part| ((bits >> (16 * part)) & 0xffff) as f64 + 0.5).sum::<f64>();
+        }
+        mean + deviation * (sum / 65_536.0 - 6.0)
     }
 
     /// One of `items`; the default value where there are none.

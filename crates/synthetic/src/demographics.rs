@@ -86,16 +86,17 @@ impl Demographics {
                 *slot = text(telecom.get("value"));
             }
         }
-        out.address = patient.get("address").and_then(|items| items.items().next()).map(|address| {
-            let mut lines = strings(address.get("line")).into_iter();
-            Address {
-                line: lines.next().unwrap_or_default(),
-                unit: lines.next(),
-                city: text(address.get("city")).unwrap_or_default(),
-                state: text(address.get("state")).unwrap_or_default(),
-                zip: text(address.get("postalCode")).unwrap_or_default(),
-            }
-        });
+        out.address =
+            patient.get("address").and_then(|items| items.items().next()).map(|address| {
+                let mut lines = strings(address.get("line")).into_iter();
+                Address {
+                    line: lines.next().unwrap_or_default(),
+                    unit: lines.next(),
+                    city: text(address.get("city")).unwrap_or_default(),
+                    state: text(address.get("state")).unwrap_or_default(),
+                    zip: text(address.get("postalCode")).unwrap_or_default(),
+                }
+            });
         out.ssn = patient
             .get("identifier")
             .into_iter()
@@ -121,7 +122,13 @@ pub(crate) type Extras = Vec<(String, String)>;
 
 /// The Patient resource of hospital `org` with logical id `id` and record number `mrn`, made of the
 /// hospital's copy of the demographics. `extras` are written as they are.
-pub(crate) fn patient(copy: &Demographics, org: &str, id: &str, mrn: &str, extras: &Extras) -> String {
+pub(crate) fn patient(
+    copy: &Demographics,
+    org: &str,
+    id: &str,
+    mrn: &str,
+    extras: &Extras,
+) -> String {
     let mut out = format!("{{\"resourceType\":\"Patient\",\"id\":{}", quote(id));
     let mut member = |name: &str, value: &str| {
         out.push_str(&format!(",{}:{value}", quote(name)));
@@ -191,7 +198,8 @@ fn names(copy: &Demographics) -> Value {
 }
 
 fn telecoms(copy: &Demographics) -> Vec<Value> {
-    let phone = copy.phone.iter().map(|value| json!({"system": "phone", "value": value, "use": "home"}));
+    let phone =
+        copy.phone.iter().map(|value| json!({"system": "phone", "value": value, "use": "home"}));
     let email = copy.email.iter().map(|value| json!({"system": "email", "value": value}));
     phone.chain(email).collect()
 }

@@ -62,7 +62,11 @@ pub(crate) struct Profile {
     pub(crate) steps: &'static [Step],
 }
 
-const fn profile(code: (&'static str, &'static str), specialty: Role, steps: &'static [Step]) -> Profile {
+const fn profile(
+    code: (&'static str, &'static str),
+    specialty: Role,
+    steps: &'static [Step],
+) -> Profile {
     Profile { code, other_words: &[], specialty, sensitivity: None, plan: None, steps }
 }
 
@@ -71,10 +75,22 @@ impl Disease {
     pub(crate) fn profile(self) -> Profile {
         use Disease as D;
         match self {
-            D::Hypertension | D::Hyperlipidemia | D::Coronary | D::HeartFailure | D::AtrialFibrillation => self.heart(),
-            D::Diabetes2 | D::Diabetes1 | D::Prediabetes | D::Hypothyroidism | D::Kidney3 | D::Obesity | D::Gout => self.metabolism(),
+            D::Hypertension
+            | D::Hyperlipidemia
+            | D::Coronary
+            | D::HeartFailure
+            | D::AtrialFibrillation => self.heart(),
+            D::Diabetes2
+            | D::Diabetes1
+            | D::Prediabetes
+            | D::Hypothyroidism
+            | D::Kidney3
+            | D::Obesity
+            | D::Gout => self.metabolism(),
             D::Alcohol | D::Opioid | D::Hiv | D::Bipolar => self.sensitive(),
-            D::Copd | D::Asthma | D::Rhinitis | D::SleepApnea | D::Eczema | D::Adhd => self.airways_and_childhood(),
+            D::Copd | D::Asthma | D::Rhinitis | D::SleepApnea | D::Eczema | D::Adhd => {
+                self.airways_and_childhood()
+            }
             _ => self.other(),
         }
     }
@@ -85,35 +101,65 @@ impl Disease {
             Disease::Hypertension => Profile {
                 other_words: &["Hypertension", "HTN"],
                 plan: Some(("443402002", "Lifestyle education regarding hypertension")),
-                ..profile(("59621000", "Essential hypertension"), Role::Cardiology, &[
-                    (0, 0.75, LISINOPRIL_10), (0, 0.3, AMLODIPINE_5), (400, 0.4, LISINOPRIL_20),
-                    (700, 0.35, HCTZ_25), (1200, 0.3, AMLODIPINE_5),
-                ])
+                ..profile(
+                    ("59621000", "Essential hypertension"),
+                    Role::Cardiology,
+                    &[
+                        (0, 0.75, LISINOPRIL_10),
+                        (0, 0.3, AMLODIPINE_5),
+                        (400, 0.4, LISINOPRIL_20),
+                        (700, 0.35, HCTZ_25),
+                        (1200, 0.3, AMLODIPINE_5),
+                    ],
+                )
             },
             Disease::Hyperlipidemia => Profile {
                 other_words: &["High cholesterol"],
                 plan: Some(("736285004", "Hyperlipidemia clinical management plan")),
-                ..profile(("55822004", "Hyperlipidemia"), Role::Cardiology, &[
-                    (30, 0.8, ATORVASTATIN_20), (900, 0.35, ATORVASTATIN_40),
-                ])
+                ..profile(
+                    ("55822004", "Hyperlipidemia"),
+                    Role::Cardiology,
+                    &[(30, 0.8, ATORVASTATIN_20), (900, 0.35, ATORVASTATIN_40)],
+                )
             },
             Disease::Coronary => Profile {
                 other_words: &["Coronary artery disease", "CAD"],
-                ..profile(("53741008", "Coronary arteriosclerosis"), Role::Cardiology, &[
-                    (0, 0.9, ASPIRIN_81), (0, 0.9, ATORVASTATIN_80), (0, 0.7, METOPROLOL_25), (0, 0.6, NITROGLYCERIN),
-                ])
+                ..profile(
+                    ("53741008", "Coronary arteriosclerosis"),
+                    Role::Cardiology,
+                    &[
+                        (0, 0.9, ASPIRIN_81),
+                        (0, 0.9, ATORVASTATIN_80),
+                        (0, 0.7, METOPROLOL_25),
+                        (0, 0.6, NITROGLYCERIN),
+                    ],
+                )
             },
             Disease::HeartFailure => Profile {
                 other_words: &["CHF", "Congestive heart failure"],
-                ..profile(("84114007", "Heart failure"), Role::Cardiology, &[
-                    (0, 0.9, FUROSEMIDE_40), (0, 0.8, LISINOPRIL_20), (30, 0.8, METOPROLOL_50), (300, 0.5, EMPAGLIFLOZIN_10),
-                ])
+                ..profile(
+                    ("84114007", "Heart failure"),
+                    Role::Cardiology,
+                    &[
+                        (0, 0.9, FUROSEMIDE_40),
+                        (0, 0.8, LISINOPRIL_20),
+                        (30, 0.8, METOPROLOL_50),
+                        (300, 0.5, EMPAGLIFLOZIN_10),
+                    ],
+                )
             },
             _ => Profile {
                 other_words: &["Afib", "Atrial fibrillation, on anticoagulation"],
-                ..profile(("49436004", "Atrial fibrillation"), Role::Cardiology, &[
-                    (0, 0.45, WARFARIN_5), (10, 0.55, APIXABAN_5), (1300, 0.5, APIXABAN_5), (0, 0.85, METOPROLOL_50),
-                ])
+                ..profile(
+                    ("49436004", "Atrial fibrillation"),
+                    Role::Cardiology,
+                    &[
+                        (0, 0.45, WARFARIN_5),
+                        (10, 0.55, APIXABAN_5),
+                        (1300, 0.5, APIXABAN_5),
+                        (0, 0.85, METOPROLOL_50),
+                    ],
+                )
             },
         }
     }
@@ -124,25 +170,50 @@ impl Disease {
             Disease::Diabetes2 => Profile {
                 other_words: &["Type 2 diabetes mellitus", "T2DM", "Diabetes mellitus type II"],
                 plan: Some(("698360004", "Diabetes self management plan")),
-                ..profile(("44054006", "Diabetes mellitus type 2"), Role::Endocrinology, &[
-                    (0, 0.95, METFORMIN_500), (420, 0.7, METFORMIN_1000), (1300, 0.3, GLIPIZIDE_5),
-                    (1800, 0.45, EMPAGLIFLOZIN_10), (3400, 0.4, GLARGINE),
-                ])
+                ..profile(
+                    ("44054006", "Diabetes mellitus type 2"),
+                    Role::Endocrinology,
+                    &[
+                        (0, 0.95, METFORMIN_500),
+                        (420, 0.7, METFORMIN_1000),
+                        (1300, 0.3, GLIPIZIDE_5),
+                        (1800, 0.45, EMPAGLIFLOZIN_10),
+                        (3400, 0.4, GLARGINE),
+                    ],
+                )
             },
             Disease::Diabetes1 => Profile {
                 plan: Some(("698360004", "Diabetes self management plan")),
-                ..profile(("46635009", "Diabetes mellitus type 1"), Role::Endocrinology, &[(0, 1.0, GLARGINE), (0, 1.0, LISPRO)])
+                ..profile(
+                    ("46635009", "Diabetes mellitus type 1"),
+                    Role::Endocrinology,
+                    &[(0, 1.0, GLARGINE), (0, 1.0, LISPRO)],
+                )
             },
-            Disease::Prediabetes => profile(("15777000", "Prediabetes"), Role::Endocrinology, &[(400, 0.15, METFORMIN_500)]),
+            Disease::Prediabetes => profile(
+                ("15777000", "Prediabetes"),
+                Role::Endocrinology,
+                &[(400, 0.15, METFORMIN_500)],
+            ),
             Disease::Hypothyroidism => Profile {
                 other_words: &["Underactive thyroid"],
-                ..profile(("40930008", "Hypothyroidism"), Role::Endocrinology, &[(0, 1.0, LEVOTHYROXINE_75), (300, 0.4, LEVOTHYROXINE_100)])
+                ..profile(
+                    ("40930008", "Hypothyroidism"),
+                    Role::Endocrinology,
+                    &[(0, 1.0, LEVOTHYROXINE_75), (300, 0.4, LEVOTHYROXINE_100)],
+                )
             },
             Disease::Kidney3 => Profile {
                 other_words: &["CKD stage 3"],
-                ..profile(("433144002", "Chronic kidney disease stage 3"), Role::Primary, &[(60, 0.6, LISINOPRIL_10)])
+                ..profile(
+                    ("433144002", "Chronic kidney disease stage 3"),
+                    Role::Primary,
+                    &[(60, 0.6, LISINOPRIL_10)],
+                )
             },
-            Disease::Gout => profile(("90560007", "Gout"), Role::Rheumatology, &[(200, 0.8, ALLOPURINOL_100)]),
+            Disease::Gout => {
+                profile(("90560007", "Gout"), Role::Rheumatology, &[(200, 0.8, ALLOPURINOL_100)])
+            }
             _ => profile(("414916001", "Obesity"), Role::Primary, &[]),
         }
     }
@@ -158,15 +229,27 @@ impl Disease {
             Disease::Opioid => Profile {
                 sensitivity: Some("SUD"),
                 other_words: &["Opioid use disorder"],
-                ..profile(("5602001", "Opioid abuse"), Role::Psychiatry, &[(20, 1.0, BUPRENORPHINE)])
+                ..profile(
+                    ("5602001", "Opioid abuse"),
+                    Role::Psychiatry,
+                    &[(20, 1.0, BUPRENORPHINE)],
+                )
             },
             Disease::Hiv => Profile {
                 sensitivity: Some("HIV"),
-                ..profile(("86406008", "Human immunodeficiency virus infection"), Role::Infectious, &[(14, 1.0, BICTEGRAVIR)])
+                ..profile(
+                    ("86406008", "Human immunodeficiency virus infection"),
+                    Role::Infectious,
+                    &[(14, 1.0, BICTEGRAVIR)],
+                )
             },
             _ => Profile {
                 sensitivity: Some("PSY"),
-                ..profile(("13746004", "Bipolar disorder"), Role::Psychiatry, &[(0, 0.9, QUETIAPINE_100)])
+                ..profile(
+                    ("13746004", "Bipolar disorder"),
+                    Role::Psychiatry,
+                    &[(0, 0.9, QUETIAPINE_100)],
+                )
             },
         }
     }
@@ -176,17 +259,42 @@ impl Disease {
         match self {
             Disease::Copd => Profile {
                 other_words: &["COPD"],
-                plan: Some(("412776001", "Chronic obstructive pulmonary disease clinical management plan")),
-                ..profile(("13645005", "Chronic obstructive pulmonary disease"), Role::Pulmonology, &[(0, 1.0, ALBUTEROL), (200, 0.8, FLUTICASONE_SALMETEROL)])
+                plan: Some((
+                    "412776001",
+                    "Chronic obstructive pulmonary disease clinical management plan",
+                )),
+                ..profile(
+                    ("13645005", "Chronic obstructive pulmonary disease"),
+                    Role::Pulmonology,
+                    &[(0, 1.0, ALBUTEROL), (200, 0.8, FLUTICASONE_SALMETEROL)],
+                )
             },
             Disease::Asthma => Profile {
                 plan: Some(("699728000", "Asthma self management")),
-                ..profile(("195967001", "Asthma"), Role::Pulmonology, &[(0, 1.0, ALBUTEROL), (90, 0.6, FLUTICASONE)])
+                ..profile(
+                    ("195967001", "Asthma"),
+                    Role::Pulmonology,
+                    &[(0, 1.0, ALBUTEROL), (90, 0.6, FLUTICASONE)],
+                )
             },
-            Disease::Rhinitis => profile(("367498001", "Seasonal allergic rhinitis"), Role::Primary, &[(0, 0.7, LORATADINE_10)]),
-            Disease::SleepApnea => profile(("78275009", "Obstructive sleep apnea syndrome"), Role::Pulmonology, &[]),
-            Disease::Eczema => profile(("24079001", "Atopic dermatitis"), Role::Pediatrics, &[(0, 0.9, HYDROCORTISONE)]),
-            _ => profile(("406506008", "Attention deficit hyperactivity disorder"), Role::Pediatrics, &[(90, 0.7, METHYLPHENIDATE)]),
+            Disease::Rhinitis => profile(
+                ("367498001", "Seasonal allergic rhinitis"),
+                Role::Primary,
+                &[(0, 0.7, LORATADINE_10)],
+            ),
+            Disease::SleepApnea => {
+                profile(("78275009", "Obstructive sleep apnea syndrome"), Role::Pulmonology, &[])
+            }
+            Disease::Eczema => profile(
+                ("24079001", "Atopic dermatitis"),
+                Role::Pediatrics,
+                &[(0, 0.9, HYDROCORTISONE)],
+            ),
+            _ => profile(
+                ("406506008", "Attention deficit hyperactivity disorder"),
+                Role::Pediatrics,
+                &[(90, 0.7, METHYLPHENIDATE)],
+            ),
         }
     }
 
@@ -196,34 +304,80 @@ impl Disease {
             Disease::Depression => Profile {
                 other_words: &["Major depressive disorder", "Depression"],
                 plan: Some(("737434004", "Major depressive disorder clinical management plan")),
-                ..profile(("370143000", "Major depressive disorder"), Role::Primary, &[(0, 0.75, SERTRALINE_50), (200, 0.4, SERTRALINE_100)])
+                ..profile(
+                    ("370143000", "Major depressive disorder"),
+                    Role::Primary,
+                    &[(0, 0.75, SERTRALINE_50), (200, 0.4, SERTRALINE_100)],
+                )
             },
-            Disease::Anxiety => profile(("21897009", "Generalized anxiety disorder"), Role::Primary, &[(0, 0.6, ESCITALOPRAM_10)]),
-            Disease::KneeArthritis => profile(("239873007", "Osteoarthritis of knee"), Role::Surgery, &[(0, 0.6, NAPROXEN_500), (0, 0.6, ACETAMINOPHEN_500)]),
+            Disease::Anxiety => profile(
+                ("21897009", "Generalized anxiety disorder"),
+                Role::Primary,
+                &[(0, 0.6, ESCITALOPRAM_10)],
+            ),
+            Disease::KneeArthritis => profile(
+                ("239873007", "Osteoarthritis of knee"),
+                Role::Surgery,
+                &[(0, 0.6, NAPROXEN_500), (0, 0.6, ACETAMINOPHEN_500)],
+            ),
             Disease::Reflux => Profile {
                 other_words: &["GERD"],
-                ..profile(("235595009", "Gastroesophageal reflux disease"), Role::Primary, &[(0, 0.85, OMEPRAZOLE_20)])
+                ..profile(
+                    ("235595009", "Gastroesophageal reflux disease"),
+                    Role::Primary,
+                    &[(0, 0.85, OMEPRAZOLE_20)],
+                )
             },
-            Disease::Migraine => profile(("37796009", "Migraine"), Role::Neurology, &[(0, 0.8, SUMATRIPTAN_50)]),
+            Disease::Migraine => {
+                profile(("37796009", "Migraine"), Role::Neurology, &[(0, 0.8, SUMATRIPTAN_50)])
+            }
             Disease::Prostate => Profile {
                 other_words: &["BPH"],
-                ..profile(("266569009", "Benign prostatic hyperplasia"), Role::Primary, &[(60, 0.7, TAMSULOSIN)])
+                ..profile(
+                    ("266569009", "Benign prostatic hyperplasia"),
+                    Role::Primary,
+                    &[(60, 0.7, TAMSULOSIN)],
+                )
             },
             Disease::BreastCancer => Profile {
                 plan: Some(("395082007", "Cancer care plan")),
-                ..profile(("254837009", "Malignant neoplasm of breast"), Role::Oncology, &[(60, 0.9, ANASTROZOLE_1)])
+                ..profile(
+                    ("254837009", "Malignant neoplasm of breast"),
+                    Role::Oncology,
+                    &[(60, 0.9, ANASTROZOLE_1)],
+                )
             },
-            Disease::Rheumatoid => profile(("69896004", "Rheumatoid arthritis"), Role::Rheumatology, &[(0, 0.8, METHOTREXATE), (300, 0.5, HYDROXYCHLOROQUINE)]),
-            Disease::Epilepsy => profile(("84757009", "Epilepsy"), Role::Neurology, &[(0, 1.0, LEVETIRACETAM_500)]),
-            Disease::IronDeficiency => profile(("87522002", "Iron deficiency anemia"), Role::Primary, &[(0, 1.0, FERROUS_SULFATE)]),
-            _ => profile(("26929004", "Alzheimer's disease"), Role::Neurology, &[(60, 0.8, DONEPEZIL_10)]),
+            Disease::Rheumatoid => profile(
+                ("69896004", "Rheumatoid arthritis"),
+                Role::Rheumatology,
+                &[(0, 0.8, METHOTREXATE), (300, 0.5, HYDROXYCHLOROQUINE)],
+            ),
+            Disease::Epilepsy => {
+                profile(("84757009", "Epilepsy"), Role::Neurology, &[(0, 1.0, LEVETIRACETAM_500)])
+            }
+            Disease::IronDeficiency => profile(
+                ("87522002", "Iron deficiency anemia"),
+                Role::Primary,
+                &[(0, 1.0, FERROUS_SULFATE)],
+            ),
+            _ => profile(
+                ("26929004", "Alzheimer's disease"),
+                Role::Neurology,
+                &[(60, 0.8, DONEPEZIL_10)],
+            ),
         }
     }
 }
 
 /// The lasting diseases of someone `age` years old with the age at onset of each. `smoker` tells
 /// of tobacco now or in the past, `bmi` is the body mass index in kg/m².
-pub(crate) fn draw(chance: &mut Chance, female: bool, age: f64, smoker: bool, bmi: f64) -> BTreeMap<Disease, f64> {
+pub(crate) fn draw(
+    chance: &mut Chance,
+    female: bool,
+    age: f64,
+    smoker: bool,
+    bmi: f64,
+) -> BTreeMap<Disease, f64> {
     let mut found = BTreeMap::new();
     let mut add = |found: &mut BTreeMap<Disease, f64>, disease, p: f64, earliest: f64| {
         let onset = age - chance.real(0.4, 12.0_f64.min((age - earliest).max(0.5)));
@@ -231,39 +385,82 @@ pub(crate) fn draw(chance: &mut Chance, female: bool, age: f64, smoker: bool, bm
             found.insert(disease, onset.max(0.5));
         }
     };
-    let by_age = |steps: &[(f64, f64)]| steps.iter().rev().find(|(from, _)| age >= *from).map_or(0.0, |step| step.1);
+    let by_age = |steps: &[(f64, f64)]| {
+        steps.iter().rev().find(|(from, _)| age >= *from).map_or(0.0, |step| step.1)
+    };
     let (girl, boy) = (if female { 1.0 } else { 0.0 }, if female { 0.0 } else { 1.0 });
     use Disease as D;
     add(&mut found, D::Diabetes1, if age < 40.0 { 0.012 } else { 0.0 }, 6.0);
     let heavy = if bmi > 31.0 { 1.8 } else { 1.0 };
     if !found.contains_key(&D::Diabetes1) {
-        add(&mut found, D::Diabetes2, by_age(&[(35.0, 0.06), (50.0, 0.14), (65.0, 0.22)]) * heavy, 33.0);
+        add(
+            &mut found,
+            D::Diabetes2,
+            by_age(&[(35.0, 0.06), (50.0, 0.14), (65.0, 0.22)]) * heavy,
+            33.0,
+        );
     }
     let diabetes = found.contains_key(&D::Diabetes2);
     if !diabetes {
         add(&mut found, D::Prediabetes, by_age(&[(40.0, 0.12)]), 38.0);
     }
-    add(&mut found, D::Hypertension, by_age(&[(30.0, 0.12), (45.0, 0.34), (65.0, 0.6)]) + if diabetes { 0.25 } else { 0.0 }, 30.0);
+    add(
+        &mut found,
+        D::Hypertension,
+        by_age(&[(30.0, 0.12), (45.0, 0.34), (65.0, 0.6)]) + if diabetes { 0.25 } else { 0.0 },
+        30.0,
+    );
     let pressure = found.contains_key(&D::Hypertension);
-    add(&mut found, D::Hyperlipidemia, by_age(&[(35.0, 0.08), (50.0, 0.32), (65.0, 0.45)]) + if diabetes { 0.3 } else { 0.0 }, 34.0);
+    add(
+        &mut found,
+        D::Hyperlipidemia,
+        by_age(&[(35.0, 0.08), (50.0, 0.32), (65.0, 0.45)]) + if diabetes { 0.3 } else { 0.0 },
+        34.0,
+    );
     add(&mut found, D::Coronary, by_age(&[(50.0, 0.05), (65.0, 0.16)]) * (1.0 + 0.5 * boy), 48.0);
     let coronary = found.contains_key(&D::Coronary);
-    add(&mut found, D::HeartFailure, by_age(&[(62.0, 0.05), (78.0, 0.12)]) * if coronary { 3.0 } else { 1.0 }, 60.0);
+    add(
+        &mut found,
+        D::HeartFailure,
+        by_age(&[(62.0, 0.05), (78.0, 0.12)]) * if coronary { 3.0 } else { 1.0 },
+        60.0,
+    );
     add(&mut found, D::AtrialFibrillation, by_age(&[(55.0, 0.04), (65.0, 0.1), (80.0, 0.2)]), 54.0);
-    let strain = if diabetes { 0.22 } else if pressure { 0.1 } else { 0.02 };
+    let strain = if diabetes {
+        0.22
+    } else if pressure {
+        0.1
+    } else {
+        0.02
+    };
     add(&mut found, D::Kidney3, by_age(&[(56.0, 1.0)]) * strain, 54.0);
     add(&mut found, D::Copd, if smoker { by_age(&[(52.0, 0.25)]) } else { 0.0 }, 50.0);
     if !found.contains_key(&D::Copd) {
         add(&mut found, D::Asthma, if age < 18.0 { 0.1 } else { 0.07 }, 3.0);
     }
-    add(&mut found, D::Hypothyroidism, by_age(&[(30.0, 0.03)]) + by_age(&[(38.0, 0.1)]) * girl, 28.0);
-    add(&mut found, D::Depression, by_age(&[(17.0, 0.09)]) + 0.03 * girl * by_age(&[(17.0, 1.0)]), 16.0);
+    add(
+        &mut found,
+        D::Hypothyroidism,
+        by_age(&[(30.0, 0.03)]) + by_age(&[(38.0, 0.1)]) * girl,
+        28.0,
+    );
+    add(
+        &mut found,
+        D::Depression,
+        by_age(&[(17.0, 0.09)]) + 0.03 * girl * by_age(&[(17.0, 1.0)]),
+        16.0,
+    );
     if !found.contains_key(&D::Depression) {
         add(&mut found, D::Anxiety, by_age(&[(17.0, 0.07)]), 16.0);
     }
     add(&mut found, D::KneeArthritis, by_age(&[(55.0, 0.2), (70.0, 0.3)]), 52.0);
     add(&mut found, D::Reflux, by_age(&[(35.0, 0.14)]), 30.0);
-    add(&mut found, D::Migraine, by_age(&[(17.0, 0.05), (60.0, 0.01)]) + 0.08 * girl * by_age(&[(17.0, 1.0), (56.0, 0.0)]), 15.0);
+    add(
+        &mut found,
+        D::Migraine,
+        by_age(&[(17.0, 0.05), (60.0, 0.01)]) + 0.08 * girl * by_age(&[(17.0, 1.0), (56.0, 0.0)]),
+        15.0,
+    );
     add(&mut found, D::Prostate, by_age(&[(56.0, 0.3)]) * boy, 54.0);
     add(&mut found, D::BreastCancer, by_age(&[(50.0, 0.05)]) * girl, 48.0);
     add(&mut found, D::Rheumatoid, by_age(&[(36.0, 0.012)]) * (1.0 + girl), 34.0);

@@ -2,6 +2,9 @@
 
 use crate::calendar::DAY_MS;
 
+/// Stands for once a week in [`Drug::daily`].
+pub(crate) const WEEKLY: u32 = u32::MAX;
+
 /// A medicine in one strength with the usual instruction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Drug {
@@ -14,7 +17,7 @@ pub(crate) struct Drug {
     pub(crate) sig: &'static str,
     /// Amount of one dose and its unit.
     pub(crate) dose: (f64, &'static str),
-    /// Doses a day; 0 stands for "as needed".
+    /// Doses a day; 0 stands for "as needed", [`WEEKLY`] for once a week.
     pub(crate) daily: u32,
     /// How long a course lasts in days; 0 for medicines that go on.
     pub(crate) days: i64,
@@ -48,7 +51,7 @@ const TABLET: &str = "tablet";
 const CAPSULE: &str = "capsule";
 
 macro_rules! drugs {
-    ($($name:ident = $code:literal $display:literal, $group:literal $rank:literal, $sig:literal, $dose:literal $unit:expr, $daily:literal;)*) => {
+    ($($name:ident = $code:literal $display:literal, $group:literal $rank:literal, $sig:literal, $dose:literal $unit:expr, $daily:expr;)*) => {
         $(pub(crate) const $name: Drug = drug($code, $display, $group, $rank, $sig, ($dose, $unit), $daily);)*
     };
 }
@@ -96,7 +99,7 @@ drugs! {
     SUMATRIPTAN_50 = "313161" "sumatriptan 50 MG Oral Tablet", "triptan" 1, "Take 1 tablet at the start of a migraine; may repeat once after 2 hours", 1.0 TABLET, 0;
     TAMSULOSIN = "863669" "tamsulosin hydrochloride 0.4 MG Oral Capsule", "prostate" 1, "Take 1 capsule by mouth once daily after the same meal", 1.0 CAPSULE, 1;
     ANASTROZOLE_1 = "199224" "anastrozole 1 MG Oral Tablet", "endocrine therapy" 1, "Take 1 tablet by mouth once daily", 1.0 TABLET, 1;
-    METHOTREXATE = "105585" "methotrexate 2.5 MG Oral Tablet", "antirheumatic" 1, "Take 6 tablets by mouth once weekly on Sunday", 6.0 TABLET, 0;
+    METHOTREXATE = "105585" "methotrexate 2.5 MG Oral Tablet", "antirheumatic" 1, "Take 6 tablets by mouth once weekly on Sunday", 6.0 TABLET, WEEKLY;
     HYDROXYCHLOROQUINE = "979092" "hydroxychloroquine sulfate 200 MG Oral Tablet", "antimalarial" 1, "Take 1 tablet by mouth twice daily with food", 1.0 TABLET, 2;
     LEVETIRACETAM_500 = "311289" "levetiracetam 500 MG Oral Tablet", "antiseizure" 1, "Take 1 tablet by mouth twice daily", 1.0 TABLET, 2;
     FERROUS_SULFATE = "310325" "ferrous sulfate 325 MG Oral Tablet", "iron" 1, "Take 1 tablet by mouth once daily with orange juice", 1.0 TABLET, 1;

@@ -7,7 +7,8 @@ use crate::chance::Chance;
 pub(crate) fn word_typo(word: &str, chance: &mut Chance) -> String {
     const KEYS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
     let mut letters: Vec<char> = word.chars().collect();
-    let places: Vec<usize> = (1..letters.len()).filter(|&at| letters[at].is_ascii_lowercase()).collect();
+    let places: Vec<usize> =
+        (1..letters.len()).filter(|&at| letters[at].is_ascii_lowercase()).collect();
     let at = chance.pick(&places);
     if places.len() < 2 || at == 0 {
         return word.to_owned();
@@ -19,7 +20,9 @@ pub(crate) fn word_typo(word: &str, chance: &mut Chance) -> String {
             let near = if place == 0 { 1 } else { place - 1 };
             letters[at] = row.chars().nth(near).unwrap_or('e');
         }
-        1 if at + 1 < letters.len() && letters[at + 1].is_ascii_lowercase() => letters.swap(at, at + 1),
+        1 if at + 1 < letters.len() && letters[at + 1].is_ascii_lowercase() => {
+            letters.swap(at, at + 1)
+        }
         2 => letters.insert(at, letters[at]),
         _ => {
             letters.remove(at);
@@ -34,7 +37,8 @@ pub(crate) fn digit_typo(text: &str, chance: &mut Chance) -> String {
         return swapped(text, chance);
     }
     let mut letters: Vec<char> = text.chars().collect();
-    let places: Vec<usize> = (3..letters.len()).filter(|&at| letters[at].is_ascii_digit()).collect();
+    let places: Vec<usize> =
+        (3..letters.len()).filter(|&at| letters[at].is_ascii_digit()).collect();
     let at = chance.pick(&places);
     if let Some(digit) = letters.get(at).and_then(|digit| digit.to_digit(10)) {
         let other = (digit + 1 + chance.below(9) as u32) % 10;

@@ -141,9 +141,8 @@ impl Population {
     /// Whether `copy` of `truth` carries what identifies somebody else.
     pub fn is_somebody_else(&self, copy: &Demographics, truth: &Demographics) -> bool {
         let (number, own) = (copy.ssn.as_deref().map(digits), truth.ssn.as_deref().map(digits));
-        let number = number.is_some_and(|number| {
-            own.as_ref() != Some(&number) && self.numbers.contains(&number)
-        });
+        let number = number
+            .is_some_and(|number| own.as_ref() != Some(&number) && self.numbers.contains(&number));
         let person = key(copy);
         number || (person != key(truth) && !is_former(copy, truth) && self.people.contains(&person))
     }
@@ -161,7 +160,10 @@ fn is_former(copy: &Demographics, truth: &Demographics) -> bool {
 
 fn key(person: &Demographics) -> (String, String, String) {
     let plain = |text: &str| {
-        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
     };
     (plain(person.first_given()), plain(&person.family), person.birth_date.clone())
 }
@@ -251,7 +253,9 @@ fn names(copy: &mut Demographics, rates: &Rates, chance: &mut Chance) {
     }
     if let Some(first) = copy.given.first_mut() {
         let short = nickname(first, chance);
-        if chance.yes(rates.nickname) && let Some(short) = short {
+        if chance.yes(rates.nickname)
+            && let Some(short) = short
+        {
             *first = short;
         } else if chance.yes(rates.given_typo) {
             *first = word_typo(first, chance);
@@ -305,7 +309,13 @@ fn birth(copy: &mut Demographics, rates: &Rates, chance: &mut Chance) {
     }
 }
 
-fn address(copy: &mut Demographics, truth: &Demographics, rates: &Rates, style: &Style, chance: &mut Chance) {
+fn address(
+    copy: &mut Demographics,
+    truth: &Demographics,
+    rates: &Rates,
+    style: &Style,
+    chance: &mut Chance,
+) {
     if chance.yes(rates.old_address) && truth.former_address.is_some() {
         copy.address.clone_from(&truth.former_address);
     }
@@ -332,7 +342,13 @@ fn address(copy: &mut Demographics, truth: &Demographics, rates: &Rates, style: 
     }
 }
 
-fn phone(copy: &mut Demographics, truth: &Demographics, rates: &Rates, style: &Style, chance: &mut Chance) {
+fn phone(
+    copy: &mut Demographics,
+    truth: &Demographics,
+    rates: &Rates,
+    style: &Style,
+    chance: &mut Chance,
+) {
     if chance.yes(rates.old_phone) && truth.former_phone.is_some() {
         copy.phone.clone_from(&truth.former_phone);
     }
@@ -344,7 +360,9 @@ fn phone(copy: &mut Demographics, truth: &Demographics, rates: &Rates, style: &S
     if chance.yes(rates.phone_typo) {
         digits = swapped(&digits, chance);
     }
-    if let (Some(area), Some(exchange), Some(line)) = (digits.get(..3), digits.get(3..6), digits.get(6..)) {
+    if let (Some(area), Some(exchange), Some(line)) =
+        (digits.get(..3), digits.get(3..6), digits.get(6..))
+    {
         copy.phone = Some(match style.phone {
             0 => format!("({area}) {exchange}-{line}"),
             1 => format!("{area}-{exchange}-{line}"),
@@ -421,15 +439,25 @@ mod tests {
             assert!((found - wanted).abs() < 0.03, "{name}: {found} instead of {wanted}");
         };
         near("no number", share(|c| c.ssn.is_none()), 0.30);
-        near("wrong number", share(|c| c.ssn.as_ref().is_some_and(|s| digits(s) != "912441023")), 0.021);
+        near(
+            "wrong number",
+            share(|c| c.ssn.as_ref().is_some_and(|s| digits(s) != "912441023")),
+            0.021,
+        );
         near("no phone", share(|c| c.phone.is_none()), 0.08);
-        near("old address", share(|c| !c.address.as_ref().unwrap().line.to_uppercase().starts_with("12 L")), 0.20);
+        near(
+            "old address",
+            share(|c| !c.address.as_ref().unwrap().line.to_uppercase().starts_with("12 L")),
+            0.20,
+        );
         near("birth date", share(|c| c.birth_date != "1971-04-09"), 0.01);
         near("no middle name", share(|c| c.given.len() == 1), 0.35);
         near("name before marriage", share(|c| c.family.to_uppercase() == "LARKIN"), 0.06);
         let short = ["KATE", "KATHY", "KATIE"];
         near("nickname", share(|c| short.contains(&&*c.given[0].to_uppercase())), 0.07);
-        let whole = |c: &Demographics| c.given[0].to_uppercase() == "KATHERINE" && c.birth_date == "1971-04-09";
+        let whole = |c: &Demographics| {
+            c.given[0].to_uppercase() == "KATHERINE" && c.birth_date == "1971-04-09"
+        };
         assert!(share(whole) > 0.85);
     }
 
@@ -464,7 +492,8 @@ mod tests {
             population.add(&Demographics { given: vec![first.into()], ssn: None, ..person() });
         }
         for n in 0..3000 {
-            let copy = register(&truth, &Rates::default(), &population, "harbor", &n.to_string(), 9);
+            let copy =
+                register(&truth, &Rates::default(), &population, "harbor", &n.to_string(), 9);
             assert!(!population.is_somebody_else(&copy, &truth), "{n}");
         }
     }

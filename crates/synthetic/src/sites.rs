@@ -40,7 +40,11 @@ const HOSPITALS: [(&str, &str); 20] = [
 
 /// The first `n` hospitals of a fixed list of twenty; more are not available.
 pub fn sites(n: usize) -> Vec<Site> {
-    HOSPITALS.iter().take(n).map(|&(org, name)| Site { org: org.into(), name: name.into() }).collect()
+    HOSPITALS
+        .iter()
+        .take(n)
+        .map(|&(org, name)| Site { org: org.into(), name: name.into() })
+        .collect()
 }
 
 /// What a member of staff does.
@@ -67,7 +71,12 @@ const ROLES: [(Role, &str, &str, &str); 14] = [
     (Role::Primary, "family-medicine", "207Q00000X", "Family Medicine Physician"),
     (Role::Pediatrics, "pediatrics", "208000000X", "Pediatrics Physician"),
     (Role::Cardiology, "cardiology", "207RC0000X", "Cardiovascular Disease Physician"),
-    (Role::Endocrinology, "endocrinology", "207RE0101X", "Endocrinology, Diabetes & Metabolism Physician"),
+    (
+        Role::Endocrinology,
+        "endocrinology",
+        "207RE0101X",
+        "Endocrinology, Diabetes & Metabolism Physician",
+    ),
     (Role::Pulmonology, "pulmonology", "207RP1001X", "Pulmonary Disease Physician"),
     (Role::Psychiatry, "psychiatry", "2084P0800X", "Psychiatry Physician"),
     (Role::Infectious, "infectious-disease", "207RI0200X", "Infectious Disease Physician"),
@@ -160,7 +169,8 @@ impl Site {
 
     fn contact(&self) -> (Value, Value) {
         let (town, zip, area, number) = self.town();
-        let telecom = json!([{"system": "phone", "value": format!("({area}) 555-{number}"), "use": "work"}]);
+        let telecom =
+            json!([{"system": "phone", "value": format!("({area}) 555-{number}"), "use": "work"}]);
         let line = format!("{} Hospital Way", number / 10);
         let address = json!({"line": [line], "city": town, "state": "MA", "postalCode": zip, "country": "US"});
         (telecom, address)
@@ -182,6 +192,15 @@ pub fn shared(sites: &[Site]) -> Vec<String> {
         }
     }
     out.iter().map(Value::to_string).collect()
+}
+
+/// The Organization resources of `sites` alone, as JSON texts.
+pub fn organizations(sites: &[Site]) -> Vec<String> {
+    let one = |site: &Site| {
+        let (telecom, address) = site.contact();
+        organization(site, &telecom, &address).to_string()
+    };
+    sites.iter().map(one).collect()
 }
 
 fn organization(site: &Site, telecom: &Value, address: &Value) -> Value {

@@ -1,1 +1,5 @@
-//! Consilium: testkit.
+//! Development only: a client that signs in as people do, a comparison of records that forgives
+//! nothing but references, and the programs behind `cargo xtask bench`, `check-demo` and `crash`.
+
+pub mod client;
+pub mod compare;

@@ -71,10 +71,9 @@ impl Chrome {
                 item("nav-denials", Denials.to_string()),
             ],
             Role::Operator => vec![item("nav-network", Network.to_string())],
-            Role::Registrar => vec![
-                item("nav-links", Links.to_string()),
-                item("nav-find", Find.to_string()),
-            ],
+            Role::Registrar => {
+                vec![item("nav-links", Links.to_string()), item("nav-find", Find.to_string())]
+            }
         }
     }
 }

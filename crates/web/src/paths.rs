@@ -111,17 +111,24 @@ pub struct Record<'a> {
     pub patient: &'a str,
     /// Wait for every source and render the page whole, for readers without scripts.
     pub complete: bool,
+    /// Show every item instead of the first of each list; waits for every source too.
+    pub all: bool,
 }
 
 impl<'a> Record<'a> {
     /// The record, filled in live where scripts run.
     pub fn new(patient: &'a str) -> Self {
-        Self { patient, complete: false }
+        Self { patient, complete: false, all: false }
     }
 
     /// The record, rendered whole.
     pub fn complete(patient: &'a str) -> Self {
-        Self { patient, complete: true }
+        Self { patient, complete: true, all: false }
+    }
+
+    /// The record, rendered whole and with every item.
+    pub fn all(patient: &'a str) -> Self {
+        Self { patient, complete: true, all: true }
     }
 }
 
@@ -131,7 +138,11 @@ impl Path for Record<'_> {
 
 impl fmt::Display for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let query = if self.complete { "?complete=true" } else { "" };
+        let query = match (self.complete, self.all) {
+            (_, true) => "?all=true",
+            (true, false) => "?complete=true",
+            (false, false) => "",
+        };
         write!(f, "/patients/{}/record{query}", Encoded(self.patient))
     }
 }
@@ -191,6 +202,7 @@ mod tests {
         for (path, expected) in [
             (Record::new("p-1").to_string(), "/patients/p-1/record"),
             (Record::complete("p-1").to_string(), "/patients/p-1/record?complete=true"),
+            (Record::all("p-1").to_string(), "/patients/p-1/record?all=true"),
             (Ask("../me?x=1#y").to_string(), "/patients/..%2Fme%3Fx%3D1%23y/ask"),
             (
                 Returning { to: StepUp, next: "/patients/p-1/record?complete=true" }.to_string(),

@@ -134,8 +134,11 @@ impl Kind {
         match resource_type {
             "Patient" | "RelatedPerson" | "Person" => Self::Person,
             "Condition" => Self::Problem,
-            "Medication" | "MedicationRequest" | "MedicationStatement"
-            | "MedicationAdministration" | "MedicationDispense" => Self::Medication,
+            "Medication"
+            | "MedicationRequest"
+            | "MedicationStatement"
+            | "MedicationAdministration"
+            | "MedicationDispense" => Self::Medication,
             "AllergyIntolerance" => Self::Allergy,
             "Observation" => Self::Result,
             "DiagnosticReport" => Self::Report,
@@ -172,6 +175,29 @@ impl Kind {
             Self::Device => "kind-device",
             Self::Other => "kind-other",
         })
+    }
+
+    /// So many items of the kind.
+    pub fn count(&self, words: &Words<'_>, count: usize) -> Message {
+        let key = match self {
+            Self::Person => "count-person",
+            Self::Problem => "count-problem",
+            Self::Medication => "count-medication",
+            Self::Allergy => "count-allergy",
+            Self::Result => "count-result",
+            Self::Report => "count-report",
+            Self::Vaccination => "count-vaccination",
+            Self::Procedure => "count-procedure",
+            Self::Visit => "count-visit",
+            Self::Document => "count-document",
+            Self::Imaging => "count-imaging",
+            Self::Plan => "count-plan",
+            Self::Order => "count-order",
+            Self::Billing => "count-billing",
+            Self::Device => "count-device",
+            Self::Other => "count-other",
+        };
+        words.say(key).n("count", count)
     }
 }
 

@@ -181,9 +181,7 @@ fn machine_instant(ms: i64) -> String {
 }
 
 fn hour_and_minute(ms: i64, zone: &TimeZone) -> String {
-    civil(ms, zone)
-        .map(|at| format!("{:02}:{:02}", at.hour(), at.minute()))
-        .unwrap_or_default()
+    civil(ms, zone).map(|at| format!("{:02}:{:02}", at.hour(), at.minute())).unwrap_or_default()
 }
 
 fn day_text(words: &Words<'_>, date: Date) -> String {

@@ -58,6 +58,11 @@ impl<'a> Words<'a> {
         TimeTag::day(self, when)
     }
 
+    /// The day of an instant in Unix epoch milliseconds, as an HTML `time` element.
+    pub fn day_of(&self, ms: &i64) -> TimeTag {
+        TimeTag::day(self, &When::Instant(*ms))
+    }
+
     /// Date and time of an instant in Unix epoch milliseconds, as an HTML `time` element.
     pub fn moment(&self, ms: &i64) -> TimeTag {
         TimeTag::exact(self, &When::Instant(*ms))
@@ -136,8 +141,8 @@ impl Message {
 
     /// Fills `{ $name }` with a number, by which the text may choose its plural form.
     #[must_use]
-    pub fn n(mut self, name: &'static str, value: impl Into<FluentValue<'static>>) -> Self {
-        self.args.insert(Cow::Borrowed(name), value.into());
+    pub fn n(mut self, name: &'static str, value: impl Count) -> Self {
+        self.args.insert(Cow::Borrowed(name), value.value());
         self
     }
 
@@ -145,9 +150,8 @@ impl Message {
         let args = (!self.args.is_empty()).then_some(&self.args);
         let mut found = Err(());
         for lang in [self.lang, Lang::default()] {
-            found = LOCALES
-                .lookup_single_language(lang.identifier(), self.key, args)
-                .map_err(|_| ());
+            found =
+                LOCALES.lookup_single_language(lang.identifier(), self.key, args).map_err(|_| ());
             if found.is_ok() {
                 break;
             }
@@ -156,6 +160,29 @@ impl Message {
         found.unwrap_or_else(|()| format!("\u{27e6}{}\u{27e7}", self.key))
     }
 }
+
+/// A number a text can count with, by value or by any reference, as templates hand it over.
+pub trait Count {
+    /// The number as the translations understand it.
+    fn value(&self) -> FluentValue<'static>;
+}
+
+impl<T: Count + ?Sized> Count for &T {
+    fn value(&self) -> FluentValue<'static> {
+        (**self).value()
+    }
+}
+
+macro_rules! count {
+    ($($number:ty),+) => {$(
+        impl Count for $number {
+            fn value(&self) -> FluentValue<'static> {
+                FluentValue::from(*self)
+            }
+        }
+    )+};
+}
+count!(i32, u32, u64, usize);
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -92,6 +92,20 @@ pub enum Role {
     Service,
 }
 
+impl Role {
+    /// The role's word, as on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Clinician => "clinician",
+            Self::Patient => "patient",
+            Self::PrivacyOfficer => "privacy-officer",
+            Self::Operator => "operator",
+            Self::Registrar => "registrar",
+            Self::Service => "service",
+        }
+    }
+}
+
 /// On what a purpose of use rests.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -4,16 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::assertion::Role;
 use crate::org::OrgId;
+use crate::raw::Raw;
 use crate::time;
 
 /// Asks for what the responder holds of one of its patients; answered by a stream of
 /// [`crate::Frame`]s.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordRequest {
     /// The `Patient` id at the responder.
     pub patient_id: String,
     /// The `Patient` id at the asker, for the responder's audit and for later deliveries.
     pub asker_patient_id: String,
+    /// The asker's demographics of the patient (FHIR R4 `Patient`), so that the responder sees for
+    /// itself that both records are the same person's.
+    pub patient: Raw,
+    /// Whether a person at the asker confirmed a match that was only possible.
+    #[serde(default)]
+    pub confirmed: bool,
     /// Only what changed at or after this time; milliseconds since the Unix epoch, RFC 3339 on
     /// the wire.
     #[serde(default, with = "time::option", skip_serializing_if = "Option::is_none")]

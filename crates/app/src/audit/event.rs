@@ -2,6 +2,8 @@
 //!
 //! The entry joins the transaction of what it records, so either both stand or neither does.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use fhir::{Id, Resource};
 use serde_json::{Value, json};
 use store::{Expect, Key, Method, Write};
@@ -326,7 +328,7 @@ impl<'a> Event<'a> {
             entities.push(json!({
                 "type": {"system": ENTITY_TYPE, "code": "2"},
                 "role": {"system": OBJECT_ROLE, "code": "24"},
-                "query": crypto::base64(query.as_bytes()),
+                "query": STANDARD.encode(query.as_bytes()),
             }));
         }
         if let Some(id) = &self.request_id {

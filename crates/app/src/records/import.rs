@@ -74,6 +74,29 @@ impl<'a> Import<'a> {
         Ok(report)
     }
 
+    /// Stores lines of NDJSON, each one resource; lines without content are passed over. A line
+    /// that cannot be stored is reported by its place in `lines`.
+    pub fn take_lines(&self, label: &str, lines: Vec<Vec<u8>>) -> Result<Report> {
+        let mut report = Report::default();
+        let mut writes = Vec::new();
+        let known = HashMap::new();
+        for (at, line) in lines.into_iter().enumerate() {
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let write = Document::parse_bytes(line)
+                .map_err(|e| Error::invalid("structure", format!("not valid JSON: {e}")))
+                .and_then(|line| self.write(Some(line.root()), &known, &mut report.unresolved));
+            match write {
+                Ok(write) => writes.push((at, write)),
+                Err(error) => report.refused.push((at, error.message)),
+            }
+        }
+        self.commit(label, writes, &mut report)?;
+        report.refused.sort_by_key(|(at, _)| *at);
+        Ok(report)
+    }
+
     fn write(
         &self,
         resource: Option<Value<'_>>,

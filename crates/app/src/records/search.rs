@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fhir::Resource;
 use fhirpath::search::Registry;
-use store::query::{ParsedSearch, parse};
+use store::query::{ParsedSearch, QueryError, parse};
 use store::{Seq, Snapshot, Stored};
 
 use super::page::{MAX_MATCHES, Matches};
@@ -48,8 +48,8 @@ pub fn search(
 ) -> Result<Page> {
     let permit = authorise(app, caller, Action::searching(resource_type))?;
     let search = parse(Registry::r4(), resource_type, params)
-        .map_err(|e| Error::invalid(e.code(), e.to_string()))?;
-    let count = search.count.unwrap_or(DEFAULT_COUNT);
+        .map_err(|e| refused(&e))?;
+    let count = search.count.map_or(DEFAULT_COUNT, |count| count as usize);
     let snapshot = app.store().snapshot()?;
     let (versions, total) = find(&*snapshot, &permit, &search, count)?;
     let token = (versions.len() > count && count > 0).then(|| app.new_token());
@@ -72,11 +72,21 @@ pub fn turn(
     let matches = app.pages().find(token, &caller.user.id, app.now_ms())?;
     let resource_type = matches.search.query.resource_type;
     let permit = authorise(app, caller, Action::searching(resource_type))?;
-    let count = count.clamp(1, store::query::MAX_COUNT);
+    let count = count.clamp(1, store::query::MAX_COUNT as usize);
     let snapshot = app.store().snapshot()?;
     let query = format!("{resource_type}?page");
     let page = load(app, caller, &permit, &*snapshot, &matches, (offset, count), &query)?;
     Ok(Page { token: Some(token.to_owned()), ..page })
+}
+
+/// A search that was not understood, as the error that names what.
+pub(crate) fn refused(error: &QueryError) -> Error {
+    let code = match error {
+        QueryError::Unknown { .. } | QueryError::Unsupported { .. } => "not-supported",
+        QueryError::TooMany { .. } => "too-costly",
+        _ => "value",
+    };
+    Error::invalid(code, error.to_string())
 }
 
 /// The versions that match, all of them where more pages follow, and how many there are.

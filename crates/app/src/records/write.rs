@@ -6,6 +6,7 @@ use fhirpath::search::Registry;
 use store::query::{Query, parse};
 use store::{Committed, Expect, Guard, Key, Method, Snapshot, StoreError, Transaction, Version, Write};
 
+use super::search::refused;
 use super::{in_scope, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -170,7 +171,7 @@ pub(crate) fn condition(
     params: &[(String, String)],
 ) -> Result<Query> {
     let search = parse(Registry::r4(), resource_type, params)
-        .map_err(|e| Error::invalid(e.code(), e.to_string()))?;
+        .map_err(|e| refused(&e))?;
     if search.query.filters.is_empty() {
         return Err(Error::invalid("required", "a condition needs at least one search parameter"));
     }

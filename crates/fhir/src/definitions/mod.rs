@@ -5,6 +5,7 @@
 //! types are handed out as `'static`.
 
 mod load;
+mod rows;
 mod types;
 
 use std::collections::{BTreeMap, HashMap};

@@ -39,7 +39,6 @@ pub enum System {
 }
 
 /// A type of FHIR.
-#[derive(Debug)]
 pub struct Type {
     /// Its id.
     pub id: TypeId,
@@ -152,6 +151,12 @@ pub struct Binding {
     pub strength: Strength,
     /// Canonical address of the value set, with version.
     pub value_set: &'static str,
+}
+
+impl std::fmt::Debug for Type {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 impl Type {

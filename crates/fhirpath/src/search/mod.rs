@@ -5,10 +5,16 @@
 //! by the rules of FHIR R4 search (section 3.1.1.4). Composite and special parameters are known
 //! but produce no entries.
 
+mod extract;
 mod normalise;
+mod plan;
+mod ranges;
 mod registry;
+mod shape;
+mod values;
 
 pub use normalise::normalise;
+pub use ranges::{NumberRange, number_range};
 pub use registry::{Registry, SearchParam};
 
 /// How the values of a parameter are compared (FHIR R4 `SearchParameter.type`).

@@ -12,7 +12,11 @@ pub(crate) fn ssn(a: &[Ssn], b: &[Ssn]) -> Option<Level> {
 fn one_ssn(a: &Ssn, b: &Ssn) -> Level {
     match (a, b) {
         (Ssn::Full(x), Ssn::Full(y)) if x == y => {
-            if a.is_issued() { Level::SsnExact } else { Level::SsnUnissued }
+            if a.is_issued() {
+                Level::SsnExact
+            } else {
+                Level::SsnUnissued
+            }
         }
         (Ssn::Full(x), Ssn::Full(y)) if one_slip(x, y) => Level::SsnOneDigit,
         (Ssn::Full(_), Ssn::Full(_)) if a.last_four() == b.last_four() => Level::SsnTail,
@@ -23,8 +27,7 @@ fn one_ssn(a: &Ssn, b: &Ssn) -> Level {
 }
 
 pub(crate) fn national(a: &[Identifier], b: &[Identifier]) -> Option<Level> {
-    let levels =
-        [Level::NationalIdExact, Level::NationalIdOneDigit, Level::NationalIdDifferent];
+    let levels = [Level::NationalIdExact, Level::NationalIdOneDigit, Level::NationalIdDifferent];
     best(a, b, IdentifierKind::National, levels)
 }
 
@@ -47,7 +50,10 @@ pub(crate) fn mrn(a: &[Identifier], b: &[Identifier]) -> Option<Level> {
 /// Agreement only: that two other identifiers differ says nothing.
 pub(crate) fn other(a: &[Identifier], b: &[Identifier]) -> Option<Level> {
     let same = pairs(a, b).any(|(a, b)| {
-        a.kind == IdentifierKind::Other && a.kind == b.kind && a.system == b.system && a.value == b.value
+        a.kind == IdentifierKind::Other
+            && a.kind == b.kind
+            && a.system == b.system
+            && a.value == b.value
     });
     same.then_some(Level::OtherIdExact)
 }
@@ -59,7 +65,8 @@ fn best(
     kind: IdentifierKind,
     [equal, slip, different]: [Level; 3],
 ) -> Option<Level> {
-    let comparable = pairs(a, b).filter(|(a, b)| a.kind == kind && b.kind == kind && a.system == b.system);
+    let comparable =
+        pairs(a, b).filter(|(a, b)| a.kind == kind && b.kind == kind && a.system == b.system);
     let levels = comparable.map(|(a, b)| {
         if a.value == b.value {
             equal

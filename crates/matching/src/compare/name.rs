@@ -3,6 +3,7 @@
 
 use super::Observation;
 use crate::field::Level;
+use crate::known::is_given_name;
 use crate::model::Model;
 use crate::name::Name;
 use crate::nickname;
@@ -82,7 +83,7 @@ fn straight(x: &Name, y: &Name, a: &Person, b: &Person, model: &Model) -> Alignm
         family: family(x, y, a, b, model),
         given,
         order: None,
-        middle: if by_middle { None } else { middle(x, y) },
+        middle: if by_middle { crossed_middle(x, y) } else { middle(x, y) },
     }
 }
 
@@ -102,10 +103,7 @@ fn exchanged(x: &Name, y: &Name, model: &Model) -> Option<Alignment> {
     let swap = family == Level::FamilyOneEdit && given == Level::GivenExact;
     let (family, given) =
         if swap { (Level::FamilyExact, Level::GivenOneEdit) } else { (family, given) };
-    let frequencies = &model.frequencies;
-    let share = |name: &str| f64::max(frequencies.family(name), frequencies.given(name)).log2();
-    let share = f64::max(share(&x.family), share(&x.given));
-    let share = f64::max(share, f64::max(share_of_other(y, model), share));
+    let share = exchanged_share(x, y, model);
     let observed = |level: Level, exact: Level| Observation {
         level,
         log_share: (level == exact).then_some(share),
@@ -118,10 +116,17 @@ fn exchanged(x: &Name, y: &Name, model: &Model) -> Option<Alignment> {
     })
 }
 
-fn share_of_other(name: &Name, model: &Model) -> f64 {
-    let frequencies = &model.frequencies;
-    let share = |name: &str| f64::max(frequencies.family(name), frequencies.given(name)).log2();
-    f64::max(share(&name.family), share(&name.given))
+/// log2 of the share that stands for `u` of either name, so that both together with the level
+/// `exchanged` (rate r) weigh r (t + s) / ((t + r s) (s + r t)), where t and s are the shares of
+/// the name read one way and the other: a record shows a name because it is right or because it
+/// was exchanged.
+fn exchanged_share(x: &Name, y: &Name, model: &Model) -> f64 {
+    let rate = model.entry(Level::NameOrderExchanged).log_m.exp2();
+    let share =
+        |name: &Name| model.frequencies.family(&name.family) * model.frequencies.given(&name.given);
+    let (t, s) = (share(x), share(y));
+    let both = (t + rate * s) * (s + rate * t) / (t + s);
+    both.log2() / 2.0
 }
 
 fn family(x: &Name, y: &Name, a: &Person, b: &Person, model: &Model) -> Option<Observation> {
@@ -140,7 +145,7 @@ fn family(x: &Name, y: &Name, a: &Person, b: &Person, model: &Model) -> Option<O
     } else if similarity(f, g) >= SIMILAR {
         Level::FamilySimilar
     } else if a.gender == Some(Gender::Female) && b.gender == Some(Gender::Female) {
-        Level::FamilyDifferentWoman
+        Level::FamilyDifferentWomen
     } else {
         Level::FamilyDifferent
     };
@@ -152,11 +157,17 @@ fn given(x: &Name, y: &Name, model: &Model) -> Option<Observation> {
     if f.is_empty() || g.is_empty() {
         return None;
     }
-    if f == g && f.chars().nth(1).is_some() {
-        let log_share = Some(model.frequencies.given(f).log2());
-        return Some(Observation { level: Level::GivenExact, log_share });
+    let share = || f64::max(model.frequencies.given(f), model.frequencies.given(g)).log2();
+    if f == g && !is_initial(f) {
+        return Some(Observation { level: Level::GivenExact, log_share: Some(share()) });
     }
-    Some(Observation::of(given_level(x, y, model)))
+    let level = given_level(x, y, model);
+    // A short form or a slip of a rare name is as rare as the name: the pair occurs by chance
+    // with the share of the name times the rate of such forms. One bit is kept back for forms
+    // that belong to several names.
+    let log_share = matches!(level, Level::GivenNickname | Level::GivenSlip | Level::GivenOneEdit)
+        .then(|| share() + model.entry(level).log_m + 1.0);
+    Some(Observation { level, log_share })
 }
 
 fn given_level(x: &Name, y: &Name, model: &Model) -> Level {
@@ -165,40 +176,64 @@ fn given_level(x: &Name, y: &Name, model: &Model) -> Level {
         let fits = f.chars().next() == g.chars().next();
         return if fits { Level::GivenInitial } else { Level::GivenDifferent };
     }
-    // `Mary Ann` against `Maryann`.
     let joined = |name: &Name, other: &str| {
+        // `Mary Ann` against `Maryann`.
         name.middle.first().is_some_and(|second| {
             other.strip_prefix(name.given.as_str()).is_some_and(|rest| rest == second)
         })
     };
     if nickname::related(f, g) {
-        Level::GivenNickname
-    } else if joined(x, g) || joined(y, f) || shares_part(f, &x.given_parts, g, &y.given_parts) {
-        Level::GivenPart
-    } else if f.len().min(g.len()) > SHORT && one_edit(f, g) {
-        if model.frequencies.both_given(f, g) { Level::GivenDistinct } else { Level::GivenOneEdit }
-    } else if holds(&x.middle, g) || holds(&y.middle, f) {
-        Level::GivenMiddle
-    } else if similarity(f, g) >= SIMILAR {
-        if model.frequencies.both_given(f, g) { Level::GivenDistinct } else { Level::GivenSimilar }
-    } else {
-        Level::GivenDifferent
+        return Level::GivenNickname;
+    }
+    if joined(x, g) || joined(y, f) || shares_part(f, &x.given_parts, g, &y.given_parts) {
+        return Level::GivenPart;
+    }
+    let near = one_edit(f, g);
+    if (near || similarity(f, g) >= SIMILAR) && !crosses(x, y) {
+        return look_alike(f, g, near, model);
+    }
+    if crosses(x, y) { Level::GivenMiddle } else { Level::GivenDifferent }
+}
+
+/// Names that look alike are one name misspelt, or two names that look alike.
+fn look_alike(f: &str, g: &str, near: bool, model: &Model) -> Level {
+    let known = |name| is_given_name(name) || model.frequencies.is_common_given(name);
+    match (known(f), known(g)) {
+        (true, true) => Level::GivenDistinct,
+        (false, false) if near && f.len().min(g.len()) > SHORT => Level::GivenOneEdit,
+        (true, false) | (false, true) if near => Level::GivenSlip,
+        _ => Level::GivenSimilar,
     }
 }
 
+/// Whether the given name of one is a further given name of the other.
+fn crosses(x: &Name, y: &Name) -> bool {
+    holds(&x.middle, &y.given) || holds(&y.middle, &x.given)
+}
+
 fn middle(x: &Name, y: &Name) -> Option<Observation> {
-    let (f, g) = (x.middle.first()?.as_str(), y.middle.first()?.as_str());
-    let level = if f == g && !is_initial(f) {
-        Level::MiddleExact
-    } else if is_initial(f) || is_initial(g) {
-        let fits = f.chars().next() == g.chars().next();
+    middle_level(x.middle.first()?, y.middle.first()?).map(Observation::of)
+}
+
+/// The other half of two given names that stand in each other's place: `Emma Betty` against
+/// `Betty E`. Nothing when only one side has a second given name.
+fn crossed_middle(x: &Name, y: &Name) -> Option<Observation> {
+    let (f, g) = (x.middle.first()?, y.middle.first()?);
+    let (one, other) = (middle_level(f, &y.given)?, middle_level(g, &x.given)?);
+    Some(Observation::of(one.max(other)))
+}
+
+fn middle_level(f: &str, g: &str) -> Option<Level> {
+    let fits = f.chars().next()? == g.chars().next()?;
+    Some(if is_initial(f) || is_initial(g) {
         if fits { Level::MiddleInitial } else { Level::MiddleDifferent }
+    } else if f == g {
+        Level::MiddleExact
     } else if nickname::related(f, g) || one_edit(f, g) || similarity(f, g) >= SIMILAR {
         Level::MiddleSimilar
     } else {
         Level::MiddleDifferent
-    };
-    Some(Observation::of(level))
+    })
 }
 
 fn is_initial(name: &str) -> bool {
@@ -206,7 +241,9 @@ fn is_initial(name: &str) -> bool {
 }
 
 fn holds(names: &[String], name: &str) -> bool {
-    names.iter().any(|other| other == name && !is_initial(other))
+    names.iter().any(|other| {
+        other == name || (other.len() > SHORT && name.len() > SHORT && one_edit(other, name))
+    }) && !is_initial(name)
 }
 
 /// Whether a part of one name is the whole or a part of the other.

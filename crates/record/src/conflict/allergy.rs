@@ -1,7 +1,8 @@
 //! Allergies that one source records and another denies, or holds to be over.
 
 use super::{
-    Conflict, ConflictKind, Severity, by_concept, conflict, is_between_sources, places, since, title,
+    Conflict, ConflictKind, Severity, by_concept, conflict, is_between_sources, places, since,
+    title,
 };
 use crate::entry::Entry;
 use crate::fact::Kind;
@@ -58,12 +59,7 @@ pub(super) fn find(entries: &[Entry<'_>], found: &mut Vec<Conflict>) {
     }
 }
 
-fn denied(
-    name: &str,
-    active: &[&Entry<'_>],
-    denials: &[&Entry<'_>],
-    found: &mut Vec<Conflict>,
-) {
+fn denied(name: &str, active: &[&Entry<'_>], denials: &[&Entry<'_>], found: &mut Vec<Conflict>) {
     let against: Vec<&Entry<'_>> = denials
         .iter()
         .copied()
@@ -92,7 +88,12 @@ fn denied(
         places(active, since),
         places(&against, |entry| entry.since().to_owned()),
     );
-    found.push(conflict(ConflictKind::AllergyDenied, Severity::High, sentence, &[active, &against]));
+    found.push(conflict(
+        ConflictKind::AllergyDenied,
+        Severity::High,
+        sentence,
+        &[active, &against],
+    ));
 }
 
 /// The category for which the entry says that nothing is known; `None` for an allergy.

@@ -53,13 +53,13 @@ fn stopped(group: &[&Entry<'_>], found: &mut Vec<Conflict>) {
     let over: Vec<_> = latest.iter().copied().filter(halted).collect();
     let Some(first) = active.first().filter(|_| is_between_sources(&active, &over)) else { return };
     let sentence = format!(
-        "{} is active at {}, but {}. Ask whether the patient still takes it.",
+        "{} is active at {}, but not at {}. Ask whether the patient still takes it.",
         title(first),
         places(&active, since),
         places(&over, |entry| match entry.since() {
             "" => entry.fact.status.clone(),
             day => format!("{}, ordered {day}", entry.fact.status),
-        }) + " has stopped it",
+        }),
     );
     let sides: [&[&Entry<'_>]; 2] = [&active, &over];
     found.push(conflict(ConflictKind::MedicationStopped, Severity::Moderate, sentence, &sides));

@@ -1,8 +1,9 @@
 //! Demographics that differ between sources: each one a hint of two people in one record.
 
 use super::{Conflict, ConflictKind, Severity, conflict, places};
+use crate::demographics::Demographics;
 use crate::entry::Entry;
-use crate::fact::{Demographics, Kind};
+use crate::fact::Kind;
 
 pub(super) fn find(entries: &[Entry<'_>], found: &mut Vec<Conflict>) {
     let patients: Vec<(&Entry<'_>, &Demographics)> = entries
@@ -95,9 +96,8 @@ fn compare(
     if differing.is_empty() {
         return;
     }
-    let shown = |entry: &Entry<'_>| {
-        entry.fact.person.as_deref().map(difference.shown).unwrap_or_default()
-    };
+    let shown =
+        |entry: &Entry<'_>| entry.fact.person.as_deref().map(difference.shown).unwrap_or_default();
     let sentence =
         format!("{}: {}. {}", difference.what, places(&differing, shown), difference.advice);
     let kind = ConflictKind::Demographics;

@@ -4,8 +4,9 @@ use super::{
     Conflict, ConflictKind, Severity, by_concept, conflict, is_between_sources, places,
     source_count, title,
 };
+use crate::amount::Amount;
 use crate::entry::Entry;
-use crate::fact::{Amount, Kind};
+use crate::fact::Kind;
 use crate::read::{LOINC, SNOMED, wording};
 
 /// LOINC codes of ABO and Rh group, ABO group and Rh type.
@@ -55,7 +56,7 @@ fn same_time_other_value(group: &[&Entry<'_>], found: &mut Vec<Conflict>) {
         let exact = second.fact.start.as_ref().is_some_and(|next| next.both_exact(time));
         let (severity, advice) = match (comparable, exact) {
             (false, _) => (Severity::Low, "The units or kinds of value differ; compare by hand."),
-            (true, true) => (Severity::Moderate, "Check with the laboratory or repeat the test."),
+            (true, true) => (Severity::Moderate, "Check with both sources or measure again."),
             (true, false) => {
                 (Severity::Low, "Only the day is known, so these may be two measurements.")
             }
@@ -80,9 +81,9 @@ fn blood_groups(entries: &[&Entry<'_>], found: &mut Vec<Conflict>) {
         .collect();
     let mut differing: Vec<&Entry<'_>> = Vec::new();
     for (entry, group) in &read {
-        let clash = read.iter().any(|(other, value)| {
-            other.source != entry.source && value.contradicts(group)
-        });
+        let clash = read
+            .iter()
+            .any(|(other, value)| other.source != entry.source && value.contradicts(group));
         if clash {
             differing.push(entry);
         }

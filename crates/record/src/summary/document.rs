@@ -36,7 +36,8 @@ impl Texts {
 
     fn repeats(&self, entry: &Entry<'_>) -> bool {
         let contents = entry.fact.contents.iter().filter_map(|content| content.data);
-        let mut known = contents.map(|(length, hash)| self.0.contains(&(entry.source, length, hash)));
+        let mut known =
+            contents.map(|(length, hash)| self.0.contains(&(entry.source, length, hash)));
         known.any(|known| known)
     }
 }

@@ -7,8 +7,9 @@ use fhir::Value;
 
 use super::row::{Origins, moment};
 use super::{Flag, Fused, MAX_ROWS, Measurement, Point, ReferenceRange, Section, Series};
+use crate::amount::Amount;
 use crate::entry::Entry;
-use crate::fact::{Amount, Kind};
+use crate::fact::Kind;
 use crate::read::{Concept, LOINC, first_code, text_of};
 
 /// Points of one series.

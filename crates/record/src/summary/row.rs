@@ -114,10 +114,14 @@ fn detail(lead: &Entry<'_>, root: Value<'_>) -> Option<String> {
     };
     let each = |name: &str| root.get(name).into_iter().flat_map(Value::each).take(5);
     let parts: Vec<String> = match lead.fact.kind {
-        Kind::Medication => lead.fact.dose.as_ref().and_then(|dose| dose.shown()).into_iter().collect(),
+        Kind::Medication => {
+            lead.fact.dose.as_ref().and_then(|dose| dose.shown()).into_iter().collect()
+        }
         Kind::Allergy => {
             let mut parts: Vec<String> = each("reaction")
-                .flat_map(|reaction| reaction.get("manifestation").into_iter().flat_map(Value::each))
+                .flat_map(|reaction| {
+                    reaction.get("manifestation").into_iter().flat_map(Value::each)
+                })
                 .take(5)
                 .filter_map(concept)
                 .collect();

@@ -109,9 +109,8 @@ fn check_writes(state: &State, writes: &[Write]) -> Result<(), StoreError> {
     let mut ahead: HashMap<&Key, Option<Standing>> = HashMap::new();
     for write in writes {
         let (Write::Put { key, .. } | Write::Delete { key, .. }) = write;
-        let standing = ahead
-            .entry(key)
-            .or_insert_with(|| state.current.get(key).map(|slot| slot.standing));
+        let standing =
+            ahead.entry(key).or_insert_with(|| state.current.get(key).map(|slot| slot.standing));
         rules::permit(write, *standing)?;
         let version = standing.map_or(0, |standing| standing.version) + 1;
         match write {
@@ -146,7 +145,11 @@ impl State {
         if key.resource_type == AUDIT_TYPE {
             let previous = self.audit.last().map_or(crypto::chain::GENESIS, |link| link.hash);
             let number = self.audit.len() as u64 + 1;
-            self.audit.push(AuditLink { number, seq, hash: crypto::chain_hash(&previous, text.as_bytes()) });
+            self.audit.push(AuditLink {
+                number,
+                seq,
+                hash: crypto::chain_hash(&previous, text.as_bytes()),
+            });
         }
         let standing = Standing { version, live: method != Method::Delete };
         let first = before.map_or(seq, |slot| slot.first);

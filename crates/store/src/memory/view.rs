@@ -150,7 +150,9 @@ impl Snapshot for View {
         match include.direction {
             Direction::Forward => {
                 let from = |row: &&Row| row.stored.key.resource_type == include.source_type;
-                for key in rows.iter().copied().filter(from).flat_map(|r| targets(r, &include.params)) {
+                for key in
+                    rows.iter().copied().filter(from).flat_map(|r| targets(r, &include.params))
+                {
                     let wanted = include.target_type.is_none_or(|t| t == key.resource_type);
                     if let Some((slot, _)) = self.live(&key).filter(|_| wanted) {
                         add(key, slot.seq);
@@ -171,7 +173,8 @@ impl Snapshot for View {
 
     fn compartment(&self, patient: &Id) -> Result<Vec<Seq>, StoreError> {
         let centre = Key { resource_type: "Patient", id: patient.clone() };
-        let mut found: Vec<Seq> = self.live(&centre).map(|(slot, _)| slot.seq).into_iter().collect();
+        let mut found: Vec<Seq> =
+            self.live(&centre).map(|(slot, _)| slot.seq).into_iter().collect();
         for (key, slot, row) in self.all_live() {
             let params = Registry::r4().compartment(key.resource_type);
             if *key != centre && targets(row, params).contains(&centre) {

@@ -56,6 +56,7 @@ pub(super) fn parse(
     }
     let params: Vec<_> = registry
         .of_type(source_type)
+        .iter()
         .filter(|param| param.param_type == ParamType::Reference)
         .filter(|param| code == "*" || param.code == code)
         .map(|param| param.number)

@@ -97,9 +97,10 @@ impl Test {
             (Test::Reference(test), IndexValue::Reference { resource_type, id, url, .. }) => {
                 test.holds(resource_type.as_deref(), id.as_deref(), url.as_deref())
             }
-            (Test::Identifier(test), IndexValue::Reference { identifier: Some(identifier), .. }) => {
-                test.holds(identifier.0.as_deref(), Some(&identifier.1))
-            }
+            (
+                Test::Identifier(test),
+                IndexValue::Reference { identifier: Some(identifier), .. },
+            ) => test.holds(identifier.0.as_deref(), Some(&identifier.1)),
             (Test::Date(test), IndexValue::Date { start_ms, end_ms }) => {
                 test.holds(*start_ms, *end_ms)
             }
@@ -146,7 +147,12 @@ impl TokenTest {
 }
 
 impl ReferenceTest {
-    fn holds(&self, target_type: Option<&str>, target: Option<&str>, address: Option<&str>) -> bool {
+    fn holds(
+        &self,
+        target_type: Option<&str>,
+        target: Option<&str>,
+        address: Option<&str>,
+    ) -> bool {
         match self {
             ReferenceTest::Local { resource_type, id } => {
                 address.is_none()

@@ -105,7 +105,8 @@ impl ParsedSearch {
         let mut understood = value.to_owned();
         match name {
             "_count" => {
-                let count = value.parse::<u64>().map_err(|_| fault(name, "a number is expected"))?;
+                let count =
+                    value.parse::<u64>().map_err(|_| fault(name, "a number is expected"))?;
                 let count = u32::try_from(count).unwrap_or(u32::MAX).min(MAX_COUNT);
                 understood = count.to_string();
                 once(name, &mut self.count, count)?;
@@ -184,7 +185,8 @@ fn sort(
     resource_type: &'static str,
     value: &str,
 ) -> Result<Vec<Sort>, QueryError> {
-    let parts: Vec<&str> = value.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> =
+        value.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
     if parts.len() > MAX_PARTS {
         return Err(QueryError::TooMany { what: "parts of `_sort`", limit: MAX_PARTS });
     }
@@ -255,7 +257,8 @@ fn filter(
         _ => {
             let param = known(registry, resource_type, code)?;
             if modifier == Some("missing") {
-                let missing = value.parse().map_err(|_| fault(name, "true or false is expected"))?;
+                let missing =
+                    value.parse().map_err(|_| fault(name, "true or false is expected"))?;
                 return Ok(Filter::Missing { param: param.number, missing });
             }
             let mut tests = Vec::with_capacity(values.len());

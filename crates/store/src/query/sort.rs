@@ -51,13 +51,15 @@ impl SortKey {
             IndexValue::String(text) => SortKey::Text(normalise(text)),
             IndexValue::Uri(uri) => SortKey::Text(uri.clone()),
             IndexValue::Token { code, .. } => SortKey::Text(fold(code.as_deref()?)),
-            IndexValue::Reference { resource_type, id, url, .. } => match (url, resource_type, id) {
-                (Some(url), _, _) => SortKey::Text(url.clone()),
-                (None, Some(resource_type), Some(id)) => {
-                    SortKey::Text(format!("{resource_type}/{id}"))
+            IndexValue::Reference { resource_type, id, url, .. } => {
+                match (url, resource_type, id) {
+                    (Some(url), _, _) => SortKey::Text(url.clone()),
+                    (None, Some(resource_type), Some(id)) => {
+                        SortKey::Text(format!("{resource_type}/{id}"))
+                    }
+                    _ => return None,
                 }
-                _ => return None,
-            },
+            }
         })
     }
 

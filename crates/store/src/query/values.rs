@@ -99,10 +99,7 @@ pub(super) fn reference(value: &str, only: Option<&str>) -> Result<ReferenceTest
         return Err("it does not start with a resource type");
     }
     let id = fhir::Id::new(id).map_err(|_| "it is not `id`, `Type/id` or an absolute address")?;
-    Ok(ReferenceTest::Local {
-        resource_type: resource_type.map(str::to_owned),
-        id: id.to_string(),
-    })
+    Ok(ReferenceTest::Local { resource_type: resource_type.map(str::to_owned), id: id.to_string() })
 }
 
 /// Reads a date, dateTime or instant with an optional prefix.
@@ -163,10 +160,12 @@ fn prefixed(value: &str) -> Result<(Prefix, &str), Fault> {
 }
 
 /// A decimal and the range that its digits leave open: half a unit of the last digit on either
-/// side (FHIR R4 section 3.1.1.4.7; `1e2` is 95 to 105). `None` for anything else, and beyond 30
-/// digits or an exponent of three digits.
+/// side (FHIR R4 section 3.1.1.4.7). `None` for anything else, and beyond 30 digits or an exponent
+/// of three digits.
 fn decimal(text: &str, prefix: Prefix) -> Option<NumberTest> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    // The standard reads `1e2` as 95 to 105, which is half a unit of the digit after the last.
+    let finer = i32::from(mantissa.len() < text.len() && !mantissa.contains('.'));
     let plain = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
     if !(1..=2).contains(&plain.len()) || !plain.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -183,7 +182,8 @@ fn decimal(text: &str, prefix: Prefix) -> Option<NumberTest> {
     let size: i128 = digits.parse().ok()?;
     let size = if mantissa.starts_with('-') { -size } else { size };
     // The ends are written as decimals and then read, so that each is the nearest binary number.
-    let unit = exponent - i32::try_from(fraction.len()).ok()?;
+    let unit = exponent - i32::try_from(fraction.len()).ok()? - finer;
+    let size = size * 10i128.pow(finer.unsigned_abs());
     let end = |tenths: i128| format!("{}e{}", size * 10 + tenths, unit - 1).parse::<f64>().ok();
     Some(NumberTest { prefix, low: end(-5)?, high: end(5)?, value: end(0)? })
 }

@@ -22,12 +22,10 @@ pub(super) fn the_chain_covers_every_entry(make: Make<'_>) {
     commit(&store, vec![put(&event("e5"))]).unwrap();
     let snapshot = store.snapshot().unwrap();
     let links = snapshot.audit_links(1, 99).unwrap();
-    assert_eq!(links.iter().map(|link| (link.number, link.seq)).collect::<Vec<_>>(), [
-        (1, 2),
-        (2, 3),
-        (3, 4),
-        (4, 6)
-    ]);
+    assert_eq!(
+        links.iter().map(|link| (link.number, link.seq)).collect::<Vec<_>>(),
+        [(1, 2), (2, 3), (3, 4), (4, 6)]
+    );
     let mut hash = GENESIS;
     for link in &links {
         let text = &snapshot.load(&[link.seq]).unwrap()[0].text;

@@ -16,7 +16,8 @@ pub(super) fn changes_are_gapless_and_ordered(make: Make<'_>) {
     let snapshot = store.snapshot().unwrap();
     let shown = |after, limit| {
         let changes = snapshot.changes(after, limit).unwrap();
-        let show = |c: &crate::Change| format!("{} {} v{} {:?}", c.seq, c.key.id, c.version, c.method);
+        let show =
+            |c: &crate::Change| format!("{} {} v{} {:?}", c.seq, c.key.id, c.version, c.method);
         changes.iter().map(show).collect::<Vec<_>>()
     };
     assert_eq!(shown(0, 9), ["1 a v1 Put", "2 b v1 Put", "3 a v2 Delete"]);

@@ -82,10 +82,7 @@ pub(super) fn guards_are_checked_inside_the_write(make: Make<'_>) {
         query: query("Patient?identifier=7"),
         keys: keys.into_iter().map(key).collect(),
     };
-    assert!(matches!(
-        guarded(vec![finds(vec!["Patient/p"])], OTHER),
-        Err(StoreError::GuardFailed)
-    ));
+    assert!(matches!(guarded(vec![finds(vec!["Patient/p"])], OTHER), Err(StoreError::GuardFailed)));
     guarded(vec![finds(vec![])], PATIENT).unwrap();
     assert!(matches!(guarded(vec![finds(vec![])], PATIENT), Err(StoreError::GuardFailed)));
     guarded(vec![finds(vec!["Patient/p"])], &PATIENT.replace("\"p\"", "\"r\"")).unwrap();
@@ -155,7 +152,8 @@ pub(super) fn writers_at_the_same_time_lose_nothing(make: Make<'_>) {
                 for n in 0..EACH {
                     // One resource of its own, and one that all of them change.
                     let own = format!(r#"{{"resourceType":"Basic","id":"b-{writer}-{n}"}}"#);
-                    let shared = format!(r#"{{"resourceType":"Group","id":"g","name":"{writer}"}}"#);
+                    let shared =
+                        format!(r#"{{"resourceType":"Group","id":"g","name":"{writer}"}}"#);
                     let committed = commit(store, vec![put(&own), put(&shared)]).unwrap();
                     assert_eq!(committed.versions.len(), 2);
                 }

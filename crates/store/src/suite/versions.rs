@@ -37,7 +37,8 @@ pub(super) fn texts_are_stamped_and_otherwise_untouched(make: Make<'_>) {
     let store = make();
     // Upper-case hexadecimal, so that ids which look like a UUID must come back as written.
     let id = "0C5A8E0B-1F2D-4F6E-8B1A-7D9C3E5F1A2B";
-    let text = format!(r#"{{ "resourceType" : "Basic", "id":"{id}","x":[1.50, 1e2],"é":"\u00e9"}}"#);
+    let text =
+        format!(r#"{{ "resourceType" : "Basic", "id":"{id}","x":[1.50, 1e2],"é":"\u00e9"}}"#);
     let version = commit(&store, vec![put(&text)]).unwrap().versions[0].clone().unwrap();
     let stored = store.snapshot().unwrap().read(&version.key).unwrap().unwrap();
     let updated = fhir::time::instant(version.last_updated_ms);

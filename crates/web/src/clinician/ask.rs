@@ -162,8 +162,7 @@ mod tests {
     }
 
     fn read(purpose: &str, evidence: &str, reason: &str) -> Result<Grounds, AskView> {
-        let offer =
-            Offer { reference: "Encounter/1".into(), text: "visit".into(), when: None };
+        let offer = Offer { reference: "Encounter/1".into(), text: "visit".into(), when: None };
         let form = AskForm {
             csrf: Secret::default(),
             purpose: purpose.into(),

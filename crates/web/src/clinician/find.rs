@@ -7,7 +7,7 @@ use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::form::{Field, FieldFault};
 use crate::terms::Sex;
-use crate::when::When;
+use crate::when::{Age, When};
 use crate::words::Words;
 
 /// What the search form sends, in the query of the address.
@@ -19,7 +19,7 @@ pub struct FindForm {
     /// Part of a name.
     #[serde(default)]
     pub name: String,
-    /// Birth date, `YYYY-MM-DD`.
+    /// Birth date, `1961-02-28` or `28.2.1961`.
     #[serde(default)]
     pub birth_date: String,
     /// An identifier.
@@ -45,7 +45,7 @@ impl FindForm {
     /// what was typed.
     pub fn read(&self) -> (Option<Search>, FindView) {
         let typed_date = Field::optional(&self.birth_date, 10);
-        let birth_date = typed_date.value.parse::<Date>().ok();
+        let birth_date = read_date(&typed_date.value);
         let view = FindView {
             q: Field::optional(&self.q, 200),
             name: Field::optional(&self.name, 200),
@@ -67,6 +67,17 @@ impl FindForm {
             identifier: view.identifier.value.clone(),
         });
         (search, view)
+    }
+}
+
+/// A date as `1961-02-28`, or with dots as `28.2.1961`, where no country reads the month first.
+fn read_date(text: &str) -> Option<Date> {
+    let mut dotted = text.splitn(3, '.').map(str::parse::<i16>);
+    match (dotted.next(), dotted.next(), dotted.next()) {
+        (Some(Ok(day)), Some(Ok(month)), Some(Ok(year @ 1000..))) => {
+            Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+        }
+        _ => text.parse().ok(),
     }
 }
 
@@ -106,6 +117,13 @@ pub struct Found {
     pub deceased: bool,
 }
 
+impl Found {
+    /// The age of the living.
+    fn age(&self, c: &Chrome) -> Option<Age> {
+        if self.deceased { None } else { self.birth.as_ref()?.age(c.now_ms) }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "clinician/find.html")]
 struct Page<'a> {
@@ -138,5 +156,8 @@ mod tests {
         assert_eq!(search, None);
         assert_eq!(view.birth_date, Field::new("28/2/61").with(FieldFault::NotADate));
         assert_eq!(view.q.value, "garcía");
+        let dotted = form("", "28.2.1961").read().0.unwrap();
+        assert_eq!(dotted.birth_date, Some(jiff::civil::date(1961, 2, 28)));
+        assert_eq!(form("", "31.2.1961").read().0, None);
     }
 }

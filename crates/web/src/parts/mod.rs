@@ -2,10 +2,12 @@
 
 mod chips;
 mod control;
+mod seen;
 mod spark;
 
 pub use chips::{Chips, SourceChip, chips};
 pub use control::{Choice, Input, Token, choice, input, text_area, token};
+pub use seen::seen;
 pub(crate) use spark::range;
 pub use spark::{Spark, Trend, spark};
 

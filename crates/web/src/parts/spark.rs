@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use super::html_part;
 use crate::words::{Message, Words};
 
 const WIDTH: f64 = 120.0;
@@ -54,6 +53,9 @@ impl Trend {
             high = high.max(value);
             first_ms = first_ms.min(at);
             last_ms = last_ms.max(at);
+        }
+        if count == 0 {
+            return w.say("trend-empty").s("name", name);
         }
         let reference = match (self.low, self.high) {
             (None, None) => String::new(),
@@ -126,8 +128,8 @@ pub fn spark(w: &Words<'_>, trend: &Trend, name: &str, unit: &str) -> Spark {
         }
     }
     let span = (high - low).max(f64::MIN_POSITIVE);
-    let period = (last - first).max(1) as f64;
-    let x = |at: i64| MARGIN + (at - first) as f64 / period * (WIDTH - 2.0 * MARGIN);
+    let period = (last as f64 - first as f64).max(1.0);
+    let x = |at: i64| MARGIN + (at as f64 - first as f64) / period * (WIDTH - 2.0 * MARGIN);
     let y = |value: f64| {
         if high > low {
             HEIGHT - MARGIN - (value - low) / span * (HEIGHT - 2.0 * MARGIN)

@@ -1,0 +1,331 @@
+//! Operations on a patient: the longitudinal record, matching, links, consent, emergency access,
+//! and who looked.
+
+use app::audit::accesses;
+use app::consent::{break_glass, decide};
+use app::records::decide_link::{self, Decision};
+use app::records::link::State;
+use app::records::{longitudinal, matching};
+use app::{App, Error};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State as AppState};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use fhir::{Document, Id, Resource, Value};
+use policy::consent::Kind as Choice;
+use serde_json::{Value as Json, json};
+
+use super::{Asked, answer};
+use crate::events;
+use crate::outcome::Failure;
+
+/// Name and canonical URL of every operation on Patient; the CapabilityStatement lists them.
+pub const DEFINITIONS: [(&str, &str); 8] = [
+    ("match", "http://hl7.org/fhir/OperationDefinition/Patient-match"),
+    (
+        "longitudinal-record",
+        "https://consilium.health/fhir/OperationDefinition/Patient-longitudinal-record",
+    ),
+    ("accesses", "https://consilium.health/fhir/OperationDefinition/Patient-accesses"),
+    ("consent", "https://consilium.health/fhir/OperationDefinition/Patient-consent"),
+    ("break-glass", "https://consilium.health/fhir/OperationDefinition/Patient-break-glass"),
+    ("link-candidates", "https://consilium.health/fhir/OperationDefinition/Patient-link-candidates"),
+    ("confirm-link", "https://consilium.health/fhir/OperationDefinition/Patient-confirm-link"),
+    ("reject-link", "https://consilium.health/fhir/OperationDefinition/Patient-reject-link"),
+];
+
+type Answered = Result<Response, Failure>;
+
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/fhir/Patient/$match", post(match_))
+        .route("/fhir/Patient/{id}/$longitudinal-record", get(longitudinal_record))
+        .route("/fhir/Patient/{id}/$accesses", get(accesses_))
+        .route("/fhir/Patient/{id}/$consent", post(consent))
+        .route("/fhir/Patient/{id}/$break-glass", post(break_glass_))
+        .route("/fhir/Patient/{id}/$link-candidates", get(link_candidates))
+        .route("/fhir/Patient/{id}/$confirm-link", post(confirm_link))
+        .route("/fhir/Patient/{id}/$reject-link", post(reject_link))
+}
+
+fn patient_id(id: &str) -> Result<Id, Failure> {
+    Id::new(id).map_err(|e| Error::invalid("value", e.to_string()).into())
+}
+
+fn json_answer(body: &Json) -> Response {
+    answer::json(StatusCode::OK, body.to_string())
+}
+
+/// The parameters of an operation.
+struct Parameters(Document);
+
+impl Parameters {
+    fn read(body: &Bytes) -> Result<Self, Failure> {
+        let document = Document::parse_bytes(body.to_vec())
+            .map_err(|e| Error::invalid("structure", format!("the body is not valid JSON: {e}")))?;
+        if !document.root().get("resourceType").is_some_and(|kind| kind.is_str("Parameters")) {
+            return Err(Error::invalid("structure", "send a Parameters resource").into());
+        }
+        Ok(Self(document))
+    }
+
+    fn find(&self, name: &str) -> Option<Value<'_>> {
+        let list = self.0.root().get("parameter")?;
+        list.items().find(|p| p.get("name").is_some_and(|n| n.is_str(name)))
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        let parameter = self.find(name)?;
+        let value = ["valueString", "valueCode", "valueId"].iter().find_map(|n| parameter.get(n));
+        value?.as_str().map(|text| text.into_owned())
+    }
+
+    fn required(&self, name: &str) -> Result<String, Failure> {
+        self.text(name).ok_or_else(|| {
+            Error::invalid("required", format!("the parameter `{name}` is missing")).into()
+        })
+    }
+}
+
+/// `GET Patient/[id]/$longitudinal-record`: a Bundle, or server-sent events where the client
+/// accepts `text/event-stream`. `_wait=all` waits for slow sources until the hard deadline.
+async fn longitudinal_record(
+    AppState(app): AppState<App>,
+    Asked(caller): Asked,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answered {
+    let patient = patient_id(&id)?;
+    let mut wait = false;
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        match (name.as_ref(), value.as_ref()) {
+            ("_wait", "all") => wait = true,
+            ("_wait", "soft") | ("_format", _) => {}
+            _ => {
+                let name: String = name.chars().take(40).collect();
+                let message = format!("`{name}` is not a parameter of this operation, or its value is not known");
+                return Err(Error::invalid("not-supported", message).into());
+            }
+        }
+    }
+    let asked = longitudinal::ask(&app, caller, patient).await?;
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
+        return Ok(events::stream(asked).into_response());
+    }
+    let request_id = asked.request_id.clone();
+    let (record, statuses) = longitudinal::gather(asked, wait).await?;
+    let body = app
+        .run(move |app| Ok(record.bundle(&statuses, &request_id, app.now_ms())))
+        .await?;
+    Ok(answer::json(StatusCode::OK, body))
+}
+
+async fn match_(
+    AppState(app): AppState<App>,
+    Asked(caller): Asked,
+    body: Bytes,
+) -> Answered {
+    let body = app
+        .run(move |app| {
+            let document = Document::parse_bytes(body.to_vec()).map_err(|e| {
+                Error::invalid("structure", format!("the body is not valid JSON: {e}"))
+            })?;
+            let bare = document.root().get("resourceType").is_some_and(|kind| kind.is_str("Patient"));
+            let (text, only_certain, count) = if bare {
+                (document.text().to_owned(), false, 20)
+            } else {
+                match_parameters(&Parameters(document))?
+            };
+            let described = Resource::parse(text)
+                .map_err(|e| Error::invalid("structure", e.to_string()))?;
+            let known = matching::match_here(app, &caller, &described, only_certain, count)?;
+            Ok(matches(app, &known))
+        })
+        .await?;
+    Ok(answer::json(StatusCode::OK, body))
+}
+
+fn match_parameters(parameters: &Parameters) -> Result<(String, bool, usize), Error> {
+    let resource = parameters
+        .find("resource")
+        .and_then(|parameter| parameter.get("resource"))
+        .ok_or_else(|| Error::invalid("required", "the parameter `resource` is missing"))?;
+    let only_certain = parameters
+        .find("onlyCertainMatches")
+        .and_then(|parameter| parameter.get("valueBoolean")?.as_bool());
+    let count = parameters
+        .find("count")
+        .and_then(|parameter| parameter.get("valueInteger")?.as_number()?.parse().ok());
+    Ok((resource.raw().to_owned(), only_certain.unwrap_or(false), count.unwrap_or(20)))
+}
+
+/// The searchset of `$match`, with score and match-grade (FHIR R4, Patient/$match).
+fn matches(app: &App, known: &[matching::Known]) -> String {
+    let entries: Vec<String> = known
+        .iter()
+        .map(|known| {
+            let score = &known.found.score;
+            let url = format!("{}/fhir/Patient/{}", app.org().base_url, known.found.id);
+            let search = json!({
+                "extension": [{
+                    "url": "http://hl7.org/fhir/StructureDefinition/match-grade",
+                    "valueCode": score.grade.code(),
+                }],
+                "mode": "match",
+                "score": (score.probability * 10_000.0).round() / 10_000.0,
+            });
+            format!(
+                "{{\"fullUrl\":{},\"resource\":{},\"search\":{search}}}",
+                fhir::json::quote(&url),
+                known.patient.text()
+            )
+        })
+        .collect();
+    let entries =
+        if entries.is_empty() { String::new() } else { format!(",\"entry\":[{}]", entries.join(",")) };
+    format!(
+        "{{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":{}{entries}}}",
+        known.len()
+    )
+}
+
+/// Who used this patient's record: at this institution and, for the patient, at all others that
+/// hold it.
+async fn accesses_(
+    AppState(app): AppState<App>,
+    Asked(caller): Asked,
+    Path(id): Path<String>,
+) -> Answered {
+    let patient = patient_id(&id)?;
+    let found = accesses::everywhere(&app, caller, patient).await?;
+    let list: Vec<Json> = found
+        .list
+        .iter()
+        .map(|access| {
+            let mut parts = vec![
+                json!({"name": "recorded", "valueInstant": fhir::time::instant(access.recorded_ms)}),
+                json!({"name": "organisation", "valueString": access.organisation}),
+                json!({"name": "at", "valueString": access.at}),
+                json!({"name": "action", "valueCode": access.action}),
+                json!({"name": "refused", "valueBoolean": access.refused}),
+                json!({"name": "breakGlass", "valueBoolean": access.is_break_glass()}),
+            ];
+            let texts = [
+                ("user", &access.user),
+                ("role", &access.role),
+                ("purpose", &access.purpose),
+                ("requestId", &access.request_id),
+            ];
+            let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+            parts.extend(texts.map(|(name, text)| json!({"name": name, "valueString": text})));
+            json!({"name": "access", "part": parts})
+        })
+        .chain(found.silent.iter().map(|org| json!({"name": "noAnswer", "valueString": org})))
+        .collect();
+    Ok(json_answer(&json!({"resourceType": "Parameters", "parameter": list})))
+}
+
+async fn consent(
+    AppState(app): AppState<App>,
+    Asked(caller): Asked,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Answered {
+    let patient = patient_id(&id)?;
+    let parameters = Parameters::read(&body)?;
+    let organisation = parameters.text("organisation");
+    let choice = match parameters.required("decision")?.as_str() {
+        "permit" => Choice::Permit,
+        "withdraw" => Choice::Deny,
+        _ => {
+            return Err(Error::invalid("value", "`decision` is `permit` or `withdraw`").into());
+        }
+    };
+    let id = app
+        .run(move |app| decide::decide(app, &caller, &patient, organisation.as_deref(), choice))
+        .await?;
+    Ok(json_answer(&json!({"resourceType": "Parameters", "parameter": [
+        {"name": "consent", "valueReference": {"reference": format!("Consent/{id}")}},
+    ]})))
+}
+
+async fn break_glass_(
+    AppState(app): AppState<App>,
+    Asked(mut caller): Asked,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Answered {
+    let patient = patient_id(&id)?;
+    let reason = Parameters::read(&body)?.required("reason")?;
+    caller.purpose = "BTG".into();
+    caller.evidence = app::Evidence::read(&reason);
+    let grant = app
+        .run(move |app| break_glass::start(app, &caller, &patient, &reason))
+        .await?;
+    Ok(json_answer(&json!({"resourceType": "Parameters", "parameter": [
+        {"name": "task", "valueReference": {"reference": format!("Task/{}", grant.task)}},
+        {"name": "until", "valueInstant": fhir::time::instant(grant.end_ms)},
+    ]})))
+}
+
+async fn link_candidates(
+    AppState(app): AppState<App>,
+    Asked(caller): Asked,
+    Path(id): Path<String>,
+) -> Answered {
+    let patient = patient_id(&id)?;
+    let links = app
+        .run(move |app| decide_link::list(app, &caller, Some(&patient)))
+        .await?;
+    let list: Vec<Json> = links
+        .iter()
+        .filter(|link| link.state == State::Possible)
+        .map(|link| {
+            let mut parts = vec![
+                json!({"name": "organisation", "valueString": link.org}),
+                json!({"name": "patient", "valueString": link.remote.as_str()}),
+            ];
+            parts.extend(link.score.map(|score| json!({"name": "score", "valueDecimal": score})));
+            json!({"name": "candidate", "part": parts})
+        })
+        .collect();
+    Ok(json_answer(&json!({"resourceType": "Parameters", "parameter": list})))
+}
+
+async fn confirm_link(
+    AppState(app): AppState<App>,
+    Asked(caller): Asked,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Answered {
+    decide_on_link(app, caller, &id, &body, Decision::Confirm).await
+}
+
+async fn reject_link(
+    AppState(app): AppState<App>,
+    Asked(caller): Asked,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Answered {
+    decide_on_link(app, caller, &id, &body, Decision::Reject).await
+}
+
+async fn decide_on_link(
+    app: App,
+    caller: app::Caller,
+    id: &str,
+    body: &Bytes,
+    decision: Decision,
+) -> Answered {
+    let patient = patient_id(id)?;
+    let parameters = Parameters::read(body)?;
+    let org = parameters.required("organisation")?;
+    let remote = patient_id(&parameters.required("patient")?)?;
+    app.run(move |app| decide_link::decide(app, &caller, &patient, &org, &remote, decision))
+        .await?;
+    Ok(answer::json(StatusCode::OK, answer::information("the decision is recorded")))
+}

@@ -1,0 +1,168 @@
+//! The door for other nodes, behind mutual TLS. Every request but `/health` carries a signed
+//! assertion, which is checked here before a use case sees the message.
+
+use std::sync::Arc;
+
+use app::App;
+use app::consent::deliver;
+use app::records::answer;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use federation::{Asserted, Inbound, PeerOrg};
+use futures_util::stream;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wire::{
+    AccessesRequest, Delivery, Head, MatchRequest, OrgId, RecordRequest, Refusal, RefusalCode, path,
+};
+
+/// Most bytes in a message of a peer.
+const MAX_MESSAGE: usize = 2 * 1024 * 1024;
+/// Bytes of a record that are put together before they are sent.
+const CHUNK: usize = 64 * 1024;
+
+#[derive(Clone)]
+struct Door {
+    app: App,
+    inbound: Arc<Inbound>,
+}
+
+/// Everything that other nodes reach.
+pub fn router(app: App, inbound: Arc<Inbound>) -> Router {
+    Router::new()
+        .route(path::HEALTH, get(|| async { StatusCode::OK }))
+        .route(path::MATCH, post(match_))
+        .route(path::RECORD, post(record))
+        .route(path::DELIVER, post(deliver_))
+        .route(path::ACCESSES, post(accesses))
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_MESSAGE))
+        .with_state(Door { app, inbound })
+}
+
+struct Refused(Refusal);
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.code.http_status());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, axum::Json(self.0)).into_response()
+    }
+}
+
+impl Door {
+    fn check(
+        &self,
+        PeerOrg(peer): &PeerOrg,
+        headers: &HeaderMap,
+        path: &str,
+        body: &[u8],
+    ) -> Result<Asserted, Refused> {
+        let token = headers.get(wire::ASSERTION_HEADER).and_then(|value| value.to_str().ok());
+        Ok(self.inbound.check(peer, token, "POST", path, body)?)
+    }
+
+    /// Checks the assertion, reads the message and runs the use case off the async threads.
+    async fn answer<M, A>(
+        self,
+        peer: PeerOrg,
+        headers: HeaderMap,
+        path: &'static str,
+        body: Bytes,
+        work: impl FnOnce(&App, &Asserted, M) -> Result<A, Refusal> + Send + 'static,
+    ) -> Result<A, Refused>
+    where
+        M: DeserializeOwned,
+        A: Send + 'static,
+    {
+        let asserted = self.check(&peer, &headers, path, &body)?;
+        let app = self.app;
+        let work = move || {
+            let message = serde_json::from_slice(&body).map_err(|_| {
+                Refusal::new(RefusalCode::MessageInvalid, "the message cannot be read")
+            })?;
+            work(&app, &asserted, message)
+        };
+        let unavailable =
+            |_| Refusal::new(RefusalCode::Unavailable, "the node cannot answer at the moment");
+        Ok(tokio::task::spawn_blocking(work).await.map_err(unavailable)??)
+    }
+}
+
+fn json(answer: impl Serialize) -> Response {
+    axum::Json(answer).into_response()
+}
+
+async fn match_(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: MatchRequest| {
+        answer::match_request(app, asserted, &message)
+    };
+    Ok(json(door.answer(peer, headers, path::MATCH, body, work).await?))
+}
+
+async fn record(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let unknown = || Refusal::new(RefusalCode::Unavailable, "the node does not know its own name");
+    let own = OrgId::new(&door.app.org().id).map_err(|_| unknown())?;
+    let work = |app: &App, asserted: &Asserted, message: RecordRequest| {
+        answer::record_request(app, asserted, &message)
+    };
+    let answer = door.answer(peer, headers, path::RECORD, body, work).await?;
+    let head = Head { organisation: own, expected: answer.resources.len() as u64 };
+    let mut chunks = Vec::new();
+    let mut chunk = head.to_line();
+    for resource in &answer.resources {
+        chunk.push_str(&wire::frame::resource_line(resource.text()));
+        if chunk.len() >= CHUNK {
+            chunks.push(std::mem::take(&mut chunk));
+        }
+    }
+    chunk.push_str(&answer.end.to_line());
+    chunks.push(chunk);
+    let chunks = chunks.into_iter().map(|chunk| Ok::<_, std::convert::Infallible>(Bytes::from(chunk)));
+    let body = Body::from_stream(stream::iter(chunks));
+    Ok(([(header::CONTENT_TYPE, wire::NDJSON)], body).into_response())
+}
+
+async fn deliver_(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: Delivery| {
+        let from = answer::agent(asserted);
+        deliver::receive(app, &from, &asserted.assertion.issuer, &message).map_err(answer::refused)
+    };
+    Ok(json(door.answer(peer, headers, path::DELIVER, body, work).await?))
+}
+
+async fn accesses(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: AccessesRequest| {
+        answer::accesses_request(app, asserted, &message)
+    };
+    Ok(json(door.answer(peer, headers, path::ACCESSES, body, work).await?))
+}

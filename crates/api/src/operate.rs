@@ -1,0 +1,66 @@
+//! The operator's door: figures, and whether this node talks to others.
+
+use app::operate;
+use app::{App, Error};
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::auth;
+use crate::outcome::Failure;
+
+/// The routes under `/operate`.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/figures", get(figures))
+        .route("/answering", post(answering))
+        .with_state(app)
+}
+
+async fn figures(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
+    let caller = auth::caller(&app, &headers, None, true).await?;
+    let state = app.run(move |app| operate::state(app, &caller)).await?;
+    let peers: Vec<Value> = state
+        .peers
+        .iter()
+        .map(|peer| {
+            json!({
+                "organisation": peer.figures.org.as_str(), "failures": peer.figures.failures,
+                "failingFast": peer.figures.failing_fast, "answered": peer.figures.answered_ms,
+                "waiting": peer.waiting, "oldest": peer.oldest_ms,
+            })
+        })
+        .collect();
+    Ok(Json(json!({
+        "answering": state.answering,
+        "resources": state.store.resources, "versions": state.store.versions,
+        "bytes": state.store.bytes, "sequence": state.store.seq, "queued": state.store.queued,
+        "auditEntries": state.audit.map(|head| head.number),
+        "auditHead": state.audit.map(|head| crypto::hash::hex(&head.hash)),
+        "deadLetters": state.dead_letters.len(),
+        "peers": peers,
+    }))
+    .into_response())
+}
+
+/// `POST /operate/answering` with `{"answering": false}` stops talking to other nodes.
+async fn answering(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let caller = auth::caller(&app, &headers, None, false).await?;
+    let wish: Value = serde_json::from_slice(&body)
+        .map_err(|_| Error::invalid("structure", "the body is not valid JSON"))?;
+    let on = wish
+        .get("answering")
+        .and_then(Value::as_bool)
+        .ok_or_else(|| Error::invalid("required", "`answering` must be true or false"))?;
+    app.run(move |app| operate::answer_peers(app, &caller, on)).await?;
+    operate::settled(&app, on).await;
+    Ok(Json(json!({"answering": on})).into_response())
+}

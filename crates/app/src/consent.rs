@@ -1,0 +1,7 @@
+//! Consent: what patients decide, how it reaches every holder of their records, and how it is
+//! overridden in an emergency.
+
+pub mod break_glass;
+pub mod decide;
+pub mod deliver;
+pub mod standing;

@@ -1,0 +1,134 @@
+//! What a patient has decided, as it stands.
+
+use fhir::{Id, Resource};
+use fhirpath::search::Registry;
+use policy::consent::{
+    Compiled, ConsentView, Kind as Decision, Request, WholeDecision, whole_record,
+};
+use policy::{Purpose, Role};
+use store::query::parse;
+use store::{Seq, Snapshot};
+
+use crate::authorise::{Action, Scope, authorise};
+use crate::records::parse as parse_stored;
+use crate::{App, Caller, Error, Result};
+
+/// Most consents of one patient; beyond, everything is denied.
+pub const MAX_CONSENTS: usize = policy::consent::MAX_CONSENTS + 1;
+
+/// Where one organisation stands with a patient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Short id.
+    pub org: String,
+    /// Name to show.
+    pub name: String,
+    /// Whether its clinicians may see for treatment what is held here.
+    pub may_see: bool,
+    /// Whether what it holds may be shown here for treatment.
+    pub may_share: bool,
+}
+
+/// One decision of the past or present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Id of the Consent.
+    pub id: Id,
+    /// When, milliseconds since the Unix epoch; 0 where it does not say.
+    pub date_ms: i64,
+    /// Whether it permits.
+    pub permits: bool,
+    /// Names of the organisations it is about; empty for all.
+    pub about: Vec<String>,
+    /// Whether it is in force.
+    pub active: bool,
+    /// Where it was made.
+    pub origin: String,
+}
+
+/// The active consents of a patient.
+pub(crate) fn resources(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
+    find(snapshot, patient, Some("active"))
+}
+
+fn find(snapshot: &dyn Snapshot, patient: &Id, status: Option<&str>) -> Result<Vec<Resource>> {
+    let mut params = vec![("patient".to_owned(), format!("Patient/{patient}"))];
+    params.extend(status.map(|status| ("status".to_owned(), status.to_owned())));
+    let search = parse(Registry::r4(), "Consent", &params)
+        .map_err(|e| Error::internal(e.to_string()))?;
+    let found: Vec<Seq> = snapshot.find(&search.query, MAX_CONSENTS, false)?;
+    snapshot.load(&found)?.iter().map(parse_stored).collect()
+}
+
+/// Where every other organisation of the network stands, and the decisions behind it, newest
+/// first. For the patient and for those who may keep consents.
+pub fn standing(app: &App, caller: &Caller, patient: &Id) -> Result<(Vec<Standing>, Vec<Decided>)> {
+    let permit = authorise(app, caller, Action::writing("Consent"))?;
+    if let Scope::Patient(own) = permit.scope()
+        && own != patient
+    {
+        return Err(Error::not_found());
+    }
+    let consents = find(&*app.store().snapshot()?, patient, None)?;
+    let compiled = Compiled::new(&consents);
+    let own = app.org().id.as_str();
+    let members = app.network().active_others();
+    let mut list: Vec<Standing> = members
+        .iter()
+        .map(|member| {
+            let org = member.id.as_str();
+            Standing {
+                org: org.to_owned(),
+                name: member.display_name.clone(),
+                may_see: is_open(app, &compiled, own, org),
+                may_share: is_open(app, &compiled, org, own),
+            }
+        })
+        .collect();
+    // This institution: what others may see of it, and what it may see of others.
+    let others = || list.iter().map(|standing| standing.org.as_str());
+    let home = Standing {
+        org: own.to_owned(),
+        name: app.org().name.clone(),
+        may_see: others().any(|org| is_open(app, &compiled, org, own)) || members.is_empty(),
+        may_share: others().any(|org| is_open(app, &compiled, own, org)) || members.is_empty(),
+    };
+    list.insert(0, home);
+    let mut history: Vec<Decided> = consents.iter().filter_map(decided).collect();
+    history.sort_by_key(|decided| std::cmp::Reverse(decided.date_ms));
+    Ok((list, history))
+}
+
+/// Whether what `custodian` holds may go to clinicians of `recipient` for treatment. What depends
+/// on the item counts as open.
+fn is_open(app: &App, consents: &Compiled, custodian: &str, recipient: &str) -> bool {
+    let request = Request {
+        recipient_org: recipient.to_owned(),
+        recipient_user: None,
+        role: Role::Clinician,
+        purpose: Purpose::TREAT,
+        custodian_org: custodian.to_owned(),
+        now_ms: app.now_ms(),
+        break_glass_enabled: false,
+    };
+    !matches!(
+        whole_record(&request, consents, &app.settings().consent),
+        WholeDecision::Deny { .. }
+    )
+}
+
+fn decided(consent: &Resource) -> Option<Decided> {
+    let view = ConsentView::of(consent)?;
+    Some(Decided {
+        id: consent.id()?,
+        date_ms: view.date().map_or(0, |date| date.start_ms),
+        permits: view.kind() == Some(Decision::Permit),
+        about: view
+            .organisations()
+            .into_iter()
+            .map(|(id, name)| name.unwrap_or(id))
+            .collect(),
+        active: view.status().as_deref() == Some("active"),
+        origin: super::deliver::origin(consent).map(|(org, ..)| org).unwrap_or_default(),
+    })
+}

@@ -1,0 +1,91 @@
+//! What the operator sees and may switch; never clinical content.
+
+use std::time::Duration;
+
+use crypto::Head;
+use federation::{DeadLetter, PeerFigures};
+use store::Figures;
+
+use crate::audit::event::Pattern;
+use crate::audit::verify::{self, Verdict};
+use crate::audit::Event;
+use crate::authorise::{Action, authorise};
+use crate::{App, Caller, Result};
+
+/// One other node.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// How talking to it goes.
+    pub figures: PeerFigures,
+    /// Deliveries that wait for it.
+    pub waiting: usize,
+    /// When the oldest of them was enqueued, milliseconds since the Unix epoch.
+    pub oldest_ms: Option<i64>,
+}
+
+/// The state of the node.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Whether the node talks to others.
+    pub answering: bool,
+    /// Sizes of the store.
+    pub store: Figures,
+    /// End of the audit chain.
+    pub audit: Option<Head>,
+    /// The other nodes.
+    pub peers: Vec<Peer>,
+    /// Deliveries that were refused for good.
+    pub dead_letters: Vec<DeadLetter>,
+}
+
+/// The state of the node.
+pub fn state(app: &App, caller: &Caller) -> Result<State> {
+    authorise(app, caller, Action::of(policy::Action::Operate))?;
+    let queues = app.outbox().figures()?;
+    let peers = app
+        .peers()
+        .figures()
+        .into_iter()
+        .map(|figures| {
+            let queue = queues.iter().find(|queue| queue.peer == figures.org);
+            Peer {
+                waiting: queue.map_or(0, |queue| queue.waiting),
+                oldest_ms: queue.map(|queue| queue.oldest_ms),
+                figures,
+            }
+        })
+        .collect();
+    Ok(State {
+        answering: *app.answering().borrow(),
+        store: app.store().figures()?,
+        audit: verify::head(&*app.store().snapshot()?)?,
+        peers,
+        dead_letters: app.outbox().dead_letters()?,
+    })
+}
+
+/// Checks the whole audit chain.
+pub fn verify_audit(app: &App, caller: &Caller) -> Result<Verdict> {
+    authorise(app, caller, Action::of(policy::Action::Operate))?;
+    verify::verify(&*app.store().snapshot()?, None, &mut |_| {})
+}
+
+/// Lets the node talk to others, or not. What waits for delivery stays.
+pub fn answer_peers(app: &App, caller: &Caller, on: bool) -> Result<()> {
+    authorise(app, caller, Action::of(policy::Action::Operate))?;
+    let note = if on { "talks to other nodes" } else { "does not talk to other nodes" };
+    app.audit(Event::by(caller, Pattern::Configure).note(note))?;
+    app.answering().send_replace(on);
+    if on {
+        app.outbox().nudge();
+    }
+    Ok(())
+}
+
+/// Waits until the door for other nodes has followed the switch, for a second at most.
+pub async fn settled(app: &App, on: bool) {
+    let mut listening = app.listening().subscribe();
+    let followed = listening.wait_for(|state| *state == on);
+    // Whoever asked sees the state of the switch either way.
+    let _ = tokio::time::timeout(Duration::from_secs(1), followed).await;
+}

@@ -1,0 +1,432 @@
+//! Answers other institutions: who is known here, and what they may see. This is where consent is
+//! enforced: at the holder, for every resource, before anything leaves.
+
+use federation::Asserted;
+use fhir::{Id, Resource};
+use matching::Grade;
+use policy::consent::{
+    Compiled, Existence, Item, Request as ConsentRequest, WholeDecision, decide_all, whole_record,
+};
+use policy::{Action, BreakGlass, Content, Purpose, Question, Relation, Role};
+use store::{Snapshot, Transaction, Write};
+use wire::{
+    Access, AccessesRequest, AccessesResponse, Candidate, End, FieldScore, MatchOutcome,
+    MatchRequest, MatchResponse, OrgId, RecordRequest, RecordStatus, Refusal, RefusalCode,
+};
+
+use super::link::{self, Link, State};
+use super::longitudinal::demographics;
+use super::{holdings, matching as matcher};
+use crate::audit::event::Pattern;
+use crate::audit::{Agent, Event};
+use crate::caller::Evidence;
+use crate::consent::{break_glass, deliver, standing};
+use crate::{App, Error, Kind};
+
+type Answered<T> = std::result::Result<T, Refusal>;
+
+/// Sentence that goes with data from another institution.
+const NO_REDISCLOSURE: &str = "for this patient's care only; do not pass on without permission";
+
+/// What is sent of a patient's record.
+#[derive(Debug)]
+pub struct RecordAnswer {
+    /// Resources as they are stored.
+    pub resources: Vec<Resource>,
+    /// How it ends.
+    pub end: End,
+}
+
+/// Who asks, as the audit names them.
+pub fn agent(asserted: &Asserted) -> Agent {
+    let assertion = &asserted.assertion;
+    Agent {
+        org: assertion.issuer.as_str().to_owned(),
+        org_name: asserted.member.display_name.clone(),
+        user: assertion.subject.id.clone(),
+        name: assertion.subject.display.clone(),
+        role: assertion.subject.role.word().to_owned(),
+    }
+}
+
+fn event(asserted: &Asserted, pattern: Pattern) -> Event<'static> {
+    let assertion = &asserted.assertion;
+    let evidence = assertion.evidence.as_ref().map(|evidence| match evidence {
+        wire::Evidence::Reference(text) => Evidence::Reference(text.clone()),
+        wire::Evidence::Reason(text) => Evidence::Reason(text.clone()),
+    });
+    Event::by_node(pattern)
+        .peer(agent(asserted))
+        .purpose(&assertion.purpose_of_use)
+        .request_id(&assertion.request_id)
+        .evidence(evidence.as_ref())
+}
+
+/// What a peer is told of an error.
+pub fn refused(error: Error) -> Refusal {
+    let code = match error.kind {
+        Kind::StepUp { .. } if error.rule.as_deref() == Some("second-factor-too-old") => {
+            RefusalCode::SecondFactorTooOld
+        }
+        Kind::StepUp { .. } => RefusalCode::SecondFactorRequired,
+        Kind::Invalid(_) => RefusalCode::MessageInvalid,
+        Kind::Internal | Kind::Busy | Kind::Conflict => RefusalCode::Unavailable,
+        _ => RefusalCode::PurposeNotPermitted,
+    };
+    match error.kind {
+        Kind::Internal => {
+            tracing::error!(reason = %error.message, "a question of a peer could not be answered");
+            Refusal::new(code, "the node cannot answer at the moment")
+        }
+        _ => Refusal::new(code, error.message),
+    }
+}
+
+/// Asks policy whether this user of a peer may be answered; a refusal is recorded.
+fn authorise(
+    app: &App,
+    asserted: &Asserted,
+    action: Action,
+    granted: bool,
+) -> Answered<(Role, Purpose)> {
+    let assertion = &asserted.assertion;
+    let unknown = |what: &str| {
+        Refusal::new(RefusalCode::PurposeNotPermitted, format!("the {what} is not known here"))
+    };
+    let role =
+        Role::find(assertion.subject.role.word()).ok_or_else(|| unknown("role"))?;
+    let purpose =
+        Purpose::find(&assertion.purpose_of_use).ok_or_else(|| unknown("purpose of use"))?;
+    let relation = match role {
+        Role::Patient => Relation::SelfPatient,
+        _ => Relation::Peer,
+    };
+    let mut question = Question::new(role, action, purpose, relation);
+    question.mfa_age_s = assertion.mfa_time_ms.and_then(|time| {
+        u32::try_from(app.now_ms().saturating_sub(time).max(0) / 1000).ok()
+    });
+    question.evidence = assertion.evidence.is_some();
+    question.break_glass = BreakGlass { enabled: app.settings().break_glass, granted };
+    question.content =
+        if action == Action::Match { Content::Demographic } else { Content::Clinical };
+    let decision = app.policy().decide(&question);
+    if decision.allowed {
+        return Ok((role, purpose));
+    }
+    let error = crate::authorise::refusal(&decision);
+    let rule = error.rule.clone().unwrap_or_default();
+    let refusal = event(asserted, Pattern::Refuse).refused(format!("{action} {rule}"));
+    app.audit(refusal).map_err(refused)?;
+    Err(refused(error))
+}
+
+fn consent_request(app: &App, asserted: &Asserted, role: Role, purpose: Purpose) -> ConsentRequest {
+    ConsentRequest {
+        recipient_org: asserted.assertion.issuer.uri(),
+        recipient_user: None,
+        role,
+        purpose,
+        custodian_org: format!("urn:consilium:org:{}", app.org().id),
+        now_ms: app.now_ms(),
+        break_glass_enabled: app.settings().break_glass,
+    }
+}
+
+/// Whether a person is known here. Somebody whose record may not be known of is not known.
+pub fn match_request(
+    app: &App,
+    asserted: &Asserted,
+    request: &MatchRequest,
+) -> Answered<MatchResponse> {
+    let (role, purpose) = authorise(app, asserted, Action::Match, purpose_is_btg(asserted))?;
+    let described = Resource::parse(request.patient.get())
+        .ok()
+        .filter(|resource| resource.type_name() == "Patient")
+        .ok_or_else(|| Refusal::new(RefusalCode::MessageInvalid, "`patient` must be a Patient"))?;
+    let work = || -> crate::Result<MatchResponse> {
+        let snapshot = app.store().snapshot()?;
+        let consent = consent_request(app, asserted, role, purpose);
+        let mut candidates = Vec::new();
+        let mut patients = Vec::new();
+        for known in matcher::find(app, &*snapshot, &described)? {
+            let grade = match known.found.score.grade {
+                Grade::Certain => wire::Grade::Certain,
+                Grade::Probable => wire::Grade::Probable,
+                Grade::Possible => wire::Grade::Possible,
+                Grade::CertainlyNot => continue,
+            };
+            let only_certain = request.only_certain && grade != wire::Grade::Certain;
+            if only_certain || is_hidden(app, &*snapshot, &consent, &known.found.id)? {
+                continue;
+            }
+            patients.push(known.found.id.clone());
+            candidates.push(candidate(&known, grade)?);
+        }
+        candidates.truncate(usize::try_from(request.count).unwrap_or(usize::MAX).min(10));
+        drop(snapshot);
+        app.audit(event(asserted, Pattern::Query).patients(patients).query("Patient/$match"))?;
+        let certain = candidates.first().is_some_and(|best| best.grade == wire::Grade::Certain);
+        let outcome = match (certain, candidates.is_empty()) {
+            (true, _) => MatchOutcome::Certain,
+            (_, true) => MatchOutcome::NoMatch,
+            _ => MatchOutcome::Possible,
+        };
+        Ok(MatchResponse { outcome, candidates })
+    };
+    work().map_err(refused)
+}
+
+/// The grant behind an emergency question is shown with the record, not with the match before it.
+fn purpose_is_btg(asserted: &Asserted) -> bool {
+    asserted.assertion.purpose_of_use == Purpose::BTG.code()
+}
+
+fn is_hidden(
+    app: &App,
+    snapshot: &dyn Snapshot,
+    request: &ConsentRequest,
+    patient: &Id,
+) -> crate::Result<bool> {
+    let consents = standing::resources(snapshot, patient)?;
+    let consents = Compiled::new(&consents);
+    Ok(matches!(
+        whole_record(request, &consents, &app.settings().consent),
+        WholeDecision::Deny { existence: Existence::Hidden, .. }
+    ))
+}
+
+fn candidate(known: &matcher::Known, grade: wire::Grade) -> crate::Result<Candidate> {
+    Ok(Candidate {
+        patient_id: known.found.id.to_string(),
+        score: known.found.score.probability,
+        grade,
+        fields: known
+            .found
+            .score
+            .fields
+            .iter()
+            .map(|field| FieldScore {
+                name: field.field.to_owned(),
+                agreement: field.agreement.to_owned(),
+                weight: field.weight,
+            })
+            .collect(),
+        patient: demographics(&known.patient)?,
+    })
+}
+
+/// What this user of a peer may see of one patient.
+pub fn record_request(
+    app: &App,
+    asserted: &Asserted,
+    request: &RecordRequest,
+) -> Answered<RecordAnswer> {
+    let now = app.now_ms();
+    let granted = request.break_glass.as_ref().is_some_and(|grant| {
+        !grant.reason.trim().is_empty()
+            && grant.until > now
+            && grant.until <= now + break_glass::TIME_BOX_MS + 60_000
+    });
+    let (role, purpose) = authorise(app, asserted, Action::Answer, granted)?;
+    let described = Resource::parse(request.patient.get())
+        .map_err(|_| Refusal::new(RefusalCode::MessageInvalid, "`patient` must be a Patient"))?;
+    let known = Id::new(&request.patient_id).ok().zip(Id::new(&request.asker_patient_id).ok());
+    let work = || -> crate::Result<RecordAnswer> {
+        let Some((patient, theirs)) = known else { return absent(app, asserted) };
+        let snapshot = app.store().snapshot()?;
+        let org = asserted.assertion.issuer.as_str();
+        let is_theirs = described.id().as_ref() == Some(&theirs);
+        let same = is_theirs
+            && deliver::is_same_person(app, &*snapshot, &patient, org, &described, request.confirmed)?;
+        if !same {
+            return absent(app, asserted);
+        }
+        let selected = select(app, &*snapshot, asserted, &patient, role, purpose)?;
+        let mut writes = Vec::new();
+        let mut side = Vec::new();
+        if let Some(link) = new_link(&*snapshot, &patient, org, &theirs, request.confirmed)? {
+            writes.push(link::write(app, &link, &asserted.member.web_url)?);
+            side = deliver::to_new_holder(app, &patient, org)?;
+        }
+        if let (Some(grant), true) = (&request.break_glass, purpose == Purpose::BTG) {
+            writes.extend(override_writes(app, &*snapshot, asserted, &patient, grant)?);
+        }
+        drop(snapshot);
+        let entry = audit_entry(asserted, &patient, &selected);
+        commit(app, writes, side, &entry)?;
+        Ok(selected.answer)
+    };
+    work().map_err(refused)
+}
+
+/// Commits the audit entry with what goes along. A link that another question keeps at the same
+/// moment makes the whole fail, and then the entry is committed alone.
+fn commit(
+    app: &App,
+    mut writes: Vec<Write>,
+    side: Vec<store::SideWrite>,
+    entry: &Event<'_>,
+) -> crate::Result<()> {
+    writes.push(entry.write(app)?);
+    match app.store().commit(Transaction { writes, side, ..Default::default() }) {
+        Err(store::StoreError::Conflict { .. }) => app.audit(entry.clone()),
+        other => other.map(drop).map_err(Into::into),
+    }
+}
+
+/// The answer that does not tell whether there is anybody.
+fn absent(app: &App, asserted: &Asserted) -> crate::Result<RecordAnswer> {
+    app.audit(event(asserted, Pattern::Query).query("record").note("no such patient"))?;
+    Ok(RecordAnswer { resources: Vec::new(), end: end(0, RecordStatus::NoMatch, false) })
+}
+
+fn end(sent: usize, status: RecordStatus, withheld_known: bool) -> End {
+    let notes = if sent > 0 { vec![NO_REDISCLOSURE.to_owned()] } else { Vec::new() };
+    End { sent: sent as u64, status, withheld_known, notes }
+}
+
+struct Selected {
+    answer: RecordAnswer,
+    consents: Vec<String>,
+    withheld: usize,
+}
+
+/// Decides every resource.
+fn select(
+    app: &App,
+    snapshot: &dyn Snapshot,
+    asserted: &Asserted,
+    patient: &Id,
+    role: Role,
+    purpose: Purpose,
+) -> crate::Result<Selected> {
+    let request = consent_request(app, asserted, role, purpose);
+    let consents = standing::resources(snapshot, patient)?;
+    let compiled = Compiled::new(&consents);
+    let resources = holdings::record(snapshot, patient)?;
+    let items: Vec<Item> = resources.iter().map(Item::of).collect();
+    let decisions = decide_all(&request, &compiled, &app.settings().consent, &items);
+    let mut used: Vec<u32> = decisions.iter().filter_map(|d| d.because.consent()).collect();
+    used.sort_unstable();
+    used.dedup();
+    let denied = decisions.iter().filter(|decision| !decision.is_permitted());
+    let withheld = denied.clone().count();
+    let known = denied.clone().any(|decision| decision.existence == Existence::Known);
+    let permitted: Vec<Resource> = resources
+        .into_iter()
+        .zip(&decisions)
+        .filter(|(_, decision)| decision.is_permitted())
+        .map(|(resource, _)| resource)
+        .collect();
+    let status = match (permitted.is_empty(), known) {
+        (false, _) => RecordStatus::Answered,
+        (true, true) => RecordStatus::Withheld,
+        (true, false) => RecordStatus::NoMatch,
+    };
+    let consents = used.into_iter().map(|number| compiled.reference(number).to_owned());
+    let consents = consents.filter(|reference| !reference.is_empty()).collect();
+    let end = end(permitted.len(), status, known);
+    Ok(Selected { answer: RecordAnswer { resources: permitted, end }, consents, withheld })
+}
+
+fn audit_entry(asserted: &Asserted, patient: &Id, selected: &Selected) -> Event<'static> {
+    let sent = selected.answer.resources.len();
+    let note = format!("{sent} resources sent, {} withheld", selected.withheld);
+    let entry = match sent {
+        0 => event(asserted, Pattern::Refuse).refused(note),
+        _ => event(asserted, Pattern::Disclose).note(note),
+    };
+    let entry = entry.patients([patient.clone()]).data(format!("Patient/{patient}"));
+    selected.consents.iter().fold(entry, |entry, reference| entry.consent(reference))
+}
+
+/// The link back to the asker's record, unless there is one already.
+fn new_link(
+    snapshot: &dyn Snapshot,
+    patient: &Id,
+    org: &str,
+    theirs: &Id,
+    confirmed: bool,
+) -> crate::Result<Option<Link>> {
+    let known = link::find(snapshot, patient, org)?;
+    if known.as_ref().is_some_and(|link| link.state != State::Possible) {
+        return Ok(None);
+    }
+    Ok(Some(Link {
+        patient: patient.clone(),
+        org: org.to_owned(),
+        remote: theirs.clone(),
+        state: if confirmed { State::Confirmed } else { State::Certain },
+        score: None,
+        fields: None,
+        demographics: None,
+        version: known.map_or(0, |link| link.version),
+    }))
+}
+
+/// Review and notice here, once for each override.
+fn override_writes(
+    app: &App,
+    snapshot: &dyn Snapshot,
+    asserted: &Asserted,
+    patient: &Id,
+    grant: &wire::BreakGlass,
+) -> crate::Result<Vec<Write>> {
+    let agent = agent(asserted);
+    let user = format!("{}/{}", agent.org, agent.user);
+    if break_glass::granted(snapshot, &user, patient, app.now_ms())?.is_some() {
+        return Ok(Vec::new());
+    }
+    let who =
+        break_glass::Who { user: &user, name: &agent.name, organisation: &agent.org_name };
+    let reason: String = grant.reason.chars().take(break_glass::MAX_REASON).collect();
+    break_glass::writes(app, patient, &who, &reason, grant.until)
+}
+
+/// A patient at a peer asks who used their record here.
+pub fn accesses_request(
+    app: &App,
+    asserted: &Asserted,
+    request: &AccessesRequest,
+) -> Answered<AccessesResponse> {
+    authorise(app, asserted, Action::Answer, false)?;
+    if asserted.assertion.subject.role != wire::Role::Patient {
+        return Err(Refusal::new(RefusalCode::PurposeNotPermitted, "only patients ask this"));
+    }
+    let none = AccessesResponse { accesses: Vec::new(), more: false };
+    let known = Id::new(&request.patient_id).ok().zip(Id::new(&request.asker_patient_id).ok());
+    let Some((patient, theirs)) = known else { return Ok(none) };
+    let work = || -> crate::Result<AccessesResponse> {
+        let org = asserted.assertion.issuer.as_str();
+        let link = link::find(&*app.store().snapshot()?, &patient, org)?;
+        if !link.is_some_and(|link| link.state.is_followed() && link.remote == theirs) {
+            return Ok(none);
+        }
+        app.audit(event(asserted, Pattern::AuditRead).patients([patient.clone()]))?;
+        let count = usize::try_from(request.count).unwrap_or(usize::MAX).min(500);
+        let mut list = crate::audit::accesses::find(app, &patient, count + 1)?;
+        let more = list.len() > count;
+        list.truncate(count);
+        Ok(AccessesResponse { accesses: list.iter().filter_map(access).collect(), more })
+    };
+    work().map_err(refused)
+}
+
+fn access(seen: &crate::audit::accesses::Access) -> Option<Access> {
+    let role = match seen.role.as_str() {
+        "" => wire::Role::Service,
+        word => serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()?,
+    };
+    Some(Access {
+        id: seen.id.clone(),
+        recorded: seen.recorded_ms,
+        organisation: OrgId::new(&seen.organisation).ok()?,
+        user: seen.user.clone(),
+        role,
+        purpose_of_use: seen.purpose.clone(),
+        action: seen.action.clone(),
+        permitted: !seen.refused,
+        break_glass_reason: seen.evidence.clone().filter(|_| seen.is_break_glass()),
+        request_id: seen.request_id.clone(),
+    })
+}

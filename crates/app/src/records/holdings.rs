@@ -1,0 +1,77 @@
+//! What this institution holds on one patient: the clinical record that is shown, and shared.
+
+use std::collections::HashSet;
+
+use fhir::edit::walk_references;
+use fhir::{Id, Resource};
+use fhirpath::search::Registry;
+use store::query::parse;
+use store::{Key, Method, Snapshot};
+
+use super::parse as parse_stored;
+use crate::{Error, Result};
+
+/// Types that are in a patient's compartment and govern access instead of describing health.
+const GOVERNANCE: [&str; 3] = ["AuditEvent", "Consent", "Linkage"];
+/// Types that belong to no patient and without which a patient's resources cannot be understood.
+const EXPLAINING: [&str; 2] = ["Medication", "Substance"];
+
+/// The patient's resources here, the Patient first: the compartment of FHIR R4, without what
+/// governs access, with what the resources need to be understood.
+pub fn record(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
+    let versions = snapshot.compartment(patient)?;
+    let mut resources = Vec::with_capacity(versions.len());
+    for stored in snapshot.load(&versions)? {
+        if GOVERNANCE.contains(&stored.key.resource_type) {
+            continue;
+        }
+        let resource = parse_stored(&stored)?;
+        if !is_governance(&resource) {
+            resources.push(resource);
+        }
+    }
+    let mut wanted: Vec<Key> = Vec::new();
+    let mut seen: HashSet<Key> = HashSet::new();
+    for resource in &resources {
+        walk_references(resource.root(), &mut |reference| {
+            let key = reference.as_str().and_then(|text| explaining(&text));
+            wanted.extend(key.filter(|key| seen.insert(key.clone())));
+        });
+    }
+    for key in wanted {
+        let stored = snapshot.read(&key)?.filter(|stored| stored.method != Method::Delete);
+        if let Some(stored) = stored {
+            resources.push(parse_stored(&stored)?);
+        }
+    }
+    Ok(resources)
+}
+
+fn explaining(reference: &str) -> Option<Key> {
+    let (kind, id) = reference.split_once('/')?;
+    let resource_type = EXPLAINING.into_iter().find(|known| *known == kind)?;
+    Some(Key { resource_type, id: Id::new(id).ok()? })
+}
+
+/// Whether a resource is one that this system made to govern access: a review task or a notice.
+fn is_governance(resource: &Resource) -> bool {
+    let tags = resource.root().path(&["meta", "tag"]);
+    tags.iter().flat_map(|tags| tags.items()).any(|tag| {
+        tag.get("code").is_some_and(|code| code.is_str("governance"))
+            && tag.get("system").is_some_and(|system| {
+                system.is_str("https://consilium.health/fhir/CodeSystem/kind")
+            })
+    })
+}
+
+/// The patient's latest encounter here: the treatment on which a question to others can rest.
+pub fn latest_encounter(snapshot: &dyn Snapshot, patient: &Id) -> Result<Option<Id>> {
+    let params = [
+        ("patient".to_owned(), format!("Patient/{patient}")),
+        ("_sort".to_owned(), "-date".to_owned()),
+    ];
+    let search = parse(Registry::r4(), "Encounter", &params)
+        .map_err(|e| Error::internal(e.to_string()))?;
+    let found = snapshot.find(&search.query, 1, false)?;
+    Ok(snapshot.load(&found)?.pop().map(|stored| stored.key.id))
+}

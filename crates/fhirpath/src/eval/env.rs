@@ -1,0 +1,75 @@
+//! What surrounds an evaluation.
+
+use fhir::Resource;
+
+use super::{EvalError, Evaluated};
+use crate::item::{Collection, Item, Node};
+
+/// What an expression is evaluated in.
+#[derive(Clone, Debug)]
+pub struct Env<'a> {
+    pub(crate) now_ms: i64,
+    pub(crate) strict: bool,
+    pub(crate) resource: Option<Node<'a>>,
+    pub(crate) root_resource: Option<Node<'a>>,
+    variables: Vec<(String, Collection<'a>)>,
+}
+
+impl<'a> Env<'a> {
+    /// An environment in which it is `now_ms`, in milliseconds since the Unix epoch, in UTC.
+    pub fn new(now_ms: i64) -> Self {
+        Self { now_ms, strict: false, resource: None, root_resource: None, variables: Vec::new() }
+    }
+
+    /// Sets `%resource` and `%rootResource`; without effect where FHIR R4 has no such type.
+    pub fn with_resource(mut self, resource: &'a Resource) -> Self {
+        self.resource = Node::resource(resource.root());
+        self.root_resource = self.resource;
+        self
+    }
+
+    /// Sets `%resource` alone: for an element inside a contained resource.
+    pub fn with_inner_resource(mut self, resource: Node<'a>) -> Self {
+        self.resource = Some(resource);
+        self
+    }
+
+    /// Defines `%name`.
+    pub fn with_variable(mut self, name: impl Into<String>, value: Collection<'a>) -> Self {
+        self.variables.push((name.into(), value));
+        self
+    }
+
+    /// Makes what is usually tolerated an error: elements that a type does not have, `as` on
+    /// several items, a criterion of `iif` that is no boolean.
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// The value of `%name` where `context` is the context.
+    pub(super) fn variable(&self, name: &str, context: &[Item<'a>]) -> Evaluated<'a> {
+        let text = |text: &'static str| Ok(vec![Item::String(text.into())]);
+        let node = |node: Option<Node<'a>>| Ok(node.map(Item::Node).into_iter().collect());
+        if let Some((_, value)) = self.variables.iter().rev().find(|(known, _)| known == name) {
+            return Ok(value.clone());
+        }
+        match name {
+            "context" => Ok(context.to_vec()),
+            "resource" => node(self.resource),
+            "rootResource" => node(self.root_resource),
+            "ucum" => text("http://unitsofmeasure.org"),
+            "sct" => text("http://snomed.info/sct"),
+            "loinc" => text("http://loinc.org"),
+            _ => {
+                let url = |kind, name| format!("http://hl7.org/fhir/{kind}/{name}");
+                let url = match name.split_once('-') {
+                    Some(("vs", name)) => url("ValueSet", name),
+                    Some(("ext", name)) => url("StructureDefinition", name),
+                    _ => return Err(EvalError::UnknownVariable(name.into())),
+                };
+                Ok(vec![Item::String(url.into())])
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Tree navigation, types and the functions that FHIR adds ("FHIRPath" in FHIR R4).
+
+use fhir::definitions::{Kind, definitions};
+
+use super::{Call, Function as F, truth};
+use crate::eval::{EvalError, Evaluated, Evaluator, MAX_ITEMS, wrong_type};
+use crate::item::{Collection, Item, Node};
+use crate::reference::Target;
+
+impl<'a> Evaluator<'_, 'a> {
+    pub(super) fn element(&self, call: Call<'_, '_, 'a>) -> Evaluated<'a> {
+        let name = call.function.name();
+        match call.function {
+            F::Children => Ok(children(&call.input)),
+            F::Descendants => self.descendants(&call.input),
+            F::Type => Ok(call.input.iter().map(type_info).collect()),
+            F::Extension => self.extensions(&call),
+            F::HasExtension => truth(!self.extensions(&call)?.is_empty()),
+            F::HasValue => truth(matches!(call.input.as_slice(), [item] if has_value(item))),
+            F::GetValue => match call.input.as_slice() {
+                [item] if has_value(item) => Ok(item.to_system().into_iter().collect()),
+                _ => Ok(Vec::new()),
+            },
+            F::Resolve => Ok(call.input.iter().filter_map(|item| self.resolve(item)).collect()),
+            F::ConformsTo => self.conforms_to(&call),
+            F::HtmlChecks => {
+                let sound = call.input.iter().all(|item| {
+                    item.as_text().is_some_and(|text| super::narrative::is_sound(&text))
+                });
+                truth(sound)
+            }
+            _ => Err(EvalError::Unsupported(name)),
+        }
+    }
+
+    /// All elements below, level by level.
+    fn descendants(&self, input: &[Item<'a>]) -> Evaluated<'a> {
+        let mut found = children(input);
+        let mut next = 0;
+        while let Some(item) = found.get(next) {
+            self.charge(1)?;
+            let below = children(std::slice::from_ref(item));
+            found.extend(below);
+            if found.len() > MAX_ITEMS {
+                return Err(EvalError::TooLarge);
+            }
+            next += 1;
+        }
+        Ok(found)
+    }
+
+    fn extensions(&self, call: &Call<'_, '_, 'a>) -> Evaluated<'a> {
+        let url = self.arg(call, 0)?;
+        let Some(url) = self.single(call.function.name(), &url)?.and_then(Item::as_text) else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::new();
+        for item in &call.input {
+            if let Item::Node(node) = item {
+                node.for_each_child("extension", &mut |extension| {
+                    let held = extension.value().and_then(|value| value.get("url"));
+                    if held.is_some_and(|held| held.is_str(&url)) {
+                        found.push(Item::Node(extension));
+                    }
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The contained resource, or only the type, of what a Reference, canonical, uri or url
+    /// points to.
+    fn resolve(&self, item: &Item<'a>) -> Option<Item<'a>> {
+        let reference = match item {
+            Item::Node(node) if node.type_of().kind == Kind::Complex => {
+                node.value()?.get("reference").and_then(|reference| reference.as_str())
+            }
+            other => other.as_text(),
+        };
+        if let Some(fragment) = reference.as_deref().and_then(|text| text.strip_prefix('#')) {
+            let root = self.env.root_resource?;
+            if fragment.is_empty() {
+                return Some(Item::Node(root));
+            }
+            let mut found = None;
+            root.for_each_child("contained", &mut |inner| {
+                if inner.value().and_then(|v| v.get("id")).is_some_and(|id| id.is_str(fragment)) {
+                    found = Some(Item::Node(inner));
+                }
+            });
+            return found;
+        }
+        let known = reference.as_deref().and_then(|text| Target::parse(text).resource_type);
+        let type_of = known.or_else(|| match item {
+            Item::Node(node) => {
+                let stated = node.value()?.get("type")?.as_str()?;
+                fhir::resource_type(&stated)
+            }
+            _ => None,
+        })?;
+        definitions().get(type_of).map(Item::Unresolved)
+    }
+
+    /// Only the published types themselves are known as profiles.
+    fn conforms_to(&self, call: &Call<'_, '_, 'a>) -> Evaluated<'a> {
+        let name = call.function.name();
+        let Some(item) = self.single(name, &call.input)? else { return Ok(Vec::new()) };
+        let url = self.arg(call, 0)?;
+        let Some(url) = self.single(name, &url)? else { return Ok(Vec::new()) };
+        let url = url.as_text().ok_or_else(|| wrong_type(name, url))?;
+        let profile = url
+            .strip_prefix("http://hl7.org/fhir/StructureDefinition/")
+            .and_then(|name| definitions().get(name));
+        let Some(profile) = profile else {
+            let reason = "the profile is not known".into();
+            return Err(EvalError::Argument { function: name, reason });
+        };
+        truth(match item {
+            Item::Node(node) => node.type_of().is_a(profile.id),
+            Item::Unresolved(type_of) => type_of.is_a(profile.id),
+            _ => false,
+        })
+    }
+}
+
+fn children<'a>(items: &[Item<'a>]) -> Collection<'a> {
+    let mut found = Vec::new();
+    for item in items {
+        if let Item::Node(node) = item {
+            node.for_each(&mut |child: Node<'a>| found.push(Item::Node(child)));
+        }
+    }
+    found
+}
+
+fn has_value(item: &Item<'_>) -> bool {
+    match item {
+        Item::Node(node) => node.has_value(),
+        Item::Unresolved(_) => false,
+        _ => true,
+    }
+}
+
+fn type_info<'a>(item: &Item<'a>) -> Item<'a> {
+    let (namespace, name) = item.type_name();
+    Item::TypeInfo { namespace, name }
+}

@@ -1,0 +1,273 @@
+//! What an account is, and how it is written down.
+
+use std::fmt;
+
+use fhir::Id;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+use crate::hidden::Hidden;
+
+/// Longest username, in characters.
+const MAX_USERNAME: usize = 64;
+/// Longest display name, in characters.
+pub(crate) const MAX_DISPLAY_NAME: usize = 200;
+
+/// What somebody is at this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Treats patients.
+    Clinician,
+    /// Is a patient.
+    Patient,
+    /// Reviews accesses.
+    PrivacyOfficer,
+    /// Runs the node.
+    Operator,
+    /// Decides on possible matches.
+    Registrar,
+    /// A program.
+    Service,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 6] = [
+        Self::Clinician,
+        Self::Patient,
+        Self::PrivacyOfficer,
+        Self::Operator,
+        Self::Registrar,
+        Self::Service,
+    ];
+
+    /// The code, `privacy-officer` for example.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Clinician => "clinician",
+            Self::Patient => "patient",
+            Self::PrivacyOfficer => "privacy-officer",
+            Self::Operator => "operator",
+            Self::Registrar => "registrar",
+            Self::Service => "service",
+        }
+    }
+
+    /// The role with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.code() == code)
+    }
+}
+
+/// A username in its one spelling: 1 to 64 characters of `a-z 0-9 . _ @ -`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Username(Box<str>);
+
+impl Username {
+    /// Trims `text`, puts it into lower case and checks it.
+    pub fn new(text: &str) -> Result<Self, AccountError> {
+        let name = text.trim().to_ascii_lowercase();
+        let valid = |b: u8| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'@' | b'-')
+        };
+        if (1..=MAX_USERNAME).contains(&name.len()) && name.bytes().all(valid) {
+            Ok(Self(name.into_boxed_str()))
+        } else {
+            Err(AccountError::Username)
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An account without its secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Unguessable and never given to anybody else.
+    pub id: String,
+    /// Unique within the node.
+    pub username: Username,
+    /// What pages call the person.
+    pub display_name: String,
+    /// What the person is.
+    pub role: Role,
+    /// The Patient that an account of role patient belongs to.
+    pub patient: Option<Id>,
+    /// Reference to the Practitioner of a clinician, `Practitioner/x`.
+    pub practitioner: Option<String>,
+    /// Whether a second factor is set up.
+    pub has_totp: bool,
+    /// Whether signing in is forbidden.
+    pub disabled: bool,
+    /// When the account was created, in milliseconds since the Unix epoch.
+    pub created_ms: i64,
+    /// Sessions that began before this moment are void.
+    pub(crate) sessions_from_ms: i64,
+}
+
+/// The password of a new account.
+#[derive(Clone, Debug)]
+pub enum Password {
+    /// To be hashed.
+    Plain(Hidden<String>),
+    /// Hashed before: an Argon2id PHC string.
+    Hashed(Hidden<String>),
+}
+
+impl Password {
+    /// A password to be hashed.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self::Plain(Hidden::new(text.into()))
+    }
+
+    /// An Argon2id PHC string.
+    pub fn hashed(text: impl Into<String>) -> Self {
+        Self::Hashed(Hidden::new(text.into()))
+    }
+}
+
+/// An account to be created.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// Any spelling of the username.
+    pub username: String,
+    /// What pages call the person.
+    pub display_name: String,
+    /// What the person is.
+    pub role: Role,
+    /// The Patient, for role patient and only there.
+    pub patient: Option<Id>,
+    /// Reference to the Practitioner, for roles that have one.
+    pub practitioner: Option<String>,
+    /// The password.
+    pub password: Password,
+    /// Secret of the one-time codes, 16 to 64 bytes.
+    pub totp_secret: Option<Hidden<Vec<u8>>>,
+}
+
+/// Why an account could not be created or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Not a username.
+    #[error("a username has 1 to 64 characters of a-z, 0-9, `.`, `_`, `@` and `-`")]
+    Username,
+    /// The username belongs to somebody.
+    #[error("the username is taken; choose another")]
+    Taken,
+    /// No display name, or a very long one.
+    #[error("a display name has 1 to 200 characters")]
+    DisplayName,
+    /// Too short or too long.
+    #[error("a password has at least 8 characters and at most 1024 bytes")]
+    Password,
+    /// A hash that cannot be verified here.
+    #[error("a password hash must be Argon2id in PHC form with at most 256 MiB and 16 passes")]
+    PasswordHash,
+    /// A secret of the wrong length.
+    #[error("a one-time-code secret has 16 to 64 bytes")]
+    TotpSecret,
+    /// Role and patient link do not fit.
+    #[error("an account of role `patient` names its patient, and no other role does")]
+    PatientLink,
+    /// There is no such account.
+    #[error("there is no such account")]
+    NotFound,
+    /// The node could not do its part.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// An account as it is stored.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Record {
+    id: String,
+    username: String,
+    display_name: String,
+    role: String,
+    patient: Option<String>,
+    practitioner: Option<String>,
+    pub(crate) password_hash: String,
+    /// Sealed and in base64url.
+    pub(crate) totp: Option<String>,
+    pub(crate) disabled: bool,
+    created_ms: i64,
+    pub(crate) sessions_from_ms: i64,
+}
+
+impl Record {
+    pub fn new(account: &Account, password_hash: String, totp: Option<String>) -> Self {
+        Self {
+            id: account.id.clone(),
+            username: account.username.as_str().to_owned(),
+            display_name: account.display_name.clone(),
+            role: account.role.code().to_owned(),
+            patient: account.patient.as_ref().map(|id| id.as_str().to_owned()),
+            practitioner: account.practitioner.clone(),
+            password_hash,
+            totp,
+            disabled: account.disabled,
+            created_ms: account.created_ms,
+            sessions_from_ms: account.sessions_from_ms,
+        }
+    }
+
+    pub fn rename(&mut self, display_name: &str) {
+        display_name.clone_into(&mut self.display_name);
+    }
+
+    pub fn account(&self) -> Result<Account, Fault> {
+        let wrong = || Fault::Record("account");
+        let patient = self.patient.as_deref().map(Id::new).transpose().map_err(|_| wrong())?;
+        Ok(Account {
+            id: self.id.clone(),
+            username: Username::new(&self.username).map_err(|_| wrong())?,
+            display_name: self.display_name.clone(),
+            role: Role::from_code(&self.role).ok_or_else(wrong)?,
+            patient,
+            practitioner: self.practitioner.clone(),
+            has_totp: self.totp.is_some(),
+            disabled: self.disabled,
+            created_ms: self.created_ms,
+            sessions_from_ms: self.sessions_from_ms,
+        })
+    }
+
+    pub fn read(bytes: &[u8]) -> Result<Self, Fault> {
+        serde_json::from_slice(bytes).map_err(|_| Fault::Record("account"))
+    }
+
+    pub fn bytes(&self) -> Result<Vec<u8>, Fault> {
+        serde_json::to_vec(self).map_err(|_| Fault::Record("account"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_have_one_spelling() {
+        for (text, expected) in [
+            (" Ada.Ek ", Some("ada.ek")),
+            ("ada@north-1", Some("ada@north-1")),
+            ("", None),
+            ("ada ek", None),
+            ("\u{e5}sa", None),
+            (&"x".repeat(65), None),
+        ] {
+            assert_eq!(Username::new(text).ok().as_ref().map(Username::as_str), expected, "{text}");
+        }
+        for role in Role::ALL {
+            assert_eq!(Role::from_code(role.code()), Some(role));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Who is behind a request.
+
+use fhir::Id;
+
+use crate::account::{Account, Role};
+
+/// How long a second factor counts as fresh, in milliseconds.
+pub const FRESH_MFA_MS: i64 = 300_000;
+
+/// A person or program that is signed in, as of now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// The account.
+    pub account_id: String,
+    /// Its username.
+    pub username: String,
+    /// What pages call the person.
+    pub display_name: String,
+    /// The role at this moment.
+    pub role: Role,
+    /// The Patient of an account of role patient.
+    pub patient: Option<Id>,
+    /// Reference to the Practitioner, where there is one.
+    pub practitioner: Option<String>,
+    /// Authentication methods (RFC 8176): `pwd`, and with a second factor `otp` and `mfa`.
+    pub amr: Vec<&'static str>,
+    /// When the password was given, in milliseconds since the Unix epoch.
+    pub auth_time_ms: i64,
+    /// When a second factor was last given.
+    pub mfa_time_ms: Option<i64>,
+    /// When the session began.
+    pub created_ms: i64,
+    /// When the session was last used, to the minute.
+    pub last_seen_ms: i64,
+    /// When the session ends even if it is used all the time.
+    pub expires_ms: i64,
+}
+
+impl Principal {
+    /// Whether a second factor was given within the last five minutes. One that lies in the future
+    /// is not fresh: the clock is wrong.
+    pub fn is_mfa_fresh(&self, now_ms: i64) -> bool {
+        let age = |given: i64| now_ms.checked_sub(given);
+        self.mfa_time_ms.and_then(age).is_some_and(|age| (0..=FRESH_MFA_MS).contains(&age))
+    }
+
+    pub(crate) fn new(account: Account, session: &crate::session::Record, limit_ms: i64) -> Self {
+        let amr = match session.mfa_time_ms {
+            Some(_) => vec!["pwd", "otp", "mfa"],
+            None => vec!["pwd"],
+        };
+        Self {
+            account_id: account.id,
+            username: account.username.as_str().to_owned(),
+            display_name: account.display_name,
+            role: account.role,
+            patient: account.patient,
+            practitioner: account.practitioner,
+            amr,
+            auth_time_ms: session.auth_time_ms,
+            mfa_time_ms: session.mfa_time_ms,
+            created_ms: session.created_ms,
+            last_seen_ms: session.last_seen_ms,
+            expires_ms: session.created_ms.saturating_add(limit_ms),
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Signing in, staying signed in, proving presence again, signing out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use store::{Guard, SharedStore, SideWrite, StoreError, Transaction};
+
+use crate::accounts::Accounts;
+use crate::fault::Fault;
+use crate::password::{Hasher, Overloaded};
+use crate::principal::Principal;
+use crate::session::{Record, SessionError, Token, place};
+use crate::throttle::{Throttle, ThrottleSettings};
+use crate::totp::{Code, STEP_S};
+
+const SPACE: &str = "sessions";
+/// How often the time of last use is written down, in milliseconds.
+const WRITE_BACK_MS: i64 = 60_000;
+/// How often a change is tried again because another request changed the same session.
+const ATTEMPTS: usize = 8;
+/// First bytes of session keys that one sweep looks through.
+const SWEEP_PREFIXES: usize = 16;
+/// Sessions under one prefix that one sweep looks at.
+const SWEEP_PER_PREFIX: usize = 512;
+/// Characters of a client address that are looked at.
+const MAX_ADDRESS: usize = 100;
+
+/// Limits of sessions and of guessing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// A session ends when it is not used for this many milliseconds.
+    pub idle_ms: i64,
+    /// A session ends after this many milliseconds however much it is used.
+    pub absolute_ms: i64,
+    /// When to slow down guessing.
+    pub throttle: ThrottleSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let throttle = ThrottleSettings::default();
+        Self { idle_ms: 15 * 60_000, absolute_ms: 12 * 3_600_000, throttle }
+    }
+}
+
+/// A session that has just begun.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Given out here and never again.
+    pub token: Token,
+    /// Who is signed in.
+    pub principal: Principal,
+}
+
+/// Why somebody could not sign in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Username or password is wrong, or the account is disabled; which one is not told.
+    #[error("the username or the password is wrong")]
+    InvalidCredentials,
+    /// Too many failures, or too many people signing in at this moment.
+    #[error("too many attempts; try again in {retry_after_s} seconds")]
+    Throttled {
+        /// Whole seconds to wait.
+        retry_after_s: u64,
+    },
+    /// The one-time code is wrong.
+    #[error("the one-time code is wrong")]
+    SecondFactorWrong,
+    /// The one-time code has been used.
+    #[error("the one-time code has been used; wait up to {STEP_S} seconds for the next")]
+    SecondFactorReused,
+    /// The node could not do its part.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why presence could not be proved again.
+#[derive(Debug, thiserror::Error)]
+pub enum StepUpError {
+    /// There is no session to step up.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The account has no second factor.
+    #[error("the account has no second factor; set one up first")]
+    NoSecondFactor,
+    /// Too many failures.
+    #[error("too many attempts; try again in {retry_after_s} seconds")]
+    Throttled {
+        /// Whole seconds to wait.
+        retry_after_s: u64,
+    },
+    /// The one-time code is wrong.
+    #[error("the one-time code is wrong")]
+    SecondFactorWrong,
+    /// The one-time code has been used.
+    #[error("the one-time code has been used; wait up to {STEP_S} seconds for the next")]
+    SecondFactorReused,
+}
+
+impl From<Fault> for StepUpError {
+    fn from(fault: Fault) -> Self {
+        Self::Session(fault.into())
+    }
+}
+
+/// The sessions of one node. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    accounts: Accounts,
+    settings: Settings,
+    throttle: Arc<Throttle>,
+    hasher: Arc<Hasher>,
+    swept: Arc<AtomicUsize>,
+}
+
+impl Sessions {
+    /// Sessions of these accounts, in the same store.
+    pub fn new(accounts: Accounts, settings: Settings) -> Result<Self, Fault> {
+        Ok(Self {
+            throttle: Arc::new(Throttle::new(settings.throttle)),
+            hasher: Arc::new(Hasher::new(accounts.random())?),
+            swept: Arc::new(AtomicUsize::new(0)),
+            accounts,
+            settings,
+        })
+    }
+
+    /// The accounts.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Checks username and password and, where one is given, a one-time code, and begins a
+    /// session. `address` is where the client connects from; it serves throttling only. The work
+    /// is the same whether or not the username exists.
+    pub fn sign_in(
+        &self,
+        username: &str,
+        password: &str,
+        totp: Option<&str>,
+        address: &str,
+        now_ms: i64,
+    ) -> Result<Session, SignInError> {
+        let name = throttle_name(username);
+        let attempt = self
+            .throttle
+            .begin(&name, &short(address), now_ms)
+            .map_err(|retry_after_s| SignInError::Throttled { retry_after_s })?;
+        let outcome = self.check(username, password, totp, now_ms);
+        match &outcome {
+            Ok(_) => self.throttle.succeeded(&attempt),
+            // A code that was right but is used up is no guess, and neither is our own fault.
+            Err(
+                SignInError::SecondFactorReused
+                | SignInError::Fault(_)
+                | SignInError::Throttled { .. },
+            ) => self.throttle.withdrawn(&attempt),
+            Err(SignInError::InvalidCredentials | SignInError::SecondFactorWrong) => {
+                tracing::info!("a sign-in failed");
+            }
+        }
+        outcome
+    }
+
+    fn check(
+        &self,
+        username: &str,
+        password: &str,
+        totp: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Session, SignInError> {
+        let found = self.accounts.find_to_sign_in(username)?;
+        let hash = found.as_ref().map(|found| found.password_hash.reveal().as_str());
+        let right = self
+            .hasher
+            .verify(password, hash)
+            .map_err(|Overloaded| SignInError::Throttled { retry_after_s: 1 })?;
+        let Some(found) = found.filter(|found| right && !found.account.disabled) else {
+            return Err(SignInError::InvalidCredentials);
+        };
+        let mfa_time_ms = match totp {
+            None => None,
+            Some(code) => match self.accounts.use_code(&found.account.id, code, now_ms)? {
+                Code::Good(_) => Some(now_ms),
+                Code::Used => return Err(SignInError::SecondFactorReused),
+                Code::Wrong => return Err(SignInError::SecondFactorWrong),
+            },
+        };
+        let record = Record {
+            account_id: found.account.id.clone(),
+            created_ms: now_ms,
+            last_seen_ms: now_ms,
+            auth_time_ms: now_ms,
+            mfa_time_ms,
+        };
+        let token = Token::new(self.accounts.random())?;
+        let place = place(token.as_str()).ok_or(Fault::Record("session"))?;
+        self.write(place, Some(&record), None).map_err(|error| match error {
+            StoreError::GuardFailed => Fault::Contended,
+            error => error.into(),
+        })?;
+        let principal = Principal::new(found.account, &record, self.settings.absolute_ms);
+        Ok(Session { token, principal })
+    }
+
+    /// Who is behind `token`, with the role and links that the account has at this moment. Using a
+    /// session keeps it from going idle; that is written down at most once a minute.
+    pub fn resolve(&self, token: &str, now_ms: i64) -> Result<Principal, SessionError> {
+        let place = place(token).ok_or(SessionError::Unknown)?;
+        for _ in 0..ATTEMPTS {
+            let (bytes, mut record, account) = self.load(&place, now_ms)?;
+            // Written down often enough that the idle limit is not reached in between.
+            let write_back_ms = WRITE_BACK_MS.min(self.settings.idle_ms / 4);
+            if now_ms.saturating_sub(record.last_seen_ms) < write_back_ms {
+                return Ok(Principal::new(account, &record, self.settings.absolute_ms));
+            }
+            record.last_seen_ms = now_ms;
+            // The guard keeps a session that is being signed out from coming back to life.
+            match self.write(place.clone(), Some(&record), Some(bytes)) {
+                Ok(()) => return Ok(Principal::new(account, &record, self.settings.absolute_ms)),
+                Err(StoreError::GuardFailed) => {}
+                Err(error) => return Err(Fault::from(error).into()),
+            }
+        }
+        Err(Fault::Contended.into())
+    }
+
+    /// Takes a one-time code as proof that the person is present now.
+    pub fn step_up(
+        &self,
+        token: &str,
+        totp: &str,
+        address: &str,
+        now_ms: i64,
+    ) -> Result<Principal, StepUpError> {
+        let principal = self.resolve(token, now_ms)?;
+        let account = self.accounts.get(&principal.account_id)?.ok_or(SessionError::Unknown)?;
+        if !account.has_totp {
+            return Err(StepUpError::NoSecondFactor);
+        }
+        let name = throttle_name(&principal.username);
+        let attempt = self
+            .throttle
+            .begin(&name, &short(address), now_ms)
+            .map_err(|retry_after_s| StepUpError::Throttled { retry_after_s })?;
+        match self.accounts.use_code(&principal.account_id, totp, now_ms) {
+            Ok(Code::Good(_)) => self.throttle.succeeded(&attempt),
+            Ok(Code::Wrong) => {
+                tracing::info!("a second factor was wrong");
+                return Err(StepUpError::SecondFactorWrong);
+            }
+            Ok(Code::Used) => {
+                self.throttle.withdrawn(&attempt);
+                return Err(StepUpError::SecondFactorReused);
+            }
+            Err(fault) => {
+                self.throttle.withdrawn(&attempt);
+                return Err(fault.into());
+            }
+        }
+        Ok(self.mark_mfa(token, now_ms)?)
+    }
+
+    fn mark_mfa(&self, token: &str, now_ms: i64) -> Result<Principal, SessionError> {
+        let place = place(token).ok_or(SessionError::Unknown)?;
+        for _ in 0..ATTEMPTS {
+            let (bytes, mut record, account) = self.load(&place, now_ms)?;
+            record.mfa_time_ms = Some(now_ms);
+            record.last_seen_ms = record.last_seen_ms.max(now_ms);
+            match self.write(place.clone(), Some(&record), Some(bytes)) {
+                Ok(()) => return Ok(Principal::new(account, &record, self.settings.absolute_ms)),
+                Err(StoreError::GuardFailed) => {}
+                Err(error) => return Err(Fault::from(error).into()),
+            }
+        }
+        Err(Fault::Contended.into())
+    }
+
+    /// Ends the session. Nothing happens where there is none.
+    pub fn sign_out(&self, token: &str) -> Result<(), Fault> {
+        let Some(place) = place(token) else { return Ok(()) };
+        let side = vec![SideWrite { space: SPACE, key: place, value: None }];
+        self.store().commit(Transaction { side, ..Transaction::default() })?;
+        Ok(())
+    }
+
+    /// Removes expired sessions from a sixteenth of the store at a time; sixteen calls see it all.
+    /// Returns how many were removed. Expired sessions are refused whether or not they are swept.
+    pub fn sweep(&self, now_ms: i64) -> Result<usize, Fault> {
+        let first = self.swept.fetch_add(SWEEP_PREFIXES, Ordering::Relaxed);
+        let snapshot = self.store().snapshot()?;
+        let mut side = Vec::new();
+        for number in first..first.saturating_add(SWEEP_PREFIXES) {
+            let prefix = [u8::try_from(number % 256).unwrap_or(0)];
+            for (key, bytes) in snapshot.side_scan(SPACE, &prefix, SWEEP_PER_PREFIX)? {
+                let (idle, absolute) = (self.settings.idle_ms, self.settings.absolute_ms);
+                let over = match Record::read(&bytes) {
+                    Ok(record) => record.is_expired(now_ms, idle, absolute),
+                    Err(_) => true,
+                };
+                if over {
+                    side.push(SideWrite { space: SPACE, key, value: None });
+                }
+            }
+        }
+        drop(snapshot);
+        let removed = side.len();
+        if removed > 0 {
+            self.store().commit(Transaction { side, ..Transaction::default() })?;
+        }
+        Ok(removed)
+    }
+
+    /// The session under `place` with its account, if both still stand.
+    fn load(
+        &self,
+        place: &[u8],
+        now_ms: i64,
+    ) -> Result<(Vec<u8>, Record, crate::Account), SessionError> {
+        let bytes = self.store().snapshot().and_then(|snapshot| snapshot.side(SPACE, place));
+        let bytes = bytes.map_err(Fault::from)?.ok_or(SessionError::Unknown)?;
+        let record = Record::read(&bytes)?;
+        let (idle, absolute) = (self.settings.idle_ms, self.settings.absolute_ms);
+        if record.is_expired(now_ms, idle, absolute) {
+            return Err(SessionError::Expired);
+        }
+        let account = self.accounts.get(&record.account_id)?.ok_or(SessionError::Unknown)?;
+        if account.disabled || record.created_ms < account.sessions_from_ms {
+            return Err(SessionError::Unknown);
+        }
+        Ok((bytes, record, account))
+    }
+
+    fn write(
+        &self,
+        place: Vec<u8>,
+        record: Option<&Record>,
+        before: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let value = match record.map(Record::bytes).transpose() {
+            Ok(value) => value,
+            Err(error) => return Err(StoreError::Failed(error.to_string())),
+        };
+        let transaction = Transaction {
+            guards: vec![Guard::Side { space: SPACE, key: place.clone(), value: before }],
+            side: vec![SideWrite { space: SPACE, key: place, value }],
+            ..Transaction::default()
+        };
+        self.store().commit(transaction).map(|_| ())
+    }
+
+    fn store(&self) -> &SharedStore {
+        self.accounts.store()
+    }
+}
+
+/// The name under which failures are counted, whether or not it is a username at all.
+fn throttle_name(username: &str) -> String {
+    username.trim().chars().take(200).collect::<String>().to_ascii_lowercase()
+}
+
+fn short(address: &str) -> String {
+    address.chars().take(MAX_ADDRESS).collect()
+}

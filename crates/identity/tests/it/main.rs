@@ -1,0 +1,8 @@
+//! Accounts and sessions through the public door, over the in-memory store.
+#![cfg(test)]
+
+mod accounts;
+mod properties;
+mod sessions;
+mod signing_in;
+mod support;

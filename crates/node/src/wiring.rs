@@ -1,0 +1,104 @@
+//! Puts a node together from its folder.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use app::services::{Clock, Random};
+use app::{App, Organisation, Services, Settings};
+use crypto::{PublicKey, Random as _, SystemRandom};
+use federation::{Limits, Network, Outbox, Peers};
+use store::SharedStore;
+use store_sql::sqlite::{Options, SqliteStore};
+use wire::{OrgId, SignedMembership};
+
+use crate::config::Config;
+use crate::keys::Keys;
+
+/// What can go wrong while a node is put together, for a person at a terminal.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// A node ready to serve.
+pub struct Node {
+    /// Its configuration.
+    pub config: Config,
+    /// Its use cases.
+    pub app: App,
+    /// Who it is in the network.
+    pub identity: Arc<federation::Identity>,
+    /// The membership list in force.
+    pub network: Network,
+}
+
+/// The system clock, in milliseconds since the Unix epoch.
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
+/// The operating system's random numbers. Without them nothing can be done safely, so the
+/// process ends where they fail.
+pub fn system_random() -> Random {
+    Arc::new(|buffer| {
+        if SystemRandom.fill(buffer).is_err() {
+            tracing::error!("the operating system gives no random numbers");
+            std::process::abort();
+        }
+    })
+}
+
+/// Opens the node in `folder`: configuration, keys, membership list and store.
+pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
+    let config = Config::read(folder)?;
+    let keys = Keys::read(&folder.join("keys"))?;
+    let list = folder.join("membership.json");
+    let list = std::fs::read(&list).map_err(|e| format!("cannot read `{}`: {e}", list.display()))?;
+    let signed = SignedMembership::parse(&list)?;
+    let council: PublicKey = config.council_key.parse()?;
+    let own = OrgId::new(&config.organisation)?;
+    let network = Network::open(&signed, council, own.clone(), clock.clone())?;
+    if network.list().member(&own).is_none() {
+        return Err(format!("the membership list does not name `{own}`").into());
+    }
+    let random = system_random();
+    let identity =
+        Arc::new(federation::Identity::new(own, keys.assertion, keys.tls, keys.certificate));
+    let options = Options { clock: clock.clone(), ..Options::default() };
+    let store: SharedStore = SqliteStore::open(&folder.join("store"), options)?;
+    let peers = Peers::new(
+        identity.clone(),
+        network.clone(),
+        clock.clone(),
+        Arc::new(SystemRandom),
+        Limits::default(),
+    );
+    let vault = identity::NodeKey::new(&keys.vault)?;
+    let accounts = identity::Accounts::new(store.clone(), vault, Arc::new(SystemRandom));
+    let accounts = identity::Sessions::new(accounts, identity::Settings::default())?;
+    let outbox = Arc::new(Outbox::open(store.clone())?);
+    let app = App::new(Services {
+        org: Organisation {
+            id: config.organisation.clone(),
+            name: config.name.clone(),
+            base_url: config.base_url.trim_end_matches('/').to_owned(),
+        },
+        store,
+        identity: accounts,
+        policy: policy::Engine::new()?,
+        matching: matching::Model::standard()?,
+        peers,
+        network: network.clone(),
+        outbox,
+        settings: Settings {
+            consent: config.defaults(),
+            break_glass: config.break_glass,
+            soft_deadline_ms: config.soft_deadline_ms,
+            hard_deadline_ms: config.hard_deadline_ms,
+        },
+        clock,
+        random,
+    });
+    Ok(Node { config, app, identity, network })
+}

@@ -1,0 +1,329 @@
+//! Decisions: several consents, the defaults and emergency override taken together.
+
+use super::resolve::{About, Branch, Holds, Named, Reached, Resolved, resolve};
+use super::rules::{Kind, Meaning, Provision, Rules};
+use super::{
+    Because, Compiled, Defaults, Existence, Item, ItemDecision, NetworkDefault, Request,
+    SensitiveDefault, WholeDecision, organisation,
+};
+use crate::label::{Confidentiality, Labels};
+use crate::purpose::Purpose;
+use crate::question::Role;
+
+/// How far a clock may run ahead before a consent counts as decided in the future.
+const CLOCK_TOLERANCE_MS: i64 = 300_000;
+
+/// Decides every item of `items`, in order. `related` provisions also reach what an item among
+/// `items` refers to, so items that belong together are best decided together.
+pub fn decide_all(
+    request: &Request,
+    consents: &Compiled,
+    defaults: &Defaults,
+    items: &[Item],
+) -> Vec<ItemDecision> {
+    let case = Case::new(request, consents, defaults);
+    let reached = case.reached(items);
+    let mut hits = Hits::default();
+    items.iter().map(|item| case.decide(item, &reached, &mut hits)).collect()
+}
+
+/// Says what is certain before any item is read, so that nothing is read for a recipient who may
+/// have nothing.
+pub fn whole_record(request: &Request, consents: &Compiled, defaults: &Defaults) -> WholeDecision {
+    let case = Case::new(request, consents, defaults);
+    let by_item = |resolved: &Resolved<'_>| resolved.root.as_ref().is_some_and(is_by_item);
+    let mut hits = Hits::default();
+    let mut decide = |case: &Case<'_>, confidentiality| {
+        let item =
+            Item { labels: Labels { confidentiality, ..Labels::default() }, ..Item::default() };
+        case.decide(&item, &Reached::new(), &mut hits)
+    };
+    let certain = !case.resolved.iter().any(by_item);
+    if certain {
+        let plain = decide(&case, Confidentiality::Normal);
+        let sensitive = decide(&case, Confidentiality::VeryRestricted);
+        return match (plain.effect, sensitive.effect) {
+            (Kind::Permit, Kind::Permit) => WholeDecision::Permit(plain.because),
+            (Kind::Deny, Kind::Deny) => {
+                WholeDecision::Deny { because: plain.because, existence: plain.existence }
+            }
+            _ => WholeDecision::ByItem,
+        };
+    }
+    // Some consents look at items. Where none of those could permit anything, the others may
+    // already deny everything.
+    let may_permit = |resolved: &Resolved<'_>| resolved.root.as_ref().is_some_and(has_permission);
+    if case.resolved.iter().any(|resolved| by_item(resolved) && may_permit(resolved)) {
+        return WholeDecision::ByItem;
+    }
+    let Case { resolved, .. } = case;
+    let resolved = resolved.into_iter().filter(|resolved| !by_item(resolved)).collect();
+    let rest = Case { resolved, ..Case::new(request, consents, defaults) };
+    let plain = decide(&rest, Confidentiality::Normal);
+    let sensitive = decide(&rest, Confidentiality::VeryRestricted);
+    if plain.effect == Kind::Deny && sensitive.effect == Kind::Deny {
+        return WholeDecision::Deny { because: plain.because, existence: plain.existence };
+    }
+    WholeDecision::ByItem
+}
+
+fn is_by_item(branch: &Branch<'_>) -> bool {
+    branch.provision.is_about_items() || branch.children.iter().any(is_by_item)
+}
+
+fn has_permission(branch: &Branch<'_>) -> bool {
+    branch.provision.kind == Kind::Permit || branch.children.iter().any(has_permission)
+}
+
+/// One request against one patient's consents.
+struct Case<'a> {
+    resolved: Vec<Resolved<'a>>,
+    rules: &'a [Rules],
+    defaults: &'a Defaults,
+    now_ms: i64,
+    purpose: Purpose,
+    own_request: bool,
+    own_organisation: bool,
+    break_glass: bool,
+}
+
+/// What one consent says about one item.
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    consent: u32,
+    because: Because,
+    about: About,
+    /// For a denial: BTG is named. For a permission: what makes the item sensitive is named.
+    explicit: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Permit(Hit),
+    Deny(Hit),
+}
+
+/// Kept from item to item to spare allocations.
+#[derive(Default)]
+struct Hits {
+    permits: Vec<Hit>,
+    denials: Vec<Hit>,
+}
+
+/// The provisions from the deciding one outwards.
+#[derive(Clone, Copy)]
+struct Path<'a> {
+    provision: &'a Provision,
+    outer: Option<&'a Path<'a>>,
+}
+
+impl<'a> Case<'a> {
+    fn new(request: &Request, consents: &'a Compiled, defaults: &'a Defaults) -> Self {
+        let resolved = consents.rules.iter().zip(0..);
+        let resolved = resolved.filter_map(|(rules, index)| resolve(rules, index, request));
+        let short = |org: &'_ str| organisation(org).unwrap_or(org).to_owned();
+        let clinician = request.role == Role::Clinician;
+        Self {
+            resolved: resolved.collect(),
+            rules: &consents.rules,
+            defaults,
+            now_ms: request.now_ms,
+            purpose: request.purpose,
+            own_request: request.role == Role::Patient && request.purpose == Purpose::PATRQT,
+            own_organisation: short(&request.recipient_org) == short(&request.custodian_org),
+            break_glass: request.break_glass_enabled
+                && clinician
+                && request.purpose == Purpose::BTG,
+        }
+    }
+
+    fn decide(&self, item: &Item, reached: &Reached<'_>, hits: &mut Hits) -> ItemDecision {
+        let sensitive = item.labels.is_sensitive();
+        let permit =
+            |because| ItemDecision { effect: Kind::Permit, existence: Existence::Known, because };
+        let deny = |because| ItemDecision {
+            effect: Kind::Deny,
+            existence: if sensitive { Existence::Hidden } else { self.defaults.denied },
+            because,
+        };
+        if self.own_request {
+            return permit(Because::OwnRequest);
+        }
+        self.collect(item, reached, hits);
+        // What is left of the denials after later permissions, the most telling one last.
+        let standing = |denial: &&Hit| !hits.permits.iter().any(|p| self.replaces(p, denial));
+        let binding = |denial: &&Hit| !self.break_glass || denial.explicit;
+        let weight = |hit: &&Hit| {
+            (!matches!(hit.because, Because::NotUnderstood { .. }), hit.consent, hit.explicit)
+        };
+        let denials = || hits.denials.iter().filter(standing);
+        if let Some(denial) = denials().filter(binding).max_by_key(weight) {
+            return deny(denial.because);
+        }
+        let over = denials().max_by_key(weight).map(|denial| denial.consent);
+        if self.own_organisation {
+            return permit(Because::OwnOrganisation);
+        }
+        let grants = || hits.permits.iter().filter(|hit| !hit.about.lifts_only);
+        let granted = grants().max_by_key(|hit| (hit.explicit, hit.consent));
+        let because = match granted {
+            Some(hit) => hit.because,
+            None if self.default_permits() => Because::NetworkDefault,
+            None => return deny(Because::NetworkDefault),
+        };
+        let open = !sensitive
+            || self.defaults.sensitive == SensitiveDefault::Share
+            || granted.is_some_and(|hit| hit.explicit);
+        match (over, open) {
+            (None, true) => permit(because),
+            (Some(_), _) => permit(Because::BreakGlass { over }),
+            (None, false) if self.break_glass => permit(Because::BreakGlass { over }),
+            (None, false) => deny(Because::Sensitive),
+        }
+    }
+
+    fn default_permits(&self) -> bool {
+        match self.defaults.network {
+            NetworkDefault::PermitTreatment => self.purpose.is_a(Purpose::TREAT),
+            NetworkDefault::PermitAll => true,
+            NetworkDefault::Deny => false,
+            NetworkDefault::BreakGlassOnly => self.break_glass,
+        }
+    }
+
+    fn collect(&self, item: &Item, reached: &Reached<'_>, hits: &mut Hits) {
+        hits.permits.clear();
+        hits.denials.clear();
+        for resolved in &self.resolved {
+            match outcome(resolved, item, reached) {
+                Some(Outcome::Permit(hit)) => hits.permits.push(hit),
+                Some(Outcome::Deny(hit))
+                    if !self.own_organisation || hit.about.recipient == Named::User =>
+                {
+                    hits.denials.push(hit);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether `permission` replaces `denial`; see the module's text on several consents.
+    fn replaces(&self, permission: &Hit, denial: &Hit) -> bool {
+        if matches!(denial.because, Because::NotUnderstood { .. }) {
+            return false;
+        }
+        let date = |hit: &Hit| self.rules.get(hit.consent as usize).and_then(|rules| rules.date);
+        let (Some(later), Some(earlier)) = (date(permission), date(denial)) else { return false };
+        let decided = later.start_ms <= self.now_ms.saturating_add(CLOCK_TOLERANCE_MS);
+        let (this, that) = (permission.about, denial.about);
+        let same_actor = !that.unresolved
+            && this.recipient >= that.recipient
+            && (!that.custodian || this.custodian)
+            && (!this.lifts_only || that.custodian);
+        decided && later.start_ms >= earlier.end_ms && same_actor && (!that.singled || this.singled)
+    }
+
+    /// What the items that `related` provisions name refer to.
+    fn reached<'i>(&self, items: &'i [Item]) -> Reached<'i> {
+        fn named<'p>(branch: &Branch<'p>, out: &mut Vec<&'p str>) {
+            let related = |term: &&super::rules::DataTerm| term.meaning == Some(Meaning::Related);
+            let terms = branch.provision.data.iter().filter(related);
+            out.extend(terms.filter_map(|term| term.reference.as_deref()));
+            branch.children.iter().for_each(|child| named(child, out));
+        }
+        let mut wanted = Vec::new();
+        for root in self.resolved.iter().filter_map(|resolved| resolved.root.as_ref()) {
+            named(root, &mut wanted);
+        }
+        if wanted.is_empty() {
+            return Reached::new();
+        }
+        let instances = items.iter().filter(|item| wanted.contains(&&*item.reference));
+        instances
+            .flat_map(|item| item.references.iter().map(|to| (&*item.reference, &**to)))
+            .collect()
+    }
+}
+
+fn outcome(resolved: &Resolved<'_>, item: &Item, reached: &Reached<'_>) -> Option<Outcome> {
+    let (consent, rules) = (resolved.index, resolved.rules);
+    let everything = |because, recipient| {
+        let about = About { recipient, ..About::EVERYTHING };
+        let explicit = rules.refused.is_some() && rules.names_btg;
+        Some(Outcome::Deny(Hit { consent, because, about, explicit }))
+    };
+    let not_understood = Because::NotUnderstood { consent };
+    let from_root = resolved.root.as_ref().and_then(|root| {
+        if rules.refused.is_some() {
+            let covered = root.provision.holds_for(item, reached) != Holds::No;
+            // Wherever in it the person is named, it may be about that person.
+            let recipient = if names_user(root) { Named::User } else { Named::All };
+            return covered.then(|| everything(not_understood, recipient)).flatten();
+        }
+        evaluate(root, consent, item, reached, None)
+    });
+    if from_root.is_some() || !resolved.base_denies {
+        return from_root;
+    }
+    let because = match rules.refused {
+        Some(_) => not_understood,
+        None => Because::PolicyRule { consent },
+    };
+    everything(because, Named::All)
+}
+
+fn names_user(branch: &Branch<'_>) -> bool {
+    branch.about.recipient == Named::User || branch.children.iter().any(names_user)
+}
+
+/// The innermost provision that matches decides; a denial among several. Where it is not sure
+/// that a provision matches, it only counts if it denies.
+fn evaluate(
+    branch: &Branch<'_>,
+    consent: u32,
+    item: &Item,
+    reached: &Reached<'_>,
+    outer: Option<&Path<'_>>,
+) -> Option<Outcome> {
+    let holds = branch.holds.min(branch.provision.holds_for(item, reached));
+    if holds == Holds::No {
+        return None;
+    }
+    let path = Path { provision: branch.provision, outer };
+    let mut inner = None;
+    for child in &branch.children {
+        let this = evaluate(child, consent, item, reached, Some(&path));
+        inner = match (inner, this) {
+            (Some(Outcome::Deny(a)), Some(Outcome::Deny(b))) => {
+                Some(Outcome::Deny(if b.explicit { b } else { a }))
+            }
+            (Some(Outcome::Permit(a)), Some(Outcome::Permit(b))) => {
+                let better = (!b.about.lifts_only, b.explicit) > (!a.about.lifts_only, a.explicit);
+                Some(Outcome::Permit(if better { b } else { a }))
+            }
+            (Some(Outcome::Permit(_)), deny @ Some(Outcome::Deny(_))) => deny,
+            (first, this) => first.or(this),
+        };
+    }
+    let hit = |explicit| Hit {
+        consent,
+        because: Because::Provision { consent, provision: branch.provision.number },
+        about: branch.about,
+        explicit,
+    };
+    match (inner, holds, branch.provision.kind) {
+        (deny @ Some(Outcome::Deny(_)), _, _) => deny,
+        (permit @ Some(Outcome::Permit(_)), Holds::Yes, _) => permit,
+        (_, _, Kind::Deny) => Some(Outcome::Deny(hit(branch.names_btg))),
+        (None, Holds::Yes, Kind::Permit) => Some(Outcome::Permit(hit(names(&path, item)))),
+        _ => None,
+    }
+}
+
+/// Whether the provisions up to the deciding one name what makes the item sensitive.
+fn names(path: &Path<'_>, item: &Item) -> bool {
+    item.labels.is_sensitive() && {
+        let provisions = std::iter::successors(Some(path), |path| path.outer);
+        item.labels.named_by(provisions.flat_map(|path| &path.provision.labels))
+    }
+}

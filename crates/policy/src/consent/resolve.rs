@@ -1,0 +1,294 @@
+//! The part of a consent that one request settles: period, actor, purpose and action.
+//!
+//! What remains are conditions on single items, so that a thousand items cost little more than
+//! reading their labels.
+
+use super::rules::{
+    ActionTerm, Actor, ActorRole, Base, ClassTerm, DataTerm, Kind, Meaning, Provision, Rules,
+    Subject,
+};
+use super::{Item, Request, organisation};
+use crate::purpose::Purpose;
+use crate::question::Role;
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Holds {
+    No,
+    Unsure,
+    Yes,
+}
+
+/// Whom the matching provisions name, from the outermost to the deciding one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    pub recipient: Named,
+    /// Somebody is named who cannot be resolved; a denial of that kind is not replaced.
+    pub unresolved: bool,
+    /// The organisation that holds the data is named as custodian.
+    pub custodian: bool,
+    /// A permission that names other recipients and matched through the custodian only: it lifts
+    /// earlier denials about that custodian and grants nothing.
+    pub lifts_only: bool,
+    /// Particular data is named: by label, class, code, time or reference.
+    pub singled: bool,
+}
+
+/// How closely a recipient is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Named {
+    /// Not at all: it is about everybody.
+    All,
+    Organisation,
+    User,
+}
+
+impl About {
+    /// Not narrowed to anybody or anything.
+    pub(crate) const EVERYTHING: Self = Self {
+        recipient: Named::All,
+        unresolved: false,
+        custodian: false,
+        lifts_only: false,
+        singled: false,
+    };
+}
+
+/// A consent after the request is known.
+#[derive(Debug)]
+pub(crate) struct Resolved<'a> {
+    pub rules: &'a Rules,
+    /// Place among the compiled consents.
+    pub index: u32,
+    /// `None` where the outermost provision cannot match this request.
+    pub root: Option<Branch<'a>>,
+    /// `policyRule` denies what the provision leaves.
+    pub base_denies: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Branch<'a> {
+    pub provision: &'a Provision,
+    pub holds: Holds,
+    pub about: About,
+    /// BTG is named here or further out.
+    pub names_btg: bool,
+    pub children: Vec<Branch<'a>>,
+}
+
+/// Settles `rules` for `request`; `None` when nothing in it can apply.
+pub(crate) fn resolve<'a>(rules: &'a Rules, index: u32, request: &Request) -> Option<Resolved<'a>> {
+    if rules.research_only && !request.purpose.is_a(Purpose::HRESCH) {
+        return None;
+    }
+    if let Some(root) = &rules.root
+        && in_force(root, request.now_ms) == Holds::No
+    {
+        return None;
+    }
+    let root = rules.root.as_ref();
+    let root = root.and_then(|root| branch(root, request, About::EVERYTHING, false));
+    let base_denies = match rules.base {
+        Some(Base::Deny) => true,
+        Some(Base::DenyUnlessEmergency) => !request.purpose.is_a(Purpose::ETREAT),
+        None => false,
+    };
+    // A consent that is not understood and has no provision covers everything.
+    let base_denies = base_denies || (rules.refused.is_some() && rules.root.is_none());
+    (root.is_some() || base_denies).then_some(Resolved { rules, index, root, base_denies })
+}
+
+fn branch<'a>(
+    provision: &'a Provision,
+    request: &Request,
+    outer: About,
+    outer_btg: bool,
+) -> Option<Branch<'a>> {
+    let (actor, mut about) = actors(provision, request);
+    let conditions = [
+        in_force(provision, request.now_ms),
+        actor,
+        purposes(&provision.purposes, request.purpose),
+        actions(&provision.actions),
+    ];
+    let holds = conditions.into_iter().min().unwrap_or(Holds::Yes);
+    if holds == Holds::No {
+        return None;
+    }
+    about.recipient = about.recipient.max(outer.recipient);
+    about.unresolved |= outer.unresolved;
+    about.custodian |= outer.custodian;
+    about.lifts_only |= outer.lifts_only;
+    about.singled = outer.singled || provision.is_about_items();
+    let names_btg = outer_btg || provision.purposes.contains(&Some(Purpose::BTG));
+    let inner = |child| branch(child, request, about, names_btg);
+    let children = provision.children.iter().filter_map(inner).collect();
+    Some(Branch { provision, holds, about, names_btg, children })
+}
+
+fn in_force(provision: &Provision, now_ms: i64) -> Holds {
+    if provision.period_unclear {
+        return Holds::Unsure;
+    }
+    let Some((start, end)) = provision.period else { return Holds::Yes };
+    let inside = start.is_none_or(|start| start <= now_ms) && end.is_none_or(|end| now_ms < end);
+    if inside { Holds::Yes } else { Holds::No }
+}
+
+fn purposes(terms: &[Option<Purpose>], asked: Purpose) -> Holds {
+    any(terms, |term| match term {
+        Some(purpose) if asked.is_a(*purpose) => Holds::Yes,
+        Some(_) => Holds::No,
+        None => Holds::Unsure,
+    })
+}
+
+fn actions(terms: &[ActionTerm]) -> Holds {
+    any(terms, |term| match term {
+        ActionTerm::Disclosure => Holds::Yes,
+        ActionTerm::Beyond => Holds::Unsure,
+    })
+}
+
+/// Repeats of an element are alternatives; none at all is no condition.
+fn any<T>(terms: &[T], holds: impl Fn(&T) -> Holds) -> Holds {
+    terms.iter().map(holds).max().unwrap_or(Holds::Yes)
+}
+
+fn actors(provision: &Provision, request: &Request) -> (Holds, About) {
+    let mut about = About::EVERYTHING;
+    let mut holds = None;
+    let mut names_recipients = false;
+    for actor in provision.actors.iter().filter(|actor| actor.role != ActorRole::Party) {
+        let (this, named) = match actor.role {
+            ActorRole::Custodian => (custodian(actor, request), Named::All),
+            ActorRole::Unknown => (Holds::Unsure, Named::All),
+            ActorRole::Recipient | ActorRole::Party => recipient(actor, request),
+        };
+        names_recipients |= actor.role != ActorRole::Custodian;
+        about.unresolved |= this == Holds::Unsure;
+        if this == Holds::Yes {
+            about.recipient = about.recipient.max(named);
+            about.custodian |= actor.role == ActorRole::Custodian;
+        }
+        holds = holds.max(Some(this));
+    }
+    about.lifts_only = provision.kind == Kind::Permit
+        && names_recipients
+        && about.custodian
+        && about.recipient == Named::All;
+    (holds.unwrap_or(Holds::Yes), about)
+}
+
+fn custodian(actor: &Actor, request: &Request) -> Holds {
+    match &actor.subject {
+        Subject::Organisation(id) => is(**id == *short(&request.custodian_org)),
+        _ => Holds::Unsure,
+    }
+}
+
+fn recipient(actor: &Actor, request: &Request) -> (Holds, Named) {
+    let user = request.recipient_user.as_deref();
+    match &actor.subject {
+        Subject::Organisation(id) => {
+            (is(**id == *short(&request.recipient_org)), Named::Organisation)
+        }
+        Subject::Professional(reference) => {
+            let holds = match user {
+                Some(user) if *user == **reference => Holds::Yes,
+                // A person known as one Practitioner is not another, but one known by a role may
+                // be this Practitioner.
+                Some(user) if user.split('/').next() == reference.split('/').next() => Holds::No,
+                _ => Holds::Unsure,
+            };
+            (holds, Named::User)
+        }
+        Subject::Private if request.role != Role::Patient => (Holds::No, Named::All),
+        Subject::Device if request.role != Role::Service => (Holds::No, Named::All),
+        Subject::Private | Subject::Device | Subject::Unknown => (Holds::Unsure, Named::All),
+    }
+}
+
+fn short(org: &str) -> &str {
+    organisation(org).unwrap_or(org)
+}
+
+fn is(condition: bool) -> Holds {
+    if condition { Holds::Yes } else { Holds::No }
+}
+
+impl Provision {
+    /// Whether it has conditions on items.
+    pub(crate) fn is_about_items(&self) -> bool {
+        !self.labels.is_empty()
+            || !self.classes.is_empty()
+            || !self.codes.is_empty()
+            || !self.data.is_empty()
+            || self.data_period.is_some()
+            || self.data_period_unclear
+    }
+
+    /// Whether `item` is among the data this provision is about. `reached` are references of
+    /// items that are named as related and have been read.
+    pub(crate) fn holds_for(&self, item: &Item, reached: &Reached<'_>) -> Holds {
+        let conditions = [
+            any(&self.labels, |label| {
+                is(match self.kind {
+                    Kind::Deny => item.labels.denied_by(label),
+                    Kind::Permit => item.labels.permitted_by(label),
+                })
+            }),
+            any(&self.classes, |class| match class {
+                ClassTerm::Type(name) => is(*name == item.resource_type),
+                ClassTerm::Unknown => Holds::Unsure,
+            }),
+            any(&self.codes, |code| match code {
+                Some(code) if item.codes.contains(code) => Holds::Yes,
+                Some(_) if !item.codes_open => Holds::No,
+                _ => Holds::Unsure,
+            }),
+            self.time_holds(item),
+            any(&self.data, |term| term.holds_for(item, reached)),
+        ];
+        conditions.into_iter().min().unwrap_or(Holds::Yes)
+    }
+
+    fn time_holds(&self, item: &Item) -> Holds {
+        if self.data_period_unclear {
+            return Holds::Unsure;
+        }
+        let Some((start, end)) = self.data_period else { return Holds::Yes };
+        let Some(when) = item.when else { return Holds::Unsure };
+        let (start, end) = (start.unwrap_or(i64::MIN), end.unwrap_or(i64::MAX));
+        if when.end_ms <= start || when.start_ms >= end {
+            Holds::No
+        } else if when.start_ms >= start && when.end_ms <= end {
+            Holds::Yes
+        } else {
+            Holds::Unsure
+        }
+    }
+}
+
+/// References that items named as related lead to.
+pub(crate) type Reached<'a> = std::collections::HashSet<(&'a str, &'a str)>;
+
+impl DataTerm {
+    /// `related` takes in the instance, what it refers to and what refers to it: FHIR R4 says the
+    /// former, IHE PCF uses it for the data of an encounter, which is the latter.
+    fn holds_for(&self, item: &Item, reached: &Reached<'_>) -> Holds {
+        let (Some(meaning), Some(reference)) = (self.meaning, &self.reference) else {
+            return Holds::Unsure;
+        };
+        let same = || item.reference == *reference;
+        let refers = || item.references.contains(reference);
+        is(match meaning {
+            Meaning::Instance => same(),
+            Meaning::Dependents => same() || refers(),
+            Meaning::Related => {
+                same() || refers() || reached.contains(&(&**reference, &*item.reference))
+            }
+            Meaning::AuthoredBy => item.authors.contains(reference),
+        })
+    }
+}

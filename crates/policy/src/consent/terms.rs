@@ -1,0 +1,109 @@
+//! Reading single values of a provision.
+
+use fhir::Value;
+
+use super::item::relative;
+use super::rules::{ActionTerm, Actor, ActorRole, ClassTerm, DataTerm, Kind, Meaning, Subject};
+use super::{ORGANISATION_URN, organisation};
+use crate::purpose::{self, Purpose};
+
+pub(super) fn kind(provision: Value<'_>) -> Option<Kind> {
+    match &*provision.str_at("type")? {
+        "permit" => Some(Kind::Permit),
+        "deny" => Some(Kind::Deny),
+        _ => None,
+    }
+}
+
+pub(super) fn purpose_term(coding: Value<'_>) -> Option<Purpose> {
+    const OLD: [&str; 2] = ["http://hl7.org/fhir/v3/ActReason", "urn:oid:2.16.840.1.113883.5.8"];
+    let system = coding.str_at("system").unwrap_or_default();
+    let known = system.is_empty() || system == purpose::SYSTEM || OLD.contains(&&*system);
+    Purpose::find(&coding.str_at("code")?).filter(|_| known)
+}
+
+pub(super) fn action_term(concept: Value<'_>) -> ActionTerm {
+    match first_code(concept).as_deref() {
+        Some("access" | "disclose" | "correct") => ActionTerm::Disclosure,
+        _ => ActionTerm::Beyond,
+    }
+}
+
+pub(super) fn class_term(coding: Value<'_>) -> ClassTerm {
+    const DEFINITION: &str = "http://hl7.org/fhir/StructureDefinition/";
+    let Some(code) = coding.str_at("code") else { return ClassTerm::Unknown };
+    let system = coding.str_at("system").unwrap_or_default();
+    let name = code.strip_prefix(DEFINITION).unwrap_or(&code);
+    // Resource types begin with a capital; profiles of the core, such as `lipidprofile`, do not.
+    let is_type = name.bytes().next().is_some_and(|b| b.is_ascii_uppercase())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    match &*system {
+        "" | "http://hl7.org/fhir/resource-types" | "urn:ietf:rfc:3986" if is_type => {
+            ClassTerm::Type(name.into())
+        }
+        _ => ClassTerm::Unknown,
+    }
+}
+
+pub(super) fn data_term(data: Value<'_>) -> DataTerm {
+    let meaning = match data.str_at("meaning").as_deref() {
+        Some("instance") => Some(Meaning::Instance),
+        Some("related") => Some(Meaning::Related),
+        Some("dependents") => Some(Meaning::Dependents),
+        Some("authoredby") => Some(Meaning::AuthoredBy),
+        _ => None,
+    };
+    let reference = data.path(&["reference", "reference"]).and_then(Value::as_str);
+    DataTerm { meaning, reference: reference.as_deref().and_then(relative).map(Box::from) }
+}
+
+pub(super) fn actor(value: Value<'_>) -> Actor {
+    let codings = value.path(&["role", "coding"]).into_iter().flat_map(Value::each);
+    let codes: Vec<_> = codings.filter_map(|coding| coding.str_at("code")).collect();
+    let role = match codes.iter().find_map(|code| actor_role(code)) {
+        Some(role) => role,
+        None if codes.is_empty() => ActorRole::Recipient,
+        None => ActorRole::Unknown,
+    };
+    let reference = value.get("reference");
+    let display = reference.and_then(|reference| reference.str_at("display"));
+    Actor {
+        role,
+        subject: reference.map_or(Subject::Unknown, subject),
+        display: display.map(|display| display.into_owned()),
+    }
+}
+
+fn actor_role(code: &str) -> Option<ActorRole> {
+    Some(match code {
+        "IRCP" | "PRCP" | "GRANTEE" | "DELEGATEE" => ActorRole::Recipient,
+        "CST" => ActorRole::Custodian,
+        "CONSENTER" | "GRANTOR" | "DELEGATOR" | "WIT" | "CONSWIT" => ActorRole::Party,
+        _ => return None,
+    })
+}
+
+fn subject(reference: Value<'_>) -> Subject {
+    if let Some(text) = reference.str_at("reference") {
+        if let Some(id) = organisation(&text) {
+            return Subject::Organisation(id.into());
+        }
+        let relative = relative(&text).unwrap_or_default();
+        return match relative.split_once('/').map(|(name, _)| name) {
+            Some("Practitioner" | "PractitionerRole") => Subject::Professional(relative.into()),
+            Some("Patient" | "RelatedPerson") => Subject::Private,
+            Some("Device") => Subject::Device,
+            _ => Subject::Unknown,
+        };
+    }
+    let value = reference.path(&["identifier", "value"]).and_then(Value::as_str);
+    match value.as_deref().and_then(|value| value.strip_prefix(ORGANISATION_URN)) {
+        Some(id) => Subject::Organisation(id.into()),
+        None => Subject::Unknown,
+    }
+}
+
+pub(super) fn first_code(concept: Value<'_>) -> Option<String> {
+    let mut codings = concept.get("coding").into_iter().flat_map(Value::each);
+    codings.find_map(|coding| Some(coding.str_at("code")?.into_owned()))
+}

@@ -1,0 +1,125 @@
+//! Compressed texts. Resources of one store resemble each other, so a dictionary trained on some
+//! of them makes the others several times smaller than compression by itself (RFC 8878, section 5).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use rusqlite::{Connection, OptionalExtension};
+use zstd::zstd_safe::{self, CCtx, CDict, DCtx, DDict};
+
+use super::fault::Fault;
+
+/// Compression level; higher ones cost far more time than they save space here.
+const LEVEL: i32 = 3;
+/// Size of a dictionary in bytes.
+pub(super) const DICTIONARY_BYTES: usize = 64 * 1024;
+/// The number that stands for "no dictionary".
+pub(super) const PLAIN: i64 = 0;
+
+/// The dictionaries of one store, prepared for reading.
+#[derive(Default)]
+pub(super) struct Dictionaries(RwLock<HashMap<i64, Arc<DDict<'static>>>>);
+
+impl Dictionaries {
+    fn get(&self, conn: &Connection, number: i64) -> Result<Arc<DDict<'static>>, Fault> {
+        if let Some(known) = self.0.read().get(&number) {
+            return Ok(known.clone());
+        }
+        let prepared = Arc::new(DDict::create(&content(conn, number)?));
+        self.0.write().insert(number, prepared.clone());
+        Ok(prepared)
+    }
+}
+
+/// The bytes of a dictionary.
+pub(super) fn content(conn: &Connection, number: i64) -> Result<Vec<u8>, Fault> {
+    let sql = "SELECT content FROM dictionary WHERE number = ?1";
+    let content = conn.query_row(sql, [number], |row| row.get(0)).optional()?;
+    content.ok_or(Fault::Corrupt("a dictionary is missing"))
+}
+
+/// The number of the newest dictionary, [`PLAIN`] where there is none.
+pub(super) fn newest(conn: &Connection) -> Result<i64, Fault> {
+    let sql = "SELECT coalesce(max(number), 0) FROM dictionary";
+    Ok(conn.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Compresses, with the newest dictionary.
+pub(super) struct Packer {
+    context: CCtx<'static>,
+    number: i64,
+    dictionary: Option<CDict<'static>>,
+    buffer: Vec<u8>,
+}
+
+impl Packer {
+    pub(super) fn new(conn: &Connection) -> Result<Self, Fault> {
+        let number = newest(conn)?;
+        let dictionary = match number {
+            PLAIN => None,
+            _ => Some(CDict::create(&content(conn, number)?, LEVEL)),
+        };
+        Ok(Self { context: CCtx::create(), number, dictionary, buffer: Vec::new() })
+    }
+
+    /// Which dictionary is in use.
+    pub(super) fn number(&self) -> i64 {
+        self.number
+    }
+
+    pub(super) fn pack(&mut self, text: &str) -> Result<&[u8], Fault> {
+        self.buffer.clear();
+        self.buffer.reserve(zstd_safe::compress_bound(text.len()));
+        let done = match &self.dictionary {
+            Some(dictionary) => {
+                self.context.compress_using_cdict(&mut self.buffer, text.as_bytes(), dictionary)
+            }
+            None => self.context.compress(&mut self.buffer, text.as_bytes(), LEVEL),
+        };
+        match done {
+            Ok(_) => Ok(&self.buffer),
+            Err(_) => Err(Fault::Corrupt("a text could not be compressed")),
+        }
+    }
+}
+
+/// Decompresses.
+pub(super) struct Unpacker {
+    context: DCtx<'static>,
+}
+
+impl Unpacker {
+    pub(super) fn new() -> Self {
+        Self { context: DCtx::create() }
+    }
+
+    pub(super) fn unpack(
+        &mut self,
+        conn: &Connection,
+        dictionaries: &Dictionaries,
+        number: i64,
+        body: &[u8],
+    ) -> Result<String, Fault> {
+        let fault = Fault::Corrupt("a text cannot be decompressed");
+        let size = match zstd_safe::get_frame_content_size(body) {
+            Ok(Some(size)) => usize::try_from(size).ok(),
+            _ => None,
+        };
+        let Some(size) = size.filter(|size| *size <= fhir::json::MAX_BYTES * 2) else {
+            return Err(fault);
+        };
+        let mut text = Vec::with_capacity(size);
+        let done = match number {
+            PLAIN => self.context.decompress(&mut text, body),
+            _ => {
+                let dictionary = dictionaries.get(conn, number)?;
+                self.context.decompress_using_ddict(&mut text, body, &dictionary)
+            }
+        };
+        match done.ok().and_then(|_| String::from_utf8(text).ok()) {
+            Some(text) => Ok(text),
+            None => Err(fault),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A store in one folder on one SQLite database.
+//!
+//! * One thread writes ([`writer`]); transactions that wait together share one flush to disk.
+//!   Resources are parsed and indexed by the threads that submit them, so that the writer only
+//!   stamps, compresses and inserts.
+//! * Readers are connections of a pool ([`pool`]); a snapshot is a read transaction of SQLite's
+//!   write-ahead log and never blocks the writer.
+//! * Versions are rows that are only added ([`schema`]); what search needs is in tables that are
+//!   clustered for its questions ([`index`], [`search`]) and can be built anew ([`rebuild`]).
+//! * What is acknowledged survives a power failure: `journal_mode = WAL`, `synchronous = FULL`.
+
+mod bodies;
+mod check;
+mod days;
+mod fault;
+mod handle;
+mod index;
+mod names;
+mod pool;
+mod rebuild;
+mod rows;
+mod schema;
+mod search;
+mod side;
+mod train;
+mod view;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{SendTimeoutError, Sender, bounded};
+use rusqlite::{Connection, OpenFlags};
+use store::{Figures, Pending, Seq, Snapshot, Store, StoreError, Transaction, Watch, Write};
+use tokio::sync::watch;
+
+use fault::Fault;
+use handle::{Handle, Shared};
+use pool::Pool;
+use rows::Indexed;
+use search::Bounds;
+use train::Training;
+use view::View;
+use writer::{Job, Prepared, Writer};
+
+/// Tells the time in milliseconds since the Unix epoch.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// The database's name in its folder.
+const DATABASE: &str = "store.db";
+/// Transactions that may wait for the writer.
+const QUEUE: usize = 256;
+
+/// How to open a store.
+#[derive(Clone)]
+pub struct Options {
+    /// Where `lastUpdated` comes from.
+    pub clock: Clock,
+    /// Memory for database pages in MiB; half of it is the writer's, the readers share the rest.
+    pub cache_mb: u32,
+    /// The most snapshots that are open at the same time. Whoever wants one more waits up to ten
+    /// seconds and then gets [`StoreError::Busy`].
+    pub readers: usize,
+    /// How long a transaction waits for a place in the queue before it gets
+    /// [`StoreError::Busy`].
+    pub patience: Duration,
+    /// After how many versions a compression dictionary is made out of them.
+    pub dictionary_after: u64,
+}
+
+impl Options {
+    /// What suits a node of a few hundred users: 128 MiB, 16 readers, 5 seconds, a dictionary after
+    /// 4,000 versions.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            cache_mb: 128,
+            readers: 16,
+            patience: Duration::from_secs(5),
+            dictionary_after: 4_000,
+        }
+    }
+}
+
+/// The store. Dropping it finishes what was submitted and closes the database.
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+    pool: Arc<Pool>,
+    file: PathBuf,
+    patience: Duration,
+    watch: Arc<watch::Sender<Seq>>,
+    /// Present until the store is dropped.
+    jobs: Option<Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    /// Held until the end: no two processes open one store.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store in the folder `path`, which is made where it is missing. It is an error if
+    /// another process has it open, or if it was written by a newer program.
+    pub fn open(path: &Path, options: Options) -> Result<Arc<Self>, StoreError> {
+        Ok(Arc::new(Self::start(path, options, Bounds::default())?))
+    }
+
+    fn start(path: &Path, options: Options, bounds: Bounds) -> Result<Self, Fault> {
+        std::fs::create_dir_all(path)?;
+        let lock = lock(path)?;
+        let file = path.join(DATABASE);
+        let cache_kib = options.cache_mb.saturating_mul(1024) / 2;
+        let mut conn = Connection::open(&file)?;
+        schema::configure(&conn, cache_kib)?;
+        schema::configure_writer(&conn)?;
+        schema::prepare(&mut conn)?;
+        let conn = rebuild::rebuild_if_outdated(conn)?;
+        let shared = Arc::new(Shared { bounds, ..Shared::load(&conn)? });
+        let handle = Handle::new(conn);
+        let (watch, _) = watch::channel(handle::unsigned(handle.last_seq()?)?);
+        let watch = Arc::new(watch);
+        let training = Training::new(file.clone(), options.dictionary_after, &handle.conn)?;
+        let writer = Writer::new(handle, shared.clone(), training, options.clock, watch.clone())?;
+        let (jobs, queue) = bounded(QUEUE);
+        let thread = std::thread::Builder::new().name("store-writer".into());
+        let writer = thread.spawn(move || writer.run(&queue))?;
+        let readers = u32::try_from(options.readers.max(1)).unwrap_or(u32::MAX);
+        let pool = Arc::new(Pool::new(file.clone(), options.readers, cache_kib / readers));
+        Ok(Self {
+            shared,
+            pool,
+            file,
+            patience: options.patience,
+            watch,
+            jobs: Some(jobs),
+            writer: Some(writer),
+            _lock: lock,
+        })
+    }
+
+    fn prepare(&self, write: Write) -> Prepared {
+        let indexed = match &write {
+            Write::Put { key, resource, .. } => {
+                let day = self.shared.day(key.resource_type);
+                Indexed::of(resource, &self.shared.kinds, day)
+            }
+            Write::Delete { .. } => Indexed::default(),
+        };
+        Prepared { write, indexed }
+    }
+
+    fn faults(&self) -> Result<Vec<String>, Fault> {
+        let handle = self.pool.take()?;
+        let faults = check::faults(&handle.conn);
+        self.pool.put(handle);
+        faults
+    }
+
+    fn count(&self) -> Result<Figures, Fault> {
+        let handle = self.pool.take()?;
+        let sql = "SELECT (SELECT coalesce(sum(live), 0) FROM kind),
+                          (SELECT coalesce(max(seq), 0) FROM version)";
+        let found = handle.conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        self.pool.put(handle);
+        let (resources, seq) = found?;
+        let seq = handle::unsigned(seq)?;
+        let log = self.file.with_file_name(format!("{DATABASE}-wal"));
+        let size = |file: &Path| std::fs::metadata(file).map_or(0, |data| data.len());
+        Ok(Figures {
+            resources: handle::unsigned(resources)?,
+            versions: seq,
+            bytes: size(&self.file) + size(&log),
+            seq,
+            queued: self.jobs.as_ref().map_or(0, |jobs| jobs.len() as u64),
+        })
+    }
+}
+
+fn lock(path: &Path) -> Result<File, Fault> {
+    let file = File::create(path.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let path = path.display();
+            let reason = format!("the store in `{path}` is open already; stop the other program");
+            Err(Fault::Store(StoreError::Failed(reason)))
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// Opens a snapshot of the store in the folder `path` for reading only, also while another process
+/// writes to it: for checks beside a running node.
+pub fn open_read_only(path: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
+    let view = || -> Result<View, Fault> {
+        let file = path.join(DATABASE);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(&file, flags)?;
+        schema::check(&conn)?;
+        if !schema::index_is_current(&conn)? {
+            let reason =
+                "the index was built by another release; open the store with this one first";
+            return Err(Fault::Store(StoreError::Failed(reason.into())));
+        }
+        let shared = Arc::new(Shared::load(&conn)?);
+        View::open(shared, Arc::new(Pool::new(file, 1, 16 * 1024)))
+    };
+    Ok(Box::new(view()?))
+}
+
+impl Store for SqliteStore {
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        Ok(Box::new(View::open(self.shared.clone(), self.pool.clone())?))
+    }
+
+    fn submit(&self, transaction: Transaction) -> Pending {
+        let (answer, pending) = Pending::new();
+        let writes = transaction.writes.into_iter().map(|write| self.prepare(write)).collect();
+        let job = Job { guards: transaction.guards, writes, side: transaction.side, answer };
+        let Some(jobs) = &self.jobs else { return pending };
+        // Where nobody listens any more the job is dropped, and with it the answer: the caller
+        // learns that the store is closed.
+        if let Err(SendTimeoutError::Timeout(job)) = jobs.send_timeout(job, self.patience) {
+            let _ = job.answer.send(Err(StoreError::Busy));
+        }
+        pending
+    }
+
+    fn watch(&self) -> Watch {
+        self.watch.subscribe()
+    }
+
+    fn figures(&self) -> Result<Figures, StoreError> {
+        Ok(self.count()?)
+    }
+
+    fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.faults()?)
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // Readers first: the last connection to close removes the write-ahead log.
+        self.pool.close();
+        self.jobs = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the thread that writes had panicked");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Resources that come along with matches.
+
+use std::collections::HashSet;
+
+use fhirpath::search::Registry;
+use rusqlite::{OptionalExtension, params};
+use store::Seq;
+use store::query::{Direction, Include, local_target};
+
+use super::super::fault::Fault;
+use super::super::handle::{signed, unsigned};
+use super::super::names::Name;
+use super::Search;
+
+impl Search<'_> {
+    /// See [`store::Snapshot::include`].
+    pub(in crate::sqlite) fn include(
+        &self,
+        matches: &[Seq],
+        include: &Include,
+    ) -> Result<Vec<Seq>, Fault> {
+        let mut sources = Vec::with_capacity(matches.len());
+        let sql = "SELECT rid, kind, method FROM version WHERE seq = ?1";
+        let mut statement = self.handle.conn.prepare_cached(sql)?;
+        for seq in matches {
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let found: Option<(i64, i64, i64)> =
+                statement.query_row([signed(*seq)], read).optional()?;
+            sources.extend(found.map(|(rid, kind, method)| (signed(*seq), rid, kind, method != 2)));
+        }
+        let mut seen: HashSet<i64> = sources.iter().map(|(_, rid, _, _)| *rid).collect();
+        let mut found = Vec::new();
+        for (seq, rid, kind, has_text) in sources {
+            let targets = match include.direction {
+                Direction::Forward => {
+                    let from = self.shared.kinds.number(include.source_type) == Some(kind);
+                    if from && has_text { self.pointed_to(seq, include)? } else { Vec::new() }
+                }
+                Direction::Reverse => self.pointing_at(rid, include)?,
+            };
+            found.extend(targets.into_iter().filter(|rid| seen.insert(*rid)));
+        }
+        self.current(&found)
+    }
+
+    /// Where the references in the text of a version lead.
+    fn pointed_to(&self, seq: i64, include: &Include) -> Result<Vec<i64>, Fault> {
+        let entries = Registry::r4().extract(&self.handle.resource(self.shared, seq)?);
+        let mut found = Vec::new();
+        for entry in entries.iter().filter(|entry| include.params.contains(&entry.param)) {
+            let Some((resource_type, id)) = local_target(&entry.value) else { continue };
+            let wanted = include.target_type.is_none_or(|target| target == resource_type);
+            let kind = self.shared.kinds.number(resource_type).filter(|_| wanted);
+            if let Some(kind) = kind {
+                found.extend(self.handle.rid(kind, &Name::new(id))?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn pointing_at(&self, rid: i64, include: &Include) -> Result<Vec<i64>, Fault> {
+        let sql = "SELECT rid FROM ix_link WHERE target = ?1 AND param = ?2";
+        let mut statement = self.handle.conn.prepare_cached(sql)?;
+        let mut found = Vec::new();
+        for param in &include.params {
+            let mut rows = statement.query(params![rid, param])?;
+            while let Some(row) = rows.next()? {
+                found.push(row.get(0)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn current(&self, rids: &[i64]) -> Result<Vec<Seq>, Fault> {
+        let sql = "SELECT seq FROM resource WHERE rid = ?1 AND live = 1";
+        let mut statement = self.handle.conn.prepare_cached(sql)?;
+        let mut found = Vec::with_capacity(rids.len());
+        for rid in rids {
+            let seq: Option<i64> = statement.query_row([rid], |row| row.get(0)).optional()?;
+            if let Some(seq) = seq {
+                found.push(unsigned(seq)?);
+            }
+        }
+        Ok(found)
+    }
+}

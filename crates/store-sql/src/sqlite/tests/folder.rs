@@ -1,0 +1,216 @@
+//! What is on disk: it stays, belongs to one process, grows old and breaks.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use store::suite::{commit, delete, found, key, put, query};
+use store::{SharedStore, Store};
+
+use super::super::{SqliteStore, open_read_only};
+use super::{open, options};
+
+fn patient(id: &str, family: &str) -> String {
+    format!(r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"{family}"}}]}}"#)
+}
+
+fn shared(path: &Path) -> SharedStore {
+    open(path)
+}
+
+#[test]
+fn everything_is_there_after_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = r#"{"resourceType":"AuditEvent","id":"e"}"#;
+    let store = shared(folder.path());
+    commit(&store, vec![put(&patient("a", "Ash")), put(event)]).unwrap();
+    commit(&store, vec![put(&patient("a", "Birch")), put(&patient("b", "Ash"))]).unwrap();
+    let before = store.snapshot().unwrap().read(&key("Patient/a")).unwrap();
+    let head = store.snapshot().unwrap().audit_head().unwrap();
+    drop(store);
+    assert!(!folder.path().join("store.db-wal").exists(), "closing folds the log in");
+    let store = shared(folder.path());
+    assert_eq!(*store.watch().borrow(), 4);
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.read(&key("Patient/a")).unwrap(), before);
+    assert_eq!(snapshot.audit_head().unwrap(), head);
+    assert_eq!(found(&*snapshot, "Patient?name=ash"), "b");
+    let next = commit(&store, vec![put(&patient("c", "Cedar"))]).unwrap();
+    assert_eq!(next.versions[0].as_ref().map(|v| v.seq), Some(5));
+    assert_eq!(store.integrity().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_folder_belongs_to_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path());
+    let refused = SqliteStore::open(folder.path(), options()).err().unwrap().to_string();
+    assert!(refused.contains("is open already"), "{refused}");
+    drop(first);
+    open(folder.path());
+}
+
+#[test]
+fn a_newer_store_and_a_stranger_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let conn = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    conn.pragma_update(None, "user_version", 99).unwrap();
+    let refused = SqliteStore::open(folder.path(), options()).err().unwrap().to_string();
+    assert!(refused.contains("schema `99`"), "{refused}");
+    conn.pragma_update(None, "application_id", 1).unwrap();
+    let refused = SqliteStore::open(folder.path(), options()).err().unwrap().to_string();
+    assert!(refused.contains("not a store of this program"), "{refused}");
+}
+
+#[test]
+fn it_can_be_read_beside_its_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = shared(folder.path());
+    commit(&store, vec![put(&patient("a", "Ash"))]).unwrap();
+    let beside = open_read_only(folder.path()).unwrap();
+    commit(&store, vec![put(&patient("b", "Ash"))]).unwrap();
+    assert_eq!(found(&*beside, "Patient?name=ash"), "a");
+    assert_eq!(found(&*open_read_only(folder.path()).unwrap(), "Patient?name=ash"), "a b");
+    assert!(open_read_only(&folder.path().join("nowhere")).is_err());
+}
+
+#[test]
+fn an_outdated_index_is_built_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = shared(folder.path());
+    let observation = r#"{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/a"},"effectiveDateTime":"2024-05-01"}"#;
+    commit(&store, vec![put(&patient("a", "Ash")), put(&patient("b", "Ash"))]).unwrap();
+    commit(&store, vec![put(observation), delete("Patient/b")]).unwrap();
+    drop(store);
+    let conn = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    let spoil = "UPDATE meta SET value = 'older' WHERE name = 'index'; DELETE FROM ix_text;
+                 DELETE FROM ix_link; UPDATE resource SET day = NULL, span = NULL;";
+    conn.execute_batch(spoil).unwrap();
+    assert!(open_read_only(folder.path()).is_err());
+    drop(conn);
+    let store = shared(folder.path());
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(found(&*snapshot, "Patient?name=ash"), "a");
+    assert_eq!(found(&*snapshot, "Observation?patient=a&date=2024-05"), "o");
+    assert_eq!(found(&*snapshot, "Observation?patient.name=ash&_sort=-date"), "o");
+    assert_eq!(store.integrity().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_dictionary_is_trained_and_old_texts_are_compressed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = super::Options { dictionary_after: 300, ..options() };
+    let store: SharedStore = SqliteStore::open(folder.path(), options.clone()).unwrap();
+    let text = |n: u32| {
+        let words = ["oak", "elm", "fir", "yew", "ash"].map(|w| format!("{w} {}", n * 7919 % 1013));
+        patient(&format!("p{n}"), &words.join(", "))
+    };
+    let writes = |range: std::ops::Range<u32>| range.map(|n| put(&text(n))).collect::<Vec<_>>();
+    commit(&store, writes(0..400)).unwrap();
+    let conn = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    let left = || -> (i64, i64) {
+        let sql = "SELECT (SELECT count(*) FROM dictionary),
+                          (SELECT count(*) FROM version WHERE dictionary = 0)";
+        conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    // Training runs beside; writing goes on until it is done and the old texts are rewritten.
+    let mut last = 400;
+    while left() != (1, 0) {
+        commit(&store, writes(last..last + 1)).unwrap();
+        last += 1;
+        assert!(last < 200_000, "{:?}", left());
+    }
+    let snapshot = store.snapshot().unwrap();
+    for n in [0, 1, 399, last - 1] {
+        let stored = snapshot.read(&key(&format!("Patient/p{n}"))).unwrap().unwrap();
+        let (_, name) =
+            text(n).split_once(r#","name""#).map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        assert!(stored.text.ends_with(&name), "{}", stored.text);
+    }
+    drop((snapshot, store));
+    let store: SharedStore = SqliteStore::open(folder.path(), options).unwrap();
+    assert_eq!(store.snapshot().unwrap().count(&query("Patient")).unwrap(), u64::from(last));
+    assert_eq!(store.integrity().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn damage_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = shared(folder.path());
+    commit(&store, vec![put(&patient("a", "Ash")), put(&patient("a", "Birch"))]).unwrap();
+    let conn = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    for (spoil, repair, reported) in [
+        (
+            "UPDATE resource SET seq = 1 WHERE live = 1",
+            "UPDATE resource SET seq = 2 WHERE live = 1",
+            "1 resources do not agree with their current version",
+        ),
+        (
+            "UPDATE kind SET live = 7 WHERE name = 'Group'",
+            "UPDATE kind SET live = 0 WHERE name = 'Group'",
+            "1 types are counted wrongly",
+        ),
+        (
+            "UPDATE version SET previous = 0 WHERE seq = 2",
+            "UPDATE version SET previous = 1 WHERE seq = 2",
+            "1 versions are not the newest of their resource and yet nothing follows them",
+        ),
+        (
+            "INSERT INTO ix_uri VALUES(1, 'x', 99)",
+            "DELETE FROM ix_uri",
+            "1 rows of ix_uri belong to nothing that exists",
+        ),
+    ] {
+        conn.execute_batch(spoil).unwrap();
+        assert_eq!(store.integrity().unwrap(), [reported]);
+        conn.execute_batch(repair).unwrap();
+        assert_eq!(store.integrity().unwrap(), Vec::<String>::new());
+    }
+}
+
+/// Copies the database and its log as a power failure might leave them: at any moment, the log
+/// cut off anywhere behind what was acknowledged.
+#[test]
+fn what_was_acknowledged_survives_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = shared(&path);
+    let log = path.join("store.db-wal");
+    for round in 0..25u32 {
+        let event = format!(r#"{{"resourceType":"AuditEvent","id":"e{round}"}}"#);
+        let writes = vec![put(&patient(&format!("p{}", round % 7), "Ash")), put(&event)];
+        commit(&store, writes).unwrap();
+        let acknowledged = std::fs::metadata(&log).unwrap().len();
+        // The next transaction is on its way when the lights go out.
+        let next = r#"{"resourceType":"Group","id":"g"}"#;
+        commit(&store, vec![put(next), delete("Group/g")]).unwrap();
+        let written = std::fs::metadata(&log).unwrap().len().max(acknowledged);
+        let kept = acknowledged + (written - acknowledged) * u64::from(round) / 25;
+        let copy = folder.path().join(format!("copy{round}"));
+        std::fs::create_dir(&copy).unwrap();
+        std::fs::copy(path.join("store.db"), copy.join("store.db")).unwrap();
+        std::fs::copy(&log, copy.join("store.db-wal")).unwrap();
+        let cut = std::fs::OpenOptions::new().write(true).open(copy.join("store.db-wal")).unwrap();
+        cut.set_len(kept).unwrap();
+        let opened = open(&copy);
+        assert_eq!(opened.integrity().unwrap(), Vec::<String>::new(), "round {round}");
+        let snapshot = opened.snapshot().unwrap();
+        let head = snapshot.audit_head().unwrap().unwrap();
+        assert_eq!(head.number, u64::from(round) + 1, "round {round}");
+        assert!(snapshot.seq() >= head.seq);
+    }
+}
+
+#[test]
+fn too_many_snapshots_wait_and_are_refused_in_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = super::Options { readers: 2, ..options() };
+    let store = SqliteStore::open(folder.path(), options).unwrap();
+    let held = (store.snapshot().unwrap(), store.snapshot().unwrap());
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| store.snapshot().map(|snapshot| snapshot.seq()));
+        drop(held.0);
+        assert_eq!(waiting.join().unwrap().unwrap(), 0);
+    });
+    assert_eq!(Arc::strong_count(&store), 1);
+}

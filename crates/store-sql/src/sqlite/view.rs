@@ -1,0 +1,294 @@
+//! A snapshot: one read transaction on one connection.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use fhir::Id;
+use rusqlite::{OptionalExtension, params};
+use store::query::{Include, Query};
+use store::{AuditLink, Change, HistoryOf, Key, Seq, Snapshot, StoreError, Stored};
+
+use super::fault::Fault;
+use super::handle::{Handle, STORED, Shared, method, signed, unsigned};
+use super::names::Name;
+use super::pool::Pool;
+use super::search::Search;
+
+pub(super) struct View {
+    shared: Arc<Shared>,
+    pool: Arc<Pool>,
+    /// Present until the view is dropped.
+    handle: Option<Handle>,
+    seq: Seq,
+}
+
+impl View {
+    pub(super) fn open(shared: Arc<Shared>, pool: Arc<Pool>) -> Result<Self, Fault> {
+        let handle = pool.take()?;
+        let mut view = Self { shared, pool, handle: Some(handle), seq: 0 };
+        let handle = view.handle()?;
+        handle.conn.execute_batch("BEGIN")?;
+        // The first read fixes what the transaction sees.
+        view.seq = unsigned(handle.last_seq()?)?;
+        Ok(view)
+    }
+
+    fn handle(&self) -> Result<&Handle, Fault> {
+        self.handle.as_ref().ok_or(Fault::Corrupt("a snapshot was used after its end"))
+    }
+
+    fn search(&self) -> Result<Search<'_>, Fault> {
+        Ok(Search::new(self.handle()?, &self.shared))
+    }
+
+    fn read_one(&self, key: &Key) -> Result<Option<Stored>, Fault> {
+        let Some(kind) = self.shared.kinds.number(key.resource_type) else { return Ok(None) };
+        let sql = "SELECT r.kind, r.id, v.seq, v.version, v.ms, v.method, v.dictionary, v.body
+                   FROM resource r CROSS JOIN version v ON v.seq = r.seq
+                   WHERE r.kind = ?1 AND r.id = ?2";
+        let name = Name::new(key.id.as_str());
+        Ok(self.handle()?.collect(&self.shared, sql, params![kind, name], 1)?.pop())
+    }
+
+    /// The sequence numbers of one resource's versions, newest first.
+    fn chain(&self, key: &Key) -> Result<Vec<i64>, Fault> {
+        let handle = self.handle()?;
+        let Some(kind) = self.shared.kinds.number(key.resource_type) else { return Ok(Vec::new()) };
+        let current = "SELECT seq FROM resource WHERE kind = ?1 AND id = ?2";
+        let mut current = handle.conn.prepare_cached(current)?;
+        let values = params![kind, Name::new(key.id.as_str())];
+        let mut at: i64 = current.query_row(values, |row| row.get(0)).optional()?.unwrap_or(0);
+        let mut before =
+            handle.conn.prepare_cached("SELECT previous FROM version WHERE seq = ?1")?;
+        let mut chain = Vec::new();
+        while at > 0 {
+            chain.push(at);
+            let previous: i64 = before.query_row([at], |row| row.get(0))?;
+            if previous >= at {
+                return Err(Fault::Corrupt("a version comes before itself"));
+            }
+            at = previous;
+        }
+        Ok(chain)
+    }
+
+    fn load_one(&self, seq: i64) -> Result<Option<Stored>, Fault> {
+        let sql = "SELECT r.kind, r.id, v.seq, v.version, v.ms, v.method, v.dictionary, v.body
+                   FROM version v CROSS JOIN resource r ON r.rid = v.rid WHERE v.seq = ?1";
+        Ok(self.handle()?.collect(&self.shared, sql, &[&seq], 1)?.pop())
+    }
+
+    fn vread_one(&self, key: &Key, version: u64) -> Result<Option<Stored>, Fault> {
+        let chain = self.chain(key)?;
+        // Versions are numbered from 1 without gaps, and the chain holds all of them.
+        let from_the_end = usize::try_from(version).ok().and_then(|v| chain.len().checked_sub(v));
+        match from_the_end.and_then(|at| chain.get(at)) {
+            Some(seq) => self.load_one(*seq),
+            None => Ok(None),
+        }
+    }
+
+    fn versions(
+        &self,
+        of: &HistoryOf,
+        before: Seq,
+        since_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Stored>, Fault> {
+        let handle = self.handle()?;
+        let before = signed(before);
+        let mut found = match of {
+            HistoryOf::Instance(key) => {
+                let mut found = Vec::new();
+                for seq in self.chain(key)?.into_iter().filter(|seq| *seq < before).take(limit) {
+                    found.extend(self.load_one(seq)?);
+                }
+                return Ok(newer(found, since_ms));
+            }
+            HistoryOf::Type(name) => {
+                let Some(kind) = self.shared.kinds.number(name) else { return Ok(Vec::new()) };
+                let sql = format!(
+                    "SELECT {STORED} FROM version v CROSS JOIN resource r ON r.rid = v.rid
+                     WHERE v.kind = ?1 AND v.seq < ?2 ORDER BY v.seq DESC"
+                );
+                handle.collect(&self.shared, &sql, params![kind, before], limit)?
+            }
+            HistoryOf::System => {
+                let sql = format!(
+                    "SELECT {STORED} FROM version v CROSS JOIN resource r ON r.rid = v.rid
+                     WHERE v.seq < ?1 ORDER BY v.seq DESC"
+                );
+                handle.collect(&self.shared, &sql, params![before], limit)?
+            }
+        };
+        found = newer(found, since_ms);
+        Ok(found)
+    }
+
+    fn feed(&self, after: Seq, limit: usize) -> Result<Vec<Change>, Fault> {
+        let sql = "SELECT v.seq, r.kind, r.id, v.version, v.method
+                   FROM version v CROSS JOIN resource r ON r.rid = v.rid
+                   WHERE v.seq > ?1 ORDER BY v.seq LIMIT ?2";
+        let mut statement = self.handle()?.conn.prepare_cached(sql)?;
+        let mut rows = statement.query(params![signed(after), limit_of(limit)])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let resource_type = self.shared.kinds.name(row.get(1)?)?;
+            found.push(Change {
+                seq: unsigned(row.get(0)?)?,
+                key: Key { resource_type, id: Name::read(row.get_ref(2)?)?.id()? },
+                version: unsigned(row.get(3)?)?,
+                method: method(row.get(4)?)?,
+            });
+        }
+        Ok(found)
+    }
+
+    fn links(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<AuditLink>, Fault> {
+        let mut statement = self.handle()?.conn.prepare_cached(sql)?;
+        let mut rows = statement.query(values)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (number, seq) = (unsigned(row.get(0)?)?, unsigned(row.get(1)?)?);
+            found.push(AuditLink { number, seq, hash: row.get(2)? });
+        }
+        Ok(found)
+    }
+
+    fn members(&self, patient: &Id) -> Result<Vec<Seq>, Fault> {
+        let handle = self.handle()?;
+        let Some(kind) = self.shared.kinds.number("Patient") else { return Ok(Vec::new()) };
+        let Some(centre) = handle.rid(kind, &Name::new(patient.as_str()))? else {
+            return Ok(Vec::new());
+        };
+        let sql = "SELECT param, rid FROM ix_link WHERE target = ?1";
+        let mut statement = handle.conn.prepare_cached(sql)?;
+        let mut rows = statement.query([centre])?;
+        let mut members = HashSet::new();
+        while let Some(row) = rows.next()? {
+            if self.shared.compartment.contains(&row.get(0)?) {
+                members.insert(row.get::<_, i64>(1)?);
+            }
+        }
+        members.remove(&centre);
+        let search = self.search()?;
+        let mut found = search.in_order(vec![centre])?;
+        found.extend(search.in_order(members.into_iter().collect())?);
+        Ok(found)
+    }
+
+    fn scan(
+        &self,
+        space: &str,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+        let sql = "SELECT key, value FROM side WHERE space = ?1 AND key >= ?2 ORDER BY key";
+        let mut statement = self.handle()?.conn.prepare_cached(sql)?;
+        let mut rows = statement.query(params![space, prefix])?;
+        let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        while found.len() < limit {
+            let Some(row) = rows.next()? else { break };
+            let key: Vec<u8> = row.get(0)?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            found.push((key, row.get(1)?));
+        }
+        Ok(found)
+    }
+}
+
+/// Leaves out what is older; `found` is ordered from new to old and times never decrease.
+fn newer(found: Vec<Stored>, since_ms: i64) -> Vec<Stored> {
+    found.into_iter().take_while(|stored| stored.last_updated_ms >= since_ms).collect()
+}
+
+fn limit_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            // A connection on which this fails is closed by the pool.
+            let _ = handle.conn.execute_batch("COMMIT");
+            self.pool.put(handle);
+        }
+    }
+}
+
+impl Snapshot for View {
+    fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    fn read(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        Ok(self.read_one(key)?)
+    }
+
+    fn vread(&self, key: &Key, version: u64) -> Result<Option<Stored>, StoreError> {
+        Ok(self.vread_one(key, version)?)
+    }
+
+    fn history(
+        &self,
+        of: &HistoryOf,
+        before: Seq,
+        since_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        Ok(self.versions(of, before, since_ms, limit)?)
+    }
+
+    fn find(&self, query: &Query, limit: usize, all: bool) -> Result<Vec<Seq>, StoreError> {
+        Ok(self.search()?.find(query, limit, all)?)
+    }
+
+    fn count(&self, query: &Query) -> Result<u64, StoreError> {
+        Ok(self.search()?.count(query)?)
+    }
+
+    fn include(&self, matches: &[Seq], include: &Include) -> Result<Vec<Seq>, StoreError> {
+        Ok(self.search()?.include(matches, include)?)
+    }
+
+    fn compartment(&self, patient: &Id) -> Result<Vec<Seq>, StoreError> {
+        Ok(self.members(patient)?)
+    }
+
+    fn load(&self, versions: &[Seq]) -> Result<Vec<Stored>, StoreError> {
+        let mut found = Vec::with_capacity(versions.len());
+        for seq in versions {
+            found.extend(self.load_one(signed(*seq))?);
+        }
+        Ok(found)
+    }
+
+    fn changes(&self, after: Seq, limit: usize) -> Result<Vec<Change>, StoreError> {
+        Ok(self.feed(after, limit)?)
+    }
+
+    fn audit_links(&self, from: u64, limit: usize) -> Result<Vec<AuditLink>, StoreError> {
+        let sql = "SELECT number, seq, hash FROM audit WHERE number >= ?1 ORDER BY number LIMIT ?2";
+        Ok(self.links(sql, params![signed(from), limit_of(limit)])?)
+    }
+
+    fn audit_head(&self) -> Result<Option<AuditLink>, StoreError> {
+        let sql = "SELECT number, seq, hash FROM audit ORDER BY number DESC LIMIT 1";
+        Ok(self.links(sql, &[])?.pop())
+    }
+
+    fn side(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(super::side::get(&self.handle()?.conn, space, key)?)
+    }
+
+    fn side_scan(
+        &self,
+        space: &str,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        Ok(self.scan(space, prefix, limit)?)
+    }
+}

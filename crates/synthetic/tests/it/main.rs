@@ -1,0 +1,5 @@
+//! Scenarios through the public door.
+
+mod generated;
+mod splits;
+mod tools;

@@ -1,0 +1,40 @@
+# Wer eine Akte sah: Zugriffe, Prüfungen von Notfallzugriffen, Ablehnungen.
+accesses-title = Wer meine Akte sah
+accesses-lead = Jeder Blick in Ihre Akte, in jeder Klinik, mit dem Grund, der angegeben wurde.
+accesses-missing = Zugriffe bei { $names } sind gerade nicht zu sehen.
+accesses-none = Noch hat niemand in Ihre Akte gesehen.
+accesses-question = Wenn Sie hier etwas überrascht, fragen Sie den Datenschutz der Klinik.
+access-emergency = Notfallzugriff
+access-refused = abgelehnt
+access-nothing-shown = Es wurde nichts gezeigt
+access-seen = Gesehen:
+access-held-by = gespeichert bei
+seen-unknown = Ihre Akte
+
+reviews-title = Notfallzugriffe prüfen
+reviews-waiting = Zu prüfen
+reviews-none-waiting = Es gibt nichts zu prüfen.
+reviews-done = Geprüft
+reviews-none-done = Noch keine Prüfungen.
+use-reason = Angegebener Grund
+use-patient-told = Patient informiert
+review-outcome = Ergebnis
+review-choose = Bitte wählen…
+review-comment = Bemerkung
+review-do = Als geprüft vermerken
+outcome-justified = Gerechtfertigt
+outcome-in-clarification = In Klärung
+outcome-not-justified = Nicht gerechtfertigt
+
+denials-title = Abgelehnte Anfragen
+denials-lead = Anfragen, die diese Klinik nicht beantwortet hat, und die Regel, die dagegen stand.
+denials-none = Keine Anfrage wurde abgelehnt.
+denial-when = Wann
+denial-who = Wer fragte
+denial-ground = Warum abgelehnt
+ground-consent = Einwilligung des Patienten
+ground-policy = Rolle oder Zweck
+ground-authentication = Zweiter Faktor fehlt oder ist zu alt
+ground-evidence = Kein Nachweis eines Grundes
+ground-identity = Identität der fragenden Klinik nicht belegt
+ground-other = Andere Regel

@@ -1,0 +1,40 @@
+# Quién vio una historia: accesos, revisiones de accesos de emergencia, denegaciones.
+accesses-title = Quién ha visto mi historia clínica
+accesses-lead = Cada consulta de su historia, en cada hospital, con el motivo que se dio.
+accesses-missing = Los accesos en { $names } no se pueden mostrar ahora.
+accesses-none = Nadie ha consultado todavía su historia.
+accesses-question = Si algo aquí le sorprende, pregunte al responsable de privacidad del hospital.
+access-emergency = acceso de emergencia
+access-refused = denegado
+access-nothing-shown = No se mostró nada
+access-seen = Visto:
+access-held-by = guardado en
+seen-unknown = su historia clínica
+
+reviews-title = Accesos de emergencia por revisar
+reviews-waiting = Pendientes de revisión
+reviews-none-waiting = No hay nada pendiente de revisión.
+reviews-done = Revisados
+reviews-none-done = Todavía no hay revisiones.
+use-reason = Motivo indicado
+use-patient-told = Paciente informado
+review-outcome = Resultado
+review-choose = Elegir…
+review-comment = Comentario
+review-do = Marcar como revisado
+outcome-justified = Justificado
+outcome-in-clarification = En aclaración
+outcome-not-justified = No justificado
+
+denials-title = Consultas denegadas
+denials-lead = Consultas que este hospital no respondió, y la regla que lo impidió.
+denials-none = No se ha denegado ninguna consulta.
+denial-when = Cuándo
+denial-who = Quién consultó
+denial-ground = Por qué se denegó
+ground-consent = Consentimiento del paciente
+ground-policy = Función o finalidad
+ground-authentication = Segundo factor ausente o caducado
+ground-evidence = Sin prueba de un motivo
+ground-identity = Identidad del hospital que consulta no probada
+ground-other = Otra regla

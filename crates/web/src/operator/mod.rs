@@ -1,0 +1,3 @@
+//! Pages of the operator.
+
+pub mod network;

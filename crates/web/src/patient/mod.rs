@@ -1,0 +1,5 @@
+//! Pages of the patient: the own record (made by [`crate::clinician::record`] for
+//! [`Audience::Patient`](crate::clinician::record::Audience::Patient)), who saw it, who may see it.
+
+pub mod accesses;
+pub mod permissions;

@@ -1,0 +1,3 @@
+//! Pages of the registrar.
+
+pub mod links;

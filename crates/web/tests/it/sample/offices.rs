@@ -1,0 +1,224 @@
+//! Pages of the privacy officer, the operator and the registrar.
+
+use web::form::{Field, FieldFault};
+use web::operator::network;
+use web::privacy::{break_glass, denials};
+use web::registrar::links;
+use web::terms::{Kind, Purpose, Touched};
+use web::{Lang, Role, Theme};
+
+use super::{Fill, NOW_MS, Page, chrome};
+
+pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
+    let full = fill == Fill::Full;
+    let frame = |role, path: &str| chrome(lang, theme, Some(role), path, fill);
+    let officer = Role::PrivacyOfficer;
+    vec![
+        Page {
+            name: "reviews",
+            html: break_glass::render(&reviews(full), &frame(officer, "/privacy/break-glass"))
+                .unwrap(),
+        },
+        Page {
+            name: "denials",
+            html: denials::render(&denials_view(full), &frame(officer, "/privacy/denials"))
+                .unwrap(),
+        },
+        Page {
+            name: "network",
+            html: network::render(&network_view(full), &frame(Role::Operator, "/operator"))
+                .unwrap(),
+        },
+        Page {
+            name: "links",
+            html: links::render(&links_view(full), &frame(Role::Registrar, "/links")).unwrap(),
+        },
+    ]
+}
+
+fn reviews(full: bool) -> break_glass::BreakGlassView {
+    if !full {
+        return break_glass::BreakGlassView::default();
+    }
+    let used = |id: &str, hours: i64, reason: &str| break_glass::Use {
+        id: id.into(),
+        at_ms: NOW_MS - hours * 3_600_000,
+        until_ms: NOW_MS - hours * 3_600_000 + 1_800_000,
+        who: "Dr. Ellen Brandt".into(),
+        organisation: "St. Agnes Clinic".into(),
+        patient: "Maren Lindqvist".into(),
+        patient_identifier: "NV-204118".into(),
+        reason: reason.into(),
+        seen: vec![
+            Touched { kind: Kind::Allergy, count: 2 },
+            Touched { kind: Kind::Medication, count: 1 },
+            Touched { kind: Kind::Problem, count: 11 },
+        ],
+        patient_told: true,
+        review: None,
+        outcome: Field::default(),
+        comment: Field::default(),
+    };
+    let mut faulty = used("u-2", 12, "Seizure in the waiting room, no relatives present");
+    faulty.patient_told = false;
+    faulty.outcome = Field::new("not-justified");
+    faulty.comment = Field::default().with(FieldFault::Required);
+    let reviewed = |id: &str, outcome, comment: &str| break_glass::Use {
+        review: Some(break_glass::Review {
+            outcome,
+            comment: comment.into(),
+            by: "Jonas Weber".into(),
+            at_ms: NOW_MS - 86_400_000,
+        }),
+        ..used(id, 90, "Chest pain, transferred without papers")
+    };
+    break_glass::BreakGlassView {
+        waiting: vec![
+            used("u-1", 31, "Unconscious on arrival, allergies and medicines unknown"),
+            faulty,
+        ],
+        reviewed: vec![
+            reviewed("u-3", break_glass::Outcome::Justified, ""),
+            reviewed("u-4", break_glass::Outcome::NotJustified, "The patient was at home."),
+            reviewed("u-5", break_glass::Outcome::InClarification, "Asked the ward."),
+        ],
+    }
+}
+
+fn denials_view(full: bool) -> denials::DenialsView {
+    if !full {
+        return denials::DenialsView::default();
+    }
+    let grounds = [
+        denials::Ground::Consent,
+        denials::Ground::Policy,
+        denials::Ground::Authentication,
+        denials::Ground::Evidence,
+        denials::Ground::Identity,
+        denials::Ground::Other,
+    ];
+    let denials = grounds
+        .into_iter()
+        .zip(Purpose::ALL)
+        .map(|(ground, purpose)| denials::Denial {
+            at_ms: NOW_MS - 7_200_000,
+            who: "Dr. Ellen Brandt".into(),
+            organisation: "St. Agnes Clinic".into(),
+            purpose,
+            patient: "NV-204118".into(),
+            ground,
+        })
+        .collect();
+    denials::DenialsView { denials, older: Some("/privacy/denials?page=x".into()) }
+}
+
+fn network_view(full: bool) -> network::NetworkView {
+    if !full {
+        return network::NetworkView {
+            answering: false,
+            peers: Vec::new(),
+            queues: Vec::new(),
+            dead_letters: Vec::new(),
+            store: network::StoreFigures::default(),
+            audit: None,
+        };
+    }
+    let peer = |id: &str, name: &str, state, ms: Option<u64>| network::Peer {
+        id: id.into(),
+        name: name.into(),
+        address: format!("https://{id}.example:8443"),
+        state,
+        answered_ms: ms.map(|_| NOW_MS - 40_000),
+        latency_ms: ms,
+    };
+    network::NetworkView {
+        answering: true,
+        peers: vec![
+            peer("harrow", "Harrow Bay Medical Center", network::PeerState::Up, Some(84)),
+            peer("agnes", "St. Agnes Clinic", network::PeerState::Slow, Some(2610)),
+            peer("mercy", "Mercy Rehabilitation", network::PeerState::Down, Some(120)),
+            peer("lake", "Lakeside Children’s Hospital", network::PeerState::WrongKey, None),
+            peer("oak", "Oak Street Practice", network::PeerState::NotAsked, None),
+        ],
+        queues: vec![network::Queue {
+            peer: "Mercy Rehabilitation".into(),
+            waiting: 14,
+            oldest_ms: Some(NOW_MS - 5_400_000),
+            next_ms: Some(NOW_MS + 60_000),
+        }],
+        dead_letters: vec![network::DeadLetter {
+            id: "d-1".into(),
+            peer: "Lakeside Children’s Hospital".into(),
+            what: "Consent".into(),
+            at_ms: NOW_MS - 86_400_000,
+            attempts: 40,
+            fault: "the key of the peer is not in the membership list".into(),
+        }],
+        store: network::StoreFigures {
+            resources: 48_211,
+            versions: 51_904,
+            bytes: 47_300_000,
+            sequence: 1_048_576,
+            by_type: vec![("Observation".into(), 31_020), ("Encounter".into(), 5_412)],
+        },
+        audit: Some(network::AuditHead {
+            number: 90_118,
+            hash: "9f2c7d41e0aa53b86c1d0e94f7b2a6835cd14e7f90ab36d2c85e1f047ab9d362".into(),
+            at_ms: NOW_MS - 2_000,
+            verification: Some(network::Verification {
+                at_ms: NOW_MS - 600_000,
+                entries: 90_112,
+                broken_at: None,
+            }),
+        }),
+    }
+}
+
+fn links_view(full: bool) -> links::LinksView {
+    if !full {
+        return links::LinksView::default();
+    }
+    use links::{Agreement::*, PersonField::*};
+    let fields = [
+        (Family, "Lindqvist", "Lindquist", Close, 5.2),
+        (Given, "Maren", "Maren", Same, 6.9),
+        (Birth, "28 Feb 1961", "28 Feb 1961", Same, 9.8),
+        (Sex, "Female", "Female", Same, 0.9),
+        (Address, "12 Mill Lane", "4 Harbour Road", Different, -2.1),
+        (PostalCode, "01238", "01312", Different, -1.3),
+        (City, "Valley Ford", "Harrow Bay", Different, -1.0),
+        (Phone, "", "555 0142", Missing, 0.0),
+        (Email, "m.l@example.org", "", Missing, 0.0),
+        (NationalId, "", "999-41-2038", Missing, 0.0),
+        (Identifier, "NV-204118", "HB-77120", Different, 0.0),
+    ];
+    let decided = |id: &str, same, by: &str| links::DecidedLink {
+        id: id.into(),
+        here_name: "Per Lindström".into(),
+        organisation: "St. Agnes Clinic".into(),
+        same,
+        by: by.into(),
+        at_ms: NOW_MS - 172_800_000,
+    };
+    links::LinksView {
+        waiting: vec![links::PossibleLink {
+            id: "l-1".into(),
+            here_name: "Maren Lindqvist".into(),
+            organisation: "Harrow Bay Medical Center".into(),
+            score: 18.4,
+            certain_from: 22.0,
+            none_below: 9.0,
+            fields: fields
+                .into_iter()
+                .map(|(field, here, there, agreement, weight)| links::FieldComparison {
+                    field,
+                    here: here.into(),
+                    there: there.into(),
+                    agreement,
+                    weight,
+                })
+                .collect(),
+        }],
+        decided: vec![decided("l-2", true, "Lucía Ferrer"), decided("l-3", false, "")],
+    }
+}

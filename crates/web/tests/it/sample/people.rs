@@ -1,0 +1,232 @@
+//! Sign-in, second factor, finding, asking, emergency access, and the patient's pages.
+
+use web::clinician::{ask, break_glass, find};
+use web::entry::{sign_in, step_up};
+use web::fault::{self, Fault};
+use web::form::{Field, FieldFault};
+use web::patient::{accesses, permissions};
+use web::terms::{Kind, Purpose, Sex, Touched};
+use web::{Lang, Role, Theme, When};
+
+use super::{Fill, NOW_MS, Page, chrome};
+
+pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
+    let full = fill == Fill::Full;
+    let door = chrome(lang, theme, None, "/sign-in", fill);
+    let clinician = chrome(lang, theme, Some(Role::Clinician), "/patients?q=lind", fill);
+    let mut pages = vec![
+        Page {
+            name: "sign-in",
+            html: sign_in::render(
+                &sign_in::SignInView {
+                    username: Field::new(if full { "haddad" } else { "" }),
+                    fault: full.then_some(sign_in::SignInFault::Wrong),
+                    next: "/".into(),
+                    ..sign_in::SignInView::default()
+                },
+                &door,
+            )
+            .unwrap(),
+        },
+        Page {
+            name: "step-up",
+            html: step_up::render(
+                &step_up::StepUpView {
+                    reason: step_up::StepUpReason::OtherOrganisations,
+                    code: match full {
+                        true => Field::default().with(FieldFault::WrongCode),
+                        false => Field::default(),
+                    },
+                    next: "/patients/p-1/record".into(),
+                    throttled_minutes: full.then_some(1),
+                },
+                &clinician,
+            )
+            .unwrap(),
+        },
+        Page { name: "find", html: find::render(&find_view(full), &clinician).unwrap() },
+        Page { name: "ask", html: ask::render(&ask_view(full), &clinician).unwrap() },
+        Page {
+            name: "break-glass",
+            html: break_glass::render(
+                &break_glass::BreakGlassView {
+                    patient: found(0),
+                    reason: match full {
+                        true => Field::new("help").with(FieldFault::TooShort),
+                        false => Field::default(),
+                    },
+                    understood: match full {
+                        true => Field::default().with(FieldFault::Required),
+                        false => Field::default(),
+                    },
+                },
+                &clinician,
+            )
+            .unwrap(),
+        },
+    ];
+    let patient = |path: &str| chrome(lang, theme, Some(Role::Patient), path, fill);
+    pages.push(Page {
+        name: "accesses",
+        html: accesses::render(&accesses_view(full), &patient("/me/accesses")).unwrap(),
+    });
+    pages.push(Page {
+        name: "permissions",
+        html: permissions::render(&permissions_view(full), &patient("/me/permissions")).unwrap(),
+    });
+    for (fault, name) in Fault::ALL.into_iter().zip([
+        "error-400",
+        "error-401",
+        "error-403",
+        "error-404",
+        "error-500",
+    ]) {
+        let frame = if full { &clinician } else { &door };
+        let request_id = if full { "01HXY2-4F7A" } else { "" };
+        pages.push(Page { name, html: fault::render(fault, request_id, frame).unwrap() });
+    }
+    pages
+}
+
+pub fn found(n: usize) -> find::Found {
+    let people = [
+        ("Maren Lindqvist", "1961-02-28", Sex::Female, "Valley Ford"),
+        ("Mårten Lindqvist", "1958-11-03", Sex::Male, "Valley Ford"),
+        ("Marie Lindquist", "1961-08-22", Sex::Female, "Eastmoor"),
+        ("Ida Lindberg", "2023-04-17", Sex::Female, "Harrow Bay"),
+        ("Per Lindström", "1937", Sex::Other, ""),
+    ];
+    let (name, birth, sex, place) = people[n];
+    find::Found {
+        id: format!("p-{}", n + 1),
+        name: name.into(),
+        birth: When::parse(birth),
+        sex,
+        identifier: if n == 4 { String::new() } else { format!("NV-{}", 204_118 + n * 731) },
+        place: place.into(),
+        deceased: n == 4,
+    }
+}
+
+fn find_view(full: bool) -> find::FindView {
+    if !full {
+        return find::FindView { results: Some(Vec::new()), ..find::FindView::default() };
+    }
+    find::FindView {
+        q: Field::new("lind"),
+        birth_date: Field::new("28/02/61").with(FieldFault::NotADate),
+        results: Some((0..5).map(found).collect()),
+        more: true,
+        ..find::FindView::default()
+    }
+}
+
+fn ask_view(full: bool) -> ask::AskView {
+    let offers = vec![
+        ask::Offer {
+            reference: "Encounter/e-1".into(),
+            text: "Outpatient visit, internal medicine".into(),
+            when: When::parse("2024-05-14T12:10:00Z"),
+        },
+        ask::Offer {
+            reference: "Appointment/a-7".into(),
+            text: "Follow-up, cardiology".into(),
+            when: When::parse("2024-05-21"),
+        },
+    ];
+    ask::AskView {
+        patient: found(if full { 0 } else { 4 }),
+        offers: if full { offers } else { Vec::new() },
+        purpose: Field::new("TREAT"),
+        evidence: Field::new(if full { "Encounter/e-1" } else { "" }),
+        reason: match full {
+            true => Field::default(),
+            false => Field::default().with(FieldFault::Required),
+        },
+    }
+}
+
+fn accesses_view(full: bool) -> accesses::AccessesView {
+    if !full {
+        return accesses::AccessesView::default();
+    }
+    let access = |hours: i64, who: &str, organisation: &str, purpose, seen: &[(Kind, usize)]| {
+        accesses::Access {
+            at_ms: NOW_MS - hours * 3_600_000,
+            who: who.into(),
+            role: "clinician".into(),
+            organisation: organisation.into(),
+            purpose,
+            reason: String::new(),
+            seen: seen.iter().map(|&(kind, count)| Touched { kind, count }).collect(),
+            held_by: "Harrow Bay Medical Center".into(),
+            break_glass: false,
+            refused: false,
+        }
+    };
+    let mut accesses = vec![
+        access(
+            0,
+            "Dr. Amira Haddad",
+            "North Valley Hospital",
+            Purpose::Treatment,
+            &[(Kind::Problem, 9), (Kind::Medication, 6), (Kind::Result, 84), (Kind::Document, 3)],
+        ),
+        access(
+            1,
+            "Tomás Rivas",
+            "North Valley Hospital",
+            Purpose::Treatment,
+            &[(Kind::Allergy, 2), (Kind::Medication, 6), (Kind::Person, 1)],
+        ),
+        access(31, "Dr. Ellen Brandt", "St. Agnes Clinic", Purpose::BreakTheGlass, &[]),
+        access(77, "Quality office", "St. Agnes Clinic", Purpose::Operations, &[]),
+    ];
+    accesses[0].reason = "Outpatient visit of 14 May 2024".into();
+    accesses[2].break_glass = true;
+    accesses[2].reason = "Unconscious on arrival, allergies and medicines unknown".into();
+    accesses[3].refused = true;
+    accesses[3].role = "quality manager".into();
+    accesses::AccessesView {
+        accesses,
+        older: Some("/me/accesses?page=abc".into()),
+        missing: vec!["St. Agnes Clinic".into()],
+    }
+}
+
+fn permissions_view(full: bool) -> permissions::PermissionsView {
+    if !full {
+        return permissions::PermissionsView::default();
+    }
+    let organisation = |id: &str, name: &str, see, share, by_default| permissions::Organisation {
+        id: id.into(),
+        name: name.into(),
+        permission: permissions::Permission { see, share },
+        by_default,
+        holds_record: id != "mercy",
+    };
+    permissions::PermissionsView {
+        organisations: vec![
+            organisation("north", "North Valley Hospital", true, true, true),
+            organisation("harrow", "Harrow Bay Medical Center", false, false, false),
+            organisation("agnes", "St. Agnes Clinic", true, false, false),
+            organisation("mercy", "Mercy Rehabilitation", false, true, false),
+        ],
+        history: vec![
+            permissions::PastDecision {
+                at_ms: NOW_MS - 60_000,
+                organisation: Some("Harrow Bay Medical Center".into()),
+                permission: permissions::Permission { see: false, share: false },
+                in_force: 2,
+                of: 3,
+            },
+            permissions::PastDecision {
+                at_ms: NOW_MS - 86_400_000 * 40,
+                organisation: None,
+                permission: permissions::Permission { see: true, share: true },
+                in_force: 3,
+                of: 3,
+            },
+        ],
+    }
+}
