@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use crate::Outcome;
+use crate::{Outcome, root};
 
 const PACKAGE: &str = "definitions/hl7.fhir.r4.core.tgz";
 const PACK: &str = "crates/fhir/definitions/r4.pack.zst";
@@ -25,24 +25,19 @@ const DEFINITION: &str = "http://hl7.org/fhir/StructureDefinition/";
 pub struct Arguments {
     /// Writes nothing; fails when the committed pack is not what would be written
     #[arg(long)]
-    check: bool,
+    pub check: bool,
 }
 
 /// Reads the package from the shared folder and writes or checks the pack.
 pub fn run(arguments: &Arguments) -> Outcome {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = match std::env::var_os("CONSILIUM_SHARED") {
-        Some(folder) => PathBuf::from(folder),
-        None => root.join("../shared"),
-    };
-    let source = shared.join(PACKAGE);
+    let source = source();
     let file = File::open(&source).map_err(|error| {
         let source = source.display();
         format!("cannot read `{source}`: {error}; set CONSILIUM_SHARED to the shared folder")
     })?;
     let mut text = serde_json::to_vec(&pack(file)?)?;
     text.push(b'\n');
-    let target = root.join(PACK);
+    let target = root().join(PACK);
     if arguments.check {
         let committed = File::open(&target)
             .and_then(zstd::decode_all)
@@ -60,6 +55,17 @@ pub fn run(arguments: &Arguments) -> Outcome {
     std::fs::write(&target, &packed)?;
     eprintln!("`{PACK}`: {} bytes, {} unpacked", packed.len(), text.len());
     Ok(())
+}
+
+/// Whether the published package is there to read.
+pub fn available() -> bool {
+    source().exists()
+}
+
+/// Where the published package is expected.
+fn source() -> PathBuf {
+    let shared = std::env::var_os("CONSILIUM_SHARED").map(PathBuf::from);
+    shared.unwrap_or_else(|| root().join("../shared")).join(PACKAGE)
 }
 
 /// The whole pack, in an order that depends only on the package's content.

@@ -8,7 +8,8 @@
 use std::net::SocketAddr;
 
 use app::{App, Caller, Error, Evidence, Kind, User};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -50,11 +51,10 @@ struct StepUp {
 
 async fn sign_in(
     State(app): State<App>,
-    peer: Option<ConnectInfo<SocketAddr>>,
+    Client(address): Client,
     body: Result<Json<SignIn>, axum::extract::rejection::JsonRejection>,
 ) -> Result<Response, Failure> {
     let Json(body) = body.map_err(|e| Error::invalid("structure", e.body_text()))?;
-    let address = address(peer);
     let session = app
         .run(move |app| {
             app::session::sign_in(app, &body.username, &body.password, body.totp.as_deref(), &address)
@@ -71,13 +71,12 @@ async fn sign_in(
 
 async fn step_up(
     State(app): State<App>,
-    peer: Option<ConnectInfo<SocketAddr>>,
+    Client(address): Client,
     headers: HeaderMap,
     body: Result<Json<StepUp>, axum::extract::rejection::JsonRejection>,
 ) -> Result<Response, Failure> {
     let Json(body) = body.map_err(|e| Error::invalid("structure", e.body_text()))?;
     let token = bearer(&headers).ok_or_else(unauthenticated)?.to_owned();
-    let address = address(peer);
     let user =
         app.run(move |app| app::session::step_up(app, &token, &body.totp, &address)).await?;
     Ok(no_store(Json(json!({
@@ -98,9 +97,17 @@ fn no_store(body: impl IntoResponse) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-/// The client's address for audit and throttling.
-pub fn address(peer: Option<ConnectInfo<SocketAddr>>) -> String {
-    peer.map_or_else(|| "unknown".into(), |ConnectInfo(address)| address.ip().to_string())
+/// The client's address, for audit and throttling.
+#[derive(Clone, Debug)]
+pub struct Client(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Client {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(address.map_or_else(|| "unknown".into(), |info| info.0.ip().to_string())))
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -141,7 +148,7 @@ pub fn request_id(app: &App, headers: &HeaderMap) -> String {
 pub async fn caller(
     app: &App,
     headers: &HeaderMap,
-    peer: Option<ConnectInfo<SocketAddr>>,
+    client: Client,
     reading: bool,
 ) -> Result<Caller, Failure> {
     let token = bearer(headers).or_else(|| if reading { cookie(headers) } else { None });
@@ -166,6 +173,6 @@ pub async fn caller(
         purpose,
         evidence: text(EVIDENCE)?.as_deref().and_then(Evidence::read),
         request_id: request_id(app, headers),
-        address: address(peer),
+        address: client.0,
     })
 }

@@ -5,11 +5,9 @@ mod capability;
 mod operations;
 mod rest;
 
-use std::net::SocketAddr;
-
 use app::{App, Caller, Error, Kind};
 use axum::Router;
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -79,8 +77,8 @@ impl FromRequestParts<App> for Asked {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().copied();
+        let Ok(client) = auth::Client::from_request_parts(parts, app).await;
         let reading = matches!(parts.method, Method::GET | Method::HEAD);
-        auth::caller(app, &parts.headers, peer, reading).await.map(Self)
+        auth::caller(app, &parts.headers, client, reading).await.map(Self)
     }
 }

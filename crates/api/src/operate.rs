@@ -21,8 +21,12 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-async fn figures(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
-    let caller = auth::caller(&app, &headers, None, true).await?;
+async fn figures(
+    State(app): State<App>,
+    client: auth::Client,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let caller = auth::caller(&app, &headers, client, true).await?;
     let state = app.run(move |app| operate::state(app, &caller)).await?;
     let peers: Vec<Value> = state
         .peers
@@ -50,10 +54,11 @@ async fn figures(State(app): State<App>, headers: HeaderMap) -> Result<Response,
 /// `POST /operate/answering` with `{"answering": false}` stops talking to other nodes.
 async fn answering(
     State(app): State<App>,
+    client: auth::Client,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let caller = auth::caller(&app, &headers, None, false).await?;
+    let caller = auth::caller(&app, &headers, client, false).await?;
     let wish: Value = serde_json::from_slice(&body)
         .map_err(|_| Error::invalid("structure", "the body is not valid JSON"))?;
     let on = wish

@@ -10,7 +10,7 @@ use crate::audit::event::Pattern;
 use crate::audit::verify::{self, Verdict};
 use crate::audit::Event;
 use crate::authorise::{Action, authorise};
-use crate::{App, Caller, Result};
+use crate::{App, Caller, Error, Result};
 
 /// One other node.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct State {
     pub store: Figures,
     /// End of the audit chain.
     pub audit: Option<Head>,
+    /// When its last entry was written, milliseconds since the Unix epoch.
+    pub audit_ms: Option<i64>,
     /// The other nodes.
     pub peers: Vec<Peer>,
     /// Deliveries that were refused for good.
@@ -55,10 +57,13 @@ pub fn state(app: &App, caller: &Caller) -> Result<State> {
             }
         })
         .collect();
+    let snapshot = app.store().snapshot()?;
+    let last = snapshot.audit_head()?.map(|link| snapshot.load(&[link.seq])).transpose()?;
     Ok(State {
         answering: *app.answering().borrow(),
         store: app.store().figures()?,
-        audit: verify::head(&*app.store().snapshot()?)?,
+        audit: verify::head(&*snapshot)?,
+        audit_ms: last.and_then(|entries| Some(entries.first()?.last_updated_ms)),
         peers,
         dead_letters: app.outbox().dead_letters()?,
     })
@@ -79,6 +84,19 @@ pub fn answer_peers(app: &App, caller: &Caller, on: bool) -> Result<()> {
     if on {
         app.outbox().nudge();
     }
+    Ok(())
+}
+
+/// Puts a dead letter back into the queue of its peer, to be delivered again.
+///
+/// Errors: [`crate::Kind::NotFound`] where there is no such letter (any more).
+pub fn redeliver(app: &App, caller: &Caller, key: &[u8]) -> Result<()> {
+    authorise(app, caller, Action::of(policy::Action::Operate))?;
+    let mut transaction = app.outbox().requeue(key)?.ok_or_else(Error::not_found)?;
+    let event = Event::by(caller, Pattern::Configure).note("delivers a dead letter again");
+    transaction.writes.push(event.write(app)?);
+    app.store().commit(transaction)?;
+    app.outbox().nudge();
     Ok(())
 }
 

@@ -30,4 +30,4 @@ pub use seal::NodeKey;
 pub use session::{SessionError, Token, check_csrf, csrf};
 pub use sessions::{Session, Sessions, Settings, SignInError, StepUpError};
 pub use throttle::{Throttle, ThrottleSettings};
-pub use totp::{base32, otpauth_uri};
+pub use totp::{base32, code_at, otpauth_uri};

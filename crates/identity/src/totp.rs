@@ -53,6 +53,21 @@ fn totp(secret: &[u8]) -> Option<Totp> {
         .ok()
 }
 
+/// The code that an authenticator shows at `now_ms` for a secret in base32; `None` where the secret
+/// is not one.
+pub fn code_at(secret_base32: &str, now_ms: i64) -> Option<String> {
+    let secret = Secret::try_from_base32(secret_base32.trim()).ok()?;
+    let totp = Builder::new()
+        .with_algorithm(Algorithm::SHA1)
+        .with_digits(6)
+        .with_skew(0)
+        .with_step_duration(STEP_S)
+        .with_secret(secret)
+        .build()
+        .ok()?;
+    Some(totp.generate(u64::try_from(now_ms).ok()? / 1000).to_string())
+}
+
 /// The secret in base32 (RFC 4648) without padding, as people type it into an authenticator.
 pub fn base32(secret: &[u8]) -> String {
     Secret::from(secret.to_vec()).to_base32()

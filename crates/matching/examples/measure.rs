@@ -190,19 +190,31 @@ fn sweep(model: &Model) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A population of 100,000: how many candidates the searches bring, and what chance adds.
+/// A population of 50,000: how many candidates the searches bring, what chance adds, and whom the
+/// wrongly followed pairs are of.
 fn large(model: &Model) -> Result<(), Box<dyn Error>> {
-    let people = population::people(100_000, 71).people;
+    let population = population::people(50_000, 71);
     for (name, rates) in
         [("realistic", Rates::realistic()), ("realistic, no SSN", Rates::realistic().without_ssn())]
     {
-        let records = population::copies(&people, &SITES, rates, 72);
+        let records = population::copies(&population.people, &SITES, rates, 72);
         let report = evaluate(&records, model, SEARCH_CAP)?;
-        print(&format!("100,000 {name}"), &report);
+        print(&format!("50,000 {name}"), &report);
         println!(
             "  wrong {}, searches cut {} of {}, most candidates {}",
             report.certain.wrong, report.searches_cut, report.searches, report.most_candidates
         );
+        for pair in &report.wrongly_followed {
+            let (a, b) = (&records[pair.query].0, &records[pair.candidate].0);
+            let kin = population.kin.iter().find(|(one, other, _)| {
+                let ids = (&population.people[*one].id, &population.people[*other].id);
+                ids == (a, b) || ids == (b, a)
+            });
+            let fields = pair.score.iter().flat_map(|score| &score.fields);
+            let levels: Vec<_> =
+                fields.map(|line| format!("{} {}", line.field, line.agreement)).collect();
+            println!("  {:?}: {}", kin.map(|(_, _, kin)| kin), levels.join(", "));
+        }
     }
     Ok(())
 }

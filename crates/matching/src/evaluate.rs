@@ -127,9 +127,17 @@ pub fn evaluate(
     model: &Model,
     search_cap: usize,
 ) -> Result<Report, InvalidRecord> {
-    let mut run = Run { records, model, search_cap, people: Vec::new(), report: Report::default() };
+    let mut run = Run {
+        records,
+        model,
+        search_cap,
+        by_truth: BTreeMap::new(),
+        people: Vec::new(),
+        report: Report::default(),
+    };
     let mut sites: BTreeMap<&str, PatientIndex> = BTreeMap::new();
-    for (at, (_, site, patient)) in records.iter().enumerate() {
+    for (at, (truth, site, patient)) in records.iter().enumerate() {
+        run.by_truth.entry(truth).or_default().push(at);
         let resource = Resource::parse(patient.as_str());
         let resource = resource.map_err(|source| InvalidRecord { at, source })?;
         sites.entry(site).or_default().add(at, &resource);
@@ -137,8 +145,8 @@ pub fn evaluate(
     }
     for query in 0..records.len() {
         let own = records.get(query).map(|(_, site, _)| site.as_str());
-        for (_, site) in sites.iter().filter(|(name, _)| Some(**name) != own) {
-            run.ask(query, site);
+        for (name, site) in sites.iter().filter(|(name, _)| Some(**name) != own) {
+            run.ask(query, name, site);
         }
     }
     Ok(run.report)
@@ -148,12 +156,14 @@ struct Run<'a> {
     records: &'a [Labelled],
     model: &'a Model,
     search_cap: usize,
+    /// Places of records by the person they are of.
+    by_truth: BTreeMap<&'a str, Vec<usize>>,
     people: Vec<Person>,
     report: Report,
 }
 
 impl Run<'_> {
-    fn ask(&mut self, query: usize, site: &PatientIndex) {
+    fn ask(&mut self, query: usize, site_name: &str, site: &PatientIndex) {
         let person = &self.people[query];
         let mut found: Vec<usize> = Vec::new();
         for BlockingKey::Search(parameters) in blocking_keys(person) {
@@ -175,14 +185,22 @@ impl Run<'_> {
         for found in &matches {
             self.count(query, found.id, &found.score, followed == Some(found.id));
         }
-        let lost: Vec<usize> =
-            site.records().filter(|at| self.same(query, *at) && !found.contains(at)).collect();
-        for at in lost {
+        for at in self.others(query, site_name) {
+            if found.binary_search(&at).is_ok() {
+                continue;
+            }
             self.report.blocking.missed += 1;
             self.report.possible.missed += 1;
             self.report.certain.missed += 1;
             list(&mut self.report.not_followed, query, at, None);
         }
+    }
+
+    /// Places of the records of the same person at a site.
+    fn others(&self, query: usize, site: &str) -> Vec<usize> {
+        let truth = self.records[query].0.as_str();
+        let places = self.by_truth.get(truth).into_iter().flatten();
+        places.copied().filter(|at| self.records[*at].1 == site).collect()
     }
 
     fn same(&self, a: usize, b: usize) -> bool {

@@ -68,6 +68,7 @@ fields! {
         GivenInitial "initial" "one side has only the initial, which fits",
         GivenMiddle "middle" "one side's given name is the other's second given name",
         GivenSimilar "similar" "given names look alike",
+        GivenVariant "variant" "forms of one name, each also given as a name of its own",
         GivenDistinct "distinct" "two different known names that look alike",
         GivenDifferent "different" "different given names",
     }

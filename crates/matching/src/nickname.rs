@@ -1,6 +1,6 @@
 //! Short and familiar forms of given names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// One line a formal name with its short forms; see the file's own head.
@@ -17,12 +17,21 @@ static LINES: LazyLock<HashMap<&'static str, Vec<u16>>> = LazyLock::new(|| {
     lines
 });
 
+/// The first name of every line.
+static FORMAL: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| rows().filter_map(|line| line.split(':').next()).collect());
+
 /// Whether two folded given names are forms of one name, `bob` and `robert` for example.
 pub(crate) fn related(a: &str, b: &str) -> bool {
     match (LINES.get(a), LINES.get(b)) {
         (Some(a), Some(b)) => a.iter().any(|line| b.contains(line)),
         _ => false,
     }
+}
+
+/// Whether a folded name is the formal name of a line.
+pub(crate) fn is_formal(name: &str) -> bool {
+    FORMAL.contains(name)
 }
 
 /// Whether the table holds a folded name.

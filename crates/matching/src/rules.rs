@@ -72,6 +72,12 @@ pub(crate) fn cap(seen: &[Observation], model: &Model) -> Option<Cap> {
             "social security numbers contradict and the given name is not the same",
         ),
         (
+            has(&[Level::GivenMiddle]) && has(&[Level::MiddleDifferent]),
+            uncertain,
+            "middle-name",
+            "a second given name agrees with a first one, the others contradict",
+        ),
+        (
             has(&[Level::SuffixDifferent]) && !has(&[Level::BirthDateExact])
                 || has(&[Level::SuffixOneSided]) && !agrees(Field::BirthDate),
             uncertain,

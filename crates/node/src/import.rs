@@ -156,7 +156,8 @@ fn progress(files: u64, quiet: bool) -> ProgressBar {
     bar
 }
 
-fn open(file: &Path) -> std::io::Result<Box<dyn Read>> {
+/// Opens a file, decompressing by its ending.
+pub fn open(file: &Path) -> std::io::Result<Box<dyn Read>> {
     let reader = File::open(file)?;
     let name = file.to_string_lossy().to_lowercase();
     Ok(if name.ends_with(".gz") {

@@ -6,16 +6,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crypto::random::token;
-use crypto::{CryptoError, NodeCertificate, SigningKey, SystemRandom, sha256};
+use crypto::{CryptoError, SigningKey, SystemRandom, sha256};
 
 /// What a node proves itself with.
 pub struct Keys {
     /// Signs assertions.
     pub assertion: SigningKey,
-    /// Proves the node in TLS.
+    /// Proves the node in TLS; its certificate is made from it at every start.
     pub tls: SigningKey,
-    /// The certificate for `tls`.
-    pub certificate: NodeCertificate,
     /// Encrypts second-factor secrets at rest.
     pub vault: [u8; 32],
 }
@@ -32,21 +30,18 @@ pub enum KeysError {
 }
 
 impl Keys {
-    /// Makes new keys for organisation `org` and keeps them in `folder`.
-    pub fn create(folder: &Path, org: &str) -> Result<Self, KeysError> {
+    /// Makes new keys and keeps them in `folder`.
+    pub fn create(folder: &Path) -> Result<Self, KeysError> {
         let made = |e| KeysError::Content("a new key", e);
         let random = SystemRandom;
         fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
         let assertion = SigningKey::generate(&random).map_err(made)?;
         let tls = SigningKey::generate(&random).map_err(made)?;
-        let hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let certificate = NodeCertificate::self_signed(org, &hosts, &tls).map_err(made)?;
         let secret = token(&random, 32).map_err(|e| made(e.into()))?;
         keep(&folder.join("assertion.pem"), assertion.to_pem().as_bytes())?;
         keep(&folder.join("tls.pem"), tls.to_pem().as_bytes())?;
-        keep(&folder.join("tls-certificate.pem"), certificate.to_pem().as_bytes())?;
         keep(&folder.join("vault.secret"), secret.as_bytes())?;
-        Ok(Self { assertion, tls, certificate, vault: sha256(secret.as_bytes()) })
+        Ok(Self { assertion, tls, vault: sha256(secret.as_bytes()) })
     }
 
     /// Reads the keys in `folder`.
@@ -58,10 +53,8 @@ impl Keys {
         let key = |name: &'static str| {
             SigningKey::from_pem(&text(name)?).map_err(|e| KeysError::Content(name, e))
         };
-        let certificate = NodeCertificate::from_pem(&text("tls-certificate.pem")?)
-            .map_err(|e| KeysError::Content("tls-certificate.pem", e))?;
         let vault = sha256(text("vault.secret")?.as_bytes());
-        Ok(Self { assertion: key("assertion.pem")?, tls: key("tls.pem")?, certificate, vault })
+        Ok(Self { assertion: key("assertion.pem")?, tls: key("tls.pem")?, vault })
     }
 }
 

@@ -58,7 +58,6 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
 
     let router = Router::new()
         .merge(api::router(app.clone()))
-        .merge(web::router(app.clone()))
         .layer(CompressionLayer::new());
     let mut ending = stopped.clone();
     tasks.spawn(async move {

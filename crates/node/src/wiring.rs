@@ -64,8 +64,8 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     }
     let random = system_random();
     let identity =
-        Arc::new(federation::Identity::new(own, keys.assertion, keys.tls, keys.certificate));
-    let options = Options { clock: clock.clone(), ..Options::default() };
+        Arc::new(federation::Identity::new(own, keys.assertion, keys.tls)?);
+    let options = Options::new(clock.clone());
     let store: SharedStore = SqliteStore::open(&folder.join("store"), options)?;
     let peers = Peers::new(
         identity.clone(),

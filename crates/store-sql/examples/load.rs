@@ -1,6 +1,7 @@
 //! Loads a folder of transaction bundles (`*.json`, `*.json.gz`) into an empty store and prints what
 //! it cost: `cargo run --release -p consilium-store-sql --example load -- BUNDLES [STORE]`.
-//! Resources keep their ids; `urn:uuid:x` becomes `Type/x`.
+//! Resources keep their ids; `urn:uuid:x` becomes `Type/x`. With `-` for BUNDLES only the reading of
+//! what is there already is measured.
 #![expect(clippy::print_stdout, reason = "it is a program for the terminal")]
 
 use std::collections::HashMap;
@@ -25,10 +26,13 @@ fn main() -> Outcome<()> {
         Some(folder) => PathBuf::from(folder),
         None => std::env::temp_dir().join(format!("consilium-load-{}", std::process::id())),
     };
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&bundles)?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.to_string_lossy().contains(".json"))
-        .collect();
+    let mut files: Vec<PathBuf> = match bundles.as_os_str() == "-" {
+        true => Vec::new(),
+        false => std::fs::read_dir(&bundles)?
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.to_string_lossy().contains(".json"))
+            .collect(),
+    };
     files.sort();
     // Reading the definitions is not part of loading.
     search("Patient", &[("name", "x")])?;

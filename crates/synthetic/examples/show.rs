@@ -67,31 +67,7 @@ fn line(text: &str) -> String {
         "Encounter" => {
             format!("{} {} | {}", field(&["class", "code"]), coded("type"), coded("reasonCode"))
         }
-        "Observation" if root.get("component").is_some() => {
-            let parts: Vec<String> = root
-                .get("component")
-                .into_iter()
-                .flat_map(|c| c.items())
-                .filter_map(|c| c.path(&["valueQuantity", "value"]).map(|v| v.raw().to_owned()))
-                .collect();
-            format!("{} {}", coded("code"), parts.join("/"))
-        }
-        "Observation" => {
-            let value = root.path(&["valueQuantity", "value"]).map(|v| v.raw()).unwrap_or_default();
-            let flag = root
-                .get("interpretation")
-                .and_then(|v| v.items().next())
-                .and_then(|v| v.get("coding"))
-                .and_then(|v| v.items().next())
-                .and_then(|v| v.str_at("code"))
-                .unwrap_or_default();
-            format!(
-                "{} {value} {} {flag} {}",
-                coded("code"),
-                field(&["valueQuantity", "unit"]),
-                coded("valueCodeableConcept")
-            )
-        }
+        "Observation" => format!("{} {}", coded("code"), value(root)),
         "MedicationRequest" => format!(
             "{} {} {}",
             field(&["status"]),
@@ -108,8 +84,36 @@ fn line(text: &str) -> String {
         "DocumentReference" => note(text),
         _ => format!("{} {}", coded("code"), field(&["title"])),
     };
-    let label = if text.contains("v3-Confidentiality") { "[R] " } else { "" };
-    format!("{day:16} {label}{kind}: {rest}")
+    format!(
+        "{day:16} {}{kind}: {rest}",
+        if text.contains("v3-Confidentiality") { "[R] " } else { "" }
+    )
+}
+
+fn number(value: fhir::Value<'_>) -> Option<&str> {
+    value.path(&["valueQuantity", "value"]).map(|number| number.raw())
+}
+
+/// What an Observation found.
+fn value(root: fhir::Value<'_>) -> String {
+    if let Some(parts) = root.get("component") {
+        return parts.items().filter_map(number).collect::<Vec<_>>().join("/");
+    }
+    let first = |name: &str| root.get(name).and_then(|v| v.each().next());
+    let flag = first("interpretation").and_then(|v| v.get("coding")).and_then(|v| v.items().next());
+    let words = [
+        number(root).unwrap_or_default().to_owned(),
+        root.path(&["valueQuantity"])
+            .and_then(|v| v.str_at("unit"))
+            .unwrap_or_default()
+            .into_owned(),
+        flag.and_then(|v| v.str_at("code")).unwrap_or_default().into_owned(),
+        first("valueCodeableConcept")
+            .and_then(|v| v.str_at("text"))
+            .unwrap_or_default()
+            .into_owned(),
+    ];
+    words.join(" ").trim().to_owned()
 }
 
 fn note(text: &str) -> String {

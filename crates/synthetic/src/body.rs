@@ -238,6 +238,15 @@ impl Body {
             }
             Lab::Platelets => 245.0 + own(0, 32.0) + noise(chance, 15.0),
             Lab::Mcv => self.iron(at, 76.0, 89.0) + own(1, 2.0) + noise(chance, 1.0),
+            _ => self.rarer_lab(lab, at, day, chance),
+        }
+    }
+
+    fn rarer_lab(&self, lab: Lab, at: i64, day: Condition, chance: &mut Chance) -> f64 {
+        let kidney = self.has(Disease::Kidney3, at);
+        let own = |at: usize, deviation: f64| self.traits[at] * deviation;
+        let noise = |chance: &mut Chance, deviation: f64| chance.bell(0.0, deviation);
+        match lab {
             Lab::Thyrotropin => match self.years_with(Disease::Hypothyroidism, at) {
                 None => (1.9 + own(2, 0.55) + noise(chance, 0.2)).max(0.5),
                 Some(_) => match self.treated("thyroid", at) {
@@ -296,7 +305,7 @@ impl Body {
                     (2.5 + noise(chance, 1.0)).max(1.0)
                 }
             }
-            Lab::Egfr | Lab::Glucose | Lab::Cholesterol => 0.0,
+            _ => 0.0,
         }
     }
 

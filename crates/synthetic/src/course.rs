@@ -8,16 +8,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ailment::{Ailment, Setting};
 use crate::body::{Body, Condition};
-use crate::calendar::{DAY_MS, HOUR_MS, MINUTE_MS, YEAR_MS, age, date, office_hour};
+use crate::calendar::{DAY_MS, MINUTE_MS, YEAR_MS, age, date, office_hour};
 use crate::chance::Chance;
 use crate::chart::{Allergy, Chart, Code, Entry, Visit};
 use crate::disease::Disease;
 use crate::drugs::Drug;
 use crate::itinerary::{Kind, Planned};
 use crate::lab::{Lab, Panel};
-use crate::measurement::{self, Extent};
 use crate::note::{self, Facts};
 use crate::sites::{Role, Site};
 use crate::vaccines::Given;
@@ -38,6 +36,8 @@ pub(crate) struct Lists {
     pub(crate) asked_allergies: bool,
     /// The person has been there.
     pub(crate) known: bool,
+    /// The vaccination card was copied.
+    pub(crate) carded: bool,
     pub(crate) panels: BTreeMap<Panel, i64>,
     pub(crate) tobacco_ms: Option<i64>,
     pub(crate) plans: BTreeSet<Disease>,
@@ -126,7 +126,7 @@ impl<'a> Course<'a> {
     }
 
     /// Who looks after the person day by day.
-    fn primary(&self, at: i64) -> Role {
+    pub(crate) fn primary(&self, at: i64) -> Role {
         if self.years(at) < 17.0 { Role::Pediatrics } else { Role::Primary }
     }
 
@@ -162,371 +162,16 @@ impl<'a> Course<'a> {
             plan: Vec::new(),
         };
         self.ask_allergies(&sitting);
+        let family_doctor = matches!(role, Role::Primary | Role::Pediatrics);
+        if family_doctor && !self.lists[sitting.site].carded {
+            // A new family doctor copies the vaccination card.
+            self.lists[sitting.site].carded = true;
+            for (vaccine, at) in self.given.last(5) {
+                self.charts[sitting.site].immunization(vaccine, at, None);
+            }
+        }
         self.lists[sitting.site].known = true;
         sitting
-    }
-
-    fn checkup(&mut self, planned: &Planned) {
-        let years = self.years(planned.at);
-        let kind = if years < 18.0 {
-            ("410620009", "Well child visit")
-        } else {
-            ("162673000", "General examination of patient")
-        };
-        let role = self.primary(planned.at);
-        let mut sitting = self.open(planned, "AMB", kind, 30, role, None, Condition::default());
-        self.recall_diseases(&sitting, 1.0);
-        self.treat(&mut sitting, None);
-        self.recall_medicines(&sitting, 0.9);
-        let vitals = self.body.vitals(planned.at, sitting.day, &mut self.chance);
-        measurement::vitals(
-            &mut self.charts[sitting.site],
-            &vitals,
-            Extent::Checkup,
-            years,
-            sitting.encounter,
-            planned.at,
-        );
-        self.tobacco(&sitting);
-        self.order_due(&mut sitting);
-        for vaccine in self.given.due(self.body.birth_ms, planned.at, &mut self.chance) {
-            self.charts[sitting.site].immunization(vaccine, planned.at, Some(sitting.encounter));
-            sitting.plan.push(format!("Given today: {}", vaccine.1));
-        }
-        self.screening(&mut sitting);
-        self.care_plans(&mut sitting);
-        sitting.plan.push(
-            if years < 18.0 {
-                "Guidance for the coming year given to the family; next well visit as scheduled."
-            } else {
-                "Next yearly examination in twelve months."
-            }
-            .into(),
-        );
-        let history = if years < 18.0 {
-            "is here for a well visit. Growing and developing as expected."
-        } else {
-            "is here for the yearly examination. Feels well overall."
-        };
-        self.write_note(
-            &sitting,
-            ("11506-3", "Progress note"),
-            "Preventive visit",
-            history,
-            Some(vitals),
-        );
-    }
-
-    fn planned(&mut self, planned: &Planned, role: Role, disease: Option<Disease>) {
-        let reason = disease.map(|disease| disease.profile().code);
-        let kind = ("390906007", "Follow-up encounter");
-        let mut sitting = self.open(planned, "AMB", kind, 20, role, reason, Condition::default());
-        self.recall_diseases(&sitting, if disease.is_some() { 0.8 } else { 1.0 });
-        self.treat(&mut sitting, disease);
-        self.recall_medicines(&sitting, 0.8);
-        let years = self.years(planned.at);
-        let vitals = self.body.vitals(planned.at, sitting.day, &mut self.chance);
-        measurement::vitals(
-            &mut self.charts[sitting.site],
-            &vitals,
-            Extent::Brief,
-            years,
-            sitting.encounter,
-            planned.at,
-        );
-        self.order_due(&mut sitting);
-        self.scores(&mut sitting);
-        if role == Role::Cardiology && self.chance.yes(0.5) {
-            let ecg = ("29303009", "Electrocardiographic procedure");
-            self.charts[sitting.site].procedure(
-                ecg,
-                planned.at + 5 * MINUTE_MS,
-                planned.at + 15 * MINUTE_MS,
-                None,
-                sitting.encounter,
-                role,
-            );
-        }
-        if sitting.plan.is_empty() {
-            sitting.plan.push("Stable. Continue the present treatment.".into());
-        }
-        sitting.plan.push("Return as planned, earlier if anything changes.".into());
-        let (title, kind) = match disease {
-            Some(_) => ("Specialist visit", ("11488-4", "Consult note")),
-            None => ("Follow-up visit", ("11506-3", "Progress note")),
-        };
-        let history = match disease {
-            Some(disease) => format!("returns for follow-up of {}.", words(disease)),
-            None => "returns for follow-up of lasting conditions. No new complaints.".to_owned(),
-        };
-        self.write_note(&sitting, kind, title, &history, Some(vitals));
-    }
-
-    fn sensitive(&mut self, planned: &Planned, disease: Disease) {
-        let profile = disease.profile();
-        self.charts[planned.site].sensitivity = profile.sensitivity;
-        let kind = ("390906007", "Follow-up encounter");
-        let mut sitting = self.open(
-            planned,
-            "AMB",
-            kind,
-            30,
-            profile.specialty,
-            Some(profile.code),
-            Condition::default(),
-        );
-        self.record_disease(&sitting, disease);
-        self.treat(&mut sitting, Some(disease));
-        if disease == Disease::Hiv {
-            self.order(&mut sitting, Panel::Hiv, 160);
-        }
-        let history = format!(
-            "is seen for {}. {}",
-            words(disease),
-            match disease {
-                Disease::Alcohol =>
-                    "Attends weekly group; reports no drinking since the last visit.",
-                Disease::Opioid => "Stable on treatment; urine screening as expected.",
-                Disease::Hiv => "Takes every dose; no symptoms.",
-                _ => "Sleep and mood steady; no thoughts of self-harm.",
-            }
-        );
-        self.write_note(
-            &sitting,
-            ("11506-3", "Progress note"),
-            "Confidential visit",
-            &history,
-            None,
-        );
-        self.charts[planned.site].sensitivity = None;
-    }
-
-    fn acute(&mut self, planned: &Planned, ailment: &Ailment) {
-        let admitted = ailment.setting == Setting::Admission;
-        let breathless = ["233604007", "195951007", "195111005"].contains(&ailment.code.0);
-        let day = Condition { fever: ailment.fever, severe: admitted, breathless, pregnant: false };
-        let (class, kind, role) = match ailment.setting {
-            Setting::Clinic => {
-                ("AMB", ("185345009", "Encounter for symptom"), self.primary(planned.at))
-            }
-            Setting::Emergency => {
-                ("EMER", ("50849002", "Emergency room admission"), Role::Emergency)
-            }
-            Setting::Admission => ("IMP", ("32485007", "Hospital admission"), Role::Hospitalist),
-        };
-        let stay = if admitted {
-            self.chance.between(2, 6) * 24 * 60
-        } else if class == "EMER" {
-            self.chance.between(120, 360)
-        } else {
-            20
-        };
-        let mut sitting = self.open(planned, class, kind, stay, role, Some(ailment.code), day);
-        sitting.weighed = false;
-        self.recall_diseases(&sitting, if class == "AMB" { 1.0 } else { 0.7 });
-        self.recall_medicines(&sitting, if class == "AMB" { 0.8 } else { 0.65 });
-        let years = self.years(planned.at);
-        let vitals = self.body.vitals(planned.at, day, &mut self.chance);
-        measurement::vitals(
-            &mut self.charts[sitting.site],
-            &vitals,
-            Extent::Acute,
-            years,
-            sitting.encounter,
-            planned.at,
-        );
-        let over = planned.at + ailment.days * DAY_MS;
-        let abatement = (over < self.now_ms && !planned.ongoing && !planned.fatal).then_some(over);
-        let chart = &mut self.charts[sitting.site];
-        let illness = chart.condition(
-            ailment.code,
-            ailment.code.1,
-            false,
-            &date(planned.at),
-            abatement,
-            sitting.encounter,
-            planned.at,
-            role,
-        );
-        for (number, procedure) in ailment.procedures.iter().enumerate() {
-            let start = planned.at + (1 + number as i64) * HOUR_MS;
-            chart.procedure(
-                *procedure,
-                start,
-                start + 40 * MINUTE_MS,
-                Some(illness),
-                sitting.encounter,
-                role,
-            );
-            sitting.plan.push(format!("Done: {}", procedure.1));
-        }
-        if class != "AMB" && years > 12.0 {
-            self.order(&mut sitting, Panel::Metabolic, 0);
-            self.order(&mut sitting, Panel::BloodCount, 0);
-        }
-        match ailment.code.0 {
-            "22298006" => self.order(&mut sitting, Panel::Troponin, 0),
-            "195111005" => self.order(&mut sitting, Panel::Heart, 0),
-            "233604007" | "74400008" => self.order(&mut sitting, Panel::Inflammation, 0),
-            _ => {}
-        }
-        self.prescribe_courses(&mut sitting, ailment, illness);
-        if admitted {
-            self.treat(&mut sitting, None);
-            if !planned.ongoing && !planned.fatal {
-                self.before_discharge(&mut sitting, stay);
-            }
-        }
-        let (title, note) = match ailment.setting {
-            Setting::Clinic => ("Visit for acute complaint", ("11506-3", "Progress note")),
-            Setting::Emergency => {
-                ("Emergency department note", ("34111-5", "Emergency department Note"))
-            }
-            Setting::Admission if planned.ongoing => {
-                ("Admission note", ("34117-2", "History and physical note"))
-            }
-            Setting::Admission => ("Discharge summary", ("18842-5", "Discharge summary")),
-        };
-        sitting.plan.insert(0, format!("{}.", ailment.code.1));
-        if planned.fatal {
-            self.died_ms = Some(planned.at + stay * MINUTE_MS);
-            sitting.plan.push("The patient died in hospital with the family present.".into());
-        } else if class != "AMB" && !planned.ongoing {
-            sitting
-                .plan
-                .push("Follow up with the family doctor within two weeks; return if worse.".into());
-        }
-        self.write_note(
-            &sitting,
-            note,
-            title,
-            &format!("presents with {}.", ailment.story),
-            Some(vitals),
-        );
-    }
-
-    /// Vital signs and blood once more before somebody goes home, half-way to normal.
-    fn before_discharge(&mut self, sitting: &mut Sitting, stay_minutes: i64) {
-        let at = sitting.at + (stay_minutes - 300) * MINUTE_MS;
-        let better = Condition::default();
-        let vitals = self.body.vitals(at, better, &mut self.chance);
-        let years = self.years(at);
-        measurement::vitals(
-            &mut self.charts[sitting.site],
-            &vitals,
-            Extent::Acute,
-            years,
-            sitting.encounter,
-            at,
-        );
-        if years > 12.0 {
-            let mut later =
-                Sitting { at, day: better, labs: Vec::new(), plan: Vec::new(), ..*sitting };
-            self.order(&mut later, Panel::Metabolic, 0);
-        }
-        sitting.plan.push(format!(
-            "At discharge: blood pressure {:.0}/{:.0} mmHg, temperature {:.1} C.",
-            vitals.systolic, vitals.diastolic, vitals.temperature
-        ));
-    }
-
-    fn prenatal(&mut self, planned: &Planned, week: i64) {
-        let day = Condition { pregnant: week > 15, ..Condition::default() };
-        let kind = if week < 12 {
-            ("424441002", "Prenatal initial visit")
-        } else {
-            ("424619006", "Prenatal visit")
-        };
-        let reason = Some(("72892002", "Normal pregnancy"));
-        let mut sitting = self.open(planned, "AMB", kind, 30, Role::Obstetrics, reason, day);
-        if week < 12 {
-            let over = planned.at + (39 - week) * 7 * DAY_MS;
-            self.charts[sitting.site].condition(
-                ("72892002", "Normal pregnancy"),
-                "Normal pregnancy",
-                false,
-                &date(planned.at - 14 * DAY_MS),
-                (over < self.now_ms).then_some(over),
-                sitting.encounter,
-                planned.at,
-                Role::Obstetrics,
-            );
-        }
-        self.recall_diseases(&sitting, 1.0);
-        self.recall_medicines(&sitting, 0.9);
-        let vitals = self.body.vitals(planned.at, day, &mut self.chance);
-        measurement::vitals(
-            &mut self.charts[sitting.site],
-            &vitals,
-            Extent::Brief,
-            30.0,
-            sitting.encounter,
-            planned.at,
-        );
-        if week < 12 || week == 28 {
-            self.order(&mut sitting, Panel::BloodCount, 0);
-        }
-        if week == 20 {
-            self.charts[sitting.site].procedure(
-                ("271442007", "Fetal anatomy study"),
-                planned.at,
-                planned.at + 30 * MINUTE_MS,
-                None,
-                sitting.encounter,
-                Role::Obstetrics,
-            );
-            sitting.plan.push("Anatomy scan normal.".into());
-        }
-        sitting.plan.push("Continue prenatal vitamins; next visit as scheduled.".into());
-        self.write_note(
-            &sitting,
-            ("11506-3", "Progress note"),
-            "Prenatal visit",
-            &format!("is seen in week {week} of an uncomplicated pregnancy."),
-            Some(vitals),
-        );
-    }
-
-    fn delivery(&mut self, planned: &Planned) {
-        let day = Condition { pregnant: true, ..Condition::default() };
-        let reason = Some(("72892002", "Normal pregnancy"));
-        let mut sitting = self.open(
-            planned,
-            "IMP",
-            ("183460006", "Obstetric emergency hospital admission"),
-            2 * 24 * 60,
-            Role::Obstetrics,
-            reason,
-            day,
-        );
-        let cesarean = self.chance.yes(0.3);
-        let birth = if cesarean {
-            ("11466000", "Cesarean section")
-        } else {
-            ("177184002", "Normal delivery procedure")
-        };
-        self.charts[sitting.site].procedure(
-            birth,
-            planned.at + 4 * HOUR_MS,
-            planned.at + 5 * HOUR_MS,
-            None,
-            sitting.encounter,
-            Role::Obstetrics,
-        );
-        self.order(&mut sitting, Panel::BloodCount, 0);
-        sitting.plan.push("Mother and child well at discharge; visit in six weeks.".into());
-        let history = if cesarean {
-            "was delivered of a healthy child by cesarean section."
-        } else {
-            "gave birth to a healthy child."
-        };
-        self.write_note(
-            &sitting,
-            ("18842-5", "Discharge summary"),
-            "Discharge summary",
-            history,
-            None,
-        );
     }
 
     /// Writes the note of a visit out of what the hospital has on its lists.

@@ -103,13 +103,7 @@ pub(crate) fn plan(
         add(at, local(at), kind);
     }
     end(body, &mut out, now_ms, chance);
-    for site in 0..sites {
-        // Whoever is known to a hospital has been there.
-        if !out.iter().any(|planned| planned.site == site) {
-            let at = office_hour(start_ms + (now_ms - start_ms) / 2, 9 + site as i64, 20);
-            out.push(Planned { at, site, kind: Kind::Checkup, ongoing: false, fatal: false });
-        }
-    }
+    visit_all(&mut out, sites, start_ms, now_ms);
     out.sort_by_key(|planned| planned.at);
     // Nobody sees two doctors of one hospital within a day, except where a stay follows.
     let mut last = vec![i64::MIN; sites];
@@ -123,6 +117,16 @@ pub(crate) fn plan(
         keep
     });
     out
+}
+
+/// Whoever is known to a hospital has been there.
+fn visit_all(out: &mut Vec<Planned>, sites: usize, start_ms: i64, now_ms: i64) {
+    for site in 0..sites {
+        if !out.iter().any(|planned| planned.site == site) {
+            let at = office_hour(start_ms + (now_ms - start_ms) / 2, 9 + site as i64, 20);
+            out.push(Planned { at, site, kind: Kind::Checkup, ongoing: false, fatal: false });
+        }
+    }
 }
 
 fn relation(body: &Body, at: usize, now_ms: i64, chance: &mut Chance) -> Relation {
@@ -275,7 +279,7 @@ fn pregnancy(body: &Body, start_ms: i64, now_ms: i64, chance: &mut Chance) -> Ve
 /// Some very old people die in hospital; some people are in hospital now.
 fn end(body: &Body, out: &mut Vec<Planned>, now_ms: i64, chance: &mut Chance) {
     let years = age(body.birth_ms, now_ms);
-    let (dies, stays) = (years > 77.0 && chance.yes(0.1), years > 45.0 && chance.yes(0.03));
+    let (dies, stays) = (years > 77.0 && chance.yes(0.2), years > 45.0 && chance.yes(0.05));
     let at = if dies { now_ms - chance.between(40, 500) * DAY_MS } else { now_ms - 40 * 3_600_000 };
     let cause = if body.onset.contains_key(&Disease::HeartFailure) {
         Some(ailment::HEART_FAILURE_FLARE)

@@ -28,11 +28,13 @@ mod names;
 pub mod noise;
 mod note;
 mod people;
+mod prevalence;
 mod sites;
 mod split;
 mod story;
 mod treat;
 mod vaccines;
+mod visits;
 mod workup;
 mod world;
 

@@ -38,7 +38,7 @@ pub(crate) fn text(facts: &Facts) -> String {
     out.push_str(&format!("HISTORY\n{} {}\n\n", facts.who, facts.history));
     section(&mut out, "ACTIVE PROBLEMS", &facts.problems, "none recorded here");
     section(&mut out, "MEDICATIONS", &facts.medicines, "none");
-    section(&mut out, "ALLERGIES", &facts.allergies, "not asked at this visit");
+    section(&mut out, "ALLERGIES", &facts.allergies, "not recorded");
     if let Some(vitals) = &facts.vitals {
         let mut line = String::new();
         if facts.pressure {

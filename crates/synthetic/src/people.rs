@@ -117,6 +117,22 @@ impl Registry<'_> {
         format!("{area}-555-{:04}", self.chance.between(1000, 9999))
     }
 
+    fn email(&mut self, given: &str, family: &str) -> String {
+        let letters = |text: &str| {
+            text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase()
+        };
+        format!("{}.{}{}@example.org", letters(given), letters(family), self.chance.between(1, 99))
+    }
+
+    /// Gives a person other given names, and an e-mail address that goes with them.
+    fn rename(&mut self, draft: &mut Draft, given: &[&str]) {
+        draft.truth.given = given.iter().map(|name| (*name).to_owned()).collect();
+        if draft.truth.email.is_some() {
+            let family = draft.truth.family.clone();
+            draft.truth.email = given.first().map(|first| self.email(first, &family));
+        }
+    }
+
     /// A person with everything invented, not yet in the register.
     fn invent(&mut self, female: bool, years: f64, family: &str, home: &Address) -> Draft {
         let birth = start_of(&date(self.now_ms - (years * YEAR_MS as f64) as i64));
@@ -125,17 +141,7 @@ impl Registry<'_> {
             let middle = self.given(female, years);
             given.extend((middle != given[0]).then_some(middle));
         }
-        let letters = |text: &str| {
-            text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase()
-        };
-        let email = (years > 16.0 && self.chance.yes(0.8)).then(|| {
-            format!(
-                "{}.{}{}@example.org",
-                letters(&given[0]),
-                letters(family),
-                self.chance.between(1, 99)
-            )
-        });
+        let email = (years > 16.0 && self.chance.yes(0.8)).then(|| self.email(&given[0], family));
         let prefix = (years >= 18.0).then(|| if female { "Ms." } else { "Mr." }.to_owned());
         let truth = Demographics {
             prefix,
@@ -172,9 +178,7 @@ impl Registry<'_> {
         };
         while !self.people.insert(key(&draft)) {
             let other = self.given(draft.female, age(draft.birth_ms, self.now_ms));
-            if let Some(first) = draft.truth.given.first_mut() {
-                *first = other;
-            }
+            self.rename(&mut draft, &[&other]);
         }
         let label = format!("household-{}", draft.household);
         // Relatives moved house together.
@@ -263,8 +267,8 @@ impl Registry<'_> {
         let mut father = self.invent(false, years, &family, &home);
         let younger = self.chance.real(24.0, 31.0);
         let mut son = self.invent(false, years - younger, &family, &home);
-        father.truth.given = vec!["Robert".into(), "James".into()];
-        son.truth.given.clone_from(&father.truth.given);
+        self.rename(&mut father, &["Robert", "James"]);
+        self.rename(&mut son, &["Robert", "James"]);
         (father.truth.suffix, son.truth.suffix) = (Some("Sr.".into()), Some("Jr.".into()));
         son.truth.phone.clone_from(&father.truth.phone);
         (father.confusable, son.confusable) = (true, true);
@@ -277,7 +281,7 @@ impl Registry<'_> {
         for days in [0, 131] {
             let home = self.home();
             let mut draft = self.invent(true, 56.2, "Ramirez", &home);
-            draft.truth.given = vec!["Patricia".into()];
+            self.rename(&mut draft, &["Patricia"]);
             draft.birth_ms -= days * DAY_MS;
             draft.truth.birth_date = date(draft.birth_ms);
             draft.confusable = true;

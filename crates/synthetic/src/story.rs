@@ -21,6 +21,7 @@ use crate::lab::Panel;
 use crate::measurement::{self, Extent};
 use crate::people::Draft;
 use crate::sites::{Role, Site};
+use crate::visits::{CONSULT, DISCHARGE, EMERGENCY, EMERGENCY_NOTE, FOLLOW_UP, PROGRESS};
 
 /// Family name that nobody else bears.
 pub(crate) const FAMILY: &str = "Thistlewood";
@@ -198,15 +199,7 @@ impl Tale<'_> {
             ongoing: false,
             fatal: false,
         };
-        self.course.open(
-            &planned,
-            "AMB",
-            ("390906007", "Follow-up encounter"),
-            30,
-            role,
-            reason,
-            Condition::default(),
-        )
+        self.course.open(&planned, "AMB", FOLLOW_UP, 30, role, reason, Condition::default())
     }
 
     /// An ordinary visit: lists, vital signs, blood, note.
@@ -236,11 +229,7 @@ impl Tale<'_> {
         if sitting.role == Role::Primary {
             course.care_plans(sitting);
         }
-        let kind = if sitting.role == Role::Primary {
-            ("11506-3", "Progress note")
-        } else {
-            ("11488-4", "Consult note")
-        };
+        let kind = if sitting.role == Role::Primary { PROGRESS } else { CONSULT };
         let title =
             if sitting.role == Role::Primary { "Follow-up visit" } else { "Specialist visit" };
         course.write_note(sitting, kind, title, history, Some(vitals));
@@ -370,7 +359,7 @@ impl Tale<'_> {
         }
         self.order(&mut sitting, drugs::WARFARIN_5, Disease::AtrialFibrillation);
         self.order(&mut sitting, drugs::METOPROLOL_50, Disease::AtrialFibrillation);
-        self.course.write_note(&sitting, ("18842-5", "Discharge summary"), "Discharge summary", "presents with palpitations and breathlessness since the morning; atrial fibrillation with fast heart rate, sinus rhythm after cardioversion.", Some(vitals));
+        self.course.write_note(&sitting, DISCHARGE, "Discharge summary", "presents with palpitations and breathlessness since the morning; atrial fibrillation with fast heart rate, sinus rhythm after cardioversion.", Some(vitals));
     }
 
     /// Warfarin gives way to apixaban; the letter to the family doctor is never sent.
@@ -408,83 +397,48 @@ impl Tale<'_> {
         );
     }
 
-    /// The third hospital treats a pneumonia not knowing of the allergy; the pharmacist stops it.
+    /// The third hospital treats a pneumonia not knowing of the allergy; the patient stops it.
     fn pneumonia(&mut self, day: i64) {
-        let Some(ailment) = ailment::AILMENTS.iter().find(|ailment| ailment.code.0 == "233604007")
-        else {
-            return;
-        };
+        let pneumonia = ailment::AILMENTS.iter().find(|ailment| ailment.code.0 == "233604007");
+        let Some(ailment) = pneumonia else { return };
         let at = day + 1300 * MINUTE_MS;
-        let planned = Planned {
-            at,
-            site: self.part[2],
-            kind: Kind::Acute(*ailment),
-            ongoing: false,
-            fatal: false,
-        };
+        let kind = Kind::Acute(*ailment);
+        let planned = Planned { at, site: self.part[2], kind, ongoing: false, fatal: false };
         let today = Condition { fever: true, severe: false, breathless: true, pregnant: false };
-        let mut sitting = self.course.open(
-            &planned,
-            "EMER",
-            ("50849002", "Emergency room admission"),
-            300,
-            Role::Emergency,
-            Some(ailment.code),
-            today,
-        );
+        let (code, role) = (ailment.code, Role::Emergency);
         let course = &mut self.course;
+        let mut sitting = course.open(&planned, "EMER", EMERGENCY, 300, role, Some(code), today);
+        let encounter = sitting.encounter;
         let vitals = course.body.vitals(at, today, &mut course.chance);
         let chart = &mut course.charts[sitting.site];
-        measurement::vitals(chart, &vitals, Extent::Acute, 62.0, sitting.encounter, at);
-        let over = at + 24 * DAY_MS;
-        let illness = chart.condition(
-            ailment.code,
-            ailment.code.1,
-            false,
-            &date(at),
-            Some(over),
-            sitting.encounter,
-            at,
-            Role::Emergency,
-        );
-        chart.procedure(
-            ("399208008", "Plain chest X-ray"),
-            at + 60 * MINUTE_MS,
-            at + 75 * MINUTE_MS,
-            Some(illness),
-            sitting.encounter,
-            Role::Emergency,
-        );
-        let wrong = chart.medication(
-            &drugs::AMOXICILLIN_CLAVULANATE.course(7),
-            "cancelled",
-            false,
-            Some(illness),
-            sitting.encounter,
-            at + 100 * MINUTE_MS,
-            Role::Emergency,
-        );
-        chart.amend(wrong, "statusReason", json!({"text": "Patient mentioned a reaction to penicillin as a child when the first dose was handed out"}));
-        chart.medication(
-            &drugs::AZITHROMYCIN_250.course(5),
-            "completed",
-            false,
-            Some(illness),
-            sitting.encounter,
-            at + 140 * MINUTE_MS,
-            Role::Emergency,
-        );
+        measurement::vitals(chart, &vitals, Extent::Acute, 62.0, encounter, at);
+        let over = Some(at + 24 * DAY_MS);
+        let illness = chart.condition(code, code.1, false, &date(at), over, encounter, at, role);
+        let (xray, start) = (("399208008", "Plain chest X-ray"), at + 60 * MINUTE_MS);
+        chart.procedure(xray, start, start + 15 * MINUTE_MS, Some(illness), encounter, role);
+        for (drug, status, minutes) in [
+            (drugs::AMOXICILLIN_CLAVULANATE.course(7), "cancelled", 100),
+            (drugs::AZITHROMYCIN_250.course(5), "completed", 140),
+        ] {
+            let when = at + minutes * MINUTE_MS;
+            let order =
+                chart.medication(&drug, status, false, Some(illness), encounter, when, role);
+            if status == "cancelled" {
+                let why = "Patient mentioned a reaction to penicillin as a child";
+                chart.amend(order, "statusReason", json!({"text": why}));
+            }
+        }
         for panel in [Panel::Metabolic, Panel::BloodCount, Panel::Inflammation] {
             course.order(&mut sitting, panel, 0);
         }
-        sitting.plan.push("Amoxicillin with clavulanate ordered and cancelled: the patient remembers a reaction to penicillin as a child; not on our list. Azithromycin instead.".into());
-        course.write_note(
-            &sitting,
-            ("34111-5", "Emergency department Note"),
-            "Emergency department note",
-            &format!("presents with {}.", ailment.story),
-            Some(vitals),
+        sitting.plan.push(
+            "Amoxicillin with clavulanate ordered and cancelled: the patient remembers a reaction \
+             to penicillin as a child, which is not on our list. Azithromycin instead."
+                .into(),
         );
+        let history = format!("presents with {}.", ailment.story);
+        let title = "Emergency department note";
+        course.write_note(&sitting, EMERGENCY_NOTE, title, &history, Some(vitals));
     }
 }
 

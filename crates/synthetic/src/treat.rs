@@ -218,6 +218,11 @@ impl Course<'_> {
                 self.start(sitting, disease, drug, from);
             }
         }
+        // Painkillers that were harmless become a danger with bleeding, kidney or heart trouble.
+        let painkiller = self.regimen.get("nsaid").map(|active| active.drug);
+        if painkiller.is_some_and(|drug| self.allowed(&drug, sitting).is_none()) {
+            self.stop(sitting, "nsaid");
+        }
     }
 
     fn start(&mut self, sitting: &mut Sitting, disease: Disease, drug: Drug, due: i64) {
@@ -225,8 +230,13 @@ impl Course<'_> {
         if before.is_some_and(|before| before.rank >= drug.rank) {
             return;
         }
-        if drug.group == "anticoagulant" && self.regimen.contains_key("antiplatelet") {
-            self.stop(sitting, "antiplatelet");
+        let replaced: &[&'static str] = match drug.group {
+            "anticoagulant" => &["antiplatelet"],
+            "loop diuretic" => &["thiazide"],
+            _ => &[],
+        };
+        for group in replaced {
+            self.stop(sitting, group);
         }
         // What was begun long ago elsewhere is only carried on here.
         let carried_on = sitting.at - due > YEAR_MS && before.is_none();
@@ -244,8 +254,8 @@ impl Course<'_> {
     fn stop(&mut self, sitting: &mut Sitting, group: &'static str) {
         if let Some(active) = self.regimen.remove(group) {
             sitting.plan.push(format!("Stop {}", active.drug.display));
+            self.strike(sitting.site, group);
         }
-        self.strike(sitting.site, group);
     }
 
     /// Takes a medicine off the hospital's list.
@@ -344,10 +354,9 @@ impl Course<'_> {
             let mut drug = active.drug;
             if listed.is_none() && self.chance.yes(0.1) {
                 // The patient brings an old package.
-                let older = active.disease.profile().steps.iter().map(|step| step.2);
+                let mut older = active.disease.profile().steps.iter().map(|step| step.2);
                 drug = older
-                    .filter(|other| other.group == drug.group && other.rank < drug.rank)
-                    .last()
+                    .rfind(|other| other.group == drug.group && other.rank < drug.rank)
                     .unwrap_or(drug);
             }
             self.write_medicine(sitting, &drug, true, None);

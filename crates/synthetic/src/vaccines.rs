@@ -60,15 +60,20 @@ const PCV20: Code =
 
 /// What somebody has had so far.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Given(Vec<(&'static str, i64)>);
+pub(crate) struct Given(Vec<(Code, i64)>);
 
 impl Given {
+    /// The last doses, at most `n`, with their times: what is on a vaccination card.
+    pub(crate) fn last(&self, n: usize) -> Vec<(Code, i64)> {
+        self.0.iter().rev().take(n).rev().copied().collect()
+    }
+
     fn count(&self, code: &str) -> usize {
-        self.0.iter().filter(|(given, _)| *given == code).count()
+        self.0.iter().filter(|(given, _)| given.0 == code).count()
     }
 
     fn years_since(&self, code: &str, at: i64) -> f64 {
-        let last = self.0.iter().filter(|(given, _)| *given == code).map(|(_, when)| *when).max();
+        let last = self.0.iter().filter(|(given, _)| given.0 == code).map(|(_, when)| *when).max();
         last.map_or(99.0, |last| (at - last) as f64 / YEAR_MS as f64)
     }
 
@@ -96,7 +101,7 @@ impl Given {
             due.push(flu);
         }
         due.truncate(6);
-        self.0.extend(due.iter().map(|dose| (dose.0, at)));
+        self.0.extend(due.iter().map(|dose| (*dose, at)));
         due
     }
 

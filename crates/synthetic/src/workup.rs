@@ -20,6 +20,11 @@ impl Course<'_> {
         }
     }
 
+    pub(crate) fn on_warfarin(&self) -> bool {
+        let taken = self.regimen.get("anticoagulant");
+        taken.is_some_and(|active| active.drug.code == drugs::WARFARIN_5.code)
+    }
+
     /// Panels with how many days should lie between two.
     fn due(&self, at: i64) -> Vec<(Panel, i64)> {
         let has = |disease| self.body.years_with(disease, at).is_some();
@@ -54,10 +59,7 @@ impl Course<'_> {
         add(years > 50.0, Panel::BloodCount, 800);
         add(has(Disease::IronDeficiency), Panel::Iron, 330);
         add(has(Disease::Hypothyroidism), Panel::Thyroid, 170);
-        let warfarin = self
-            .regimen
-            .get("anticoagulant")
-            .is_some_and(|active| active.drug.code == drugs::WARFARIN_5.code);
+        let warfarin = self.on_warfarin();
         add(warfarin, Panel::Coagulation, 25);
         add(self.regimen.contains_key("statin") || has(Disease::Rheumatoid), Panel::Liver, 360);
         add(has(Disease::HeartFailure), Panel::Heart, 200);

@@ -10,10 +10,11 @@ use crate::chance::Chance;
 use crate::chart::Chart;
 use crate::course::Course;
 use crate::demographics::{Demographics, Extras, patient};
-use crate::disease::{self, Disease};
+use crate::disease::Disease;
 use crate::itinerary;
 use crate::noise::{Population, Rates, register};
 use crate::people::{Draft, people};
+use crate::prevalence;
 use crate::sites::{Site, shared};
 use crate::story;
 use crate::treat::ALLERGIES;
@@ -158,7 +159,9 @@ fn live(
     let mut chance = Chance::new(options.seed, &["life", label]);
     let mut body = Body::new(&mut chance, draft.female, draft.birth_ms);
     let years = age(draft.birth_ms, options.now_ms);
-    for (disease, onset) in disease::draw(&mut chance, draft.female, years, body.smoker, body.bmi) {
+    for (disease, onset) in
+        prevalence::draw(&mut chance, draft.female, years, body.smoker, body.bmi)
+    {
         let onset_ms = draft.birth_ms + (onset * YEAR_MS as f64) as i64;
         body.onset.insert(disease, onset_ms);
     }

@@ -37,9 +37,9 @@ pub fn accounts(folder: &Path) -> Result<Vec<Account>, Fault> {
 
 /// The current TOTP code of a base32 secret (RFC 6238, SHA-1, 6 digits, 30 s).
 pub fn totp(secret: &str) -> Result<String, Fault> {
-    let secret = totp_rs::Secret::Encoded(secret.to_owned()).to_bytes()?;
-    let totp = totp_rs::TOTP::new(totp_rs::Algorithm::SHA1, 6, 1, 30, secret)?;
-    Ok(totp.generate_current()?)
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let now_ms = i64::try_from(now.as_millis())?;
+    identity::code_at(secret, now_ms).ok_or_else(|| "the secret is not in base32".into())
 }
 
 /// A signed-in account.
@@ -78,6 +78,11 @@ impl Client {
             }
         }
         Err("no fresh TOTP code was accepted".into())
+    }
+
+    /// The bearer token of the session.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// Proves the second factor again.

@@ -1,5 +1,10 @@
 //! Development only: a client that signs in as people do, a comparison of records that forgives
 //! nothing but references, and the programs behind `cargo xtask bench`, `check-demo` and `crash`.
 
+pub mod bench;
 pub mod client;
 pub mod compare;
+pub mod crash;
+pub mod figures;
+pub mod network;
+pub mod population;

@@ -1,6 +1,8 @@
 //! Writes every page with sample data as files: `cargo run -p consilium-web --example gallery --
 //! DIR`. For looking at the pages without a node, in every language, light and dark.
 
+#![allow(clippy::unwrap_used, reason = "a sample that does not render is a fault to stop at")]
+
 extern crate consilium_web as web;
 
 use std::fs;

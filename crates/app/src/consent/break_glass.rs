@@ -10,7 +10,7 @@ use fhir::{Id, Resource};
 use fhirpath::search::Registry;
 use serde_json::{Value, json};
 use store::query::parse;
-use store::{Expect, Key, Method, Snapshot, Transaction, Write};
+use store::{Expect, Key, Method, Snapshot, Stored, Transaction, Write};
 
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -50,6 +50,9 @@ pub struct Override {
     pub review: Option<String>,
     /// Version of the Task.
     pub version: u64,
+    /// When that version was written, milliseconds since the Unix epoch: the time of the review
+    /// once there is one.
+    pub changed_ms: i64,
 }
 
 /// Who overrides, for the Task and the notice.
@@ -166,12 +169,12 @@ fn find(snapshot: &dyn Snapshot, criteria: &[(String, String)]) -> Result<Vec<Ov
     let found = snapshot.find(&search.query, MAX_LISTED, false)?;
     let mut list = Vec::new();
     for stored in snapshot.load(&found)? {
-        list.extend(view(&parse_stored(&stored)?, stored.version));
+        list.extend(view(&parse_stored(&stored)?, &stored));
     }
     Ok(list)
 }
 
-fn view(task: &Resource, version: u64) -> Option<Override> {
+fn view(task: &Resource, stored: &Stored) -> Option<Override> {
     let text = |names: &[&str]| {
         task.root().path(names).and_then(|v| v.as_str()).map(|v| v.into_owned())
     };
@@ -188,7 +191,8 @@ fn view(task: &Resource, version: u64) -> Option<Override> {
         start_ms: time("start")?,
         end_ms: time("end")?,
         review: reviewed.then(|| text(&["statusReason", "text"]).unwrap_or_default()),
-        version,
+        version: stored.version,
+        changed_ms: stored.last_updated_ms,
     })
 }
 
@@ -212,7 +216,7 @@ pub fn review(app: &App, caller: &Caller, task: &Id, finding: &str) -> Result<()
     let stored = app.store().snapshot()?.read(&key)?.filter(|s| s.method != Method::Delete);
     let stored = stored.ok_or_else(Error::not_found)?;
     let resource = parse_stored(&stored)?;
-    let seen = view(&resource, stored.version).ok_or_else(Error::not_found)?;
+    let seen = view(&resource, &stored).ok_or_else(Error::not_found)?;
     if seen.review.is_some() {
         return Err(Error::new(Kind::Conflict, "this emergency access has been reviewed already"));
     }

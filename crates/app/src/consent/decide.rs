@@ -2,6 +2,7 @@
 
 use fhir::{Id, Resource};
 use policy::consent::{Choice, Kind as Decision, Party, build};
+use serde_json::Value as Json;
 use store::{Expect, Key, Method, Transaction, Write};
 
 use super::deliver;
@@ -20,6 +21,48 @@ pub fn decide(
     organisation: Option<&str>,
     decision: Decision,
 ) -> Result<Id> {
+    authorised(app, caller, patient)?;
+    let consent = made(app, patient, organisation, decision, app.now_ms())?;
+    let [id] = <[Id; 1]>::try_from(store(app, caller, patient, vec![consent])?)
+        .map_err(|_| Error::internal("one decision was not stored as one consent"))?;
+    Ok(id)
+}
+
+/// The direction in which an organisation still takes part in the exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// It may see what others hold.
+    See,
+    /// It may share what it holds.
+    Share,
+}
+
+/// Records that `organisation` may take part in one direction only: a permission, and a
+/// withdrawal that is newer and names it in the other direction alone. Both stand or neither does,
+/// and the withdrawal is delivered first, so that nowhere more is open than was decided.
+/// Otherwise as [`decide`].
+pub fn decide_one_way(
+    app: &App,
+    caller: &Caller,
+    patient: &Id,
+    organisation: &str,
+    only: Direction,
+) -> Result<()> {
+    authorised(app, caller, patient)?;
+    let now = app.now_ms();
+    let withdrawal = made(app, patient, Some(organisation), Decision::Deny, now)?;
+    let withdrawn = match only {
+        Direction::See => "CST",
+        Direction::Share => "IRCP",
+    };
+    let withdrawal = narrowed(&withdrawal, withdrawn)?;
+    // The newer decision counts where two are about the same.
+    let permission = made(app, patient, Some(organisation), Decision::Permit, now - 1)?;
+    store(app, caller, patient, vec![withdrawal, permission])?;
+    Ok(())
+}
+
+fn authorised(app: &App, caller: &Caller, patient: &Id) -> Result<()> {
     let permit = authorise(app, caller, Action::writing("Consent"))?;
     if let Scope::Patient(own) = permit.scope()
         && own != patient
@@ -31,28 +74,75 @@ pub fn decide(
     if known.is_none_or(|stored| stored.method == Method::Delete) {
         return Err(Error::not_found());
     }
+    Ok(())
+}
+
+fn made(
+    app: &App,
+    patient: &Id,
+    organisation: Option<&str>,
+    decision: Decision,
+    date_ms: i64,
+) -> Result<Resource> {
     let name = organisation.map(|id| name_of(app, id)).transpose()?;
     let party = organisation.zip(name.as_deref()).map(|(id, name)| Party { id, name });
     let reference = format!("Patient/{patient}");
-    let text = build(&Choice {
+    parsed(build(&Choice {
         patient: &reference,
         organisation: party,
         decision,
-        date_ms: app.now_ms(),
+        date_ms,
         custodian: Party { id: &app.org().id, name: &app.org().name },
-    });
-    let resource =
-        Resource::parse(text).map_err(|e| Error::internal(format!("a consent is not valid: {e}")))?;
-    let id = app.new_id();
-    let key = Key { resource_type: "Consent", id: id.clone() };
-    let write = Write::Put { key, resource, expect: Expect::Absent, method: Method::Post };
-    let side = deliver::after_write(app, &write)?;
-    let event = Event::by(caller, Pattern::Create)
-        .patients([patient.clone()])
-        .data(format!("Consent/{id}"));
-    let writes = vec![write, event.write(app)?];
+    }))
+}
+
+fn parsed(text: String) -> Result<Resource> {
+    Resource::parse(text).map_err(|e| Error::internal(format!("a consent is not valid: {e}")))
+}
+
+/// The same decision about an organisation in one role only: `IRCP` as recipient, `CST` as
+/// custodian (HL7 v3 ParticipationType).
+fn narrowed(consent: &Resource, role: &str) -> Result<Resource> {
+    let mut json: Json = serde_json::from_str(consent.text())
+        .map_err(|e| Error::internal(format!("a consent is not valid: {e}")))?;
+    let actors = json.pointer_mut("/provision/actor").and_then(Json::as_array_mut);
+    let actors = actors.ok_or_else(|| Error::internal("a consent names no organisation"))?;
+    actors.retain(|actor| actor.pointer("/role/coding/0/code").is_some_and(|code| code == role));
+    let name = actors.first().and_then(|actor| actor.pointer("/reference/display"));
+    let name = name.and_then(Json::as_str).unwrap_or_default();
+    let title = match role {
+        "CST" => format!("Permission withdrawn to share what {name} holds"),
+        _ => format!("Permission withdrawn from {name} to see what others hold"),
+    };
+    let shown = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    json["text"]["div"] = Json::String(format!(
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\">{shown}</div>"
+    ));
+    json["sourceAttachment"]["title"] = Json::String(title);
+    parsed(json.to_string())
+}
+
+/// Stores consents with one audit entry and all that must be sent, in this order.
+fn store(
+    app: &App,
+    caller: &Caller,
+    patient: &Id,
+    consents: Vec<Resource>,
+) -> Result<Vec<Id>> {
+    let (mut ids, mut writes, mut side) = (Vec::new(), Vec::new(), Vec::new());
+    let mut event = Event::by(caller, Pattern::Create).patients([patient.clone()]);
+    for resource in consents {
+        let id = app.new_id();
+        let key = Key { resource_type: "Consent", id: id.clone() };
+        let write = Write::Put { key, resource, expect: Expect::Absent, method: Method::Post };
+        side.extend(deliver::after_write(app, &write)?);
+        event = event.data(format!("Consent/{id}"));
+        writes.push(write);
+        ids.push(id);
+    }
+    writes.push(event.write(app)?);
     app.store().commit(Transaction { writes, side, ..Default::default() })?;
-    Ok(id)
+    Ok(ids)
 }
 
 fn name_of(app: &App, org: &str) -> Result<String> {

@@ -38,6 +38,10 @@ pub struct Decided {
     pub date_ms: i64,
     /// Whether it permits.
     pub permits: bool,
+    /// Whether it leaves those it is about to see what others hold.
+    pub see: bool,
+    /// Whether it leaves those it is about to share what they hold.
+    pub share: bool,
     /// Names of the organisations it is about; empty for all.
     pub about: Vec<String>,
     /// Whether it is in force.
@@ -119,10 +123,23 @@ fn is_open(app: &App, consents: &Compiled, custodian: &str, recipient: &str) -> 
 
 fn decided(consent: &Resource) -> Option<Decided> {
     let view = ConsentView::of(consent)?;
+    let permits = view.kind() == Some(Decision::Permit);
+    let actors = consent.root().path(&["provision", "actor"]);
+    let names = |role: &str| {
+        actors.is_none_or(|actors| {
+            actors.items().any(|actor| {
+                let coding = actor.path(&["role", "coding"]);
+                let code = coding.and_then(|codings| codings.items().next()?.get("code"));
+                code.is_none_or(|code| code.is_str(role))
+            })
+        })
+    };
     Some(Decided {
         id: consent.id()?,
         date_ms: view.date().map_or(0, |date| date.start_ms),
-        permits: view.kind() == Some(Decision::Permit),
+        permits,
+        see: permits || !names("IRCP"),
+        share: permits || !names("CST"),
         about: view
             .organisations()
             .into_iter()

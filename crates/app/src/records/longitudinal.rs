@@ -123,6 +123,45 @@ fn state(status: wire::SourceStatus) -> SourceState {
     }
 }
 
+/// What this institution holds before others are asked, for a page that fills in live.
+#[derive(Debug)]
+pub struct Here {
+    /// Every institution of the network, this one first.
+    pub sources: Sources,
+    /// The patient's resources here, the Patient first.
+    pub resources: Vec<Resource>,
+    /// The evidence on which the others would be asked.
+    pub evidence: Option<Evidence>,
+}
+
+/// What this institution holds on `patient`, under the same conditions as [`ask`] and recorded,
+/// with nobody else asked. Errors as for [`ask`].
+pub fn local(app: &App, caller: Caller, patient: Id) -> Result<Here> {
+    let prepared = prepare(app, caller, patient)?;
+    Ok(Here {
+        sources: sources(app),
+        resources: prepared.local,
+        evidence: prepared.caller.evidence,
+    })
+}
+
+/// Every institution of the network, this one first.
+fn sources(app: &App) -> Sources {
+    let own = Source {
+        org: app.org().id.clone(),
+        name: app.org().name.clone(),
+        base_url: app.org().base_url.clone(),
+        patients: Vec::new(),
+    };
+    let others = app.network().active_others().into_iter().map(|member| Source {
+        org: member.id.as_str().to_owned(),
+        name: member.display_name,
+        base_url: member.web_url,
+        patients: Vec::new(),
+    });
+    std::iter::once(own).chain(others).collect()
+}
+
 /// What is fixed before the first question goes out.
 struct Prepared {
     caller: Caller,
@@ -142,20 +181,7 @@ pub async fn ask(app: &App, caller: Caller, patient: Id) -> Result<Asked> {
         soft: Duration::from_millis(app.settings().soft_deadline_ms),
         hard: Duration::from_millis(app.settings().hard_deadline_ms),
     };
-    let own = Source {
-        org: app.org().id.clone(),
-        name: app.org().name.clone(),
-        base_url: app.org().base_url.clone(),
-        patients: Vec::new(),
-    };
-    let members = app.network().active_others();
-    let mut sources = vec![own];
-    sources.extend(members.iter().map(|member| Source {
-        org: member.id.as_str().to_owned(),
-        name: member.display_name.clone(),
-        base_url: member.web_url.clone(),
-        patients: Vec::new(),
-    }));
+    let sources = sources(app);
     let request_id = prepared.caller.request_id.clone();
     let Prepared { caller, patient, patient_id, local, grant } = prepared;
     let question = Arc::new(Question {
@@ -165,7 +191,9 @@ pub async fn ask(app: &App, caller: Caller, patient: Id) -> Result<Asked> {
         grant,
     });
     let answering = *app.answering().borrow();
-    let orgs = members.into_iter().map(|member| member.id).collect();
+    // The list of members may change at any moment; who is shown is who is asked.
+    let others = sources.iter().skip(1);
+    let orgs = others.filter_map(|source| OrgId::new(&source.org).ok()).collect();
     let asker = app.clone();
     let fan = fan_out(orgs, deadlines, move |org, deadline| {
         let (app, question) = (asker.clone(), question.clone());

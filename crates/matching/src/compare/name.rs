@@ -183,7 +183,8 @@ fn given_level(x: &Name, y: &Name, model: &Model) -> Level {
         })
     };
     if nickname::related(f, g) {
-        return Level::GivenNickname;
+        let formal = nickname::is_formal(f) && nickname::is_formal(g);
+        return if formal { Level::GivenVariant } else { Level::GivenNickname };
     }
     if joined(x, g) || joined(y, f) || shares_part(f, &x.given_parts, g, &y.given_parts) {
         return Level::GivenPart;
@@ -241,9 +242,10 @@ fn is_initial(name: &str) -> bool {
 }
 
 fn holds(names: &[String], name: &str) -> bool {
-    names.iter().any(|other| {
-        other == name || (other.len() > SHORT && name.len() > SHORT && one_edit(other, name))
-    }) && !is_initial(name)
+    let slip = |other: &str| {
+        other.len() > SHORT && one_edit(other, name) && is_given_name(other) != is_given_name(name)
+    };
+    !is_initial(name) && names.iter().any(|other| other == name || slip(other))
 }
 
 /// Whether a part of one name is the whole or a part of the other.

@@ -10,13 +10,11 @@ use std::collections::BTreeMap;
 pub(super) struct PatientIndex {
     /// Places of records by parameter and folded value.
     entries: BTreeMap<(&'static str, String), Vec<usize>>,
-    records: Vec<usize>,
 }
 
 impl PatientIndex {
     /// Adds the record at place `at`; places must rise from call to call.
     pub(super) fn add(&mut self, at: usize, patient: &Resource) {
-        self.records.push(at);
         let root = patient.root();
         let each = |name: &str| root.get(name).into_iter().flat_map(Value::each);
         let mut entry = |parameter, value: String| {
@@ -43,11 +41,6 @@ impl PatientIndex {
             let (system, value) = (text(identifier, "system"), text(identifier, "value"));
             entry("identifier", format!("{system}|{value}"));
         }
-    }
-
-    /// Places of all records.
-    pub(super) fn records(&self) -> impl Iterator<Item = usize> + '_ {
-        self.records.iter().copied()
     }
 
     /// Places of the records for which all parameters hold, in order.

@@ -210,7 +210,7 @@ fn apart(text: &str) -> (Members, Members) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn every_original_is_in_the_bundle_exactly_once(items in resources()) {

@@ -18,7 +18,7 @@ pub(super) struct Shared {
     pub(super) kinds: Kinds,
     pub(super) dictionaries: Dictionaries,
     /// The clinical date parameter of each type that has one.
-    days: HashMap<&'static str, ParamNumber>,
+    pub(super) days: HashMap<&'static str, ParamNumber>,
     /// Every parameter by which something belongs to a patient's compartment.
     pub(super) compartment: HashSet<ParamNumber>,
     pub(super) bounds: Bounds,

@@ -37,7 +37,7 @@ impl Waiting {
 /// Numbers already given to names. Empty it whenever a transaction of SQLite is rolled back.
 #[derive(Default)]
 pub(super) struct Numbers {
-    systems: HashMap<String, i64>,
+    uris: HashMap<String, i64>,
     concepts: HashMap<(i64, String, String), i64>,
     resources: HashMap<(i64, Name), i64>,
     next_rid: Option<i64>,
@@ -63,25 +63,26 @@ impl Numbers {
         remember(&mut self.resources, (kind, name), rid);
     }
 
-    fn system(&mut self, conn: &Connection, uri: String) -> Result<i64, Fault> {
+    /// The number of a uri, 0 for none.
+    fn uri(&mut self, conn: &Connection, uri: String) -> Result<i64, Fault> {
         if uri.is_empty() {
             return Ok(0);
         }
-        if let Some(number) = self.systems.get(&uri) {
+        if let Some(number) = self.uris.get(&uri) {
             return Ok(*number);
         }
-        let find = "SELECT number FROM system WHERE uri = ?1";
+        let find = "SELECT number FROM uri WHERE text = ?1";
         let number = conn.prepare_cached(find)?.query_row([&uri], |row| row.get(0)).optional()?;
         let number = match number {
             Some(number) => number,
-            None => conn.prepare_cached("INSERT INTO system(uri) VALUES(?1)")?.insert([&uri])?,
+            None => conn.prepare_cached("INSERT INTO uri(text) VALUES(?1)")?.insert([&uri])?,
         };
-        remember(&mut self.systems, uri, number);
+        remember(&mut self.uris, uri, number);
         Ok(number)
     }
 
     fn concept(&mut self, conn: &Connection, concept: Concept) -> Result<i64, Fault> {
-        let system = self.system(conn, concept.system)?;
+        let system = self.uri(conn, concept.system)?;
         let key = (system, concept.code, concept.text);
         if let Some(number) = self.concepts.get(&key) {
             return Ok(*number);
@@ -163,7 +164,7 @@ struct Tables {
     date: Sweep<(u32, bool, i64, i64, i64)>,
     number: Sweep<(u32, Real, i64, i64)>,
     quantity: Sweep<(u32, Real, i64, i64, i64)>,
-    uri: Sweep<(u32, String, i64)>,
+    uri: Sweep<(u32, i64, i64)>,
 }
 
 /// Writes everything that waits.
@@ -199,7 +200,10 @@ pub(super) fn flush(
                 let unit = numbers.concept(conn, unit)?;
                 tables.quantity.0.push(((param, value, open, unit, rid), added));
             }
-            Row::Uri { param, uri } => tables.uri.0.push(((param, uri, rid), added)),
+            Row::Uri { param, uri } => {
+                let uri = numbers.uri(conn, uri)?;
+                tables.uri.0.push(((param, uri, rid), added));
+            }
         }
     }
     tables.write(conn)

@@ -70,20 +70,20 @@ pub struct Options {
     /// How long a transaction waits for a place in the queue before it gets
     /// [`StoreError::Busy`].
     pub patience: Duration,
-    /// After how many versions a compression dictionary is made out of them.
+    /// After how many versions the first compression dictionary is made out of them.
     pub dictionary_after: u64,
 }
 
 impl Options {
     /// What suits a node of a few hundred users: 128 MiB, 16 readers, 5 seconds, a dictionary after
-    /// 4,000 versions.
+    /// 2,000 versions.
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
             cache_mb: 128,
             readers: 16,
             patience: Duration::from_secs(5),
-            dictionary_after: 4_000,
+            dictionary_after: 2_000,
         }
     }
 }

@@ -1,82 +1,79 @@
-//! Making a dictionary out of the first texts, in the background, and compressing those texts
-//! again with it when there is nothing else to do.
+//! Making dictionaries out of the texts that are there.
+//!
+//! The first is made as soon as there are enough texts: that takes a fifth of a second, and
+//! everything written so far is then written again with it, packed. Later ones are made in the
+//! background each time the store has grown fourfold, from texts of every part of it; what was
+//! written before keeps the dictionary it was written with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded, never};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, params};
 use store::StoreError;
 
-use super::bodies::{DICTIONARY_BYTES, PLAIN, Packer};
+use super::bodies::{DICTIONARY_BYTES, PLAIN, Packer, newest};
 use super::fault::Fault;
 use super::handle::{Handle, Shared};
 use super::writer::Writer;
 
-/// The most texts a dictionary is made of.
-const SAMPLES: i64 = 8_000;
+/// The most texts a dictionary is made of; more made it slower, not better.
+const SAMPLES: i64 = 4_000;
 /// The most bytes of all samples together.
 const SAMPLE_BYTES: usize = 32 << 20;
-/// How many texts are compressed again at a time.
-const BATCH: i64 = 100;
+/// By how much a store grows between two dictionaries.
+const GROWTH: i64 = 4;
+/// The most dictionaries of one store.
+const MOST: i64 = 4;
 
-/// Where the work on the dictionary stands.
+/// When dictionaries are made, and the one that is being made.
 pub(super) struct Training {
     file: PathBuf,
-    after: i64,
+    /// The number of versions at which the next is due.
+    due: i64,
     result: Receiver<Option<Vec<u8>>>,
     thread: Option<JoinHandle<()>>,
-    /// Versions from the first number up to the second may still be compressed without it.
-    left: Option<(i64, i64)>,
 }
 
 impl Training {
-    /// Training for the store in `file`, once it holds `after` versions.
+    /// Training for the store in `file`, for the first time when it holds `after` versions.
     pub(super) fn new(file: PathBuf, after: u64, conn: &Connection) -> Result<Self, Fault> {
-        let sql = "SELECT value FROM meta WHERE name = 'plain_until'";
-        let until: Option<i64> = conn.query_row(sql, [], |row| row.get(0)).optional()?;
-        Ok(Self {
+        let mut training = Self {
             file,
-            after: i64::try_from(after).unwrap_or(i64::MAX),
+            due: i64::try_from(after).unwrap_or(i64::MAX),
             result: never(),
             thread: None,
-            left: until.map(|until| (0, until)),
-        })
+        };
+        for _ in 0..newest(conn)? {
+            training.postpone();
+        }
+        Ok(training)
     }
 
-    /// Starts once, in a thread of its own.
-    pub(super) fn start_if_due(&mut self, seq: i64, wanted: bool) {
-        if !wanted || seq < self.after || self.thread.is_some() {
-            return;
-        }
+    fn postpone(&mut self) {
+        self.due = self.due.saturating_mul(GROWTH);
+    }
+
+    /// Yields a dictionary made in the background, or nothing where that failed.
+    pub(super) fn result(&self) -> Receiver<Option<Vec<u8>>> {
+        self.result.clone()
+    }
+
+    fn start(&mut self) {
         let (sender, receiver) = bounded(1);
         let file = self.file.clone();
         let work = move || {
-            let trained = train(&file).map_err(StoreError::from);
+            let trained = train_beside(&file).map_err(StoreError::from);
             let trained = trained.inspect_err(|error| {
-                tracing::warn!(%error, "no compression dictionary could be made");
+                tracing::warn!(%error, "no better compression dictionary could be made");
             });
             // The writer may be gone by now.
             let _ = sender.send(trained.ok());
         };
         match std::thread::Builder::new().name("store-train".into()).spawn(work) {
             Ok(thread) => (self.thread, self.result) = (Some(thread), receiver),
-            Err(error) => {
-                tracing::warn!(%error, "no thread for training");
-                self.after = i64::MAX;
-            }
+            Err(error) => tracing::warn!(%error, "no thread to make a compression dictionary"),
         }
-    }
-
-    /// Yields the dictionary when it is there.
-    pub(super) fn result(&self) -> Receiver<Option<Vec<u8>>> {
-        self.result.clone()
-    }
-
-    /// How long the writer may sleep before it should do some housekeeping.
-    pub(super) fn idle_wait(&self) -> Duration {
-        if self.left.is_some() { Duration::from_millis(2) } else { Duration::from_secs(3600) }
     }
 }
 
@@ -85,21 +82,25 @@ impl Drop for Training {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the training of a compression dictionary panicked");
+            tracing::error!("the making of a compression dictionary panicked");
         }
     }
 }
 
-fn train(file: &std::path::Path) -> Result<Vec<u8>, Fault> {
+fn train_beside(file: &Path) -> Result<Vec<u8>, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let handle = Handle::new(Connection::open_with_flags(file, flags)?);
     let shared = Shared::load(&handle.conn)?;
+    train(&handle, &shared)
+}
+
+fn train(handle: &Handle, shared: &Shared) -> Result<Vec<u8>, Fault> {
     let last = handle.last_seq()?;
     // Spread over everything there is, so that no type is left out by chance.
-    let step = (last / SAMPLES).max(1);
+    let step = usize::try_from(last / SAMPLES + 1).unwrap_or(1);
     let (mut samples, mut bytes) = (Vec::new(), 0);
-    for seq in (1..=last).step_by(usize::try_from(step).unwrap_or(1)) {
-        let text = handle.text_of(&shared, seq)?;
+    for seq in (1..=last).step_by(step) {
+        let text = handle.text_of(shared, seq)?;
         bytes += text.len();
         if bytes > SAMPLE_BYTES {
             break;
@@ -110,67 +111,88 @@ fn train(file: &std::path::Path) -> Result<Vec<u8>, Fault> {
 }
 
 impl Writer {
-    /// Uses a dictionary from now on.
-    pub(super) fn adopt(&mut self, dictionary: Option<Option<Vec<u8>>>) {
-        self.training.result = never();
-        let Some(Some(content)) = dictionary else { return };
-        if let Err(fault) = self.try_adopt(&content) {
-            tracing::warn!(error = %StoreError::from(fault), "a compression dictionary was lost");
+    /// Makes a dictionary if it is time.
+    pub(super) fn train_if_due(&mut self) {
+        if self.state.seq < self.training.due {
+            return;
+        }
+        self.training.postpone();
+        if self.packer.number() >= MOST {
+            self.training.due = i64::MAX;
+        } else if self.packer.number() == PLAIN {
+            if let Err(fault) = self.train_first() {
+                // Compression works without; the next attempt comes when the store has grown.
+                let error = StoreError::from(fault);
+                tracing::warn!(%error, "no compression dictionary could be made");
+                self.recover();
+            }
+        } else {
+            self.training.start();
         }
     }
 
-    fn try_adopt(&mut self, content: &[u8]) -> Result<(), Fault> {
-        let until = self.state.seq;
+    fn train_first(&mut self) -> Result<(), Fault> {
+        let dictionary = train(&self.handle, &self.shared)?;
         let transaction = self.handle.conn.unchecked_transaction()?;
-        let sql = "INSERT INTO dictionary(number, content) VALUES(?1, ?2)";
-        transaction.execute(sql, params![PLAIN + 1, content])?;
-        let sql = "INSERT OR REPLACE INTO meta(name, value) VALUES('plain_until', ?1)";
-        transaction.execute(sql, [until])?;
+        self.store_dictionary(&dictionary)?;
+        let mut packer = Packer::new(&self.handle.conn)?;
+        self.pack_again(&mut packer)?;
         transaction.commit()?;
-        self.packer = Packer::new(&self.handle.conn)?;
-        self.training.left = Some((0, until));
+        self.packer = packer;
         Ok(())
     }
 
-    /// Compresses a few old texts again.
-    pub(super) fn recompress_some(&mut self) {
-        let Some((from, until)) = self.training.left else { return };
-        self.training.left = match self.recompress(from, until) {
-            Ok(next) => next.map(|next| (next, until)),
-            Err(fault) => {
-                let error = StoreError::from(fault);
-                tracing::warn!(%error, "old texts stay as they are compressed");
-                None
-            }
-        };
+    fn store_dictionary(&self, content: &[u8]) -> Result<(), Fault> {
+        let sql = "INSERT INTO dictionary(number, content)
+                   VALUES((SELECT coalesce(max(number), 0) + 1 FROM dictionary), ?1)";
+        self.handle.conn.execute(sql, [content])?;
+        Ok(())
     }
 
-    /// Returns where to go on, `None` at the end.
-    fn recompress(&mut self, from: i64, until: i64) -> Result<Option<i64>, Fault> {
-        let transaction = self.handle.conn.unchecked_transaction()?;
-        let mut batch: Vec<(i64, i64)> = Vec::new();
-        {
-            let sql = "SELECT seq, CASE WHEN method = 2 THEN -1 ELSE dictionary END FROM version
-                       WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3";
-            let mut statement = transaction.prepare_cached(sql)?;
-            let mut rows = statement.query(params![from, until, BATCH])?;
-            while let Some(row) = rows.next()? {
-                batch.push((row.get(0)?, row.get(1)?));
+    /// Writes every version again. Rows that only shrink would leave their pages half empty, so
+    /// the table is emptied and filled in order.
+    fn pack_again(&self, packer: &mut Packer) -> Result<(), Fault> {
+        let conn = &self.handle.conn;
+        conn.execute_batch(
+            "CREATE TEMP TABLE packing AS
+             SELECT seq, rid, kind, version, ms, method, previous, dictionary, x'' AS body
+             FROM version WHERE 0",
+        )?;
+        let (copy, delete) = (
+            "INSERT INTO packing SELECT seq, rid, kind, version, ms, method, previous, ?2, ?3
+             FROM version WHERE seq = ?1",
+            "DELETE FROM version",
+        );
+        let mut copy = conn.prepare(copy)?;
+        for seq in 1..=self.state.seq {
+            let text = self.handle.text_of(&self.shared, seq)?;
+            match text.is_empty() {
+                true => copy.execute(params![seq, PLAIN, &[] as &[u8]])?,
+                false => {
+                    let number = packer.number();
+                    copy.execute(params![seq, number, packer.pack(&text)?])?
+                }
+            };
+        }
+        drop(copy);
+        conn.execute(delete, [])?;
+        conn.execute_batch(
+            "INSERT INTO version SELECT * FROM packing ORDER BY seq; DROP TABLE packing;",
+        )?;
+        Ok(())
+    }
+
+    /// Uses a dictionary that was made in the background from now on.
+    pub(super) fn adopt(&mut self, dictionary: Option<Option<Vec<u8>>>) {
+        self.training.result = never();
+        let Some(Some(content)) = dictionary else { return };
+        let adopted = self.store_dictionary(&content).and_then(|()| Packer::new(&self.handle.conn));
+        match adopted {
+            Ok(packer) => self.packer = packer,
+            Err(fault) => {
+                let error = StoreError::from(fault);
+                tracing::warn!(%error, "a compression dictionary was lost");
             }
         }
-        let Some((last, _)) = batch.last().copied() else {
-            transaction.execute("DELETE FROM meta WHERE name = 'plain_until'", [])?;
-            transaction.commit()?;
-            return Ok(None);
-        };
-        let number = self.packer.number();
-        for (seq, _) in batch.into_iter().filter(|(_, dictionary)| *dictionary == PLAIN) {
-            let text = self.handle.text_of(&self.shared, seq)?;
-            let body = self.packer.pack(&text)?;
-            let sql = "UPDATE version SET dictionary = ?2, body = ?3 WHERE seq = ?1";
-            transaction.prepare_cached(sql)?.execute(params![seq, number, body])?;
-        }
-        transaction.commit()?;
-        Ok(Some(last))
     }
 }

@@ -25,7 +25,7 @@ use super::{Clock, side};
 /// The most transactions that share a flush.
 const MOST_JOBS: usize = 256;
 /// No further transaction joins a group that makes this many writes.
-const MANY_WRITES: usize = 4_000;
+const MANY_WRITES: usize = 1_000;
 /// Index rows that are gathered before they are written.
 const MANY_ROWS: usize = 200_000;
 
@@ -115,17 +115,14 @@ impl Writer {
     /// Writes until nobody can submit any more.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         loop {
-            self.training.start_if_due(self.state.seq, self.packer.number() == PLAIN);
+            self.train_if_due();
             let trained = self.training.result();
-            // Housekeeping happens in small pieces and only while nobody waits.
-            let idle = self.training.idle_wait();
             select! {
                 recv(jobs) -> job => match job {
                     Ok(job) => self.group(job, jobs),
                     Err(_) => break,
                 },
                 recv(trained) -> dictionary => self.adopt(dictionary.ok()),
-                default(idle) => self.recompress_some(),
             }
         }
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -204,7 +201,7 @@ impl Writer {
     }
 
     /// Undoes a failed group, in the database and in memory.
-    fn recover(&mut self) {
+    pub(super) fn recover(&mut self) {
         if !self.handle.conn.is_autocommit()
             && let Err(error) = self.handle.conn.execute_batch("ROLLBACK")
         {

@@ -11,6 +11,9 @@ mod parse;
 mod sort;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use include::{Direction, Include};
 pub use matches::{Candidate, Follow, fold, local_target};
 pub use parse::{MAX_COUNT, ParsedSearch, Summary, Total, parse, search};

@@ -38,7 +38,6 @@ pub fn run(make: Make<'_>) {
         audit::the_chain_covers_every_entry,
         audit::entries_cannot_be_changed,
         search::finds_what_the_table_says,
-        search::refuses_what_it_does_not_know,
         search::follows_updates_and_deletions,
         search::sorts_and_drops_nothing,
         search::pages_stand_still_while_the_store_moves,

@@ -53,7 +53,7 @@ pub enum Evidence {
 impl AskForm {
     /// The grounds, or the page with what was typed and its faults. `known` are the visits and
     /// appointments that were offered.
-    pub fn read(&self, patient: Found, known: Vec<Offer>) -> Result<Grounds, AskView> {
+    pub fn read(&self, patient: Found, known: Vec<Offer>) -> Result<Grounds, Box<AskView>> {
         let purpose = PURPOSES.into_iter().find(|purpose| purpose.code() == self.purpose);
         let purpose_field = match purpose {
             Some(purpose) => Field::new(purpose.code()),
@@ -80,13 +80,13 @@ impl AskForm {
                     false => Evidence::Stated(reason.value),
                 },
             }),
-            _ => Err(AskView {
+            _ => Err(Box::new(AskView {
                 patient,
                 offers: known,
                 purpose: purpose_field,
                 evidence: evidence_field,
                 reason,
-            }),
+            })),
         }
     }
 }
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    fn read(purpose: &str, evidence: &str, reason: &str) -> Result<Grounds, AskView> {
+    fn read(purpose: &str, evidence: &str, reason: &str) -> Result<Grounds, Box<AskView>> {
         let offer = Offer { reference: "Encounter/1".into(), text: "visit".into(), when: None };
         let form = AskForm {
             csrf: Secret::default(),

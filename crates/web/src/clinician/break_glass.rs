@@ -27,7 +27,7 @@ pub struct BreakGlassForm {
 
 impl BreakGlassForm {
     /// The reason, or the page with what was typed and its faults.
-    pub fn read(&self, patient: Found) -> Result<String, BreakGlassView> {
+    pub fn read(&self, patient: Found) -> Result<String, Box<BreakGlassView>> {
         let mut reason = Field::required(&self.reason, 500);
         if reason.is_sound() && reason.value.chars().count() < REASON_MIN_CHARS {
             reason = reason.with(FieldFault::TooShort);
@@ -38,7 +38,7 @@ impl BreakGlassForm {
         };
         match reason.is_sound() && understood.is_sound() {
             true => Ok(reason.value),
-            false => Err(BreakGlassView { patient, reason, understood }),
+            false => Err(Box::new(BreakGlassView { patient, reason, understood })),
         }
     }
 }

@@ -160,12 +160,13 @@ impl Maker<'_> {
             marks.push(Mark::HighCriticality);
         }
         let sources = self.chips(&row.origin.items);
+        let from = when(row.date.as_ref());
         Row {
             id,
-            text: row.title.clone(),
+            text: without_tag(&row.title).to_owned(),
             detail,
-            when: when(row.date.as_ref()),
-            until: when(row.end.as_ref()),
+            when: from,
+            until: until(from.as_ref(), row.end.as_ref()),
             marks,
             originals: match sources.len() {
                 0 | 1 => Vec::new(),
@@ -213,8 +214,8 @@ impl Maker<'_> {
             .map(|(number, row)| Measure {
                 id: format!("{kind}-{}", number + 1),
                 name: row.title.clone(),
-                value: row.value.clone(),
-                unit: row.unit.clone(),
+                value: without_tag(&row.value).to_owned(),
+                unit: unit(&row.unit).to_owned(),
                 flag: flag(row.flag),
                 when: when(row.date.as_ref()),
                 trend: trend(row),
@@ -247,12 +248,12 @@ impl Maker<'_> {
         rows.map(|row| {
             let root = row.origin.items.first().and_then(|item| self.record.item(*item));
             let class = root.and_then(|item| text(item.resource.root().path(&["class", "code"])?));
-            let (from, to) = (when(row.date.as_ref()), when(row.end.as_ref()));
+            let from = when(row.date.as_ref());
             Visit {
-                until: to.filter(|to| from.is_none_or(|from| !same_day(&from, to))),
+                until: until(from.as_ref(), row.end.as_ref()),
                 when: from,
                 class: VisitClass::from_code(class.as_deref().unwrap_or_default()),
-                text: row.title.clone(),
+                text: without_tag(&row.title).to_owned(),
                 place: row.detail.clone().unwrap_or_default(),
                 sources: self.chips(&row.origin.items),
             }
@@ -304,7 +305,7 @@ impl Maker<'_> {
         let event = Event {
             when: When::parse(&at.text)?,
             kind: Kind::from_type(type_name),
-            text: title.to_owned(),
+            text: without_tag(title).to_owned(),
             detail: detail.unwrap_or_default(),
             sources: self.chips(&origin.items),
         };
@@ -413,8 +414,46 @@ fn when(moment: Option<&Moment>) -> Option<When> {
     moment.and_then(|moment| When::parse(&moment.text))
 }
 
-fn same_day(from: &When, to: &When) -> bool {
-    to.start_ms() - from.start_ms() < 86_400_000
+/// The end of something, where it tells more than its beginning.
+fn until(from: Option<&When>, end: Option<&Moment>) -> Option<When> {
+    when(end).filter(|to| from.is_none_or(|from| to.start_ms() - from.start_ms() >= 86_400_000))
+}
+
+/// SNOMED CT names carry their semantic tag in brackets, which tells machines what a reader sees
+/// anyway (SNOMED CT Editorial Guide, fully specified names).
+fn without_tag(title: &str) -> &str {
+    const TAGS: [&str; 10] = [
+        "disorder",
+        "finding",
+        "procedure",
+        "situation",
+        "qualifier value",
+        "physical object",
+        "regime/therapy",
+        "substance",
+        "event",
+        "product",
+    ];
+    let tagged = title.strip_suffix(')').and_then(|rest| rest.rsplit_once(" ("));
+    match tagged {
+        Some((name, tag)) if TAGS.contains(&tag) => name,
+        _ => title,
+    }
+}
+
+/// A unit as people write it, where its UCUM code is meant for machines (UCUM table of print
+/// symbols); any other unit stays as it is.
+fn unit(code: &str) -> &str {
+    match code {
+        "mm[Hg]" => "mmHg",
+        "Cel" => "°C",
+        "kg/m2" => "kg/m²",
+        "10*3/uL" => "10³/µL",
+        "10*6/uL" => "10⁶/µL",
+        "{score}" | "[pH]" | "1" => "",
+        "mL/min/{1.73_m2}" => "mL/min/1.73 m²",
+        _ => code,
+    }
 }
 
 /// The engine writes criticality into the detail; the page marks the dangerous one.
@@ -423,7 +462,7 @@ fn without_criticality(detail: &str) -> (String, bool) {
     for part in detail.split(", ") {
         match part.strip_prefix("criticality ") {
             Some(code) => high |= code == "high",
-            None => kept.push(part),
+            None => kept.push(without_tag(part)),
         }
     }
     (kept.join(", "), high)

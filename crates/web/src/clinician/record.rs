@@ -23,17 +23,17 @@ pub use view::{
 /// small; what is left out is counted and linked. Present problems, medications and allergies
 /// are never cut.
 mod cap {
-    pub const PAST: usize = 15;
+    pub const PAST: usize = 6;
     pub const VITALS: usize = 12;
-    pub const LABS: usize = 24;
-    pub const OBSERVATIONS: usize = 10;
-    pub const PROCEDURES: usize = 10;
-    pub const VACCINATIONS: usize = 10;
-    pub const TIMELINE: usize = 60;
-    pub const DOCUMENTS: usize = 12;
-    pub const ENCOUNTERS: usize = 15;
+    pub const LABS: usize = 14;
+    pub const OBSERVATIONS: usize = 6;
+    pub const PROCEDURES: usize = 6;
+    pub const VACCINATIONS: usize = 6;
+    pub const TIMELINE: usize = 24;
+    pub const DOCUMENTS: usize = 8;
+    pub const ENCOUNTERS: usize = 8;
     /// Characters of the texts of all documents together; the next ones are linked.
-    pub const DOCUMENT_CHARS: usize = 8_000;
+    pub const DOCUMENT_CHARS: usize = 3_000;
     /// Conflicts; the gravest come first.
     pub const CONFLICTS: usize = 10;
 }

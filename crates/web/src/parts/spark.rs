@@ -9,7 +9,7 @@ const HEIGHT: f64 = 30.0;
 /// Room for the last point and the width of the line.
 const MARGIN: f64 = 4.0;
 /// More points than this cannot be told apart in the picture; the newest are drawn.
-const POINTS_MAX: usize = 60;
+const POINTS_MAX: usize = 32;
 
 /// The values of one measurement over time.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -143,7 +143,7 @@ pub fn spark(w: &Words<'_>, trend: &Trend, name: &str, unit: &str) -> Spark {
         let points: Vec<(String, String)> = points
             .iter()
             .filter(|(_, value)| value.is_finite())
-            .map(|(at, value)| (coordinate(x(*at)), coordinate(y(*value))))
+            .map(|(at, value)| (coordinate(x(*at).round()), coordinate(y(*value))))
             .collect();
         let joined: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
         lines.push(joined.join(" "));

@@ -37,7 +37,7 @@ const NORTH: [&str; 7] = [
         "interpretation":[{"coding":[{"code":"HH"}]}],
         "referenceRange":[{"low":{"value":3.5},"high":{"value":5.1}}]}"#,
     r#"{"resourceType":"Encounter","id":"e1","status":"finished","class":{"code":"IMP"},
-        "subject":{"reference":"Patient/n1"},"type":[{"text":"Admission"}],
+        "subject":{"reference":"Patient/n1"},"type":[{"text":"Admission (procedure)"}],
         "period":{"start":"2021-09-18T20:00:00Z","end":"2021-09-24T10:00:00Z"}}"#,
     r#"{"resourceType":"DocumentReference","id":"d1","status":"current",
         "subject":{"reference":"Patient/n1"},"date":"2021-09-24T10:00:00Z",
@@ -172,6 +172,7 @@ fn measurements_documents_and_visits_keep_what_matters() {
     assert_eq!(document.author, "Dr. Okonkwo");
 
     let stay = &view.encounters[0];
+    assert_eq!(stay.text, "Admission");
     assert_eq!((stay.class, stay.until.is_some()), (VisitClass::Inpatient, true));
 
     let kinds: Vec<Kind> = view.timeline.iter().map(|event| event.kind).collect();

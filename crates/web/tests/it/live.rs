@@ -88,10 +88,10 @@ fn long_lists_are_cut_with_a_link_and_whole_on_request() {
         row.id = format!("p-{n}");
     }
     let short = record::render(&view, &frame).unwrap();
-    assert!(short.contains("Show 340 more") && short.contains("/patients/p-1/record?all=true"));
+    assert!(short.contains("Show 376 more") && short.contains("/patients/p-1/record?all=true"));
     assert!(short.contains("id=\"p-29\""), "present problems are never cut");
     view.all = true;
     let whole = record::render(&view, &frame).unwrap();
-    assert!(!whole.contains("Show 340 more"));
+    assert!(!whole.contains("Show 376 more"));
     assert!(whole.len() > short.len() * 2);
 }

@@ -132,7 +132,10 @@ impl Search<'_> {
             Some(ParamType::String) => "SELECT rid, text FROM ix_text WHERE param = ?1",
             Some(ParamType::Number) => "SELECT rid, value FROM ix_number WHERE param = ?1",
             Some(ParamType::Quantity) => "SELECT rid, value FROM ix_quantity WHERE param = ?1",
-            Some(ParamType::Uri) => "SELECT rid, uri FROM ix_uri WHERE param = ?1",
+            Some(ParamType::Uri) => {
+                "SELECT x.rid, u.text FROM ix_uri x CROSS JOIN uri u ON u.number = x.uri
+                 WHERE x.param = ?1"
+            }
             Some(ParamType::Token) => {
                 "SELECT t.rid, c.code FROM ix_token t CROSS JOIN concept c ON c.number = t.concept
                  WHERE t.param = ?1 AND c.code <> ''"

@@ -125,7 +125,7 @@ fn concept_condition(test: &TokenTest) -> Option<(&'static str, Vec<Value>)> {
         SystemTest::Any => ("c.code = ?1", vec![code]),
         SystemTest::Absent => ("c.code = ?1 AND c.system = 0", vec![code]),
         SystemTest::Is(system) => (
-            "c.code = ?1 AND c.system = (SELECT number FROM system WHERE uri = ?2)",
+            "c.code = ?1 AND c.system = (SELECT number FROM uri WHERE text = ?2)",
             vec![code, text(system)],
         ),
     })
@@ -143,7 +143,7 @@ pub(super) fn token(param: ParamNumber, test: &TokenTest, few: Option<&[i64]>) -
             // Only the system is given: the parameter's own rows are fewer than its concepts.
             let sql = "SELECT t.rid FROM ix_token t CROSS JOIN concept c ON c.number = t.concept
                        WHERE t.param = ?1
-                         AND c.system = (SELECT number FROM system WHERE uri = ?2)";
+                         AND c.system = (SELECT number FROM uri WHERE text = ?2)";
             return vec![Source::new(sql, vec![int(param), text(system)])];
         }
         (None, _) => return present(param, Some(ParamType::Token)),
@@ -254,7 +254,7 @@ fn quantity(param: ParamNumber, number: &NumberTest, unit: &UnitTest) -> Source 
         ),
         UnitTest::Coded { system, code } => (
             "AND EXISTS(SELECT 1 FROM concept c WHERE c.number = x.unit AND c.code = ?4
-                        AND c.system = (SELECT number FROM system WHERE uri = ?5))",
+                        AND c.system = (SELECT number FROM uri WHERE text = ?5))",
             vec![text(code), text(system)],
         ),
     };
@@ -293,7 +293,8 @@ fn numbers(
 
 fn uris(param: ParamNumber, uri: &str, how: UriMatch) -> Vec<Source> {
     let one = |uri: &str| {
-        let sql = "SELECT rid FROM ix_uri WHERE param = ?1 AND uri = ?2";
+        let sql = "SELECT rid FROM ix_uri
+                   WHERE param = ?1 AND uri = (SELECT number FROM uri WHERE text = ?2)";
         Source::new(sql, vec![int(param), text(uri)])
     };
     match how {
@@ -301,7 +302,8 @@ fn uris(param: ParamNumber, uri: &str, how: UriMatch) -> Vec<Source> {
         UriMatch::Below => {
             let root = uri.strip_suffix('/').unwrap_or(uri);
             let deeper = format!("{root}/");
-            let sql = "SELECT rid FROM ix_uri WHERE param = ?1 AND uri >= ?2 AND uri < ?3";
+            let sql = "SELECT x.rid FROM uri u CROSS JOIN ix_uri x ON x.uri = u.number
+                       WHERE u.text >= ?2 AND u.text < ?3 AND x.param = ?1";
             vec![one(root), Source::new(sql, vec![int(param), text(&deeper), after(&deeper)])]
         }
         UriMatch::Above => {

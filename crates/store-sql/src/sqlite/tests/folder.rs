@@ -97,7 +97,7 @@ fn an_outdated_index_is_built_anew() {
 }
 
 #[test]
-fn a_dictionary_is_trained_and_old_texts_are_compressed_again() {
+fn dictionaries_are_made_as_the_store_grows() {
     let folder = tempfile::tempdir().unwrap();
     let options = super::Options { dictionary_after: 300, ..options() };
     let store: SharedStore = SqliteStore::open(folder.path(), options.clone()).unwrap();
@@ -106,20 +106,29 @@ fn a_dictionary_is_trained_and_old_texts_are_compressed_again() {
         patient(&format!("p{n}"), &words.join(", "))
     };
     let writes = |range: std::ops::Range<u32>| range.map(|n| put(&text(n))).collect::<Vec<_>>();
-    commit(&store, writes(0..400)).unwrap();
+    commit(&store, writes(0..200)).unwrap();
+    commit(&store, vec![delete("Patient/p7")]).unwrap();
+    let before = store.snapshot().unwrap();
+    commit(&store, writes(201..500)).unwrap();
     let conn = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
-    let left = || -> (i64, i64) {
+    let state = || -> (i64, i64) {
         let sql = "SELECT (SELECT count(*) FROM dictionary),
                           (SELECT count(*) FROM version WHERE dictionary = 0)";
         conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
     };
-    // Training runs beside; writing goes on until it is done and the old texts are rewritten.
-    let mut last = 400;
-    while left() != (1, 0) {
+    // The first dictionary is there before the next write; only the deletion does without.
+    commit(&store, writes(500..501)).unwrap();
+    assert_eq!(state(), (1, 1));
+    assert_eq!(before.load(&[1, 200]).unwrap().len(), 2);
+    // The second is made beside; writing goes on until it is there.
+    let mut last = 501;
+    while state().0 < 2 {
         commit(&store, writes(last..last + 1)).unwrap();
         last += 1;
-        assert!(last < 200_000, "{:?}", left());
+        assert!(last < 200_000, "{:?}", state());
     }
+    commit(&store, writes(last..last + 5)).unwrap();
+    last += 5;
     let snapshot = store.snapshot().unwrap();
     for n in [0, 1, 399, last - 1] {
         let stored = snapshot.read(&key(&format!("Patient/p{n}"))).unwrap().unwrap();
@@ -127,9 +136,9 @@ fn a_dictionary_is_trained_and_old_texts_are_compressed_again() {
             text(n).split_once(r#","name""#).map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         assert!(stored.text.ends_with(&name), "{}", stored.text);
     }
-    drop((snapshot, store));
+    drop((before, snapshot, store));
     let store: SharedStore = SqliteStore::open(folder.path(), options).unwrap();
-    assert_eq!(store.snapshot().unwrap().count(&query("Patient")).unwrap(), u64::from(last));
+    assert_eq!(store.snapshot().unwrap().count(&query("Patient")).unwrap(), u64::from(last) - 2);
     assert_eq!(store.integrity().unwrap(), Vec::<String>::new());
 }
 

@@ -1,7 +1,7 @@
 //! How the record page words and cuts what it shows.
 
 use super::view::{
-    Audience, Body, ConflictKind, Document, Event, Flag, Measure, Person, RecordView, Source,
+    Audience, Body, ConflictKind, Document, Event, Flag, Measure, Person, RecordView, Row, Source,
     SourceState, VisitClass,
 };
 use super::{Rest, cap};
@@ -279,6 +279,17 @@ impl RecordView {
         } else {
             w.say("record-none").n("count", self.sources.len())
         }
+    }
+}
+
+impl Row {
+    /// Whether the sources say the same in different words or as of different days, which is
+    /// worth reading.
+    pub(super) fn wordings_differ(&self) -> bool {
+        self.originals.windows(2).any(|pair| match pair {
+            [a, b] => a.text != b.text || a.when != b.when,
+            _ => false,
+        })
     }
 }
 

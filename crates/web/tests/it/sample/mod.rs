@@ -1,7 +1,5 @@
 //! Sample views of every page, rich and empty, for the tests and the gallery.
 
-#![allow(clippy::unwrap_used, reason = "a sample that does not render is a fault to stop at")]
-
 mod offices;
 mod people;
 mod record;

@@ -10,6 +10,11 @@ use web::{Lang, Role, Theme, When};
 
 use super::{Fill, NOW_MS, Page, chrome};
 
+const LETTER: &str = "Admitted with acute anterior myocardial infarction.\r\n\r\n\
+    Percutaneous coronary intervention of the left anterior descending artery with one \
+    drug-eluting stent, without complications.\n\
+    Discharged in good condition. Dual antiplatelet therapy for twelve months.";
+
 const YEAR_MS: i64 = 31_557_600_000;
 
 pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
@@ -269,12 +274,20 @@ fn problems() -> Vec<Row> {
             "2021-09-18",
             &[0, 1],
         ),
-        row("p-2", "Type 2 diabetes mellitus", "", "2014", &[0, 1, 2]),
+        reworded(
+            row("p-2", "Type 2 diabetes mellitus", "", "2014", &[0, 1, 2]),
+            "Diabetes mellitus type II, not insulin dependent",
+        ),
         row("p-3", "Essential hypertension", "", "2011-04", &[0, 1]),
         row("p-4", "Chronic kidney disease, stage 3a", "", "2022-08-30", &[0]),
         marked(row("p-5", "Iron deficiency anaemia", "", "2024-03-04", &[2]), &[Mark::Provisional]),
         marked(row("p-6", "Major depressive disorder", "", "2008", &[1]), &[Mark::Remission]),
     ]
+}
+
+fn reworded(mut row: Row, text: &str) -> Row {
+    row.originals[1].text = text.into();
+    row
 }
 
 fn past_problems() -> Vec<Row> {
@@ -480,12 +493,7 @@ fn documents() -> Vec<Document> {
             title: "Discharge summary, cardiology".into(),
             when: When::parse("2021-09-24"),
             author: "Dr. Paul Okonkwo".into(),
-            body: Body::Text { cut: true, text: 
-                "Admitted with acute anterior myocardial infarction.\r\n\r\nPercutaneous coronary intervention \
-                 of the left anterior descending artery with one drug-eluting stent, without complications.\n\
-                 Discharged in good condition. Dual antiplatelet therapy for twelve months."
-                    .into(),
-            },
+            body: Body::Text { text: LETTER.into(), cut: true },
             sources: vec![chip(1)],
         },
         Document {
@@ -493,7 +501,10 @@ fn documents() -> Vec<Document> {
             title: "Colonoscopy report".into(),
             when: When::parse("2019-11-05"),
             author: String::new(),
-            body: Body::File { path: "/patients/p-1/documents/d-2".into(), content_type: "application/pdf".into() },
+            body: Body::File {
+                path: "/patients/p-1/documents/d-2".into(),
+                content_type: "application/pdf".into(),
+            },
             sources: vec![chip(2)],
         },
         Document {

@@ -1,0 +1,292 @@
+//! The command line of `consilium`.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use app::audit::verify::{Verdict, verify};
+use clap::{Parser, Subcommand};
+use crypto::Head;
+use identity::{NewAccount, Password, Role, base32};
+
+use crate::wiring::{Fault, open, system_clock};
+use crate::{config, demo, import, keys, serve};
+
+/// A federated collaboration network for healthcare.
+///
+/// Each institution runs one node; records stay where they were made. To see three hospitals work
+/// together on this machine, run `consilium demo`.
+#[derive(Parser)]
+#[command(name = "consilium", version, about, long_about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start several hospitals on this machine, with patients and accounts to try
+    Demo(demo::Arguments),
+    /// Make the folder of a new node: configuration, keys, empty store
+    Init {
+        /// The node's folder
+        #[arg(long)]
+        dir: PathBuf,
+        /// Short id of the institution: a-z, 0-9 and `-`
+        #[arg(long)]
+        organisation: String,
+        /// Name to show
+        #[arg(long)]
+        name: String,
+        /// Where pages and API are served
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// Where other nodes are served
+        #[arg(long, default_value = "127.0.0.1:9080")]
+        network_listen: SocketAddr,
+    },
+    /// Serve a node
+    Serve {
+        /// The node's folder
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Take in files or folders of FHIR Bundles and NDJSON, plain, gzip or zstd
+    Import {
+        /// The node's folder; the node must not be running
+        #[arg(long)]
+        dir: PathBuf,
+        /// Files and folders
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// No progress bar
+        #[arg(long)]
+        quiet: bool,
+    },
+    /// Work with the audit
+    Audit {
+        #[command(subcommand)]
+        task: Audit,
+    },
+    /// Work with accounts
+    Account {
+        #[command(subcommand)]
+        task: AccountTask,
+    },
+    /// Print the present one-time code of a secret, as an authenticator app would
+    Code {
+        /// The secret in base32
+        secret: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Check that no entry was changed, removed or put elsewhere
+    Verify {
+        /// The node's folder; the node may be running
+        #[arg(long)]
+        dir: PathBuf,
+        /// A head noted earlier, `number:hash`, which the log must still contain
+        #[arg(long)]
+        noted: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum AccountTask {
+    /// Add an account; prints its password and one-time code secret
+    Add {
+        /// The node's folder; the node must not be running
+        #[arg(long)]
+        dir: PathBuf,
+        /// clinician, privacy-officer, operator, registrar or patient
+        #[arg(long)]
+        role: String,
+        /// Name to sign in with
+        #[arg(long)]
+        username: String,
+        /// Name to show
+        #[arg(long)]
+        name: String,
+        /// The Patient's id, for role patient
+        #[arg(long)]
+        patient: Option<String>,
+    },
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CONSILIUM_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match carry_out(arguments.command) {
+        Ok(code) => code,
+        Err(error) => {
+            say_error(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a line for the user.
+pub(crate) fn say(text: &str) {
+    // A closed pipe is the reader's choice and no fault of ours.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn say_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "error: {text}");
+}
+
+fn carry_out(command: Command) -> Result<ExitCode, Fault> {
+    match command {
+        Command::Demo(arguments) => runtime()?.block_on(demo::run(arguments))?,
+        Command::Init { dir, organisation, name, listen, network_listen } => {
+            init(&dir, &organisation, &name, listen, network_listen)?;
+        }
+        Command::Serve { dir } => runtime()?.block_on(serve_node(&dir))?,
+        Command::Import { dir, paths, quiet } => return import_files(&dir, &paths, quiet),
+        Command::Audit { task: Audit::Verify { dir, noted } } => {
+            return audit_verify(&dir, noted.as_deref());
+        }
+        Command::Account { task } => add_account(task)?,
+        Command::Code { secret } => {
+            let code = identity::code_at(&secret, system_clock()());
+            say(&code.ok_or("the secret is not in base32, or too short")?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+fn init(
+    dir: &Path,
+    organisation: &str,
+    name: &str,
+    listen: SocketAddr,
+    network_listen: SocketAddr,
+) -> Result<(), Fault> {
+    let file = dir.join(config::FILE);
+    if file.exists() {
+        return Err(format!("`{}` exists already", file.display()).into());
+    }
+    let org = wire::OrgId::new(organisation)?;
+    let keys = keys::Keys::create(&dir.join("keys"))?;
+    // A node of its own is a network of one: its council is itself until it joins another.
+    let council = crypto::SigningKey::generate(&crypto::SystemRandom)?;
+    let council_key = council.public_key().to_string();
+    std::fs::write(
+        &file,
+        config::sample(organisation, name, listen, network_listen, &council_key),
+    )?;
+    let identity = federation::Identity::new(org, keys.assertion, keys.tls)?;
+    let member = identity.member(
+        name,
+        &format!("https://{network_listen}"),
+        &format!("http://{listen}"),
+    );
+    let now = system_clock()();
+    let list = wire::Membership {
+        version: 1,
+        network: organisation.to_owned(),
+        serial: 1,
+        issued: now,
+        expires: now + 10 * 365 * 24 * 60 * 60 * 1000,
+        default_policy: "permit-treatment".into(),
+        members: vec![member],
+    };
+    std::fs::write(dir.join("membership.json"), list.sign(&council)?.to_json())?;
+    say(&format!(
+        "made a node in `{}`; look at `{}`, add an account with `consilium account add`, then run \
+         `consilium serve --dir {}`",
+        dir.display(),
+        file.display(),
+        dir.display()
+    ));
+    Ok(())
+}
+
+async fn serve_node(dir: &Path) -> Result<(), Fault> {
+    let node = open(dir, system_clock())?;
+    let mut running = serve::start(node).await?;
+    say(&format!("{} answers on http://{}", running.app.org().name, running.address));
+    let mut terminated =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+        () = running.ended() => return Err("the node has failed; see the log".into()),
+    }
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), running.stop()).await;
+    Ok(())
+}
+
+fn import_files(dir: &Path, paths: &[PathBuf], quiet: bool) -> Result<ExitCode, Fault> {
+    let files = import::files(paths)?;
+    if files.is_empty() {
+        return Err("no `.json`, `.ndjson` or `.jsonl` file was found (also with `.gz`, `.zst`)".into());
+    }
+    let node = open(dir, system_clock())?;
+    let summary = import::run(&node.app, &files, quiet);
+    for line in summary.lines() {
+        say(&line);
+    }
+    Ok(if summary.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn audit_verify(dir: &Path, noted: Option<&str>) -> Result<ExitCode, Fault> {
+    let noted = noted.map(read_head).transpose()?;
+    let snapshot = store_sql::sqlite::open_read_only(&dir.join("store"))?;
+    match verify(&*snapshot, noted, &mut |_| {}).map_err(|e| e.message)? {
+        Verdict::Sound(head) => {
+            let hash = crypto::hash::hex(&head.hash);
+            say(&format!("{} audit entries are as they were written", head.number));
+            say(&format!("head {}:{hash}", head.number));
+            Ok(ExitCode::SUCCESS)
+        }
+        Verdict::Broken(fault) => {
+            say(&format!("the audit is broken: {fault}"));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn read_head(text: &str) -> Result<Head, Fault> {
+    let read = || {
+        let (number, hash) = text.split_once(':')?;
+        Some(Head { number: number.parse().ok()?, hash: crypto::hash::from_hex(hash)? })
+    };
+    read().ok_or_else(|| "a head is written `number:hash`, as `audit verify` prints it".into())
+}
+
+fn add_account(AccountTask::Add { dir, role, username, name, patient }: AccountTask) -> Result<(), Fault> {
+    let role = Role::from_code(&role)
+        .ok_or("the role is one of clinician, privacy-officer, operator, registrar, patient")?;
+    let node = open(&dir, system_clock())?;
+    let accounts = node.app.identity().accounts();
+    let secret = accounts.new_totp_secret()?;
+    let shown = base32(secret.reveal());
+    let password = crypto::random::token(&crypto::SystemRandom, 15)?;
+    accounts.create(
+        NewAccount {
+            username: username.clone(),
+            display_name: name,
+            role,
+            patient: patient.map(fhir::Id::new).transpose()?,
+            practitioner: None,
+            password: Password::plain(password.clone()),
+            totp_secret: Some(secret),
+        },
+        node.app.now_ms(),
+    )?;
+    say(&format!("username              {username}"));
+    say(&format!("password              {password}"));
+    say(&format!("one-time code secret  {shown}"));
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! What `cargo xtask bench` measures, one module for each part.
+
+pub mod import;
+pub mod matching;
+pub mod reads;
+pub mod record;
+
+use std::path::PathBuf;
+
+/// What holds for all parts.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder with Synthea's bundles; without it, patients are generated.
+    pub data: Option<PathBuf>,
+    /// Small sizes, to see that everything runs.
+    pub quick: bool,
+    /// Seed of everything that is made up.
+    pub seed: u64,
+    /// Questions for a longitudinal record in each setting.
+    pub questions: usize,
+}

@@ -1,0 +1,105 @@
+//! Measures what the aims are about and prints each figure beside its aim. Nothing is remembered
+//! from another run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use testkit::bench::{Settings, import, matching, reads, record};
+use testkit::client::Fault;
+use testkit::figures::{Table, say};
+use testkit::{network, population};
+
+#[derive(Parser)]
+#[command(name = "bench", about = "Measure import, reads, the longitudinal record and matching")]
+struct Arguments {
+    /// What to measure
+    #[arg(value_enum, default_value_t = Part::All)]
+    part: Part,
+    /// Synthea's bundles; default: the shared data, and generated patients where there is none
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Small sizes, to see that everything runs
+    #[arg(long)]
+    quick: bool,
+    /// Seed of everything that is made up
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Questions for a longitudinal record in each setting and way of asking, 1 to 100
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=100))]
+    questions: u16,
+    /// Fail where an aim is missed
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Matching,
+    Import,
+    Reads,
+    Record,
+    All,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let strict = arguments.strict;
+    match run(arguments).await {
+        Ok(table) => {
+            match table.missed() {
+                [] => say("\nevery aim was reached"),
+                missed => say(&format!("\n{} aims were missed: {}", missed.len(), missed.join("; "))),
+            }
+            if strict && !table.missed().is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<Table, Fault> {
+    network::use_cryptography();
+    if let Some(given) = &arguments.data
+        && !given.is_dir()
+    {
+        return Err(format!("`{}` is no folder", given.display()).into());
+    }
+    let settings = Settings {
+        data: population::synthea(arguments.data.as_deref()),
+        quick: arguments.quick,
+        seed: arguments.seed,
+        questions: usize::from(arguments.questions),
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kind = if cfg!(debug_assertions) { "NOT OPTIMISED" } else { "release build" };
+    say(&format!("{cores} cores, {kind}, seed {}", settings.seed));
+    let wanted = |part: Part| [part, Part::All].contains(&arguments.part);
+    let mut table = Table::default();
+    if wanted(Part::Import) || wanted(Part::Reads) {
+        let own = settings.clone();
+        let imported = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
+            let filled = import::measure(&own, &mut table)?;
+            Ok((table, filled))
+        });
+        let (with_import, filled) = imported.await??;
+        table = with_import;
+        if wanted(Part::Reads) {
+            reads::measure(&settings, &filled, &mut table).await?;
+        }
+    }
+    if wanted(Part::Record) {
+        record::measure(&settings, &mut table).await?;
+    }
+    if wanted(Part::Matching) {
+        let matched = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
+            matching::measure(&settings, &mut table)?;
+            Ok(table)
+        });
+        table = matched.await??;
+    }
+    Ok(table)
+}

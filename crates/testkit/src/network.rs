@@ -1,0 +1,154 @@
+//! Networks of whole nodes in this process, on free ports of the loopback interface.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use app::App;
+use app::records::import::Import;
+use crypto::{SigningKey, SystemRandom};
+use fhir::Id;
+use identity::{NewAccount, Password, Role, base32};
+use node::keys::Keys;
+use node::{config, wiring};
+use synthetic::{Site, World};
+use wire::{Membership, OrgId};
+
+use crate::client::{Account, Fault};
+
+/// Resources imported in one piece.
+const PIECE: usize = 400;
+/// How long a membership list of this kind is valid, in milliseconds.
+const VALID_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Where a hospital of the network lives.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The hospital.
+    pub site: Site,
+    /// The node's folder.
+    pub folder: PathBuf,
+    /// Where it answers people.
+    pub people: SocketAddr,
+    /// Where it answers other nodes.
+    pub nodes: SocketAddr,
+}
+
+impl Place {
+    /// Base URL for people and programs.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.people)
+    }
+
+    /// Opens the node. Blocks.
+    pub fn open(&self) -> Result<wiring::Node, Fault> {
+        wiring::open(&self.folder, wiring::system_clock())
+    }
+}
+
+/// Lets HTTPS clients of this process find their cryptography.
+pub fn use_cryptography() {
+    // Fails only where it is set already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+/// Makes the folders of nodes for `sites` below `folder`: keys, configurations with ports that
+/// are free at this moment, and the signed membership list that joins them.
+pub fn prepare(folder: &Path, sites: &[Site]) -> Result<Vec<Place>, Fault> {
+    let council = SigningKey::generate(&SystemRandom)?;
+    let council_key = council.public_key().to_string();
+    // All are held until all are known, so that none is given out twice.
+    let mut held = Vec::new();
+    let mut free = || -> Result<SocketAddr, Fault> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        held.push(listener);
+        Ok(address)
+    };
+    let (mut places, mut members) = (Vec::new(), Vec::new());
+    for site in sites {
+        let home = folder.join(&site.org);
+        let keys = Keys::create(&home.join("keys"))?;
+        let (people, nodes) = (free()?, free()?);
+        let text = config::sample(&site.org, &site.name, people, nodes, &council_key);
+        std::fs::write(home.join(config::FILE), text)?;
+        let identity = federation::Identity::new(OrgId::new(&site.org)?, keys.assertion, keys.tls)?;
+        let (node_url, web_url) = (format!("https://{nodes}"), format!("http://{people}"));
+        members.push(identity.member(&site.name, &node_url, &web_url));
+        places.push(Place { site: site.clone(), folder: home, people, nodes });
+    }
+    let now = wiring::system_clock()();
+    let list = Membership {
+        version: 1,
+        network: "testkit".into(),
+        serial: 1,
+        issued: now,
+        expires: now + VALID_MS,
+        default_policy: "permit-treatment".into(),
+        members,
+    };
+    let signed = list.sign(&council)?.to_json();
+    for place in &places {
+        std::fs::write(place.folder.join("membership.json"), &signed)?;
+    }
+    Ok(places)
+}
+
+/// Loads one hospital's share of `world`. Blocks. Returns how many resources it took.
+pub fn fill(app: &App, org: &str, world: &World) -> Result<usize, Fault> {
+    let import = Import::new(app);
+    let own = world.persons.iter().filter_map(|person| person.at.get(org));
+    let mut texts: Vec<&String> = world.shared.iter().collect();
+    texts.extend(own.flat_map(|known| &known.resources));
+    for piece in texts.chunks(PIECE) {
+        let lines = piece.iter().map(|text| text.as_bytes().to_vec()).collect();
+        let report = import.take_lines("testkit", lines).map_err(|e| e.message)?;
+        if let Some((at, reason)) = report.refused.first() {
+            return Err(format!("`{org}` did not take resource {at}: {reason}").into());
+        }
+    }
+    Ok(texts.len())
+}
+
+/// Makes an account of `role` with a second factor. Blocks.
+pub fn account(
+    app: &App,
+    role: Role,
+    username: &str,
+    patient: Option<Id>,
+) -> Result<Account, Fault> {
+    let accounts = app.identity().accounts();
+    let secret = accounts.new_totp_secret()?;
+    let totp_secret = base32(secret.reveal());
+    let password = crypto::random::token(&SystemRandom, 15)?;
+    accounts.create(
+        NewAccount {
+            username: username.to_owned(),
+            display_name: username.to_owned(),
+            role,
+            patient,
+            practitioner: None,
+            password: Password::plain(password.clone()),
+            totp_secret: Some(secret),
+        },
+        app.now_ms(),
+    )?;
+    Ok(Account {
+        hospital: app.org().id.clone(),
+        role: role.code().to_owned(),
+        base: app.org().base_url.clone(),
+        username: username.to_owned(),
+        password,
+        totp_secret,
+    })
+}
+
+/// Takes connections on `address` and never says a word, until the returned task is aborted.
+pub async fn be_silent(address: SocketAddr) -> Result<tokio::task::JoinHandle<()>, Fault> {
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    Ok(tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+        }
+    }))
+}
