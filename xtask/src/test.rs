@@ -34,7 +34,9 @@ fn install() -> Outcome {
     let install = format!("apt-get install -y --no-install-recommends {}", missing.join(" "));
     let id = Command::new("id").arg("-u").output()?;
     if String::from_utf8_lossy(&id.stdout).trim() != "0" {
-        return Err(format!("the browser tests need {}; run: sudo {install}", missing.join(", ")).into());
+        return Err(
+            format!("the browser tests need {}; run: sudo {install}", missing.join(", ")).into()
+        );
     }
     println!("installing {}", missing.join(", "));
     step("apt-get update", Command::new("apt-get").args(["update", "-q"]))?;

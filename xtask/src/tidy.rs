@@ -58,7 +58,9 @@ fn read_crates() -> Result<BTreeMap<String, Crate>, Box<dyn std::error::Error>> 
         let manifest: toml::Table = text.parse()?;
         let floor = manifest
             .get("package")
-            .and_then(|package| package.get("metadata")?.get("consilium")?.get("floor")?.as_integer())
+            .and_then(|package| {
+                package.get("metadata")?.get("consilium")?.get("floor")?.as_integer()
+            })
             .ok_or_else(|| format!("{} states no floor", file.display()))?;
         let dependencies = manifest
             .get("dependencies")

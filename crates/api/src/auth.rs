@@ -57,7 +57,13 @@ async fn sign_in(
     let Json(body) = body.map_err(|e| Error::invalid("structure", e.body_text()))?;
     let session = app
         .run(move |app| {
-            app::session::sign_in(app, &body.username, &body.password, body.totp.as_deref(), &address)
+            app::session::sign_in(
+                app,
+                &body.username,
+                &body.password,
+                body.totp.as_deref(),
+                &address,
+            )
         })
         .await?;
     Ok(no_store(Json(json!({
@@ -77,8 +83,7 @@ async fn step_up(
 ) -> Result<Response, Failure> {
     let Json(body) = body.map_err(|e| Error::invalid("structure", e.body_text()))?;
     let token = bearer(&headers).ok_or_else(unauthenticated)?.to_owned();
-    let user =
-        app.run(move |app| app::session::step_up(app, &token, &body.totp, &address)).await?;
+    let user = app.run(move |app| app::session::step_up(app, &token, &body.totp, &address)).await?;
     Ok(no_store(Json(json!({
         "amr": user.amr,
         "auth_time": user.auth_time_ms / 1000,
@@ -129,7 +134,10 @@ pub fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn unauthenticated() -> Error {
-    Error::new(Kind::Unauthenticated, "sign in first: send `Authorization: Bearer` with a token from `/auth/session`")
+    Error::new(
+        Kind::Unauthenticated,
+        "sign in first: send `Authorization: Bearer` with a token from `/auth/session`",
+    )
 }
 
 /// The request id that the client sent, if it is one, or a new one.

@@ -32,7 +32,8 @@ fn events(orgs: &[String], arrival: Arrival) -> Vec<Event> {
             .iter()
             .map(|resource| {
                 let head = json!(org(source));
-                let data = format!("{{\"source\":{head},\"resource\":{}}}", one_line(resource.text()));
+                let data =
+                    format!("{{\"source\":{head},\"resource\":{}}}", one_line(resource.text()));
                 Event::default().event("resource").data(data)
             })
             .collect(),

@@ -21,7 +21,10 @@ pub fn router(app: App) -> Router {
     rest::routes()
         .merge(operations::routes())
         .fallback(|| async {
-            Failure(Error::new(Kind::NotFound, "there is no such interaction; see `/fhir/metadata`"))
+            Failure(Error::new(
+                Kind::NotFound,
+                "there is no such interaction; see `/fhir/metadata`",
+            ))
         })
         .layer(from_fn_with_state(app.clone(), frame))
         .with_state(app)
@@ -53,8 +56,13 @@ fn speaks_json(headers: &HeaderMap, query: Option<&str>) -> bool {
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         matches!(
             kind.as_str(),
-            "json" | "application/json" | "application/fhir+json" | "text/json" | "*/*"
-                | "application/*" | "text/event-stream"
+            "json"
+                | "application/json"
+                | "application/fhir+json"
+                | "text/json"
+                | "*/*"
+                | "application/*"
+                | "text/event-stream"
         )
     };
     let format = query.and_then(|query| {

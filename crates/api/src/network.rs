@@ -137,7 +137,8 @@ async fn record(
     }
     chunk.push_str(&answer.end.to_line());
     chunks.push(chunk);
-    let chunks = chunks.into_iter().map(|chunk| Ok::<_, std::convert::Infallible>(Bytes::from(chunk)));
+    let chunks =
+        chunks.into_iter().map(|chunk| Ok::<_, std::convert::Infallible>(Bytes::from(chunk)));
     let body = Body::from_stream(stream::iter(chunks));
     Ok(([(header::CONTENT_TYPE, wire::NDJSON)], body).into_response())
 }

@@ -106,12 +106,7 @@ pub fn authorise(app: &App, caller: &Caller, action: Action) -> Result<Permit> {
 
 /// Asks policy about a question to other institutions on `patient`; `granted` tells whether a
 /// break-glass grant for this caller and patient holds.
-pub fn authorise_asking(
-    app: &App,
-    caller: &Caller,
-    patient: &Id,
-    granted: bool,
-) -> Result<Permit> {
+pub fn authorise_asking(app: &App, caller: &Caller, patient: &Id, granted: bool) -> Result<Permit> {
     let own = caller.user.patient.as_ref();
     let (relation, scope) = match role(caller)? {
         Role::Patient if own == Some(patient) => {
@@ -145,7 +140,10 @@ fn question(
     relation: Relation,
 ) -> Result<Question> {
     let purpose = Purpose::find(&caller.purpose).ok_or_else(|| {
-        Error::invalid("value", "the purpose of use must be a code of v3-ActReason, `TREAT` for example")
+        Error::invalid(
+            "value",
+            "the purpose of use must be a code of v3-ActReason, `TREAT` for example",
+        )
     })?;
     let mut question = Question::new(role(caller)?, action, purpose, relation);
     question.mfa_age_s = caller.mfa_age_s(app.now_ms());

@@ -6,9 +6,9 @@ use crypto::Head;
 use federation::{DeadLetter, PeerFigures};
 use store::Figures;
 
+use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::audit::verify::{self, Verdict};
-use crate::audit::Event;
 use crate::authorise::{Action, authorise};
 use crate::{App, Caller, Error, Result};
 

@@ -24,9 +24,8 @@ use crate::{Error, Result};
 
 /// Parses a stored version; a failure is the node's fault, since it parsed when it was written.
 pub(crate) fn parse(stored: &Stored) -> Result<Resource> {
-    Resource::parse(stored.text.clone()).map_err(|e| {
-        Error::internal(format!("stored version {} cannot be read: {e}", stored.seq))
-    })
+    Resource::parse(stored.text.clone())
+        .map_err(|e| Error::internal(format!("stored version {} cannot be read: {e}", stored.seq)))
 }
 
 /// The patients whose compartments `resource` is in (FHIR R4 CompartmentDefinition/patient), a

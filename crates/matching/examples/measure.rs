@@ -7,6 +7,8 @@
 
 #![expect(clippy::print_stdout, reason = "printing figures is what this program is for")]
 
+#[path = "../tests/it/desk.rs"]
+mod desk;
 #[path = "../tests/it/population.rs"]
 mod population;
 #[path = "../tests/it/synthea.rs"]
@@ -14,8 +16,9 @@ mod synthea;
 
 use consilium_matching::evaluate::{Labelled, LevelCounts, Report, evaluate};
 use consilium_matching::{Model, Person, Thresholds};
+use desk::{Desk, Rates};
 use fhir::Resource;
-use population::{Desk, Kin, Rates};
+use population::Kin;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::error::Error;
@@ -50,7 +53,7 @@ fn measure(model: &Model) -> Result<(), Box<dyn Error>> {
     for (name, rates) in settings {
         for seed in [11, 12, 13] {
             let people = population::people(6000, seed).people;
-            let records = population::copies(&people, &SITES, rates, seed + 100);
+            let records = desk::copies(&people, &SITES, rates, seed + 100);
             print(&format!("households {name} #{seed}"), &evaluate(&records, model, SEARCH_CAP)?);
         }
     }
@@ -87,7 +90,7 @@ fn print(name: &str, report: &Report) {
 /// Comparisons per second on one core: a question against many candidates, explanations included.
 fn speed(model: &Model) -> Result<(), Box<dyn Error>> {
     let people = population::people(2000, 31).people;
-    let records = population::copies(&people, &SITES, Rates::realistic(), 32);
+    let records = desk::copies(&people, &SITES, Rates::realistic(), 32);
     let started = Instant::now();
     let people = persons(&records)?;
     let parsed = started.elapsed();
@@ -173,7 +176,7 @@ fn sweep(model: &Model) -> Result<(), Box<dyn Error>> {
         ("realistic, no SSN", Rates::realistic().without_ssn()),
         ("harsh, no SSN", Rates::harsh()),
     ] {
-        let records = population::copies(&people, &SITES, rates, TRAINING_SEED + 100);
+        let records = desk::copies(&people, &SITES, rates, TRAINING_SEED + 100);
         for tenths in [55, 60, 65, 70, 75, 80, 90, 100] {
             let certain = f64::from(tenths) / 10.0;
             let model =
@@ -197,7 +200,7 @@ fn large(model: &Model) -> Result<(), Box<dyn Error>> {
     for (name, rates) in
         [("realistic", Rates::realistic()), ("realistic, no SSN", Rates::realistic().without_ssn())]
     {
-        let records = population::copies(&population.people, &SITES, rates, 72);
+        let records = desk::copies(&population.people, &SITES, rates, 72);
         let report = evaluate(&records, model, SEARCH_CAP)?;
         print(&format!("50,000 {name}"), &report);
         println!(
@@ -227,7 +230,7 @@ fn explain(model: &Model, seed: &str) -> Result<(), Box<dyn Error>> {
         (Err(_), Some(folder)) => synthea::copies(&synthea::patients(&folder)?, rates, 21),
         (seed, _) => {
             let seed = seed.unwrap_or(11);
-            population::copies(&population::people(6000, seed).people, &SITES, rates, seed + 100)
+            desk::copies(&population::people(6000, seed).people, &SITES, rates, seed + 100)
         }
     };
     let report = evaluate(&records, model, SEARCH_CAP)?;

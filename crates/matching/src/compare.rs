@@ -59,8 +59,6 @@ fn suffix(a: &Person, b: &Person) -> Option<Level> {
         (None, None) => None,
         (Some(a), Some(b)) if a == b => Some(Level::SuffixExact),
         (Some(_), Some(_)) => Some(Level::SuffixDifferent),
-        // A suffix beside a record of which not even a name is known says nothing.
-        _ if a.names.is_empty() || b.names.is_empty() => None,
         _ => Some(Level::SuffixOneSided),
     }
 }

@@ -60,8 +60,8 @@ pub struct Name {
 }
 
 impl Name {
-    /// Reads a FHIR `HumanName`. `None` when neither a family nor a given name is left.
-    pub(crate) fn of(name: Value<'_>) -> Option<Self> {
+    /// Reads a FHIR `HumanName`; what it does not hold, or holds as a placeholder, is empty.
+    pub(crate) fn of(name: Value<'_>) -> Self {
         let of_use = |code: &str| name.get("use").is_some_and(|u| u.is_str(code));
         let family = name.str_at("family").unwrap_or_default();
         let mut given: Vec<Vec<String>> = Vec::new();
@@ -89,7 +89,7 @@ impl Name {
         family: &[String],
         mut given: Vec<Vec<String>>,
         generation: Option<Generation>,
-    ) -> Option<Self> {
+    ) -> Self {
         given.retain(|words| !NO_GIVEN.contains(&words.concat().as_str()));
         let mut full = family.concat();
         if NO_FAMILY.contains(&full.as_str()) {
@@ -99,7 +99,7 @@ impl Name {
         let parts = family.iter().filter(|w| w.len() > 2 && !PARTICLES.contains(&w.as_str()));
         let mut given = given.into_iter();
         let first = given.next().unwrap_or_default();
-        let name = Self {
+        Self {
             former,
             family_parts: if family.len() > 1 { parts.cloned().collect() } else { Vec::new() },
             family: full,
@@ -108,8 +108,12 @@ impl Name {
             given_parts: if first.len() > 1 { first } else { Vec::new() },
             middle: given.map(|words| words.concat()).collect(),
             generation,
-        };
-        (!name.family.is_empty() || !name.given.is_empty()).then_some(name)
+        }
+    }
+
+    /// Whether neither a family nor a given name is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.family.is_empty() && self.given.is_empty()
     }
 
     /// The folded family name as one word; empty when not known.
@@ -198,18 +202,18 @@ mod tests {
 
     fn check(json: &str, expected: &str) {
         let doc = Document::parse(json).unwrap();
-        let shown = Name::of(doc.root()).map(|n| {
-            format!(
-                "{}[{}] {}[{}] {} {:?}",
-                n.family,
-                n.family_parts.join("+"),
-                n.given,
-                n.given_parts.join("+"),
-                n.middle.join("+"),
-                n.generation
-            )
-        });
-        assert_eq!(shown.as_deref().unwrap_or("none"), expected, "{json}");
+        let n = Name::of(doc.root());
+        let shown = format!(
+            "{}[{}] {}[{}] {} {:?}",
+            n.family,
+            n.family_parts.join("+"),
+            n.given,
+            n.given_parts.join("+"),
+            n.middle.join("+"),
+            n.generation
+        );
+        let shown = if n.is_empty() { "none" } else { &shown };
+        assert_eq!(shown, expected, "{json}");
     }
 
     #[test]

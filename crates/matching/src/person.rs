@@ -69,11 +69,13 @@ impl Person {
     /// another kind of resource gives a person of whom nothing is known.
     pub fn of(patient: &Resource) -> Self {
         let root = patient.root();
-        let names = names(root);
+        let all: Vec<Name> = each(root, "name").map(Name::of).collect();
+        let generation = all.iter().filter_map(|name| name.generation).min();
+        let names = names(all);
         let (ssns, identifiers) = identifiers(root);
         let (phones, emails) = telecoms(root);
         Self {
-            generation: names.iter().filter_map(|name| name.generation).min(),
+            generation,
             names,
             birth_date: root.str_at("birthDate").and_then(|text| PartialDate::parse(&text)),
             gender: root.str_at("gender").and_then(|code| match code.as_ref() {
@@ -136,8 +138,8 @@ fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
 
 /// Names, each completed from the first of the others: a maiden name is often entered without
 /// its given name.
-fn names(root: Value<'_>) -> Vec<Name> {
-    let names = sorted(each(root, "name").filter_map(Name::of));
+fn names(all: Vec<Name>) -> Vec<Name> {
+    let names = sorted(all.into_iter().filter(|name| !name.is_empty()));
     let with_given = names.iter().find(|name| !name.given.is_empty()).cloned();
     let with_family = names.iter().find(|name| !name.family.is_empty()).cloned();
     sorted(names.into_iter().map(|mut name| {

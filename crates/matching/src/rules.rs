@@ -36,83 +36,102 @@ impl Cap {
     }
 }
 
+/// What was seen, with the questions that rules ask of it.
+struct Evidence<'a> {
+    seen: &'a [Observation],
+    model: &'a Model,
+    /// An identifier of one person only is equal.
+    identifier: bool,
+}
+
+impl Evidence<'_> {
+    fn has(&self, levels: &[Level]) -> bool {
+        self.seen.iter().any(|seen| levels.contains(&seen.level))
+    }
+
+    fn agrees(&self, field: Field) -> bool {
+        let in_field = self.seen.iter().filter(|seen| seen.level.field() == field);
+        let mut levels = in_field.map(|seen| seen.level);
+        levels.any(|level| self.model.entry(level).agrees)
+    }
+}
+
 /// The lowest ceiling that applies to what was seen.
 pub(crate) fn cap(seen: &[Observation], model: &Model) -> Option<Cap> {
-    let has = |levels: &[Level]| seen.iter().any(|seen| levels.contains(&seen.level));
-    let agrees = |field: Field| {
-        seen.iter().any(|seen| seen.level.field() == field && model.entry(seen.level).agrees)
-    };
-    let identifier = has(&IDENTIFIERS);
-    let uncertain = model.thresholds.certain - BELOW;
-    let not = model.thresholds.possible - BELOW;
-    let rules = [
+    let identifier = seen.iter().any(|seen| IDENTIFIERS.contains(&seen.level));
+    let evidence = Evidence { seen, model, identifier };
+    if evidence.has(&[Level::GivenDifferent]) && !identifier {
+        return Some(Cap {
+            ceiling: model.thresholds.possible - BELOW,
+            agreement: "given-name",
+            note: "clearly different given names and no equal identifier",
+        });
+    }
+    let ceiling = model.thresholds.certain - BELOW;
+    let mut reasons = contradictions(&evidence).into_iter().chain(gaps(&evidence));
+    let (_, agreement, note) = reasons.find(|(applies, ..)| *applies)?;
+    Some(Cap { ceiling, agreement, note })
+}
+
+type Reason = (bool, &'static str, &'static str);
+
+/// Contradictions that leave no pair certain.
+fn contradictions(seen: &Evidence<'_>) -> [Reason; 7] {
+    let number_differs = seen.has(&[Level::SsnDifferent]);
+    [
         (
-            has(&[Level::GivenDifferent]) && !identifier,
-            not,
-            "given-name",
-            "clearly different given names and no equal identifier",
-        ),
-        (
-            has(&[Level::GivenDifferent]),
-            uncertain,
+            seen.has(&[Level::GivenDifferent]),
             "given-name",
             "clearly different given names are never certain",
         ),
         (
-            has(&[Level::SsnDifferent])
-                && has(&[Level::BirthDateSameYear, Level::BirthDateDifferent]),
-            uncertain,
+            number_differs && seen.has(&[Level::BirthDateSameYear, Level::BirthDateDifferent]),
             "ssn-and-birth-date",
             "social security number and birth date both contradict",
         ),
         (
-            has(&[Level::SsnDifferent]) && !has(&[Level::GivenExact]) && !identifier,
-            uncertain,
+            number_differs && !seen.has(&[Level::GivenExact]) && !seen.identifier,
             "ssn-and-given-name",
             "social security numbers contradict and the given name is not the same",
         ),
         (
-            has(&[Level::GivenMiddle]) && has(&[Level::MiddleDifferent]),
-            uncertain,
+            seen.has(&[Level::GivenMiddle]) && seen.has(&[Level::MiddleDifferent]),
             "middle-name",
             "a second given name agrees with a first one, the others contradict",
         ),
         (
-            has(&[Level::SuffixDifferent]) && !has(&[Level::BirthDateExact])
-                || has(&[Level::SuffixOneSided]) && !agrees(Field::BirthDate),
-            uncertain,
+            seen.has(&[Level::SuffixDifferent]) && !seen.has(&[Level::BirthDateExact])
+                || seen.has(&[Level::SuffixOneSided]) && !seen.agrees(Field::BirthDate),
             "generation",
             "the generation suffix differs and the birth date does not settle it",
         ),
         (
-            has(&[Level::MultipleBirthOrderDiffers]) && !identifier,
-            uncertain,
+            seen.has(&[Level::MultipleBirthOrderDiffers]) && !seen.identifier,
             "birth-order",
             "different places in a multiple birth and no equal identifier",
         ),
         (
-            has(&[Level::GenderDifferent])
-                && !has(&[Level::GivenExact, Level::GivenNickname])
-                && !identifier,
-            uncertain,
+            seen.has(&[Level::GenderDifferent])
+                && !seen.has(&[Level::GivenExact, Level::GivenNickname])
+                && !seen.identifier,
             "gender",
             "gender differs and the given name is not the same",
         ),
+    ]
+}
+
+/// Gaps that leave no pair certain.
+fn gaps(seen: &Evidence<'_>) -> [Reason; 2] {
+    [
         (
-            !agrees(Field::BirthDate) && !identifier && !has(&[Level::SsnUnissued]),
-            uncertain,
+            !seen.agrees(Field::BirthDate) && !seen.identifier && !seen.has(&[Level::SsnUnissued]),
             "birth-date",
             "neither a birth date nor an identifier agrees",
         ),
         (
-            !agrees(Field::Given) && !identifier,
-            uncertain,
+            !seen.agrees(Field::Given) && !seen.identifier,
             "given-name",
             "neither a given name nor an identifier agrees",
         ),
-    ];
-    let applying = rules.into_iter().filter(|(applies, ..)| *applies);
-    applying
-        .map(|(_, ceiling, agreement, note)| Cap { ceiling, agreement, note })
-        .min_by(|a, b| a.ceiling.total_cmp(&b.ceiling))
+    ]
 }

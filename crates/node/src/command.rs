@@ -186,11 +186,8 @@ fn init(
         config::sample(organisation, name, listen, network_listen, &council_key),
     )?;
     let identity = federation::Identity::new(org, keys.assertion, keys.tls)?;
-    let member = identity.member(
-        name,
-        &format!("https://{network_listen}"),
-        &format!("http://{listen}"),
-    );
+    let member =
+        identity.member(name, &format!("https://{network_listen}"), &format!("http://{listen}"));
     let now = system_clock()();
     let list = wire::Membership {
         version: 1,
@@ -216,8 +213,7 @@ async fn serve_node(dir: &Path) -> Result<(), Fault> {
     let node = open(dir, system_clock())?;
     let mut running = serve::start(node).await?;
     say(&format!("{} answers on http://{}", running.app.org().name, running.address));
-    let mut terminated =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
@@ -230,7 +226,9 @@ async fn serve_node(dir: &Path) -> Result<(), Fault> {
 fn import_files(dir: &Path, paths: &[PathBuf], quiet: bool) -> Result<ExitCode, Fault> {
     let files = import::files(paths)?;
     if files.is_empty() {
-        return Err("no `.json`, `.ndjson` or `.jsonl` file was found (also with `.gz`, `.zst`)".into());
+        return Err(
+            "no `.json`, `.ndjson` or `.jsonl` file was found (also with `.gz`, `.zst`)".into()
+        );
     }
     let node = open(dir, system_clock())?;
     let summary = import::run(&node.app, &files, quiet);
@@ -265,7 +263,9 @@ fn read_head(text: &str) -> Result<Head, Fault> {
     read().ok_or_else(|| "a head is written `number:hash`, as `audit verify` prints it".into())
 }
 
-fn add_account(AccountTask::Add { dir, role, username, name, patient }: AccountTask) -> Result<(), Fault> {
+fn add_account(
+    AccountTask::Add { dir, role, username, name, patient }: AccountTask,
+) -> Result<(), Fault> {
     let role = Role::from_code(&role)
         .ok_or("the role is one of clinician, privacy-officer, operator, registrar, patient")?;
     let node = open(&dir, system_clock())?;

@@ -90,7 +90,8 @@ impl Config {
     /// Reads the configuration in `folder`.
     pub fn read(folder: &Path) -> Result<Self, ConfigError> {
         let path = folder.join(FILE);
-        let text = std::fs::read_to_string(&path).map_err(|e| ConfigError::Read(path.clone(), e))?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|e| ConfigError::Read(path.clone(), e))?;
         Self::parse(&text).map_err(|reason| ConfigError::Invalid(path, reason))
     }
 

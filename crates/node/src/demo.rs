@@ -119,8 +119,7 @@ fn prepare(folder: &Path, sites: &[Site], port: u16) -> Result<(), Fault> {
         let nodes = address(port.checked_add(NETWORK_PORTS + number))?;
         let config = sample(&site.org, &site.name, people, nodes, &council_key);
         std::fs::write(home.join(config::FILE), config)?;
-        let identity =
-            federation::Identity::new(OrgId::new(&site.org)?, keys.assertion, keys.tls)?;
+        let identity = federation::Identity::new(OrgId::new(&site.org)?, keys.assertion, keys.tls)?;
         members.push(identity.member(
             &site.name,
             &format!("https://{nodes}"),

@@ -106,7 +106,9 @@ pub fn run(app: &App, files: &[PathBuf], quiet: bool) -> Summary {
                 stored.fetch_add(report.stored as u64, Ordering::Relaxed) + report.stored as u64;
             unresolved.fetch_add(report.unresolved, Ordering::Relaxed);
             let refused = report.refused.into_iter();
-            faults.lock().extend(refused.map(|(at, why)| (file.to_owned(), Some(at + offset), why)));
+            faults
+                .lock()
+                .extend(refused.map(|(at, why)| (file.to_owned(), Some(at + offset), why)));
             bar.set_message(format!(
                 "{total} resources, {:.0}/s",
                 total as f64 / started.elapsed().as_secs_f64()
@@ -192,15 +194,21 @@ fn read(
     let mut number = 0;
     loop {
         let mut line = Vec::new();
-        let size =
-            reader.by_ref().take(MAX_BYTES).read_until(b'\n', &mut line).map_err(|e| e.to_string())?;
+        let size = reader
+            .by_ref()
+            .take(MAX_BYTES)
+            .read_until(b'\n', &mut line)
+            .map_err(|e| e.to_string())?;
         if size > 0 {
             lines.push(line);
         }
         let full = lines.len() == 400 || lines.iter().map(Vec::len).sum::<usize>() > 4 << 20;
         if full || (size == 0 && !lines.is_empty()) {
             let count = lines.len();
-            done(import.take_lines(&label, std::mem::take(&mut lines)).map_err(|e| e.message)?, number);
+            done(
+                import.take_lines(&label, std::mem::take(&mut lines)).map_err(|e| e.message)?,
+                number,
+            );
             number += count;
         }
         if size == 0 {

@@ -64,8 +64,7 @@ fn failed(path: &Path, error: std::io::Error) -> KeysError {
 
 fn keep(path: &Path, content: &[u8]) -> Result<(), KeysError> {
     let write = || -> std::io::Result<()> {
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(content)?;
         file.sync_all()
     };

@@ -56,9 +56,7 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
 
-    let router = Router::new()
-        .merge(api::router(app.clone()))
-        .layer(CompressionLayer::new());
+    let router = Router::new().merge(api::router(app.clone())).layer(CompressionLayer::new());
     let mut ending = stopped.clone();
     tasks.spawn(async move {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -70,7 +68,8 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
         }
     });
 
-    let inbound = Arc::new(Inbound::new(network.clone(), app_clock(&app), InboundLimits::default()));
+    let inbound =
+        Arc::new(Inbound::new(network.clone(), app_clock(&app), InboundLimits::default()));
     let door = Door { app: app.clone(), identity, network: network.clone(), inbound };
     tasks.spawn(door.keep(nodes, stopped.clone()));
 
@@ -156,7 +155,12 @@ impl Door {
         let service = api::network::router(self.app.clone(), self.inbound.clone());
         let options = ServeOptions { drain: DRAIN, ..ServeOptions::default() };
         let served = federation::serve(
-            listener, &self.identity, self.network.clone(), service, options, ended,
+            listener,
+            &self.identity,
+            self.network.clone(),
+            service,
+            options,
+            ended,
         );
         if let Err(error) = served.await {
             tracing::error!(%error, "the door for other nodes has failed");

@@ -54,7 +54,8 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     let config = Config::read(folder)?;
     let keys = Keys::read(&folder.join("keys"))?;
     let list = folder.join("membership.json");
-    let list = std::fs::read(&list).map_err(|e| format!("cannot read `{}`: {e}", list.display()))?;
+    let list =
+        std::fs::read(&list).map_err(|e| format!("cannot read `{}`: {e}", list.display()))?;
     let signed = SignedMembership::parse(&list)?;
     let council: PublicKey = config.council_key.parse()?;
     let own = OrgId::new(&config.organisation)?;
@@ -63,8 +64,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         return Err(format!("the membership list does not name `{own}`").into());
     }
     let random = system_random();
-    let identity =
-        Arc::new(federation::Identity::new(own, keys.assertion, keys.tls)?);
+    let identity = Arc::new(federation::Identity::new(own, keys.assertion, keys.tls)?);
     let options = Options::new(clock.clone());
     let store: SharedStore = SqliteStore::open(&folder.join("store"), options)?;
     let peers = Peers::new(

@@ -39,7 +39,7 @@ fn main() -> Outcome<()> {
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as i64);
     let store = SqliteStore::open(&folder, Options::new(Arc::new(clock)))?;
     let (wall, cpu) = (Instant::now(), cpu_seconds());
-    let loaded = load(&*store, &files)?;
+    let loaded = load(&store, &files)?;
     let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     println!("{loaded} resources in {wall:.2} s, {cpu:.2} s of processor time");
     println!(
@@ -61,8 +61,10 @@ fn main() -> Outcome<()> {
     let snapshot = store.snapshot()?;
     point_reads(&*snapshot)?;
     searches(&*snapshot)?;
-    let (faults, wall) = (store.integrity()?, Instant::now());
+    drop(snapshot);
+    let (wall, faults) = (Instant::now(), store.integrity()?);
     println!("integrity: {faults:?} in {:.2} s", wall.elapsed().as_secs_f64());
+    small_commits(&store)?;
     Ok(())
 }
 
@@ -216,5 +218,38 @@ fn searches(snapshot: &dyn Snapshot) -> Outcome<()> {
         "{found:>8} us, {texts:>6} found: compartment; {} us with texts",
         wall.elapsed().as_micros()
     );
+    Ok(())
+}
+
+/// Many writers with one resource each: what a flush to disk costs when it is shared.
+fn small_commits(store: &Arc<SqliteStore>) -> Outcome<()> {
+    const EACH: usize = 200;
+    for writers in [1, 16] {
+        let wall = Instant::now();
+        let write = |writer: usize| -> Outcome<()> {
+            for n in 0..EACH {
+                let id = Id::new(format!("c-{writer}-{n}"))?;
+                let text =
+                    format!(r#"{{"resourceType":"Basic","id":"{id}","code":{{"text":"x"}}}}"#);
+                let put = Write::Put {
+                    key: Key { resource_type: "Basic", id },
+                    resource: Resource::parse(text)?,
+                    expect: Expect::Any,
+                    method: Method::Put,
+                };
+                store.commit(Transaction { writes: vec![put], ..Transaction::default() })?;
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| -> Outcome<()> {
+            let threads: Vec<_> = (0..writers).map(|w| scope.spawn(move || write(w))).collect();
+            for thread in threads {
+                thread.join().map_err(|_| "a writer panicked")??;
+            }
+            Ok(())
+        })?;
+        let rate = (writers * EACH) as f64 / wall.elapsed().as_secs_f64();
+        println!("{writers:>2} writers, one resource each time: {rate:.0} durable commits/s");
+    }
     Ok(())
 }

@@ -4,7 +4,12 @@
 //!   [`Snapshot`]s (one consistent, unchanging view).
 //! * Every version ever written has one [`Seq`], monotonic over the whole store: the change feed,
 //!   the paging of search results and the audit chain all stand on it.
-//! * [`memory`] is the plain implementation and the oracle; [`suite`] is what every backend passes.
+//! * [`memory`] is the plain implementation and the oracle; [`suite`] is what every backend passes,
+//!   [`rules`] what every backend checks before it writes.
+//!
+//! To page through a search, call [`Snapshot::find`] once with `all`, keep the sequence numbers it
+//! returns, and [`Snapshot::load`] a slice of them for each page, from any later snapshot: versions
+//! never go away, so the pages stay what they were while the store moves on.
 
 pub mod memory;
 pub mod query;
@@ -223,6 +228,9 @@ pub struct AuditLink {
     pub hash: [u8; 32],
 }
 
+/// Key and value of a side value.
+pub type SideValue = (Vec<u8>, Vec<u8>);
+
 /// A change feed reader's wake-up call.
 pub type Watch = tokio::sync::watch::Receiver<Seq>;
 
@@ -351,5 +359,5 @@ pub trait Snapshot: Send {
         space: &str,
         prefix: &[u8],
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    ) -> Result<Vec<SideValue>, StoreError>;
 }

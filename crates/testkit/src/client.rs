@@ -53,6 +53,8 @@ pub struct Client {
 impl Client {
     /// Signs in. Waits for the next TOTP code where the current one has been used.
     pub async fn sign_in(account: &Account) -> Result<Self, Fault> {
+        // Somebody else in this process may have chosen the same provider already.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
         let mut client = Self { http, account: account.clone(), token: String::new() };
         for _ in 0..40 {
@@ -74,7 +76,9 @@ impl Client {
                     return Ok(client);
                 }
                 None if code_was_used(&body) => next_code().await,
-                None => return Err(format!("sign-in of {}: {status} {body}", account.username).into()),
+                None => {
+                    return Err(format!("sign-in of {}: {status} {body}", account.username).into());
+                }
             }
         }
         Err("no fresh TOTP code was accepted".into())
@@ -120,7 +124,8 @@ impl Client {
                 .request(method.clone(), format!("{}{path}", self.account.base))
                 .bearer_auth(&self.token);
             if let Some(body) = &body {
-                request = request.header("content-type", "application/fhir+json").body(body.clone());
+                request =
+                    request.header("content-type", "application/fhir+json").body(body.clone());
             }
             let answer = request.send().await?;
             let challenge = answer.headers().get("www-authenticate").cloned();

@@ -12,7 +12,12 @@ pub fn difference(original: Value<'_>, ours: Value<'_>, patients: &[String]) -> 
     compare(original, ours, patients, "")
 }
 
-fn compare(original: Value<'_>, ours: Value<'_>, patients: &[String], path: &str) -> Option<String> {
+fn compare(
+    original: Value<'_>,
+    ours: Value<'_>,
+    patients: &[String],
+    path: &str,
+) -> Option<String> {
     if original.kind() != ours.kind() {
         return Some(path.to_owned());
     }
@@ -59,13 +64,12 @@ fn object(original: Value<'_>, ours: Value<'_>, patients: &[String], path: &str)
 }
 
 fn meta(original: Value<'_>, ours: Value<'_>, patients: &[String], path: &str) -> Option<String> {
-    original
-        .members()
-        .filter(|m| !m.is_named("versionId") && !m.is_named("lastUpdated"))
-        .find_map(|member| match ours.get(&member.name()) {
+    original.members().filter(|m| !m.is_named("versionId") && !m.is_named("lastUpdated")).find_map(
+        |member| match ours.get(&member.name()) {
             Some(value) => compare(member.value, value, patients, path),
             None => Some(format!("{path}.{} (missing)", member.name())),
-        })
+        },
+    )
 }
 
 /// Whether two spellings of a reference mean different things.
@@ -76,7 +80,8 @@ fn reference(original: Value<'_>, ours: Value<'_>, patients: &[String]) -> bool 
     }
     if let Some(id) = original.strip_prefix("urn:uuid:") {
         let ends = ours.rsplit_once('/').map(|(_, end)| end);
-        let patient = ours.strip_prefix("Patient/").is_some_and(|p| patients.iter().any(|q| q == p));
+        let patient =
+            ours.strip_prefix("Patient/").is_some_and(|p| patients.iter().any(|q| q == p));
         return ends != Some(id) && !patient;
     }
     match original.split_once('?') {
@@ -114,7 +119,11 @@ mod tests {
         ] {
             let changed = ours.replacen(from, to, 1);
             assert_ne!(changed, ours);
-            assert!(check(original, &changed).is_some_and(|p| p.starts_with(path.split(' ').next().unwrap())), "{path}");
+            assert!(
+                check(original, &changed)
+                    .is_some_and(|p| p.starts_with(path.split(' ').next().unwrap())),
+                "{path}"
+            );
         }
     }
 }

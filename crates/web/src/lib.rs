@@ -1,8 +1,9 @@
 //! The pages: view models, templates, translations, assets and typed paths.
 //!
 //! Every page is a plain struct (its view), an askama template and a function
-//! `render(&View, &Chrome) -> Result<String, WebError>`. Nothing here reads a store, asks a peer
+//! `render(&View, &Chrome) -> Result<String, WebError>`. None of them reads a store, asks a peer
 //! or looks at a clock: what a page shows is in its view, and who looks at it is in [`Chrome`].
+//! [`serve`] binds their addresses to the use cases of the node.
 //! Pages are sorted by who they serve: [`entry`], [`clinician`], [`patient`], [`privacy`],
 //! [`operator`], [`registrar`].
 
@@ -20,6 +21,7 @@ pub mod paths;
 pub mod patient;
 pub mod privacy;
 pub mod registrar;
+pub mod serve;
 pub mod terms;
 pub mod when;
 pub mod words;
@@ -27,4 +29,5 @@ pub mod words;
 pub use chrome::{Chrome, Notice, Role, Session, Theme};
 pub use error::WebError;
 pub use lang::Lang;
+pub use serve::router;
 pub use when::When;

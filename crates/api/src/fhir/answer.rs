@@ -118,9 +118,7 @@ pub fn searchset(app: &App, page: &Page) -> String {
     let base = format!("{}/fhir", app.org().base_url);
     let resource_type = page.search.query.resource_type;
     let mut links = vec![];
-    let turn = |token: &str, offset: usize| {
-        format!("{base}/_page/{token}.{offset}.{}", page.count)
-    };
+    let turn = |token: &str, offset: usize| format!("{base}/_page/{token}.{offset}.{}", page.count);
     match (&page.token, page.offset) {
         (Some(token), 1..) => links.push(link("self", &turn(token, page.offset))),
         _ => links.push(link("self", &format!("{base}/{resource_type}{}", query(page)))),
@@ -141,7 +139,8 @@ pub fn searchset(app: &App, page: &Page) -> String {
             push_entry(&mut entries, &base, stored, &format!("\"search\":{{\"mode\":\"{mode}\"}}"));
         }
     }
-    let entries = if entries.is_empty() { String::new() } else { format!(",\"entry\":[{entries}]") };
+    let entries =
+        if entries.is_empty() { String::new() } else { format!(",\"entry\":[{entries}]") };
     format!(
         "{{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":{},\"link\":[{}]{entries}}}",
         page.total,
@@ -200,7 +199,8 @@ pub fn history(app: &App, page: &HistoryPage, path: &str, next: Option<String>) 
     }
     let mut links = vec![link("self", &format!("{base}/{path}"))];
     links.extend(next.map(|next| link("next", &format!("{base}/{next}"))));
-    let entries = if entries.is_empty() { String::new() } else { format!(",\"entry\":[{entries}]") };
+    let entries =
+        if entries.is_empty() { String::new() } else { format!(",\"entry\":[{entries}]") };
     format!(
         "{{\"resourceType\":\"Bundle\",\"type\":\"history\",\"link\":[{}]{entries}}}",
         links.join(",")

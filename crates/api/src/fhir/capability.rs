@@ -8,7 +8,14 @@ use serde_json::{Value, json};
 
 /// Interactions offered on every type but `AuditEvent`, which only the node itself writes.
 const INTERACTIONS: [&str; 8] = [
-    "read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type",
+    "read",
+    "vread",
+    "update",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
 ];
 const READ_ONLY: [&str; 5] = ["read", "vread", "history-instance", "history-type", "search-type"];
 

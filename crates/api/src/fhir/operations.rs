@@ -31,7 +31,10 @@ pub const DEFINITIONS: [(&str, &str); 8] = [
     ("accesses", "https://consilium.health/fhir/OperationDefinition/Patient-accesses"),
     ("consent", "https://consilium.health/fhir/OperationDefinition/Patient-consent"),
     ("break-glass", "https://consilium.health/fhir/OperationDefinition/Patient-break-glass"),
-    ("link-candidates", "https://consilium.health/fhir/OperationDefinition/Patient-link-candidates"),
+    (
+        "link-candidates",
+        "https://consilium.health/fhir/OperationDefinition/Patient-link-candidates",
+    ),
     ("confirm-link", "https://consilium.health/fhir/OperationDefinition/Patient-confirm-link"),
     ("reject-link", "https://consilium.health/fhir/OperationDefinition/Patient-reject-link"),
 ];
@@ -106,7 +109,9 @@ async fn longitudinal_record(
             ("_wait", "soft") | ("_format", _) => {}
             _ => {
                 let name: String = name.chars().take(40).collect();
-                let message = format!("`{name}` is not a parameter of this operation, or its value is not known");
+                let message = format!(
+                    "`{name}` is not a parameter of this operation, or its value is not known"
+                );
                 return Err(Error::invalid("not-supported", message).into());
             }
         }
@@ -118,30 +123,25 @@ async fn longitudinal_record(
     }
     let request_id = asked.request_id.clone();
     let (record, statuses) = longitudinal::gather(asked, wait).await?;
-    let body = app
-        .run(move |app| Ok(record.bundle(&statuses, &request_id, app.now_ms())))
-        .await?;
+    let body = app.run(move |app| Ok(record.bundle(&statuses, &request_id, app.now_ms()))).await?;
     Ok(answer::json(StatusCode::OK, body))
 }
 
-async fn match_(
-    AppState(app): AppState<App>,
-    Asked(caller): Asked,
-    body: Bytes,
-) -> Answered {
+async fn match_(AppState(app): AppState<App>, Asked(caller): Asked, body: Bytes) -> Answered {
     let body = app
         .run(move |app| {
             let document = Document::parse_bytes(body.to_vec()).map_err(|e| {
                 Error::invalid("structure", format!("the body is not valid JSON: {e}"))
             })?;
-            let bare = document.root().get("resourceType").is_some_and(|kind| kind.is_str("Patient"));
+            let bare =
+                document.root().get("resourceType").is_some_and(|kind| kind.is_str("Patient"));
             let (text, only_certain, count) = if bare {
                 (document.text().to_owned(), false, 20)
             } else {
                 match_parameters(&Parameters(document))?
             };
-            let described = Resource::parse(text)
-                .map_err(|e| Error::invalid("structure", e.to_string()))?;
+            let described =
+                Resource::parse(text).map_err(|e| Error::invalid("structure", e.to_string()))?;
             let known = matching::match_here(app, &caller, &described, only_certain, count)?;
             Ok(matches(app, &known))
         })
@@ -185,8 +185,11 @@ fn matches(app: &App, known: &[matching::Known]) -> String {
             )
         })
         .collect();
-    let entries =
-        if entries.is_empty() { String::new() } else { format!(",\"entry\":[{}]", entries.join(",")) };
+    let entries = if entries.is_empty() {
+        String::new()
+    } else {
+        format!(",\"entry\":[{}]", entries.join(","))
+    };
     format!(
         "{{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":{}{entries}}}",
         known.len()
@@ -263,9 +266,7 @@ async fn break_glass_(
     let reason = Parameters::read(&body)?.required("reason")?;
     caller.purpose = "BTG".into();
     caller.evidence = app::Evidence::read(&reason);
-    let grant = app
-        .run(move |app| break_glass::start(app, &caller, &patient, &reason))
-        .await?;
+    let grant = app.run(move |app| break_glass::start(app, &caller, &patient, &reason)).await?;
     Ok(json_answer(&json!({"resourceType": "Parameters", "parameter": [
         {"name": "task", "valueReference": {"reference": format!("Task/{}", grant.task)}},
         {"name": "until", "valueInstant": fhir::time::instant(grant.end_ms)},
@@ -278,9 +279,7 @@ async fn link_candidates(
     Path(id): Path<String>,
 ) -> Answered {
     let patient = patient_id(&id)?;
-    let links = app
-        .run(move |app| decide_link::list(app, &caller, Some(&patient)))
-        .await?;
+    let links = app.run(move |app| decide_link::list(app, &caller, Some(&patient))).await?;
     let list: Vec<Json> = links
         .iter()
         .filter(|link| link.state == State::Possible)

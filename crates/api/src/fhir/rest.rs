@@ -118,7 +118,8 @@ async fn find(app: App, caller: Caller, kind: &str, query: String) -> Answered {
     let kind = known_type(kind)?;
     let body = app
         .run(move |app| {
-            let page = search::search(app, &caller, kind, &criteria(&query), &format!("{kind}?{query}"))?;
+            let page =
+                search::search(app, &caller, kind, &criteria(&query), &format!("{kind}?{query}"))?;
             Ok(answer::searchset(app, &page))
         })
         .await?;
@@ -132,7 +133,8 @@ async fn turn_page(
 ) -> Answered {
     let body = app
         .run(move |app| {
-            let unknown = || Error::new(Kind::Gone, "this page of results has expired; repeat the search");
+            let unknown =
+                || Error::new(Kind::Gone, "this page of results has expired; repeat the search");
             let mut parts = page.splitn(3, '.');
             let token = parts.next().ok_or_else(unknown)?;
             let mut number = || parts.next().and_then(|n| n.parse().ok()).ok_or_else(unknown);
@@ -203,9 +205,9 @@ async fn history_of(
     let body = app
         .run(move |app| {
             let page = history::history(app, &caller, &request)?;
-            let next = page.next_before.map(|before| {
-                format!("{path}?_count={}&_before={before}{since}", request.count)
-            });
+            let next = page
+                .next_before
+                .map(|before| format!("{path}?_count={}&_before={before}{since}", request.count));
             Ok(answer::history(app, &page, &path, next))
         })
         .await?;

@@ -68,8 +68,8 @@ pub(crate) fn find(app: &App, patient: &Id, count: usize) -> Result<Vec<Access>>
         ("patient".to_owned(), format!("Patient/{patient}")),
         ("_sort".to_owned(), "-_lastUpdated".to_owned()),
     ];
-    let search = parse(Registry::r4(), "AuditEvent", &params)
-        .map_err(|e| Error::internal(e.to_string()))?;
+    let search =
+        parse(Registry::r4(), "AuditEvent", &params).map_err(|e| Error::internal(e.to_string()))?;
     let snapshot = app.store().snapshot()?;
     let found = snapshot.find(&search.query, count.min(MAX_ACCESSES), false)?;
     let own = app.org().id.clone();
@@ -105,7 +105,8 @@ fn view(event: &Resource, own: &str) -> Option<Access> {
     let request = root.get("entity").and_then(|list| {
         list.items().find(|e| e.path(&["type", "code"]).is_some_and(|c| c.is_str("XrequestId")))
     });
-    let evidence = request.and_then(|entity| entity.get("detail")?.items().next()?.str_at("valueString"));
+    let evidence =
+        request.and_then(|entity| entity.get("detail")?.items().next()?.str_at("valueString"));
     Some(Access {
         id: event.id()?.to_string(),
         recorded_ms: fhir::time::parse(&root.str_at("recorded")?)?.start_ms,

@@ -240,7 +240,8 @@ impl<'a> Event<'a> {
             event["outcomeDesc"] = json!(description);
         }
         if let Some(purpose) = &self.purpose {
-            event["purposeOfEvent"] = json!([{"coding": [{"system": ACT_REASON, "code": purpose}]}]);
+            event["purposeOfEvent"] =
+                json!([{"coding": [{"system": ACT_REASON, "code": purpose}]}]);
         }
         event["agent"] = Value::Array(self.agents(app));
         let observer = app.organisation_reference();
@@ -262,7 +263,8 @@ impl<'a> Event<'a> {
         };
         let mut agents = Vec::new();
         if let Some(caller) = self.caller {
-            let mut who = json!({"identifier": {"value": caller.user.id}, "display": caller.user.name});
+            let mut who =
+                json!({"identifier": {"value": caller.user.id}, "display": caller.user.name});
             if let Some(patient) = &caller.user.patient {
                 who["reference"] = json!(format!("Patient/{patient}"));
             }
@@ -340,9 +342,8 @@ impl<'a> Event<'a> {
                 entity["detail"] = json!([{"type": "evidence", "valueString": evidence}]);
             }
             if self.patients.len() > MAX_PATIENTS {
-                entity["description"] = json!(format!(
-                    "{} patients in all, {MAX_PATIENTS} named", self.patients.len()
-                ));
+                entity["description"] =
+                    json!(format!("{} patients in all, {MAX_PATIENTS} named", self.patients.len()));
             }
             entities.push(entity);
         }

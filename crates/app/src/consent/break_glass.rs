@@ -68,7 +68,9 @@ pub fn start(app: &App, caller: &Caller, patient: &Id, reason: &str) -> Result<O
     if reason.is_empty() || reason.chars().count() > MAX_REASON {
         return Err(Error::invalid(
             "required",
-            format!("state the reason for the emergency access, in at most {MAX_REASON} characters"),
+            format!(
+                "state the reason for the emergency access, in at most {MAX_REASON} characters"
+            ),
         ));
     }
     authorise(app, caller, Action::of(policy::Action::BreakGlass))?;
@@ -78,8 +80,7 @@ pub fn start(app: &App, caller: &Caller, patient: &Id, reason: &str) -> Result<O
         return Err(Error::not_found());
     }
     let until = app.now_ms() + TIME_BOX_MS;
-    let who =
-        Who { user: &caller.user.id, name: &caller.user.name, organisation: &app.org().name };
+    let who = Who { user: &caller.user.id, name: &caller.user.name, organisation: &app.org().name };
     let mut writes = writes(app, patient, &who, reason, until)?;
     let event = Event::by(caller, Pattern::BreakGlass).patients([patient.clone()]);
     writes.push(event.write(app)?);
@@ -175,9 +176,8 @@ fn find(snapshot: &dyn Snapshot, criteria: &[(String, String)]) -> Result<Vec<Ov
 }
 
 fn view(task: &Resource, stored: &Stored) -> Option<Override> {
-    let text = |names: &[&str]| {
-        task.root().path(names).and_then(|v| v.as_str()).map(|v| v.into_owned())
-    };
+    let text =
+        |names: &[&str]| task.root().path(names).and_then(|v| v.as_str()).map(|v| v.into_owned());
     let time = |name| Some(fhir::time::parse(&text(&["restriction", "period", name])?)?.start_ms);
     let first = |name: &str| Some(task.get(name)?.items().next()?.str_at("text")?.into_owned());
     let reviewed = text(&["status"]).is_some_and(|status| status == "completed");
@@ -227,9 +227,8 @@ pub fn review(app: &App, caller: &Caller, task: &Id, finding: &str) -> Result<()
     let resource = Resource::parse(edits.apply(resource.text()))
         .map_err(|e| Error::internal(e.to_string()))?;
     let expect = Expect::Version(stored.version);
-    let event = Event::by(caller, Pattern::Update)
-        .patients([seen.patient])
-        .data(format!("Task/{task}"));
+    let event =
+        Event::by(caller, Pattern::Update).patients([seen.patient]).data(format!("Task/{task}"));
     let writes = vec![Write::Put { key, resource, expect, method: Method::Put }, event.write(app)?];
     app.store().commit(Transaction { writes, ..Default::default() })?;
     Ok(())

@@ -115,20 +115,14 @@ fn narrowed(consent: &Resource, role: &str) -> Result<Resource> {
         _ => format!("Permission withdrawn from {name} to see what others hold"),
     };
     let shown = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    json["text"]["div"] = Json::String(format!(
-        "<div xmlns=\"http://www.w3.org/1999/xhtml\">{shown}</div>"
-    ));
+    json["text"]["div"] =
+        Json::String(format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{shown}</div>"));
     json["sourceAttachment"]["title"] = Json::String(title);
     parsed(json.to_string())
 }
 
 /// Stores consents with one audit entry and all that must be sent, in this order.
-fn store(
-    app: &App,
-    caller: &Caller,
-    patient: &Id,
-    consents: Vec<Resource>,
-) -> Result<Vec<Id>> {
+fn store(app: &App, caller: &Caller, patient: &Id, consents: Vec<Resource>) -> Result<Vec<Id>> {
     let (mut ids, mut writes, mut side) = (Vec::new(), Vec::new(), Vec::new());
     let mut event = Event::by(caller, Pattern::Create).patients([patient.clone()]);
     for resource in consents {

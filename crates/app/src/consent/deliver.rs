@@ -8,12 +8,12 @@
 
 use std::time::Duration;
 
+use federation::inbox::{Admission, admit};
+use federation::{Asking, Deliver, DeliverError};
 use fhir::edit::Edits;
 use fhir::json::quote;
 use fhir::{Id, Resource};
 use fhirpath::search::Registry;
-use federation::inbox::{Admission, admit};
-use federation::{Asking, Deliver, DeliverError};
 use matching::{Grade, Person};
 use policy::{Action as PolicyAction, Purpose, Question, Relation, Role};
 use serde::{Deserialize, Serialize};
@@ -70,8 +70,8 @@ pub fn after_delete(app: &App, key: &Key, old: &Resource) -> Result<Vec<SideWrit
     }
     let mut edits = Edits::default();
     edits.set(old.root(), "status", "\"inactive\"", "resourceType");
-    let ended = Resource::parse(edits.apply(old.text()))
-        .map_err(|e| Error::internal(e.to_string()))?;
+    let ended =
+        Resource::parse(edits.apply(old.text())).map_err(|e| Error::internal(e.to_string()))?;
     everywhere(app, key, &ended)
 }
 
@@ -92,8 +92,8 @@ pub(crate) fn to_new_holder(app: &App, patient: &Id, org: &str) -> Result<Vec<Si
         ("patient".to_owned(), format!("Patient/{patient}")),
         ("status".to_owned(), "active".to_owned()),
     ];
-    let search = parse(Registry::r4(), "Consent", &params)
-        .map_err(|e| Error::internal(e.to_string()))?;
+    let search =
+        parse(Registry::r4(), "Consent", &params).map_err(|e| Error::internal(e.to_string()))?;
     let snapshot = app.store().snapshot()?;
     let found = snapshot.find(&search.query, super::standing::MAX_CONSENTS, false)?;
     let mut side = Vec::new();
@@ -114,8 +114,8 @@ fn enqueue(
     consent: &Resource,
 ) -> Result<SideWrite> {
     let now = app.now_ms();
-    let (origin, id, as_of) = origin(consent)
-        .unwrap_or_else(|| (app.org().id.clone(), key.id.to_string(), now));
+    let (origin, id, as_of) =
+        origin(consent).unwrap_or_else(|| (app.org().id.clone(), key.id.to_string(), now));
     let consent = Raw::new(consent.text()).map_err(|e| Error::internal(e.to_string()))?;
     let decision = Decision { origin, id, as_of, consent, patient: None, confirmed: false };
     let body = serde_json::to_string(&decision).map_err(|e| Error::internal(e.to_string()))?;
@@ -126,9 +126,7 @@ fn enqueue(
         asker_patient_id: patient.to_string(),
         body: Raw::new(body).map_err(|e| Error::internal(e.to_string()))?,
     };
-    app.outbox()
-        .enqueue(peer, &delivery, now)
-        .map_err(|e| Error::new(Kind::Busy, e.to_string()))
+    app.outbox().enqueue(peer, &delivery, now).map_err(|e| Error::new(Kind::Busy, e.to_string()))
 }
 
 /// Where a Consent that came from another institution was made: institution, id there, state.
@@ -144,10 +142,16 @@ pub(crate) fn origin(consent: &Resource) -> Option<(String, String, i64)> {
 pub struct Courier(pub App);
 
 impl Deliver for Courier {
-    async fn deliver(&self, peer: &OrgId, delivery: Delivery) -> std::result::Result<(), DeliverError> {
+    async fn deliver(
+        &self,
+        peer: &OrgId,
+        delivery: Delivery,
+    ) -> std::result::Result<(), DeliverError> {
         let app = &self.0;
         if !*app.answering().borrow() {
-            return Err(DeliverError::Retry("this node does not talk to others at the moment".into()));
+            return Err(DeliverError::Retry(
+                "this node does not talk to others at the moment".into(),
+            ));
         }
         let deadline = Instant::now() + DEADLINE;
         let retry = |error: Error| DeliverError::Retry(error.message);
@@ -204,16 +208,22 @@ fn as_node(app: &App, request_id: &str) -> Asking {
 }
 
 /// Takes a delivery from a peer.
-pub fn receive(app: &App, from: &Agent, peer: &OrgId, delivery: &Delivery) -> Result<DeliveryReceipt> {
-    let question = Question::new(
-        Role::Service, PolicyAction::Deliver, Purpose::PATADMIN, Relation::Peer,
-    );
+pub fn receive(
+    app: &App,
+    from: &Agent,
+    peer: &OrgId,
+    delivery: &Delivery,
+) -> Result<DeliveryReceipt> {
+    let question =
+        Question::new(Role::Service, PolicyAction::Deliver, Purpose::PATADMIN, Relation::Peer);
     let decision = app.policy().decide(&question);
     if !decision.allowed {
         return Err(crate::authorise::refusal(&decision));
     }
     let outcome = match delivery.kind {
-        DeliveryKind::Consent => crate::records::write::retry(|| consent(app, from, peer, delivery))?,
+        DeliveryKind::Consent => {
+            crate::records::write::retry(|| consent(app, from, peer, delivery))?
+        }
         // Version 1 of the protocol reserves the other kinds; this node has no use for them.
         _ => ReceiptOutcome::NotApplicable,
     };
@@ -258,8 +268,7 @@ fn consent(app: &App, from: &Agent, peer: &OrgId, delivery: &Delivery) -> Result
         .data(format!("Consent/{}", key.id))
         .request_id(&delivery.id)
         .purpose(Purpose::PATADMIN.code());
-    let writes =
-        vec![Write::Put { key, resource, expect, method: Method::Put }, event.write(app)?];
+    let writes = vec![Write::Put { key, resource, expect, method: Method::Put }, event.write(app)?];
     side.shrink_to_fit();
     app.store().commit(Transaction { guards, writes, side })?;
     Ok(ReceiptOutcome::Accepted)
@@ -297,8 +306,8 @@ pub(crate) fn is_same_person(
 fn received_key(decision: &Decision) -> Result<Key> {
     let parts = [decision.origin.as_bytes(), b"\0", decision.id.as_bytes()];
     let hex = crypto::hash::hex(&crypto::hash::sha256_of_parts(&parts));
-    let id = Id::new(format!("received-{}", &hex[..40]))
-        .map_err(|e| Error::internal(e.to_string()))?;
+    let id =
+        Id::new(format!("received-{}", &hex[..40])).map_err(|e| Error::internal(e.to_string()))?;
     Ok(Key { resource_type: "Consent", id })
 }
 

@@ -48,7 +48,12 @@ pub struct Decided {
     pub active: bool,
     /// Where it was made.
     pub origin: String,
+    /// How many institutions it is still on its way to from here.
+    pub waiting: usize,
 }
+
+/// Most waiting deliveries that are looked through for one patient.
+const MAX_WAITING: usize = 10_000;
 
 /// The active consents of a patient.
 pub(crate) fn resources(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
@@ -58,8 +63,8 @@ pub(crate) fn resources(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Res
 fn find(snapshot: &dyn Snapshot, patient: &Id, status: Option<&str>) -> Result<Vec<Resource>> {
     let mut params = vec![("patient".to_owned(), format!("Patient/{patient}"))];
     params.extend(status.map(|status| ("status".to_owned(), status.to_owned())));
-    let search = parse(Registry::r4(), "Consent", &params)
-        .map_err(|e| Error::internal(e.to_string()))?;
+    let search =
+        parse(Registry::r4(), "Consent", &params).map_err(|e| Error::internal(e.to_string()))?;
     let found: Vec<Seq> = snapshot.find(&search.query, MAX_CONSENTS, false)?;
     snapshot.load(&found)?.iter().map(parse_stored).collect()
 }
@@ -99,8 +104,34 @@ pub fn standing(app: &App, caller: &Caller, patient: &Id) -> Result<(Vec<Standin
     };
     list.insert(0, home);
     let mut history: Vec<Decided> = consents.iter().filter_map(decided).collect();
+    let waiting = waiting(&*app.store().snapshot()?, patient)?;
+    for decided in &mut history {
+        let here = |(origin, id): &&(String, String)| *origin == own && *id == decided.id.as_str();
+        decided.waiting = waiting.iter().filter(here).count();
+    }
     history.sort_by_key(|decided| std::cmp::Reverse(decided.date_ms));
     Ok((list, history))
+}
+
+/// The consents of `patient` that wait to be delivered: where each was made, and its id there.
+fn waiting(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<(String, String)>> {
+    #[derive(serde::Deserialize)]
+    struct Waiting {
+        delivery: wire::Delivery,
+    }
+    #[derive(serde::Deserialize)]
+    struct Body {
+        origin: String,
+        id: String,
+    }
+    let queued = snapshot.side_scan(federation::outbox::SPACE, b"", MAX_WAITING)?;
+    let one = |(_, text): &(Vec<u8>, Vec<u8>)| {
+        let delivery = serde_json::from_slice::<Waiting>(text).ok()?.delivery;
+        let is_ours = delivery.asker_patient_id == patient.as_str();
+        let body = serde_json::from_str::<Body>(delivery.body.get()).ok().filter(|_| is_ours)?;
+        Some((body.origin, body.id))
+    };
+    Ok(queued.iter().filter_map(one).collect())
 }
 
 /// Whether what `custodian` holds may go to clinicians of `recipient` for treatment. What depends
@@ -115,10 +146,7 @@ fn is_open(app: &App, consents: &Compiled, custodian: &str, recipient: &str) -> 
         now_ms: app.now_ms(),
         break_glass_enabled: false,
     };
-    !matches!(
-        whole_record(&request, consents, &app.settings().consent),
-        WholeDecision::Deny { .. }
-    )
+    !matches!(whole_record(&request, consents, &app.settings().consent), WholeDecision::Deny { .. })
 }
 
 fn decided(consent: &Resource) -> Option<Decided> {
@@ -140,12 +168,9 @@ fn decided(consent: &Resource) -> Option<Decided> {
         permits,
         see: permits || !names("IRCP"),
         share: permits || !names("CST"),
-        about: view
-            .organisations()
-            .into_iter()
-            .map(|(id, name)| name.unwrap_or(id))
-            .collect(),
+        about: view.organisations().into_iter().map(|(id, name)| name.unwrap_or(id)).collect(),
         active: view.status().as_deref() == Some("active"),
         origin: super::deliver::origin(consent).map(|(org, ..)| org).unwrap_or_default(),
+        waiting: 0,
     })
 }

@@ -93,8 +93,7 @@ fn authorise(
     let unknown = |what: &str| {
         Refusal::new(RefusalCode::PurposeNotPermitted, format!("the {what} is not known here"))
     };
-    let role =
-        Role::find(assertion.subject.role.word()).ok_or_else(|| unknown("role"))?;
+    let role = Role::find(assertion.subject.role.word()).ok_or_else(|| unknown("role"))?;
     let purpose =
         Purpose::find(&assertion.purpose_of_use).ok_or_else(|| unknown("purpose of use"))?;
     let relation = match role {
@@ -102,9 +101,9 @@ fn authorise(
         _ => Relation::Peer,
     };
     let mut question = Question::new(role, action, purpose, relation);
-    question.mfa_age_s = assertion.mfa_time_ms.and_then(|time| {
-        u32::try_from(app.now_ms().saturating_sub(time).max(0) / 1000).ok()
-    });
+    question.mfa_age_s = assertion
+        .mfa_time_ms
+        .and_then(|time| u32::try_from(app.now_ms().saturating_sub(time).max(0) / 1000).ok());
     question.evidence = assertion.evidence.is_some();
     question.break_glass = BreakGlass { enabled: app.settings().break_glass, granted };
     question.content =
@@ -237,7 +236,14 @@ pub fn record_request(
         let org = asserted.assertion.issuer.as_str();
         let is_theirs = described.id().as_ref() == Some(&theirs);
         let same = is_theirs
-            && deliver::is_same_person(app, &*snapshot, &patient, org, &described, request.confirmed)?;
+            && deliver::is_same_person(
+                app,
+                &*snapshot,
+                &patient,
+                org,
+                &described,
+                request.confirmed,
+            )?;
         if !same {
             return absent(app, asserted);
         }
@@ -377,8 +383,7 @@ fn override_writes(
     if break_glass::granted(snapshot, &user, patient, app.now_ms())?.is_some() {
         return Ok(Vec::new());
     }
-    let who =
-        break_glass::Who { user: &user, name: &agent.name, organisation: &agent.org_name };
+    let who = break_glass::Who { user: &user, name: &agent.name, organisation: &agent.org_name };
     let reason: String = grant.reason.chars().take(break_glass::MAX_REASON).collect();
     break_glass::writes(app, patient, &who, &reason, grant.until)
 }

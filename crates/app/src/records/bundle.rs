@@ -9,7 +9,9 @@ use fhir::{Id, Resource, Value};
 use store::query::Query;
 use store::{Expect, Guard, Key, Method, Snapshot, Stored, Transaction, Write};
 
-use super::write::{Written, check_content, check_id, condition, existing, matching, multiple, retry};
+use super::write::{
+    Written, check_content, check_id, condition, existing, matching, multiple, retry,
+};
 use super::{patients_of, references};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -87,7 +89,11 @@ pub fn entries(bundle: Value<'_>) -> Result<Vec<Result<Entry>>> {
             format!("a bundle has at most {MAX_ENTRIES} entries; split it"),
         ));
     }
-    Ok(list.into_iter().enumerate().map(|(at, value)| entry(value).map_err(|e| at_entry(e, at))).collect())
+    Ok(list
+        .into_iter()
+        .enumerate()
+        .map(|(at, value)| entry(value).map_err(|e| at_entry(e, at)))
+        .collect())
 }
 
 fn at_entry(error: Error, at: usize) -> Error {
@@ -169,9 +175,15 @@ pub fn etag(tag: &str) -> Result<u64> {
 pub fn batch(app: &App, caller: &Caller, entries: Vec<Result<Entry>>) -> Vec<Answer> {
     let one = |entry: Entry| -> Result<Answer> {
         Ok(match entry.request {
-            Request::Create { resource_type, resource, if_none_exist } => Answer::Written(
-                super::write::create(app, caller, resource_type, resource, if_none_exist.as_deref())?,
-            ),
+            Request::Create { resource_type, resource, if_none_exist } => {
+                Answer::Written(super::write::create(
+                    app,
+                    caller,
+                    resource_type,
+                    resource,
+                    if_none_exist.as_deref(),
+                )?)
+            }
             Request::Update { key, resource, if_match } => {
                 Answer::Written(super::write::update(app, caller, key, resource, if_match)?)
             }
@@ -333,8 +345,11 @@ impl Plan {
     }
 
     fn commit(self, app: &App, caller: &Caller, entries: &[Entry]) -> Result<Vec<Answer>> {
-        let mut event = Event::by(caller, Pattern::Transaction)
-            .note(format!("{} entries, {} writes", entries.len(), self.writes.len()));
+        let mut event = Event::by(caller, Pattern::Transaction).note(format!(
+            "{} entries, {} writes",
+            entries.len(),
+            self.writes.len()
+        ));
         let mut side = Vec::new();
         for write in &self.writes {
             if let Write::Put { resource, .. } = write {
@@ -344,8 +359,7 @@ impl Plan {
         }
         let mut writes = self.writes;
         writes.push(event.write(app)?);
-        let committed =
-            app.store().commit(Transaction { guards: self.guards, writes, side })?;
+        let committed = app.store().commit(Transaction { guards: self.guards, writes, side })?;
         let written = |at: usize| committed.versions.get(at).cloned().flatten();
         Ok(self
             .slots

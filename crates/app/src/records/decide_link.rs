@@ -47,8 +47,8 @@ pub fn list(app: &App, caller: &Caller, patient: Option<&Id>) -> Result<Vec<Link
     authorise(app, caller, Action::of(policy::Action::ConfirmLink))?;
     let mut params = vec![("_sort".to_owned(), "-_lastUpdated".to_owned())];
     params.extend(patient.map(|patient| ("source".to_owned(), format!("Patient/{patient}"))));
-    let search = parse(Registry::r4(), "Linkage", &params)
-        .map_err(|e| Error::internal(e.to_string()))?;
+    let search =
+        parse(Registry::r4(), "Linkage", &params).map_err(|e| Error::internal(e.to_string()))?;
     let snapshot = app.store().snapshot()?;
     let found = snapshot.find(&search.query, MAX_LISTED, false)?;
     let mut links = Vec::new();
@@ -66,8 +66,8 @@ pub fn list(app: &App, caller: &Caller, patient: Option<&Id>) -> Result<Vec<Link
 pub fn review(app: &App, caller: &Caller, states: &[State], count: usize) -> Result<Vec<Listed>> {
     authorise(app, caller, Action::of(policy::Action::ConfirmLink))?;
     let params = [("_sort".to_owned(), "-_lastUpdated".to_owned())];
-    let search = parse(Registry::r4(), "Linkage", &params)
-        .map_err(|e| Error::internal(e.to_string()))?;
+    let search =
+        parse(Registry::r4(), "Linkage", &params).map_err(|e| Error::internal(e.to_string()))?;
     let snapshot = app.store().snapshot()?;
     let found = snapshot.find(&search.query, MAX_LISTED, false)?;
     let mut listed = Vec::new();
@@ -98,8 +98,8 @@ fn decided_by(snapshot: &dyn Snapshot, link: &Link) -> Result<Option<String>> {
         ("type".to_owned(), "110110".to_owned()),
         ("_sort".to_owned(), "-_lastUpdated".to_owned()),
     ];
-    let search = parse(Registry::r4(), "AuditEvent", &params)
-        .map_err(|e| Error::internal(e.to_string()))?;
+    let search =
+        parse(Registry::r4(), "AuditEvent", &params).map_err(|e| Error::internal(e.to_string()))?;
     let found = snapshot.find(&search.query, MAX_ENTRIES, false)?;
     let note = note(link.state, &link.org);
     for stored in snapshot.load(&found)? {
@@ -137,7 +137,10 @@ pub fn decide(
     }
     let known = link::find(&*snapshot, patient, org)?;
     let known = known.filter(|link| link.remote == *remote).ok_or_else(|| {
-        Error::new(Kind::Precondition, "there is no such candidate; look for the patient's records first")
+        Error::new(
+            Kind::Precondition,
+            "there is no such candidate; look for the patient's records first",
+        )
     })?;
     drop(snapshot);
     let state = match decision {
@@ -146,9 +149,7 @@ pub fn decide(
         Decision::Reopen => State::Possible,
     };
     let link = Link { state, ..known };
-    let event = Event::by(caller, Pattern::Link)
-        .patients([patient.clone()])
-        .note(note(state, org));
+    let event = Event::by(caller, Pattern::Link).patients([patient.clone()]).note(note(state, org));
     let mut transaction = Transaction {
         writes: vec![link::write(app, &link, &app.base_url_of(org))?, event.write(app)?],
         ..Default::default()

@@ -70,8 +70,8 @@ pub fn latest_encounter(snapshot: &dyn Snapshot, patient: &Id) -> Result<Option<
         ("patient".to_owned(), format!("Patient/{patient}")),
         ("_sort".to_owned(), "-date".to_owned()),
     ];
-    let search = parse(Registry::r4(), "Encounter", &params)
-        .map_err(|e| Error::internal(e.to_string()))?;
+    let search =
+        parse(Registry::r4(), "Encounter", &params).map_err(|e| Error::internal(e.to_string()))?;
     let found = snapshot.find(&search.query, 1, false)?;
     Ok(snapshot.load(&found)?.pop().map(|stored| stored.key.id))
 }

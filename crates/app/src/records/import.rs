@@ -107,8 +107,8 @@ impl<'a> Import<'a> {
         if value.kind() != JsonKind::Object {
             return Err(Error::invalid("structure", "a resource is a JSON object"));
         }
-        let resource = Resource::parse(value.raw())
-            .map_err(|e| Error::invalid("structure", e.to_string()))?;
+        let resource =
+            Resource::parse(value.raw()).map_err(|e| Error::invalid("structure", e.to_string()))?;
         let resource_type = fhir::definitions::resource_type(resource.type_name())
             .ok_or_else(|| Error::invalid("not-supported", "not a resource type of FHIR R4"))?;
         if resource_type == "AuditEvent" {

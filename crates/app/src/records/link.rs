@@ -97,7 +97,10 @@ pub fn view(resource: &Resource, version: u64) -> Option<Link> {
         list.items().find(|e| e.get("url").is_some_and(|u| u.is_str(url)))
     };
     let text = |url: &str| Some(extension(url)?.str_at("valueString")?.into_owned());
-    let source = resource.get("item")?.items().find(|i| i.get("type").is_some_and(|t| t.is_str("source")))?;
+    let source = resource
+        .get("item")?
+        .items()
+        .find(|i| i.get("type").is_some_and(|t| t.is_str("source")))?;
     let reference = source.path(&["resource", "reference"])?.as_str()?;
     Some(Link {
         patient: Id::new(reference.strip_prefix("Patient/")?).ok()?,

@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use federation::{Answer, AskError, Asking, Deadlines, FanEvent, FanOut, PeerEnd, PeerEvent, fan_out};
+use federation::{
+    Answer, AskError, Asking, Deadlines, FanEvent, FanOut, PeerEnd, PeerEvent, fan_out,
+};
 use fhir::{Id, Resource};
 use futures_util::{Stream, StreamExt};
 use record::{Record, Source, SourceState, SourceStatus};
@@ -61,6 +63,8 @@ pub struct Asked {
     pub sources: Sources,
     /// The id that joins the log entries of all nodes.
     pub request_id: String,
+    /// The evidence on which the others are asked.
+    pub evidence: Option<Evidence>,
     local: Option<Vec<Resource>>,
     fan: FanOut,
     ready: std::collections::VecDeque<Arrival>,
@@ -183,6 +187,7 @@ pub async fn ask(app: &App, caller: Caller, patient: Id) -> Result<Asked> {
     };
     let sources = sources(app);
     let request_id = prepared.caller.request_id.clone();
+    let evidence = prepared.caller.evidence.clone();
     let Prepared { caller, patient, patient_id, local, grant } = prepared;
     let question = Arc::new(Question {
         asking: asking(&caller)?,
@@ -204,7 +209,7 @@ pub async fn ask(app: &App, caller: Caller, patient: Id) -> Result<Asked> {
             question.ask(&app, org, deadline).await
         }
     });
-    Ok(Asked { sources, request_id, local: Some(local), fan, ready: Default::default() })
+    Ok(Asked { sources, request_id, evidence, local: Some(local), fan, ready: Default::default() })
 }
 
 fn prepare(app: &App, mut caller: Caller, patient_id: Id) -> Result<Prepared> {
@@ -233,11 +238,16 @@ fn prepare(app: &App, mut caller: Caller, patient_id: Id) -> Result<Prepared> {
 
 /// The part of the assertion that is the same for every peer.
 pub(crate) fn asking(caller: &Caller) -> Result<Asking> {
-    let role = serde_json::from_value(serde_json::Value::String(role(caller)?.word().to_owned()))
-        .map_err(|_| Error::internal("a role of policy is unknown to the network protocol"))?;
+    let role =
+        serde_json::from_value(serde_json::Value::String(role(caller)?.word().to_owned()))
+            .map_err(|_| Error::internal("a role of policy is unknown to the network protocol"))?;
     Ok(Asking {
         request_id: caller.request_id.clone(),
-        subject: wire::Subject { id: caller.user.id.clone(), display: caller.user.name.clone(), role },
+        subject: wire::Subject {
+            id: caller.user.id.clone(),
+            display: caller.user.name.clone(),
+            role,
+        },
         purpose_of_use: caller.purpose.clone(),
         amr: caller.user.amr.clone(),
         auth_time_ms: caller.user.auth_time_ms,
@@ -257,8 +267,15 @@ pub fn demographics(patient: &Resource) -> Result<Raw> {
         let name = member.name();
         let wanted = matches!(
             name.as_ref(),
-            "id" | "identifier" | "name" | "telecom" | "gender" | "birthDate" | "address"
-                | "deceasedBoolean" | "deceasedDateTime" | "multipleBirthBoolean"
+            "id" | "identifier"
+                | "name"
+                | "telecom"
+                | "gender"
+                | "birthDate"
+                | "address"
+                | "deceasedBoolean"
+                | "deceasedDateTime"
+                | "multipleBirthBoolean"
                 | "multipleBirthInteger"
         );
         if wanted {
@@ -279,7 +296,12 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    async fn ask(&self, app: &App, org: OrgId, deadline: Instant) -> std::result::Result<Answer, AskError> {
+    async fn ask(
+        &self,
+        app: &App,
+        org: OrgId,
+        deadline: Instant,
+    ) -> std::result::Result<Answer, AskError> {
         let link = match self.locate(app, &org, deadline).await? {
             Located::Found(link) => link,
             Located::Possible => return Ok(settled(wire::SourceStatus::PossibleMatch)),
@@ -316,12 +338,9 @@ impl Question {
         if let Some(link) = known.as_ref().filter(|link| link.state.is_followed()) {
             return Ok(Located::Found(link.clone()));
         }
-        let request =
-            MatchRequest { patient: self.patient.clone(), count: 5, only_certain: false };
-        let answer: MatchResponse = ask_json(
-            app, org, wire::path::MATCH, &request, &self.asking, deadline,
-        )
-        .await?;
+        let request = MatchRequest { patient: self.patient.clone(), count: 5, only_certain: false };
+        let answer: MatchResponse =
+            ask_json(app, org, wire::path::MATCH, &request, &self.asking, deadline).await?;
         let (question, org) = (self.asking.request_id.clone(), org.as_str().to_owned());
         let patient = self.patient_id.clone();
         app.run(move |app| remember(app, &question, &patient, &org, known, answer))

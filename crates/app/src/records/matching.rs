@@ -32,11 +32,7 @@ pub struct Known {
 
 /// Patients here that may be the person described, best first, without those that certainly are
 /// not. Blocking searches that cannot be run (a value the search does not take) are passed over.
-pub(crate) fn find(
-    app: &App,
-    snapshot: &dyn Snapshot,
-    described: &Resource,
-) -> Result<Vec<Known>> {
+pub(crate) fn find(app: &App, snapshot: &dyn Snapshot, described: &Resource) -> Result<Vec<Known>> {
     let person = Person::of(described);
     let mut versions: BTreeSet<Seq> = BTreeSet::new();
     for BlockingKey::Search(params) in blocking_keys(&person) {

@@ -58,9 +58,8 @@ impl Pages {
 
     /// The list under `token`, if `owner` made it.
     pub fn find(&self, token: &str, owner: &str, now_ms: i64) -> Result<Arc<Matches>> {
-        let expired = || {
-            Error::new(Kind::Gone, "this page of results has expired; repeat the search")
-        };
+        let expired =
+            || Error::new(Kind::Gone, "this page of results has expired; repeat the search");
         let mut held = self.0.lock();
         held.drop_old(now_ms);
         held.uses += 1;

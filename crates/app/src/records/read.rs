@@ -3,8 +3,8 @@
 use store::{Key, Method, Stored};
 
 use super::{in_scope, parse, patients_of};
-use crate::audit::event::Pattern;
 use crate::audit::Event;
+use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
 use crate::{App, Caller, Error, Kind, Result};
 

@@ -10,7 +10,8 @@ use crate::{Error, Kind, Result};
 
 /// Members whose FHIR type is uri, url, oid or uuid and which may therefore carry a temporary id
 /// (FHIR R4 http, transaction processing: "Reference, uri, url, oid, uuid").
-const URI_MEMBERS: [&str; 6] = ["reference", "url", "valueUri", "valueUrl", "valueOid", "valueUuid"];
+const URI_MEMBERS: [&str; 6] =
+    ["reference", "url", "valueUri", "valueUrl", "valueOid", "valueUuid"];
 
 /// Rewrites temporary ids by `known` and asks `find` for each conditional reference
 /// (`Type?query`). The rest of the text stays as it is. `find` returns what to put there, or

@@ -47,8 +47,7 @@ pub fn search(
     query: &str,
 ) -> Result<Page> {
     let permit = authorise(app, caller, Action::searching(resource_type))?;
-    let search = parse(Registry::r4(), resource_type, params)
-        .map_err(|e| refused(&e))?;
+    let search = parse(Registry::r4(), resource_type, params).map_err(|e| refused(&e))?;
     let count = search.count.map_or(DEFAULT_COUNT, |count| count as usize);
     let snapshot = app.store().snapshot()?;
     let (versions, total) = find(&*snapshot, &permit, &search, count)?;
@@ -62,13 +61,7 @@ pub fn search(
 }
 
 /// Turns to the matches from `offset` on of a search that [`search`] answered with `token`.
-pub fn turn(
-    app: &App,
-    caller: &Caller,
-    token: &str,
-    offset: usize,
-    count: usize,
-) -> Result<Page> {
+pub fn turn(app: &App, caller: &Caller, token: &str, offset: usize, count: usize) -> Result<Page> {
     let matches = app.pages().find(token, &caller.user.id, app.now_ms())?;
     let resource_type = matches.search.query.resource_type;
     let permit = authorise(app, caller, Action::searching(resource_type))?;
@@ -130,7 +123,9 @@ fn load(
         if wanted.len() > MAX_INCLUDED {
             return Err(Error::new(
                 Kind::TooCostly,
-                format!("the page would include more than {MAX_INCLUDED} resources; lower `_count`"),
+                format!(
+                    "the page would include more than {MAX_INCLUDED} resources; lower `_count`"
+                ),
             ));
         }
     }

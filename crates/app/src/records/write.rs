@@ -4,7 +4,9 @@
 use fhir::{Id, Resource};
 use fhirpath::search::Registry;
 use store::query::{Query, parse};
-use store::{Committed, Expect, Guard, Key, Method, Snapshot, StoreError, Transaction, Version, Write};
+use store::{
+    Committed, Expect, Guard, Key, Method, Snapshot, StoreError, Transaction, Version, Write,
+};
 
 use super::search::refused;
 use super::{in_scope, parse as parse_stored, patients_of};
@@ -73,8 +75,12 @@ pub fn create(
         let reference = format!("{resource_type}/{}", key.id);
         let event =
             Event::by(caller, Pattern::Create).patients(patients_of(&resource)).data(reference);
-        let write =
-            Write::Put { key, resource: resource.clone(), expect: Expect::Absent, method: Method::Post };
+        let write = Write::Put {
+            key,
+            resource: resource.clone(),
+            expect: Expect::Absent,
+            method: Method::Post,
+        };
         commit_one(app, write, guards, event)
     })
 }
@@ -166,12 +172,8 @@ pub(crate) fn retry<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
 }
 
 /// Parses the search of a conditional interaction; a condition without criteria is refused.
-pub(crate) fn condition(
-    resource_type: &'static str,
-    params: &[(String, String)],
-) -> Result<Query> {
-    let search = parse(Registry::r4(), resource_type, params)
-        .map_err(|e| refused(&e))?;
+pub(crate) fn condition(resource_type: &'static str, params: &[(String, String)]) -> Result<Query> {
+    let search = parse(Registry::r4(), resource_type, params).map_err(|e| refused(&e))?;
     if search.query.filters.is_empty() {
         return Err(Error::invalid("required", "a condition needs at least one search parameter"));
     }

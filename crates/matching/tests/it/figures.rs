@@ -1,7 +1,8 @@
 //! Precision and recall on populations whose truth is known; the seeds are not the one from which
 //! the weights were counted.
 
-use super::population::{Rates, copies, people};
+use super::desk::{Rates, copies};
+use super::population::people;
 use super::synthea;
 use consilium_matching::Model;
 use consilium_matching::evaluate::{Report, evaluate};

@@ -1,6 +1,7 @@
 //! Synthea patients of the shared data folder as truth to be copied with faults.
 
-use super::population::{Desk, Place, Rates, Truth};
+use super::desk::{Desk, Rates};
+use super::population::{Place, Truth};
 use fhir::{Document, Value};
 use flate2::read::GzDecoder;
 use rand::{RngExt, SeedableRng};

@@ -13,6 +13,7 @@ mod bodies;
 mod check;
 mod days;
 mod fault;
+mod gate;
 mod handle;
 mod index;
 mod names;
@@ -41,6 +42,7 @@ use store::{Figures, Pending, Seq, Snapshot, Store, StoreError, Transaction, Wat
 use tokio::sync::watch;
 
 use fault::Fault;
+use gate::Gate;
 use handle::{Handle, Shared};
 use pool::Pool;
 use rows::Indexed;
@@ -67,8 +69,8 @@ pub struct Options {
     /// The most snapshots that are open at the same time. Whoever wants one more waits up to ten
     /// seconds and then gets [`StoreError::Busy`].
     pub readers: usize,
-    /// How long a transaction waits for a place in the queue before it gets
-    /// [`StoreError::Busy`].
+    /// How long a transaction waits for a place in the queue, which holds 256 transactions and
+    /// 64 MiB of text, before it gets [`StoreError::Busy`].
     pub patience: Duration,
     /// After how many versions the first compression dictionary is made out of them.
     pub dictionary_after: u64,
@@ -93,6 +95,7 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     pool: Arc<Pool>,
     file: PathBuf,
+    gate: Arc<Gate>,
     patience: Duration,
     watch: Arc<watch::Sender<Seq>>,
     /// Present until the store is dropped.
@@ -134,6 +137,7 @@ impl SqliteStore {
             shared,
             pool,
             file,
+            gate: Arc::default(),
             patience: options.patience,
             watch,
             jobs: Some(jobs),
@@ -180,6 +184,13 @@ impl SqliteStore {
     }
 }
 
+fn size(write: &Write) -> usize {
+    match write {
+        Write::Put { resource, .. } => resource.text().len(),
+        Write::Delete { .. } => 0,
+    }
+}
+
 fn lock(path: &Path) -> Result<File, Fault> {
     let file = File::create(path.join("lock"))?;
     match file.try_lock() {
@@ -219,9 +230,14 @@ impl Store for SqliteStore {
 
     fn submit(&self, transaction: Transaction) -> Pending {
         let (answer, pending) = Pending::new();
+        let bytes = transaction.writes.iter().map(size).sum();
+        let (Some(jobs), Some(ticket)) = (&self.jobs, self.gate.enter(bytes, self.patience)) else {
+            let _ = answer.send(Err(StoreError::Busy));
+            return pending;
+        };
         let writes = transaction.writes.into_iter().map(|write| self.prepare(write)).collect();
-        let job = Job { guards: transaction.guards, writes, side: transaction.side, answer };
-        let Some(jobs) = &self.jobs else { return pending };
+        let Transaction { guards, side, .. } = transaction;
+        let job = Job { guards, writes, side, answer, _ticket: ticket };
         // Where nobody listens any more the job is dropped, and with it the answer: the caller
         // learns that the store is closed.
         if let Err(SendTimeoutError::Timeout(job)) = jobs.send_timeout(job, self.patience) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fhir::Id;
 use rusqlite::{OptionalExtension, params};
 use store::query::{Include, Query};
-use store::{AuditLink, Change, HistoryOf, Key, Seq, Snapshot, StoreError, Stored};
+use store::{AuditLink, Change, HistoryOf, Key, Seq, SideValue, Snapshot, StoreError, Stored};
 
 use super::fault::Fault;
 use super::handle::{Handle, STORED, Shared, method, signed, unsigned};
@@ -177,16 +177,11 @@ impl View {
         Ok(found)
     }
 
-    fn scan(
-        &self,
-        space: &str,
-        prefix: &[u8],
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+    fn scan(&self, space: &str, prefix: &[u8], limit: usize) -> Result<Vec<SideValue>, Fault> {
         let sql = "SELECT key, value FROM side WHERE space = ?1 AND key >= ?2 ORDER BY key";
         let mut statement = self.handle()?.conn.prepare_cached(sql)?;
         let mut rows = statement.query(params![space, prefix])?;
-        let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut found: Vec<SideValue> = Vec::new();
         while found.len() < limit {
             let Some(row) = rows.next()? else { break };
             let key: Vec<u8> = row.get(0)?;
@@ -288,7 +283,7 @@ impl Snapshot for View {
         space: &str,
         prefix: &[u8],
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<SideValue>, StoreError> {
         Ok(self.scan(space, prefix, limit)?)
     }
 }

@@ -8,7 +8,7 @@ use fhirpath::search::Registry;
 
 use super::{Row, Slot, State};
 use crate::query::{self, Candidate, Direction, Include, Query};
-use crate::{AuditLink, Change, HistoryOf, Key, Seq, Snapshot, StoreError, Stored};
+use crate::{AuditLink, Change, HistoryOf, Key, Seq, SideValue, Snapshot, StoreError, Stored};
 
 pub(super) struct View(pub(super) Arc<State>);
 
@@ -220,7 +220,7 @@ impl Snapshot for View {
         space: &str,
         prefix: &[u8],
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<SideValue>, StoreError> {
         let from = (space.to_owned(), prefix.to_vec());
         let rows = self.0.side.range(from..);
         let rows = rows.take_while(|((s, key), _)| s == space && key.starts_with(prefix));

@@ -5,6 +5,7 @@
 //! written down (FHIR R4 section 3.1.1.4); backends may find candidates by other means but must
 //! agree with it.
 
+mod filter;
 mod include;
 mod matches;
 mod parse;

@@ -81,7 +81,7 @@ fn refuses_what_it_does_not_know_by_name() {
         ),
         (
             "Patient?_include:iterate=Patient:organization",
-            "`_include` is not a search parameter of `Patient`",
+            "the modifier `:iterate` cannot be used with `_include`",
         ),
         (
             "Patient?_revinclude=Observation:colour",

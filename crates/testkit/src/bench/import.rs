@@ -46,7 +46,9 @@ pub fn measure(settings: &Settings, table: &mut Table) -> Result<Filled, Fault> 
     let (whole, cpu) = (started.elapsed(), cpu_seconds()? - cpu);
     if let Some((file, _, reason)) = summary.refused.first() {
         let count = summary.refused.len();
-        return Err(format!("{count} not stored, the first in `{}`: {reason}", file.display()).into());
+        return Err(
+            format!("{count} not stored, the first in `{}`: {reason}", file.display()).into()
+        );
     }
     let stored = summary.stored as f64;
     table.fact("resources", &summary.stored.to_string());
@@ -87,7 +89,11 @@ fn folder_size(folder: &Path) -> Result<u64, Fault> {
     let mut sum = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        sum += if entry.file_type()?.is_dir() { folder_size(&entry.path())? } else { entry.metadata()?.len() };
+        sum += if entry.file_type()?.is_dir() {
+            folder_size(&entry.path())?
+        } else {
+            entry.metadata()?.len()
+        };
     }
     Ok(sum)
 }

@@ -46,7 +46,8 @@ pub fn measure(settings: &Settings, table: &mut Table) -> Result<(), Fault> {
                 sample = labelled(&bundles.split(&sites, settings.seed + seed)?);
                 sum.add(&sample, &model)?;
             }
-            let name = format!("{} Synthea patients x {} seeds", bundles.patients.len(), sizes.seeds);
+            let name =
+                format!("{} Synthea patients x {} seeds", bundles.patients.len(), sizes.seeds);
             sum.print(&name, table);
         }
     }
@@ -102,7 +103,8 @@ impl Sum {
         let r = &self.report;
         let (certain, possible) = (r.certain, r.possible);
         let pairs = certain.right + certain.missed;
-        table.fact(name, &format!("{pairs} true pairs, {} questions, both directions", r.questions));
+        table
+            .fact(name, &format!("{pairs} true pairs, {} questions, both directions", r.questions));
         let (precision, recall) = (certain.precision(), certain.recall());
         let shown = format!("{precision:.5} ({} wrong)", certain.wrong);
         table.aimed("  precision of certain", &shown, ">= 0.999", precision >= 0.999);

@@ -22,11 +22,7 @@ const QUICK_REQUESTS: usize = 200;
 const CLIENTS: [usize; 3] = [1, 8, 32];
 
 /// Serves the node of `filled` and asks it.
-pub async fn measure(
-    settings: &Settings,
-    filled: &Filled,
-    table: &mut Table,
-) -> Result<(), Fault> {
+pub async fn measure(settings: &Settings, filled: &Filled, table: &mut Table) -> Result<(), Fault> {
     table.part(&format!(
         "reads and searches over HTTP in {} resources; clients share the machine",
         filled.resources
@@ -85,7 +81,8 @@ async fn addresses(client: &Client) -> Result<Vec<(&'static str, Vec<String>)>, 
     let observations = bundle(client.get("/fhir/Observation?_count=500").await?)?;
     let patients = bundle(client.get("/fhir/Patient?_count=100").await?)?;
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let reads = observations.iter().filter_map(|o| Some(format!("/fhir/Observation/{}", text(&o["id"])?)));
+    let reads =
+        observations.iter().filter_map(|o| Some(format!("/fhir/Observation/{}", text(&o["id"])?)));
     let by_code = observations.iter().filter_map(|o| {
         let patient = text(&o["subject"]["reference"])?;
         let code = text(&o["code"]["coding"][0]["code"])?;

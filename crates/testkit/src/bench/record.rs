@@ -102,7 +102,12 @@ async fn setting(
     }
     let take = |skip: usize| list.iter().cycle().skip(skip).take(questions);
     let distinct = list.len();
-    table.fact("questions", &format!("{questions} as events, {questions} as a Bundle, {distinct} patients to ask about"));
+    table.fact(
+        "questions",
+        &format!(
+            "{questions} as events, {questions} as a Bundle, {distinct} patients to ask about"
+        ),
+    );
     let streams = ask_all(places, &accounts, 0, take(0), true).await?;
     let bundles = ask_all(places, &accounts, 1, take(questions), false).await?;
     print(&streams, &bundles, ill == 0, table);
@@ -150,7 +155,9 @@ fn choose(places: &[Place], world: &World, well: usize) -> Vec<Question> {
             .iter()
             .take(well)
             .enumerate()
-            .filter_map(|(at, place)| Some((at, person.at.get(&place.site.org)?.patient_id.clone())))
+            .filter_map(|(at, place)| {
+                Some((at, person.at.get(&place.site.org)?.patient_id.clone()))
+            })
             .collect();
         if let Some(question) = here.get(number % here.len().max(1)) {
             list.push((here.len() > 1, question.clone()));
@@ -273,12 +280,18 @@ fn print(streams: &Measured, bundles: &Measured, well: bool, table: &mut Table) 
     };
     let half = streams.first.percentile(0.5);
     let what = "first row (p50 < 200 ms)";
-    table.aimed(what, &both(&streams.first), "< 200 ms", half < FIRST_ROWS && !streams.first.is_empty());
+    table.aimed(
+        what,
+        &both(&streams.first),
+        "< 200 ms",
+        half < FIRST_ROWS && !streams.first.is_empty(),
+    );
     if streams.first_of_others.is_empty() {
         table.fact("first row from another hospital", "none: no other hospital that is well");
     } else {
         let half = streams.first_of_others.percentile(0.5);
-        let shown = format!("{} ({} times)", both(&streams.first_of_others), streams.first_of_others.len());
+        let shown =
+            format!("{} ({} times)", both(&streams.first_of_others), streams.first_of_others.len());
         table.aimed("first row from another hospital", &shown, "< 200 ms", half < FIRST_ROWS);
     }
     let (limit, aim) = if well { (ALL_WELL, "< 1 s") } else { (HARD, "<= 2.2 s") };

@@ -50,7 +50,9 @@ async fn main() -> ExitCode {
         Ok(table) => {
             match table.missed() {
                 [] => say("\nevery aim was reached"),
-                missed => say(&format!("\n{} aims were missed: {}", missed.len(), missed.join("; "))),
+                missed => {
+                    say(&format!("\n{} aims were missed: {}", missed.len(), missed.join("; ")))
+                }
             }
             if strict && !table.missed().is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }

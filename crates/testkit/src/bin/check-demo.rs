@@ -98,7 +98,10 @@ async fn run(arguments: Arguments) -> Result<bool, Fault> {
         println!("  {example}");
     }
     let good = whole && consent && stopped;
-    println!("{}", if good { "check-demo: everything is as it should be" } else { "check-demo: FAILED" });
+    println!(
+        "{}",
+        if good { "check-demo: everything is as it should be" } else { "check-demo: FAILED" }
+    );
     Ok(good)
 }
 
@@ -180,7 +183,8 @@ impl Check {
             let resource = entry.get("resource").ok_or("an entry has no resource")?;
             let kind = resource.str_at("resourceType").ok_or("a resource has no type")?;
             let source = resource.path(&["meta", "source"]).and_then(|s| s.as_str());
-            if let Some(org) = source.as_deref().and_then(|s| s.strip_prefix("urn:consilium:org:")) {
+            if let Some(org) = source.as_deref().and_then(|s| s.strip_prefix("urn:consilium:org:"))
+            {
                 let id = resource.str_at("id").ok_or("a resource has no id")?.into_owned();
                 let text = Document::parse(resource.raw())?;
                 let list = seen.resources.entry((kind.into_owned(), id)).or_default();
@@ -244,8 +248,16 @@ impl Check {
             "whole records: {} asked for, {} resources compared; missing {}, surplus {}, twice {}, \
              changed {}; possible links confirmed {}, rejected {}, wrong links followed {}, \
              hospitals not found {}",
-            c.records, c.resources, c.missing, c.surplus, c.twice, c.changed, c.confirmed,
-            c.rejected, c.wrong_links, c.not_found
+            c.records,
+            c.resources,
+            c.missing,
+            c.surplus,
+            c.twice,
+            c.changed,
+            c.confirmed,
+            c.rejected,
+            c.wrong_links,
+            c.not_found
         );
         Ok(c.missing + c.surplus + c.twice + c.changed + c.wrong_links == 0 && c.records > 0)
     }
@@ -291,12 +303,20 @@ impl Check {
             };
             *counter += 1;
             let states = format!("{:?}", seen.states);
-            self.counts.examples.push(format!("{what} at {hospital}: {which} ({}) {states}", one.file));
+            self.counts
+                .examples
+                .push(format!("{what} at {hospital}: {which} ({}) {states}", one.file));
         }
         Ok(())
     }
 
-    async fn decide_consent(&self, one: &Truth, at: &str, about: &str, what: &str) -> Result<(), Fault> {
+    async fn decide_consent(
+        &self,
+        one: &Truth,
+        at: &str,
+        about: &str,
+        what: &str,
+    ) -> Result<(), Fault> {
         let body = json!({"resourceType": "Parameters", "parameter": [
             {"name": "organisation", "valueString": about},
             {"name": "decision", "valueCode": what},
@@ -322,7 +342,10 @@ impl Check {
                     slowest = slowest.max(arrived.unwrap_or_default());
                     checked += 1;
                     if arrived.is_none() {
-                        let example = format!("{out} withdrawn at {told_at}: not seen at {viewer} ({})", one.file);
+                        let example = format!(
+                            "{out} withdrawn at {told_at}: not seen at {viewer} ({})",
+                            one.file
+                        );
                         self.counts.examples.push(example);
                     }
                 }
@@ -390,7 +413,10 @@ impl Check {
                     let absent = !seen.resources.values().flatten().any(|(org, _)| *org == out);
                     if !(named && answered && absent && seen.took < Duration::from_secs(2)) {
                         good = false;
-                        let example = format!("{out} stopped, seen from {viewer}: {:?} in {:?}", seen.states, seen.took);
+                        let example = format!(
+                            "{out} stopped, seen from {viewer}: {:?} in {:?}",
+                            seen.states, seen.took
+                        );
                         self.counts.examples.push(example);
                     }
                     slowest = slowest.max(seen.took);
@@ -415,9 +441,10 @@ impl Check {
 }
 
 fn state(outcome: fhir::Value<'_>) -> Option<(String, String)> {
-    let extension = outcome.get("extension")?.items().find(|e| {
-        e.str_at("url").is_some_and(|url| url.ends_with("/source-id"))
-    })?;
+    let extension = outcome
+        .get("extension")?
+        .items()
+        .find(|e| e.str_at("url").is_some_and(|url| url.ends_with("/source-id")))?;
     let issue = outcome.get("issue")?.items().next()?;
     let coding = issue.path(&["details", "coding"])?.items().next()?;
     Some((extension.str_at("valueString")?.into_owned(), coding.str_at("code")?.into_owned()))

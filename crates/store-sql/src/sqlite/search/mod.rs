@@ -9,6 +9,7 @@ mod include;
 mod order;
 mod plan;
 mod sources;
+mod values;
 
 use std::collections::HashSet;
 
@@ -132,8 +133,12 @@ impl<'a> Search<'a> {
     /// Lists filters until one is complete; that one is taken out of `open`.
     fn most_selective(&self, open: &mut Vec<Open<'_>>) -> Result<Option<Vec<i64>>, Fault> {
         let positive = open.iter().filter(|open| !open.plan.negated).count();
-        let mut bound = if positive == 1 { usize::MAX } else { self.shared.bounds.first.max(1) };
-        while positive > 0 {
+        if positive == 0 {
+            return Ok(None);
+        }
+        let first = self.shared.bounds.first.max(1);
+        let mut bound = if positive == 1 { usize::MAX } else { first };
+        loop {
             for at in 0..positive {
                 let Some(listed) = open.get(at) else { continue };
                 if let Some(rids) = self.list(&listed.plan, bound)? {
@@ -143,7 +148,6 @@ impl<'a> Search<'a> {
             }
             bound = bound.saturating_mul(GROWTH);
         }
-        Ok(None)
     }
 
     /// Keeps the candidates that pass. `false` where that is left to their texts.

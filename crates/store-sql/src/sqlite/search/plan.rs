@@ -10,6 +10,7 @@ use super::super::names::{ADDRESS, Name};
 use super::super::rows::Day;
 use super::Search;
 use super::sources::{self, Source};
+use super::values;
 
 /// Look-ups per candidate that are still cheaper than reading its text.
 const MOST_LOOKUPS: usize = 16;
@@ -104,7 +105,7 @@ impl Search<'_> {
         let mut ranges = Vec::new();
         for test in tests {
             // Versions are in order of time, so each range of time is a range of numbers.
-            for (from_ms, to_ms) in sources::instants(test) {
+            for (from_ms, to_ms) in values::instants(test) {
                 let range = (self.first_since(from_ms)?, self.first_since(to_ms)?);
                 if range.0 < range.1 {
                     ranges.push(range);
@@ -160,12 +161,12 @@ impl Search<'_> {
                 }
                 Test::Date(date) => {
                     plan.rank = 7;
-                    plan.sources.extend(sources::date(param, date));
+                    plan.sources.extend(values::date(param, date));
                     days.push(*date);
                 }
                 other => {
                     plan.rank = 4;
-                    plan.sources.extend(sources::other(param, other));
+                    plan.sources.extend(values::other(param, other));
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use store::suite::{commit, delete, found, key, put, query};
-use store::{SharedStore, Store};
+use store::{SharedStore, Store, StoreError};
 
 use super::super::{SqliteStore, open_read_only};
 use super::{open, options};
@@ -72,6 +72,38 @@ fn it_can_be_read_beside_its_owner() {
     assert_eq!(found(&*beside, "Patient?name=ash"), "a");
     assert_eq!(found(&*open_read_only(folder.path()).unwrap(), "Patient?name=ash"), "a b");
     assert!(open_read_only(&folder.path().join("nowhere")).is_err());
+    drop((beside, store));
+    assert_eq!(found(&*open_read_only(folder.path()).unwrap(), "Patient?name=ash"), "a b");
+}
+
+#[test]
+fn a_failing_medium_acknowledges_nothing_and_the_next_write_succeeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = shared(folder.path());
+    commit(&store, vec![put(&patient("a", "Ash"))]).unwrap();
+    let conn = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    // The first fails while it writes its versions, the second while the index is written.
+    for table in ["audit", "ix_text"] {
+        let trap = "CREATE TRIGGER trap BEFORE INSERT ON x BEGIN SELECT RAISE(ABORT, 'full'); END";
+        conn.execute_batch(&trap.replace(" x ", &format!(" {table} "))).unwrap();
+        let event = format!(r#"{{"resourceType":"AuditEvent","id":"{table}"}}"#).replace('_', "-");
+        let writes = || vec![put(&patient("b", "Birch")), put(&event)];
+        let failed = commit(&store, writes()).unwrap_err().to_string();
+        assert!(failed.contains("the store failed"), "{failed}");
+        let snapshot = store.snapshot().unwrap();
+        assert_eq!(found(&*snapshot, "Patient"), "a");
+        assert_eq!(snapshot.audit_links(1, 9).unwrap().len(), usize::from(table != "audit"));
+        conn.execute_batch("DROP TRIGGER trap").unwrap();
+        let seq = snapshot.seq();
+        drop(snapshot);
+        commit(&store, writes()).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        assert_eq!(snapshot.seq(), seq + 2);
+        assert_eq!(found(&*snapshot, "Patient?name=birch"), "b");
+        assert_eq!(store.integrity().unwrap(), Vec::<String>::new());
+        drop(snapshot);
+        commit(&store, vec![delete("Patient/b")]).unwrap();
+    }
 }
 
 #[test]
@@ -165,7 +197,7 @@ fn damage_is_reported() {
             "1 versions are not the newest of their resource and yet nothing follows them",
         ),
         (
-            "INSERT INTO ix_uri VALUES(1, 'x', 99)",
+            "INSERT INTO ix_uri VALUES(1, 1, 99)",
             "DELETE FROM ix_uri",
             "1 rows of ix_uri belong to nothing that exists",
         ),
@@ -222,4 +254,26 @@ fn too_many_snapshots_wait_and_are_refused_in_the_end() {
         assert_eq!(waiting.join().unwrap().unwrap(), 0);
     });
     assert_eq!(Arc::strong_count(&store), 1);
+}
+
+#[test]
+fn too_many_writes_are_refused_and_the_others_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = super::Options { patience: std::time::Duration::ZERO, ..options() };
+    let store = SqliteStore::open(folder.path(), options).unwrap();
+    let conn = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    // The writer waits for this, one group in hand and one queue behind it.
+    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let submit = |n| {
+        let writes = vec![put(&patient(&format!("p{n}"), "Ash"))];
+        store.submit(store::Transaction { writes, ..Default::default() })
+    };
+    let pending: Vec<_> = (0..600).map(submit).collect();
+    conn.execute_batch("COMMIT").unwrap();
+    let outcomes: Vec<_> = pending.into_iter().map(store::Pending::wait).collect();
+    let made = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let busy = |outcome: &&Result<_, StoreError>| matches!(outcome, Err(StoreError::Busy));
+    assert_eq!(outcomes.iter().filter(busy).count(), 600 - made);
+    assert!((257..=512).contains(&made), "{made}");
+    assert_eq!(store.figures().unwrap().resources, made as u64);
 }

@@ -1,0 +1,269 @@
+//! Hospitals that run: folders, keys, membership list, patients, accounts and doors, as an
+//! operator would make them.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use app::App;
+use app::records::import::Import;
+use crypto::{SigningKey, SystemRandom};
+use fhir::Id;
+use identity::{NewAccount, Password, Role, base32};
+use node::config::{self, sample};
+use node::keys::Keys;
+use node::serve::{Running, start};
+use node::wiring::{open, system_clock};
+use synthetic::{Options, Person, Site, World, sites};
+use tokio::runtime::Runtime;
+use wire::{Membership, OrgId};
+
+use crate::client::{Account, Client};
+
+/// How hospitals are set up.
+pub struct Setup {
+    pub hospitals: usize,
+    pub patients: usize,
+    /// Changes to the sample configuration: text and its replacement.
+    pub config: &'static [(&'static str, &'static str)],
+    pub clock: app::services::Clock,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { hospitals: 3, patients: 12, config: &[], clock: system_clock() }
+    }
+}
+
+/// One hospital.
+pub struct Hospital {
+    pub org: String,
+    pub name: String,
+    pub base: String,
+    pub folder: PathBuf,
+    pub app: App,
+}
+
+/// Hospitals that know each other.
+pub struct Hospitals {
+    pub all: Vec<Hospital>,
+    pub world: World,
+    pub clock: app::services::Clock,
+    // Stops the nodes, then removes their folders.
+    running: Vec<Running>,
+    _folder: tempfile::TempDir,
+}
+
+/// The runtime on which all nodes and tests of this process run.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        // Whoever is first decides; it is the same provider either way.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime")
+    })
+}
+
+/// Runs a test.
+pub fn run<T>(test: impl Future<Output = T>) -> T {
+    runtime().block_on(test)
+}
+
+/// The three hospitals that tests share. Tests use patients and accounts of their own there.
+pub fn shared() -> &'static Hospitals {
+    static SHARED: OnceLock<Hospitals> = OnceLock::new();
+    SHARED.get_or_init(|| run(Hospitals::start(Setup::default())))
+}
+
+impl Hospitals {
+    pub async fn start(setup: Setup) -> Self {
+        let folder = home();
+        let sites = sites(setup.hospitals);
+        prepare(folder.path(), &sites, setup.config);
+        let now_ms = system_clock()();
+        let options = Options { seed: 7, patients: setup.patients, sites: &sites, now_ms };
+        let world = synthetic::generate(&options);
+        let (mut all, mut running) = (Vec::new(), Vec::new());
+        for site in &sites {
+            let home = folder.path().join(&site.org);
+            let node = open(&home, setup.clock.clone()).expect("the node opens");
+            let (app, site) = (node.app.clone(), site.clone());
+            fill(&app, &site.org, &world);
+            running.push(start(node).await.expect("the node starts"));
+            let base = app.org().base_url.clone();
+            all.push(Hospital { org: site.org, name: site.name, base, folder: home, app });
+        }
+        Self { all, world, clock: setup.clock, running, _folder: folder }
+    }
+
+    pub fn at(&self, org: &str) -> &Hospital {
+        self.all.iter().find(|hospital| hospital.org == org).expect("such a hospital")
+    }
+
+    /// People known to `count` hospitals, the first left out who has a story.
+    pub fn known_to(&self, count: usize) -> Vec<&Person> {
+        self.world.persons.iter().skip(1).filter(|person| person.at.len() == count).collect()
+    }
+
+    /// The person with a story, known to the first three hospitals.
+    pub fn story(&self) -> &Person {
+        self.world.story().expect("a story")
+    }
+
+    /// Stops all nodes.
+    pub async fn stop(self) {
+        for running in self.running {
+            running.stop().await;
+        }
+    }
+}
+
+impl Hospital {
+    /// Makes an account of its own for a test.
+    pub fn account(&self, role: Role, patient: Option<&str>) -> Account {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let accounts = self.app.identity().accounts();
+        let secret = accounts.new_totp_secret().expect("a secret");
+        let account = Account {
+            username: format!("{}{number}", role.code()),
+            password: format!("a long password {number}"),
+            secret: base32(secret.reveal()),
+        };
+        let new = NewAccount {
+            username: account.username.clone(),
+            display_name: format!("{} No. {number}", role.code()),
+            role,
+            patient: patient.map(|id| Id::new(id).expect("an id")),
+            practitioner: None,
+            password: Password::plain(account.password.clone()),
+            totp_secret: Some(secret),
+        };
+        accounts.create(new, self.app.now_ms()).expect("the account is made");
+        account
+    }
+
+    /// A new account, signed in with both factors.
+    pub async fn signed_in(&self, role: Role) -> Client {
+        let account = self.account(role, None);
+        Client::sign_in(&self.base, &account, Some(self.app.now_ms())).await
+    }
+
+    /// A new account of a patient, signed in with both factors.
+    pub async fn patient(&self, id: &str) -> Client {
+        let account = self.account(Role::Patient, Some(id));
+        Client::sign_in(&self.base, &account, Some(self.app.now_ms())).await
+    }
+
+    /// Everybody's program that is not signed in.
+    pub fn stranger(&self) -> Client {
+        Client::stranger(&self.base)
+    }
+}
+
+/// A folder below the build's own for temporary files. One that an ended test process left is
+/// removed, because what tests share is never dropped.
+fn home() -> tempfile::TempDir {
+    static PROCESS: OnceLock<PathBuf> = OnceLock::new();
+    let process = PROCESS.get_or_init(|| {
+        let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hospitals");
+        std::fs::create_dir_all(&all).expect("a folder");
+        for old in std::fs::read_dir(&all).expect("a folder").flatten() {
+            let runs = Path::new("/proc").join(old.file_name()).exists();
+            if !runs {
+                // Another process may be removing it too.
+                let _ = std::fs::remove_dir_all(old.path());
+            }
+        }
+        let own = all.join(std::process::id().to_string());
+        std::fs::create_dir_all(&own).expect("a folder");
+        own
+    });
+    tempfile::tempdir_in(process).expect("a folder")
+}
+
+/// A free port below those that the system gives to clients, so that none takes it meanwhile.
+fn address() -> SocketAddr {
+    static NEXT: OnceLock<AtomicU16> = OnceLock::new();
+    let next = NEXT.get_or_init(|| {
+        let spread = u16::try_from(std::process::id() % 1000).unwrap_or_default();
+        AtomicU16::new(20_000 + spread * 12)
+    });
+    loop {
+        let address = SocketAddr::from(([127, 0, 0, 1], next.fetch_add(1, Ordering::Relaxed)));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// Makes folders, keys, configurations and the signed membership list.
+fn prepare(folder: &Path, sites: &[Site], changes: &[(&str, &str)]) {
+    let council = SigningKey::generate(&SystemRandom).expect("a key");
+    let mut members = Vec::new();
+    for site in sites {
+        let home = folder.join(&site.org);
+        let keys = Keys::create(&home.join("keys")).expect("keys");
+        let (people, nodes) = (address(), address());
+        let council = council.public_key().to_string();
+        let mut config = sample(&site.org, &site.name, people, nodes, &council);
+        for (from, to) in changes {
+            assert!(config.contains(from), "the configuration has `{from}`");
+            config = config.replace(from, to);
+        }
+        std::fs::write(home.join(config::FILE), config).expect("a file");
+        let org = OrgId::new(&site.org).expect("an organisation");
+        let identity = federation::Identity::new(org, keys.assertion, keys.tls).expect("identity");
+        let (nodes, people) = (format!("https://{nodes}"), format!("http://{people}"));
+        members.push(identity.member(&site.name, &nodes, &people));
+    }
+    let now = system_clock()();
+    let list = Membership {
+        version: 1,
+        network: "whole-path".into(),
+        serial: 1,
+        issued: now,
+        expires: now + 24 * 60 * 60 * 1000,
+        default_policy: "permit-treatment".into(),
+        members,
+    };
+    let signed = list.sign(&council).expect("a signature").to_json();
+    for site in sites {
+        std::fs::write(folder.join(&site.org).join("membership.json"), &signed).expect("a file");
+    }
+}
+
+/// Imports a hospital's share.
+fn fill(app: &App, org: &str, world: &World) {
+    let own = world.persons.iter().filter_map(|person| person.at.get(org));
+    let mut texts: Vec<&String> = world.shared.iter().collect();
+    texts.extend(own.flat_map(|known| &known.resources));
+    for piece in texts.chunks(400) {
+        let lines = piece.iter().map(|text| text.as_bytes().to_vec()).collect();
+        let report = Import::new(app).take_lines("test", lines).expect("the import is taken");
+        assert_eq!(report.refused, [], "every resource is taken");
+    }
+}
+
+/// What each hospital was given of a person, but for the Patient: `Type/id` and the text.
+pub fn dealt(person: &Person) -> BTreeMap<String, String> {
+    let texts = person.at.values().flat_map(|known| known.resources.iter().skip(1));
+    texts
+        .map(|text| {
+            let resource = fhir::Resource::parse(text.clone()).expect("a resource");
+            let id = resource.id().expect("an id");
+            (format!("{}/{id}", resource.type_name()), text.clone())
+        })
+        .collect()
+}
+
+/// A clock that tests turn forward.
+pub fn clock() -> (app::services::Clock, Arc<AtomicU64>) {
+    let ahead = Arc::new(AtomicU64::new(0));
+    let (shared, system) = (ahead.clone(), system_clock());
+    let clock = move || system() + i64::try_from(shared.load(Ordering::SeqCst)).unwrap_or(0);
+    (Arc::new(clock), ahead)
+}

@@ -1,0 +1,277 @@
+//! Search: every kind of parameter, includes, chains, sorting, and what is claimed of it.
+
+use identity::Role;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::client::{Client, text};
+use crate::hospitals::{run, shared};
+
+/// A small ward of its own: ids by name.
+struct Ward {
+    client: Client,
+    ada: String,
+    bob: String,
+    practitioner: String,
+    glucose: String,
+    weight: String,
+    risk: String,
+}
+
+/// Tests share the hospital, so each search is narrowed by what this ward alone has.
+const TAG: &str = "urn:test:ward|search";
+
+async fn ward() -> Ward {
+    let client = shared().all[0].signed_in(Role::Clinician).await;
+    let tag = json!({"tag": [{"system": "urn:test:ward", "code": "search"}]});
+    let new = async |mut resource: Value| {
+        resource["meta"] = tag.clone();
+        client.create(&resource).await
+    };
+    let practitioner = new(json!({
+        "resourceType": "Practitioner", "name": [{"family": "Quirin"}],
+    }))
+    .await;
+    let person = async |family: &str, given: &str, born: &str, number: &str| {
+        new(json!({
+            "resourceType": "Patient", "gender": "female", "birthDate": born,
+            "name": [{"family": family, "given": [given]}],
+            "identifier": [{"system": "urn:test:number", "value": number}],
+            "generalPractitioner": [{"reference": format!("Practitioner/{practitioner}")}],
+        }))
+        .await
+    };
+    let ada = person("Żółkiewska", "Ada", "1970-05-01", "A|1").await;
+    let bob = person("Zwolak-Ott", "Bob", "1980-01-31", "B-2").await;
+    let observation = async |patient: &str, code: &str, when: &str, value: f64, unit: &str| {
+        new(json!({
+            "resourceType": "Observation", "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": code}], "text": code},
+            "subject": {"reference": format!("Patient/{patient}")},
+            "effectiveDateTime": when,
+            "valueQuantity":
+                {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit},
+        }))
+        .await
+    };
+    let glucose = observation(&ada, "2345-7", "2021-03-04T10:00:00Z", 5.4, "mmol/L").await;
+    let weight = observation(&bob, "29463-7", "2021-03", 70.0, "kg").await;
+    let risk = new(json!({
+        "resourceType": "RiskAssessment", "status": "final",
+        "subject": {"reference": format!("Patient/{ada}")},
+        "prediction": [{"probabilityDecimal": 0.25}],
+    }))
+    .await;
+    new(json!({"resourceType": "ValueSet", "status": "draft", "url": "http://test/ward/vs"})).await;
+    Ward { client, ada, bob, practitioner, glucose, weight, risk }
+}
+
+#[test]
+fn each_kind_of_parameter_finds_what_it_should() {
+    run(async {
+        let ward = ward().await;
+        let Ward { ada, bob, practitioner, glucose, weight, risk, .. } = &ward;
+        let (both, none): (&[&String], &[&String]) = (&[ada, bob], &[]);
+        let table: &[(&str, &[&String])] = &[
+            // string: the beginning, without case and accents
+            ("Patient?family=zolk", &[ada]),
+            ("Patient?family:exact=Żółkiewska", &[ada]),
+            ("Patient?family:exact=zolkiewska", none),
+            ("Patient?family:contains=LAK-O", &[bob]),
+            ("Patient?family=zolk,zwol", both),
+            ("Patient?family=zolk&given=bob", none),
+            ("Patient?name=ada", &[ada]),
+            // token
+            ("Patient?identifier=urn:test:number|B-2", &[bob]),
+            ("Patient?identifier=urn:test:number|A\\|1", &[ada]),
+            ("Patient?identifier=B-2", &[bob]),
+            ("Patient?identifier=|B-2", none),
+            ("Patient?identifier=urn:test:number|", both),
+            ("Observation?code=http://loinc.org|2345-7", &[glucose]),
+            ("Observation?code:not=http://loinc.org|2345-7", &[weight]),
+            // date
+            ("Patient?birthdate=1970-05-01", &[ada]),
+            ("Patient?birthdate=1970", &[ada]),
+            ("Patient?birthdate=gt1975", &[bob]),
+            ("Patient?birthdate=ge1970-05-01&birthdate=lt1980", &[ada]),
+            ("Observation?date=2021-03-04", &[glucose]),
+            ("Observation?date=2021-03", &[glucose, weight]),
+            ("Observation?date=sa2021-03-05", none),
+            ("Observation?date=eb2021-04", &[glucose, weight]),
+            // reference
+            (&format!("Observation?subject=Patient/{ada}"), &[glucose]),
+            (&format!("Observation?subject={bob}"), &[weight]),
+            (&format!("Observation?subject:Patient={bob}"), &[weight]),
+            (&format!("Observation?patient={ada},{bob}"), &[glucose, weight]),
+            (&format!("Patient?general-practitioner=Practitioner/{practitioner}"), both),
+            // number and quantity
+            ("RiskAssessment?probability=0.25", &[risk]),
+            ("RiskAssessment?probability=gt0.3", none),
+            ("RiskAssessment?probability=le0.25", &[risk]),
+            ("Observation?value-quantity=5.4|http://unitsofmeasure.org|mmol/L", &[glucose]),
+            ("Observation?value-quantity=gt60||kg", &[weight]),
+            ("Observation?value-quantity=lt5", none),
+            // chains, and the other way round
+            ("Observation?subject:Patient.family=zolk", &[glucose]),
+            ("Observation?subject.family=zwol", &[weight]),
+            ("Patient?_has:Observation:patient:code=http://loinc.org|2345-7", &[ada]),
+            ("Patient?general-practitioner:Practitioner.family=quirin", both),
+            // what every type has
+            (&format!("Patient?_id={ada}"), &[ada]),
+            (&format!("Patient?_id={ada},{bob}"), both),
+            ("Patient?_lastUpdated=lt2000-01-01", none),
+            ("Patient?_lastUpdated=gt2000-01-01", both),
+            ("Patient?gender:missing=true", none),
+            ("Patient?deceased:missing=true", both),
+        ];
+        for (search, expected) in table {
+            let mut found = ward.client.found(&format!("{search}&_tag={TAG}")).await;
+            let mut expected: Vec<String> = expected.iter().map(|id| (*id).clone()).collect();
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected, "{search}");
+        }
+        let uris = ward.client.found("ValueSet?url=http://test/ward/vs").await;
+        assert!(!uris.is_empty(), "uri");
+        assert!(ward.client.found("ValueSet?url=http://test/ward").await.is_empty(), "uri is whole");
+        assert!(!ward.client.found("ValueSet?url:below=http://test/ward").await.is_empty());
+    });
+}
+
+#[test]
+fn results_are_sorted_counted_and_accompanied() {
+    run(async {
+        let ward = ward().await;
+        let Ward { client, ada, bob, practitioner, glucose, weight, .. } = &ward;
+        let ids = format!("Patient?_id={ada},{bob}");
+        for (sort, expected) in [
+            ("birthdate", [ada, bob]),
+            ("-birthdate", [bob, ada]),
+            ("gender,-birthdate", [bob, ada]),
+            ("family", [ada, bob]),
+            ("_lastUpdated", [ada, bob]),
+        ] {
+            let found = client.found(&format!("{ids}&_sort={sort}")).await;
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{sort}");
+        }
+        let none = client.get(&format!("/fhir/{ids}&_count=0")).await.expect(200);
+        assert_eq!((none.json()["total"].as_u64(), none.matches().len()), (Some(2), 0));
+
+        let observations = format!("Observation?_id={glucose},{weight}");
+        let included =
+            client.get(&format!("/fhir/{observations}&_include=Observation:subject")).await;
+        let mut both = vec![ada.clone(), bob.clone()];
+        both.sort();
+        assert_eq!(included.expect(200).included(), both);
+        let one = client.get(&format!("/fhir/Observation?_id={glucose}&_include=Observation:patient"));
+        assert_eq!(one.await.expect(200).included(), [ada.clone()]);
+        let back = client.get(&format!("/fhir/Patient?_id={bob}&_revinclude=Observation:subject"));
+        assert_eq!(back.await.expect(200).included(), [weight.clone()]);
+        let far = format!(
+            "/fhir/Observation?_id={glucose}&_include=Observation:subject\
+             &_include:iterate=Patient:general-practitioner"
+        );
+        let mut expected = vec![ada.clone(), practitioner.clone()];
+        expected.sort();
+        assert_eq!(client.get(&far).await.expect(200).included(), expected);
+
+        let form = format!("_id={ada},{bob}&_sort=-birthdate");
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        let path = "/fhir/Patient/_search";
+        let found = client.send(Method::POST, path, Some(form.clone()), &kind).await.expect(200);
+        assert_eq!(found.matches(), [bob.clone(), ada.clone()]);
+        let json = [("content-type", "application/json")];
+        client.send(Method::POST, path, Some(form), &json).await.expect(415);
+        // The address of the result names what was understood.
+        let own = found.link("self").expect("a link to itself");
+        assert!(own.contains("_sort=-birthdate"), "{own}");
+    });
+}
+
+#[test]
+fn what_is_not_understood_is_refused_by_name() {
+    run(async {
+        let client = shared().all[0].signed_in(Role::Clinician).await;
+        for (search, name) in [
+            ("Patient?colour=red", "colour"),
+            ("Patient?family:sounds=x", "sounds"),
+            ("Patient?birthdate=yesterday", "birthdate"),
+            ("Observation?subject.colour=red", "colour"),
+            ("Observation?value-quantity=many", "value-quantity"),
+            ("Patient?_sort=colour", "colour"),
+            ("Patient?_include=Patient:colour", "colour"),
+            ("Patient?_count=few", "_count"),
+            ("Patient?_has:Observation:colour:code=x", "colour"),
+            ("Patient?_summary=true", "_summary"),
+        ] {
+            let answer = client.get(&format!("/fhir/{search}")).await.expect(400);
+            let (_, diagnostics) = answer.issue();
+            assert!(diagnostics.contains(name), "{search}: {diagnostics}");
+        }
+    });
+}
+
+/// A value that a parameter of a type takes.
+fn sample(kind: &str) -> &'static str {
+    match kind {
+        "date" => "2020-01-01",
+        "number" => "1",
+        "quantity" => "1",
+        "reference" => "Patient/1",
+        "uri" => "http://test",
+        _ => "x",
+    }
+}
+
+#[test]
+fn the_capability_statement_claims_only_what_answers() {
+    run(async {
+        let hospital = &shared().all[1];
+        let client = hospital.signed_in(Role::Clinician).await;
+        let statement = hospital.stranger().get("/fhir/metadata").await.expect(200).json();
+        assert_eq!(statement["resourceType"], "CapabilityStatement");
+        assert_eq!(statement["fhirVersion"], "4.0.1");
+        let resources = statement["rest"][0]["resource"].as_array().unwrap();
+        assert_eq!(resources.len(), fhir::definitions::resource_types().len());
+        let mut asked = 0;
+        for resource in resources {
+            let kind = text(&resource["type"]);
+            if kind == "AuditEvent" {
+                continue;
+            }
+            // Different parameters together find nothing or something; an unknown one is refused.
+            let mut query = vec!["_count=1".to_owned()];
+            for param in resource["searchParam"].as_array().unwrap() {
+                let (name, of) = (text(&param["name"]), text(&param["type"]));
+                query.push(format!("{name}={}", sample(&of)));
+            }
+            for include in resource["searchInclude"].as_array().into_iter().flatten() {
+                query.push(format!("_include={}", text(include)));
+            }
+            for part in query.chunks(8) {
+                let path = format!("/fhir/{kind}?{}", part.join("&"));
+                client.get(&path).await.expect(200);
+                asked += part.len();
+            }
+        }
+        assert!(asked > 1000, "{asked} parameters were asked for");
+        let audit = resources.iter().find(|resource| resource["type"] == "AuditEvent").unwrap();
+        let codes = audit["interaction"].to_string();
+        for absent in ["create", "update", "delete"] {
+            assert!(!codes.contains(absent), "AuditEvent: {absent}");
+        }
+        let patient = resources.iter().find(|resource| resource["type"] == "Patient").unwrap();
+        for operation in patient["operation"].as_array().unwrap() {
+            let name = text(&operation["name"]);
+            let path = match name.as_str() {
+                "match" => "/fhir/Patient/$match".to_owned(),
+                _ => format!("/fhir/Patient/nobody/${name}"),
+            };
+            // Not signed in: a route that exists says so, one that does not is not found.
+            let stranger = hospital.stranger();
+            let get = stranger.get(&path).await.status;
+            let post = stranger.post(&path, &json!({})).await.status;
+            assert!([get, post].contains(&401), "{path}: {get} {post}");
+        }
+    });
+}

@@ -1,0 +1,142 @@
+//! Making one write: the version, the resource's row, the changes of the index and the audit chain.
+
+use fhir::edit;
+use rusqlite::params;
+use store::rules::AUDIT_TYPE;
+use store::{Method, Version, Write};
+
+use super::super::bodies::PLAIN;
+use super::super::fault::Fault;
+use super::super::handle::{method_number, unsigned};
+use super::super::rows::{Day, Indexed, Row, difference};
+use super::check::Place;
+use super::{Prepared, Writer};
+
+impl Writer {
+    /// Makes a write that has been checked. `updated` is lastUpdated as FHIR writes it.
+    pub(super) fn write(
+        &mut self,
+        prepared: Prepared,
+        place: Place,
+        updated: &str,
+    ) -> Result<Version, Fault> {
+        let Prepared { write, indexed } = prepared;
+        let (key, resource, method) = match write {
+            Write::Put { key, resource, method, .. } => (key, Some(resource), method),
+            Write::Delete { key, .. } => (key, None, Method::Delete),
+        };
+        let seq = self.state.seq + 1;
+        let version = place.version.unsigned_abs();
+        let text = resource.as_ref().map_or(String::new(), |resource| {
+            edit::stamp(resource.document(), key.id.as_str(), version, updated)
+        });
+        self.add_version(&place, seq, method, &text)?;
+        let live = method != Method::Delete;
+        self.note_resource(&place, seq, live, indexed.day)?;
+        self.change_index(&place, indexed.rows)?;
+        if live != place.was_live {
+            *self.census.entry(place.kind).or_default() += if live { 1 } else { -1 };
+        }
+        if key.resource_type == AUDIT_TYPE {
+            self.extend_audit(seq, &text)?;
+        }
+        self.state.seq = seq;
+        Ok(Version {
+            key,
+            version,
+            seq: unsigned(seq)?,
+            last_updated_ms: self.state.ms,
+            created: !place.was_live,
+        })
+    }
+
+    fn add_version(
+        &mut self,
+        place: &Place,
+        seq: i64,
+        method: Method,
+        text: &str,
+    ) -> Result<(), Fault> {
+        let (dictionary, body) = match method {
+            Method::Delete => (PLAIN, &[][..]),
+            _ => (self.packer.number(), self.packer.pack(text)?),
+        };
+        let conn = &self.handle.conn;
+        let sql =
+            "INSERT INTO version(seq, rid, kind, version, ms, method, previous, dictionary, body)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        conn.prepare_cached(sql)?.execute(params![
+            seq,
+            place.rid,
+            place.kind,
+            place.version,
+            self.state.ms,
+            method_number(method),
+            place.previous,
+            dictionary,
+            body,
+        ])?;
+        Ok(())
+    }
+
+    fn note_resource(
+        &mut self,
+        place: &Place,
+        seq: i64,
+        live: bool,
+        day: Day,
+    ) -> Result<(), Fault> {
+        let conn = &self.handle.conn;
+        if place.new_row {
+            let sql = "INSERT INTO resource(rid, kind, id, seq, version, live, first, day, span)
+                       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+            conn.prepare_cached(sql)?.execute(params![
+                place.rid,
+                place.kind,
+                place.name,
+                seq,
+                place.version,
+                live,
+                place.first,
+                day.start,
+                day.span,
+            ])?;
+            self.numbers.note(place.kind, place.name.clone(), place.rid);
+            return Ok(());
+        }
+        let sql = "UPDATE resource SET seq = ?2, version = ?3, live = ?4, first = ?5, day = ?6,
+                   span = ?7 WHERE rid = ?1";
+        conn.prepare_cached(sql)?.execute(params![
+            place.rid,
+            seq,
+            place.version,
+            live,
+            place.first,
+            day.start,
+            day.span,
+        ])?;
+        Ok(())
+    }
+
+    /// Notes by which rows the index changes; the old ones come from the version before.
+    fn change_index(&mut self, place: &Place, rows: Vec<Row>) -> Result<(), Fault> {
+        let old = match place.was_live {
+            true => {
+                let old = self.handle.resource(&self.shared, place.previous)?;
+                Indexed::of(&old, &self.shared.kinds, None).rows
+            }
+            false => Vec::new(),
+        };
+        difference(old, rows, |row, added| self.waiting.push(place.rid, row, added));
+        Ok(())
+    }
+
+    fn extend_audit(&mut self, seq: i64, text: &str) -> Result<(), Fault> {
+        let (number, previous) = self.state.audit;
+        let next = (number + 1, crypto::chain_hash(&previous, text.as_bytes()));
+        let sql = "INSERT INTO audit(number, seq, hash) VALUES(?1, ?2, ?3)";
+        self.handle.conn.prepare_cached(sql)?.execute(params![next.0, seq, next.1])?;
+        self.state.audit = next;
+        Ok(())
+    }
+}

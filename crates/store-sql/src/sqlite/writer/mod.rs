@@ -1,0 +1,250 @@
+//! The one thread that writes. Transactions that wait together become one transaction of SQLite
+//! and share one flush to disk; each is checked whole before it touches anything, so that a
+//! refused one leaves no trace and needs no undoing.
+
+mod apply;
+mod check;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, select};
+use fhir::time;
+use rusqlite::{OptionalExtension, params};
+use store::{Committed, Guard, Seq, SideWrite, StoreError, Write};
+use tokio::sync::{oneshot, watch};
+
+use super::bodies::Packer;
+use super::fault::Fault;
+use super::gate::Ticket;
+use super::handle::{Handle, Shared};
+use super::index::{self, Numbers, Waiting};
+use super::rows::Indexed;
+use super::train::Training;
+use super::{Clock, side};
+
+/// The most transactions that share a flush.
+const MOST_JOBS: usize = 256;
+/// No further transaction joins a group that makes this many writes.
+const MANY_WRITES: usize = 1_000;
+/// Index rows that are gathered before they are written.
+const MANY_ROWS: usize = 200_000;
+
+/// A transaction whose resources have been read and indexed already.
+pub(super) struct Job {
+    pub(in crate::sqlite) guards: Vec<Guard>,
+    pub(in crate::sqlite) writes: Vec<Prepared>,
+    pub(in crate::sqlite) side: Vec<SideWrite>,
+    pub(in crate::sqlite) answer: oneshot::Sender<Result<Committed, StoreError>>,
+    /// Given back when the transaction is done with.
+    pub(in crate::sqlite) _ticket: Ticket,
+}
+
+/// A write with the index rows of what it puts.
+pub(super) struct Prepared {
+    pub(in crate::sqlite) write: Write,
+    pub(in crate::sqlite) indexed: Indexed,
+}
+
+pub(super) struct Writer {
+    pub(in crate::sqlite) handle: Handle,
+    pub(in crate::sqlite) shared: Arc<Shared>,
+    pub(in crate::sqlite) packer: Packer,
+    pub(in crate::sqlite) training: Training,
+    clock: Clock,
+    watch: Arc<watch::Sender<Seq>>,
+    numbers: Numbers,
+    waiting: Waiting,
+    census: HashMap<i64, i64>,
+    pub(in crate::sqlite) state: State,
+}
+
+/// What the next write builds on; read anew after a failure.
+#[derive(Clone, Copy, Default)]
+pub(super) struct State {
+    /// The newest version.
+    pub(in crate::sqlite) seq: i64,
+    /// Its time.
+    ms: i64,
+    /// The newest link of the audit chain.
+    audit: (i64, [u8; 32]),
+}
+
+impl Writer {
+    pub(in crate::sqlite) fn new(
+        handle: Handle,
+        shared: Arc<Shared>,
+        training: Training,
+        clock: Clock,
+        watch: Arc<watch::Sender<Seq>>,
+    ) -> Result<Self, Fault> {
+        let mut writer = Self {
+            packer: Packer::new(&handle.conn)?,
+            handle,
+            shared,
+            training,
+            clock,
+            watch,
+            numbers: Numbers::default(),
+            waiting: Waiting::default(),
+            census: HashMap::new(),
+            state: State::default(),
+        };
+        writer.reload()?;
+        Ok(writer)
+    }
+
+    /// Writes until nobody can submit any more.
+    pub(in crate::sqlite) fn run(mut self, jobs: &Receiver<Job>) {
+        loop {
+            self.train_if_due();
+            let trained = self.training.result();
+            select! {
+                recv(jobs) -> job => match job {
+                    Ok(job) => self.group(job, jobs),
+                    Err(_) => break,
+                },
+                recv(trained) -> dictionary => self.adopt(dictionary.ok()),
+            }
+        }
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        if let Err(error) = self.handle.conn.query_row(sql, [], |_| Ok(())) {
+            tracing::warn!(%error, "the write-ahead log could not be folded in; it will be next time");
+        }
+    }
+
+    fn group(&mut self, first: Job, jobs: &Receiver<Job>) {
+        let mut writes = first.writes.len();
+        let mut group = vec![first];
+        while group.len() < MOST_JOBS && writes < MANY_WRITES {
+            let Ok(job) = jobs.try_recv() else { break };
+            writes += job.writes.len();
+            group.push(job);
+        }
+        let mut answers = Vec::with_capacity(group.len());
+        let outcome = self.commit(group, &mut answers);
+        let failure = outcome.err().map(|fault| {
+            let error = StoreError::from(fault).to_string();
+            tracing::error!(error, "a group of writes failed and was rolled back");
+            self.recover();
+            error
+        });
+        if failure.is_none() {
+            let seq = self.state.seq.unsigned_abs();
+            self.watch.send_if_modified(|known| std::mem::replace(known, seq) != seq);
+        }
+        for (answer, outcome) in answers {
+            let outcome = match &failure {
+                Some(error) => Err(StoreError::Failed(error.clone())),
+                None => outcome,
+            };
+            // Nobody waits for the answer any more when this fails.
+            let _ = answer.send(outcome);
+        }
+    }
+
+    fn commit(&mut self, group: Vec<Job>, answers: &mut Answers) -> Result<(), Fault> {
+        self.state.ms = self.state.ms.max((self.clock)());
+        let updated = time::instant(self.state.ms);
+        let begun = self.handle.conn.execute_batch("BEGIN IMMEDIATE").map_err(Fault::from);
+        let mut failed = begun.err();
+        for job in group {
+            let outcome = match failed {
+                None => self.apply(job.guards, job.writes, &job.side, &updated),
+                Some(_) => Err(Fault::Corrupt("an earlier write failed")),
+            };
+            let outcome = match outcome {
+                Ok(committed) => Ok(committed),
+                Err(Fault::Store(refusal)) => Err(refusal),
+                Err(fault) => {
+                    failed.get_or_insert(fault);
+                    Err(StoreError::Busy)
+                }
+            };
+            answers.push((job.answer, outcome));
+        }
+        match failed {
+            Some(fault) => Err(fault),
+            None => {
+                self.flush()?;
+                Ok(self.handle.conn.execute_batch("COMMIT")?)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        index::flush(&self.handle.conn, &mut self.numbers, &mut self.waiting)?;
+        let sql = "UPDATE kind SET live = live + ?2 WHERE number = ?1";
+        let mut statement = self.handle.conn.prepare_cached(sql)?;
+        for (kind, change) in self.census.drain() {
+            statement.execute(params![kind, change])?;
+        }
+        Ok(())
+    }
+
+    /// Undoes a failed group, in the database and in memory.
+    pub(in crate::sqlite) fn recover(&mut self) {
+        if !self.handle.conn.is_autocommit()
+            && let Err(error) = self.handle.conn.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "the roll-back failed");
+        }
+        self.numbers = Numbers::default();
+        self.waiting.clear();
+        self.census.clear();
+        if let Err(fault) = self.reload() {
+            tracing::error!(error = %StoreError::from(fault), "the store cannot be read");
+        }
+    }
+
+    fn reload(&mut self) -> Result<(), Fault> {
+        let conn = &self.handle.conn;
+        let sql = "SELECT seq, ms FROM version ORDER BY seq DESC LIMIT 1";
+        let newest = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let (seq, ms) = newest.unwrap_or((0, i64::MIN));
+        let sql = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
+        let audit = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        self.state = State { seq, ms, audit: audit.unwrap_or((0, crypto::chain::GENESIS)) };
+        Ok(())
+    }
+
+    /// Checks and makes one transaction. [`Fault::Store`] is a refusal before the first change.
+    fn apply(
+        &mut self,
+        guards: Vec<Guard>,
+        writes: Vec<Prepared>,
+        side: &[SideWrite],
+        updated: &str,
+    ) -> Result<Committed, Fault> {
+        for guard in &guards {
+            if !self.holds(guard)? {
+                return Err(Fault::Store(StoreError::GuardFailed));
+            }
+        }
+        let places = self.places(&writes)?;
+        let mut versions = Vec::with_capacity(writes.len());
+        for (prepared, place) in writes.into_iter().zip(places) {
+            versions.push(match place {
+                Some(place) => Some(self.write(prepared, place, updated).map_err(broken)?),
+                None => None,
+            });
+        }
+        for write in side {
+            side::set(&self.handle.conn, write)?;
+        }
+        if self.waiting.len() > MANY_ROWS {
+            self.flush().map_err(broken)?;
+        }
+        Ok(Committed { versions })
+    }
+}
+
+type Answers = Vec<(oneshot::Sender<Result<Committed, StoreError>>, Result<Committed, StoreError>)>;
+
+/// A refusal that comes too late: something has been written, so the group must be undone.
+fn broken(fault: Fault) -> Fault {
+    match fault {
+        Fault::Store(_) => Fault::Corrupt("a checked write was refused"),
+        fault => fault,
+    }
+}

@@ -1,0 +1,128 @@
+//! The pages over HTTP: each address of [`crate::paths`] bound to the use cases behind it.
+//!
+//! A handler reads the form, runs a use case of [`app`], and renders a view; what it may show is
+//! decided there. Whoever is not signed in is led to sign-in, whoever needs a second factor to
+//! step-up, and both come back to the page they wanted.
+
+mod assets;
+mod clinician;
+mod entry;
+mod frame;
+mod grounds;
+mod live;
+mod operator;
+mod patient;
+mod person;
+mod privacy;
+mod registrar;
+mod session;
+
+use std::sync::Arc;
+
+use app::App;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{get, post};
+use parking_lot::Mutex;
+
+use crate::operator::network::Verification;
+use crate::paths::{self, Path};
+
+use self::grounds::AllGrounds;
+
+/// Longest form that is read, in bytes.
+const MAX_FORM: usize = 64 * 1024;
+
+/// Who may be asked for anything: scripts, styles and pictures come from here and from nowhere
+/// else, no other site may frame a page, and forms send here only.
+const CONTENT_SECURITY_POLICY: &str =
+    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/// What the pages keep beside the node itself.
+#[derive(Clone)]
+pub(crate) struct Web {
+    pub app: App,
+    pub grounds: Arc<AllGrounds>,
+    /// The last verification of the audit log.
+    pub verified: Arc<Mutex<Option<Verification>>>,
+}
+
+/// The routes of all pages and their static files.
+pub fn router(app: App) -> Router {
+    let web = Web { app, grounds: Arc::default(), verified: Arc::default() };
+    let pages = Router::new()
+        .merge(entry_routes())
+        .merge(clinician_routes())
+        .merge(patient_routes())
+        .merge(office_routes())
+        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .layer(map_response(protected))
+        .with_state(web);
+    pages.merge(
+        Router::new()
+            .route(paths::Static::ROUTE, get(assets::asset))
+            .layer(map_response(protected)),
+    )
+}
+
+fn entry_routes() -> Router<Web> {
+    Router::new()
+        .route(paths::Home::ROUTE, get(entry::home))
+        .route(paths::SignIn::ROUTE, get(entry::sign_in_page).post(entry::sign_in))
+        .route(paths::StepUp::ROUTE, get(entry::step_up_page).post(entry::step_up))
+        .route(paths::SignOut::ROUTE, post(entry::sign_out))
+        .route(paths::Preferences::ROUTE, post(entry::preferences))
+}
+
+fn clinician_routes() -> Router<Web> {
+    Router::new()
+        .route(paths::Find::ROUTE, get(clinician::find))
+        .route(paths::Record::ROUTE, get(clinician::record))
+        .route(paths::RecordEvents::ROUTE, get(clinician::events))
+        .route(paths::Ask::ROUTE, get(clinician::ask_page).post(clinician::ask))
+        .route(
+            paths::BreakGlass::ROUTE,
+            get(clinician::break_glass_page).post(clinician::break_glass),
+        )
+}
+
+fn patient_routes() -> Router<Web> {
+    Router::new()
+        .route(paths::MyRecord::ROUTE, get(patient::record))
+        .route(paths::MyRecordEvents::ROUTE, get(patient::events))
+        .route(paths::MyAccesses::ROUTE, get(patient::accesses))
+        .route(paths::MyPermissions::ROUTE, get(patient::permissions).post(patient::decide))
+}
+
+fn office_routes() -> Router<Web> {
+    Router::new()
+        .route(paths::BreakGlassReviews::ROUTE, get(privacy::reviews))
+        .route(paths::BreakGlassReview::ROUTE, post(privacy::review))
+        .route(paths::Denials::ROUTE, get(privacy::denials))
+        .route(paths::Network::ROUTE, get(operator::network))
+        .route(paths::VerifyAudit::ROUTE, post(operator::verify))
+        .route(paths::Answering::ROUTE, post(operator::answering))
+        .route(paths::Redeliver::ROUTE, post(operator::redeliver))
+        .route(paths::Links::ROUTE, get(registrar::links))
+        .route(paths::LinkDecision::ROUTE, post(registrar::decide))
+        .route(paths::LinkUndo::ROUTE, post(registrar::undo))
+}
+
+/// Adds what every answer carries. Only static files may be kept by a browser.
+async fn protected(mut response: Response) -> Response {
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,353 @@
+//! One visit to a page: who comes, in which language, with which token for forms, and how every
+//! answer leaves.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use app::{App, Caller, Error, Kind, User};
+use axum::extract::rejection::FormRejection;
+use axum::extract::{ConnectInfo, Form, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use fhir::Id;
+
+use super::Web;
+use super::frame::{LANG, SESSION, THEME, VISIT, YEAR_S, chrome, cookie, written};
+use crate::chrome::{Chrome, Notice, Role, Theme};
+use crate::error::WebError;
+use crate::fault::{self, Fault};
+use crate::form::Secret;
+use crate::lang::Lang;
+use crate::paths::{
+    BreakGlassReviews, Find, Links, MyPermissions, MyRecord, Network, Path, Returning, SignIn,
+    StepUp,
+};
+
+/// Why a handler stops before its page is made.
+pub enum Stop {
+    /// A use case refused or failed.
+    Error(Error),
+    /// The page could not be rendered.
+    Render(WebError),
+    /// The fault page.
+    Fault(Fault),
+    /// Elsewhere.
+    Redirect(String),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<WebError> for Stop {
+    fn from(error: WebError) -> Self {
+        Self::Render(error)
+    }
+}
+
+/// What a handler makes.
+pub type Made = Result<Response, Stop>;
+
+/// A form with the token that shows it came from our page.
+pub trait Tokened {
+    /// The token.
+    fn token(&self) -> &Secret;
+}
+
+macro_rules! tokened {
+    ($($form:ty),+ $(,)?) => {$(
+        impl Tokened for $form {
+            fn token(&self) -> &Secret {
+                &self.csrf
+            }
+        }
+    )+};
+}
+
+tokened!(
+    crate::form::Bare,
+    crate::form::Preferences,
+    crate::entry::sign_in::SignInForm,
+    crate::entry::step_up::StepUpForm,
+    crate::clinician::ask::AskForm,
+    crate::clinician::break_glass::BreakGlassForm,
+    crate::patient::permissions::DecideForm,
+    crate::privacy::break_glass::ReviewForm,
+    crate::operator::network::AnsweringForm,
+    crate::registrar::links::LinkForm,
+);
+
+/// One request for a page.
+pub struct Visit {
+    /// What the pages are made from.
+    pub web: Web,
+    /// The frame of the page.
+    pub chrome: Chrome,
+    /// Who is signed in.
+    pub user: Option<User>,
+    /// The session's token, where somebody is signed in.
+    pub token: Option<String>,
+    /// The client's address.
+    pub address: String,
+    request_id: String,
+    /// What form tokens are made from: the session or, before sign-in, the visit.
+    root: String,
+    cookies: Vec<String>,
+    secure: bool,
+    failed: Option<Error>,
+}
+
+impl FromRequestParts<Web> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Infallible> {
+        let app = &web.app;
+        let token = cookie(&parts.headers, SESSION).map(str::to_owned);
+        let mut failed = None;
+        let user = match token.clone() {
+            None => None,
+            Some(token) => match app.run(move |app| app::session::user(app, &token)).await {
+                Ok(user) => Some(user),
+                Err(error) if error.kind == Kind::Unauthenticated => None,
+                Err(error) => {
+                    failed = Some(error);
+                    None
+                }
+            },
+        };
+        let token = token.filter(|_| user.is_some());
+        let secure = app.org().base_url.starts_with("https:");
+        let mut cookies = Vec::new();
+        let root = match (&token, cookie(&parts.headers, VISIT)) {
+            (Some(token), _) => token.clone(),
+            (None, Some(visit)) => visit.to_owned(),
+            (None, None) => {
+                let visit = app.new_token();
+                cookies.push(written(VISIT, &visit, None, secure));
+                visit
+            }
+        };
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = address.map_or_else(|| "unknown".into(), |info| info.0.ip().to_string());
+        let chrome = chrome(app, parts, user.as_ref(), identity::csrf(&root));
+        let request_id = app.new_id().to_string();
+        let web = web.clone();
+        Ok(Self { web, chrome, user, token, address, request_id, root, cookies, secure, failed })
+    }
+}
+
+impl Visit {
+    /// The node.
+    pub fn app(&self) -> &App {
+        &self.web.app
+    }
+
+    /// Makes the answer of a handler, whatever came of it.
+    pub fn finish(self, made: Made) -> Response {
+        let stop = match (&self.failed, made) {
+            (None, Ok(response)) => return self.sent(response),
+            (None, Err(stop)) => stop,
+            // Without knowing who comes, nothing that was made may be shown.
+            (Some(error), _) => Stop::Error(error.clone()),
+        };
+        let response = match stop {
+            Stop::Redirect(to) => see_other(&to),
+            Stop::Fault(fault) => self.fault(fault),
+            Stop::Render(error) => {
+                tracing::error!(reason = %error, request = %self.request_id, "a page failed");
+                self.fault(Fault::Internal)
+            }
+            Stop::Error(error) => self.refused(&error),
+        };
+        self.sent(response)
+    }
+
+    fn refused(&self, error: &Error) -> Response {
+        let next = back(&self.chrome.path);
+        match error.kind {
+            Kind::Unauthenticated => see_other(&Returning { to: SignIn, next: &next }.to_string()),
+            Kind::StepUp { .. } => see_other(&Returning { to: StepUp, next: &next }.to_string()),
+            Kind::Forbidden | Kind::NotSupported => self.fault(Fault::Forbidden),
+            Kind::NotFound | Kind::Gone => self.fault(Fault::NotFound),
+            Kind::Invalid(_)
+            | Kind::Conflict
+            | Kind::Precondition
+            | Kind::MultipleMatches
+            | Kind::Unprocessable
+            | Kind::TooCostly => self.fault(Fault::BadRequest),
+            Kind::Busy | Kind::Internal => {
+                tracing::error!(reason = %error.message, request = %self.request_id, "a page failed");
+                self.fault(Fault::Internal)
+            }
+        }
+    }
+
+    fn fault(&self, fault: Fault) -> Response {
+        let status = StatusCode::from_u16(fault.status());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        match fault::render(fault, &self.request_id, &self.chrome) {
+            Ok(html) => (status, Html(html)).into_response(),
+            Err(_) => status.into_response(),
+        }
+    }
+
+    fn sent(&self, mut response: Response) -> Response {
+        for cookie in &self.cookies {
+            if let Ok(value) = HeaderValue::from_str(cookie) {
+                response.headers_mut().append(header::SET_COOKIE, value);
+            }
+        }
+        response
+    }
+
+    /// Who is signed in, in one of `roles`. Others are led to sign-in, or told that there is no
+    /// such page.
+    pub fn require(&self, roles: &[Role]) -> Result<&User, Stop> {
+        let Some(user) = &self.user else {
+            let next = back(&self.chrome.path);
+            return Err(Stop::Redirect(Returning { to: SignIn, next: &next }.to_string()));
+        };
+        match Role::from_code(&user.role).filter(|role| roles.contains(role)) {
+            Some(_) => Ok(user),
+            None => Err(Stop::Fault(Fault::NotFound)),
+        }
+    }
+
+    /// The question of `user` with the usual purpose of their role.
+    pub fn caller(&self, user: &User) -> Caller {
+        Caller {
+            purpose: app::authorise::default_purpose(user),
+            user: user.clone(),
+            evidence: None,
+            request_id: self.request_id.clone(),
+            address: self.address.clone(),
+        }
+    }
+
+    /// Leads to step-up and back unless the second factor of `user` is fresh.
+    pub fn require_fresh_factor(&self, user: &User) -> Result<(), Stop> {
+        let age = self.caller(user).mfa_age_s(self.chrome.now_ms);
+        match age.is_some_and(|age| age <= app::authorise::MFA_MAX_AGE_S) {
+            true => Ok(()),
+            false => {
+                let next = back(&self.chrome.path);
+                Err(Stop::Redirect(Returning { to: StepUp, next: &next }.to_string()))
+            }
+        }
+    }
+
+    /// The form, if it is one and came from our page.
+    pub fn form<T: Tokened>(&self, form: Result<Form<T>, FormRejection>) -> Result<T, Stop> {
+        let Form(form) = form.map_err(|_| Stop::Fault(Fault::BadRequest))?;
+        match identity::check_csrf(&self.root, &form.token().0) {
+            true => Ok(form),
+            false => Err(Stop::Fault(Fault::BadRequest)),
+        }
+    }
+
+    /// Opens the session of `token` in this browser.
+    pub fn open(&mut self, token: &str) {
+        self.cookies.push(written(SESSION, token, None, self.secure));
+        self.cookies.push(written(VISIT, "", Some(0), self.secure));
+    }
+
+    /// Ends the session in this browser.
+    pub fn close(&mut self) {
+        self.cookies.push(written(SESSION, "", Some(0), self.secure));
+    }
+
+    /// Keeps the choice of language and colours in this browser.
+    pub fn prefer(&mut self, lang: Lang, theme: Theme) {
+        self.cookies.push(written(LANG, lang.tag(), Some(YEAR_S), self.secure));
+        self.cookies.push(written(THEME, theme.code(), Some(YEAR_S), self.secure));
+    }
+}
+
+/// A page that was rendered.
+pub fn page(html: String) -> Made {
+    Ok(Html(html).into_response())
+}
+
+/// To `path`, asked for with GET.
+pub fn see_other(path: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(path) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+/// To `path`, with what the action came to.
+pub fn done(path: impl Path, notice: Notice) -> Made {
+    Ok(see_other(&format!("{path}?notice={}", notice.code())))
+}
+
+/// An id out of an address. What is no id names nothing.
+pub fn id(text: &str) -> Result<Id, Stop> {
+    Id::new(text).map_err(|_| Stop::Fault(Fault::NotFound))
+}
+
+/// Where a reader comes back to: the page of a form that was sent to an address without a page.
+fn back(path: &str) -> String {
+    for (start, page) in [
+        ("/privacy/break-glass/", BreakGlassReviews::ROUTE),
+        ("/links/", Links::ROUTE),
+        ("/operator/", Network::ROUTE),
+    ] {
+        if path.starts_with(start) {
+            return page.to_owned();
+        }
+    }
+    // The events of a record are no page.
+    path.strip_suffix("/events").unwrap_or(path).to_owned()
+}
+
+/// Why the page at `next` needs a second factor.
+pub fn step_up_reason(next: &str) -> crate::entry::step_up::StepUpReason {
+    use crate::entry::step_up::StepUpReason;
+    let path = next.split('?').next().unwrap_or_default();
+    if path.ends_with("/break-glass") && path.starts_with(Find::ROUTE) {
+        StepUpReason::BreakGlass
+    } else if path == MyPermissions::ROUTE {
+        StepUpReason::Permission
+    } else if path.starts_with(Find::ROUTE) || path.starts_with("/me/") || path == MyRecord::ROUTE {
+        StepUpReason::OtherOrganisations
+    } else {
+        StepUpReason::Change
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::step_up::StepUpReason;
+
+    #[test]
+    fn readers_come_back_to_pages() {
+        for (path, expected) in [
+            ("/links/link-1/decision", "/links"),
+            ("/privacy/break-glass/t-1/review", "/privacy/break-glass"),
+            ("/operator/audit/verify", "/operator"),
+            ("/patients/p-1/record/events", "/patients/p-1/record"),
+            ("/patients/p-1/break-glass", "/patients/p-1/break-glass"),
+            ("/patients?q=ana", "/patients?q=ana"),
+        ] {
+            assert_eq!(back(path), expected);
+        }
+    }
+
+    #[test]
+    fn the_page_tells_why_a_factor_is_needed() {
+        for (next, expected) in [
+            ("/patients/p-1/record?complete=true", StepUpReason::OtherOrganisations),
+            ("/patients/p-1/break-glass", StepUpReason::BreakGlass),
+            ("/me/accesses", StepUpReason::OtherOrganisations),
+            ("/me/permissions", StepUpReason::Permission),
+            ("/links", StepUpReason::Change),
+        ] {
+            assert_eq!(step_up_reason(next), expected, "{next}");
+        }
+    }
+}
