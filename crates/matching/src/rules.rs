@@ -113,9 +113,10 @@ fn contradictions(seen: &Evidence<'_>) -> [Reason; 7] {
         (
             seen.has(&[Level::GenderDifferent])
                 && !seen.has(&[Level::GivenExact, Level::GivenNickname])
-                && !seen.identifier,
+                && !seen.identifier
+                && !seen.has(&[Level::SsnUnissued]),
             "gender",
-            "gender differs and the given name is not the same",
+            "gender differs, the given name is not the same and no number agrees",
         ),
     ]
 }

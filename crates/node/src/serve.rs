@@ -56,7 +56,9 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
 
-    let router = Router::new().merge(api::router(app.clone())).layer(CompressionLayer::new());
+    let router = Router::new()
+        .merge(api::router(app.clone()))
+        .merge(web::router(app.clone())).layer(CompressionLayer::new());
     let mut ending = stopped.clone();
     tasks.spawn(async move {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use app::App;
 use app::records::import::Import;
@@ -11,6 +13,9 @@ use identity::{NewAccount, Password, Role, base32};
 use node::keys::Keys;
 use node::{config, wiring};
 use synthetic::{Site, World};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::{JoinHandle, JoinSet};
 use wire::{Membership, OrgId};
 
 use crate::client::{Account, Fault};
@@ -143,7 +148,7 @@ pub fn account(
 }
 
 /// Takes connections on `address` and never says a word, until the returned task is aborted.
-pub async fn be_silent(address: SocketAddr) -> Result<tokio::task::JoinHandle<()>, Fault> {
+pub async fn be_silent(address: SocketAddr) -> Result<JoinHandle<()>, Fault> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     Ok(tokio::spawn(async move {
         let mut held = Vec::new();
@@ -151,4 +156,68 @@ pub async fn be_silent(address: SocketAddr) -> Result<tokio::task::JoinHandle<()
             held.push(stream);
         }
     }))
+}
+
+/// Moves the door for other nodes of a node that is not running to another free port, where no
+/// peer looks for it. Returns that address.
+pub fn hide(place: &Place) -> Result<SocketAddr, Fault> {
+    let hidden = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let file = place.folder.join(config::FILE);
+    let text = std::fs::read_to_string(&file)?;
+    let line = |address: SocketAddr| format!("network_listen = \"{address}\"");
+    let own = node::config::Config::read(&place.folder)?.network_listen;
+    let changed = text.replace(&line(own), &line(hidden));
+    if changed == text {
+        return Err("the configuration has no `network_listen` to change".into());
+    }
+    std::fs::write(file, changed)?;
+    Ok(hidden)
+}
+
+/// Stands on `address` before the node at `hidden`: lets the TLS handshake through and then keeps
+/// every answer back, as a node does that hangs. Ends when the returned task is aborted.
+pub async fn stall(address: SocketAddr, hidden: SocketAddr) -> Result<JoinHandle<()>, Fault> {
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    Ok(tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((client, _)) = listener.accept().await {
+            connections.spawn(async move {
+                // A connection that breaks is the end of that connection only.
+                let _ = stalled(client, hidden).await;
+            });
+        }
+    }))
+}
+
+async fn stalled(client: TcpStream, hidden: SocketAddr) -> std::io::Result<()> {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_node, mut to_node) = TcpStream::connect(hidden).await?.into_split();
+    let (began, shaken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (node_began, client_shaken) = (began.clone(), shaken.clone());
+    let forth = async move {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let size = from_client.read(&mut buffer).await?;
+            if size == 0 {
+                return std::io::Result::Ok(());
+            }
+            // The client speaks a second time only once it has the node's whole first flight.
+            client_shaken.fetch_or(node_began.load(Ordering::SeqCst), Ordering::SeqCst);
+            to_node.write_all(buffer.get(..size).unwrap_or_default()).await?;
+        }
+    };
+    let back = async move {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let size = from_node.read(&mut buffer).await?;
+            if size == 0 {
+                return std::io::Result::Ok(());
+            }
+            if !shaken.load(Ordering::SeqCst) {
+                began.store(true, Ordering::SeqCst);
+                to_client.write_all(buffer.get(..size).unwrap_or_default()).await?;
+            }
+        }
+    };
+    tokio::try_join!(forth, back).map(drop)
 }

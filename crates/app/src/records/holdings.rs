@@ -1,10 +1,11 @@
 //! What this institution holds on one patient: the clinical record that is shown, and shared.
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use fhir::edit::walk_references;
 use fhir::{Id, Resource};
-use fhirpath::search::Registry;
+use fhirpath::search::{ParamType, Registry};
 use store::query::parse;
 use store::{Key, Method, Snapshot};
 
@@ -13,13 +14,21 @@ use crate::{Error, Result};
 
 /// Types that are in a patient's compartment and govern access instead of describing health.
 const GOVERNANCE: [&str; 3] = ["AuditEvent", "Consent", "Linkage"];
+/// Most resources of one type that is about the patient outside the compartment.
+const MAX_BESIDE: usize = 10_000;
 /// Types that belong to no patient and without which a patient's resources cannot be understood.
 const EXPLAINING: [&str; 2] = ["Medication", "Substance"];
 
 /// The patient's resources here, the Patient first: the compartment of FHIR R4, without what
 /// governs access, with what the resources need to be understood.
 pub fn record(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
-    let versions = snapshot.compartment(patient)?;
+    let mut versions = snapshot.compartment(patient)?;
+    for (resource_type, code) in beside_the_compartment() {
+        let params = [((*code).to_owned(), format!("Patient/{patient}"))];
+        let search = parse(Registry::r4(), resource_type, &params)
+            .map_err(|e| Error::internal(e.to_string()))?;
+        versions.extend(snapshot.find(&search.query, MAX_BESIDE, false)?);
+    }
     let mut resources = Vec::with_capacity(versions.len());
     for stored in snapshot.load(&versions)? {
         if GOVERNANCE.contains(&stored.key.resource_type) {
@@ -45,6 +54,27 @@ pub fn record(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
         }
     }
     Ok(resources)
+}
+
+/// Types that are about a patient and that R4 leaves out of the compartment, `Device` above all,
+/// with the search parameter that leads to the patient.
+fn beside_the_compartment() -> &'static [(&'static str, &'static str)] {
+    static TYPES: OnceLock<Vec<(&'static str, &'static str)>> = OnceLock::new();
+    TYPES.get_or_init(|| {
+        let registry = Registry::r4();
+        let leads = |resource_type: &'static str| {
+            ["patient", "subject"].into_iter().find(|code| {
+                registry.find(resource_type, code).is_some_and(|param| {
+                    param.param_type == ParamType::Reference && param.targets.contains(&"Patient")
+                })
+            })
+        };
+        fhir::definitions::resource_types()
+            .iter()
+            .filter(|kind| !GOVERNANCE.contains(kind) && registry.compartment(kind).is_empty())
+            .filter_map(|kind| leads(kind).map(|code| (*kind, code)))
+            .collect()
+    })
 }
 
 fn explaining(reference: &str) -> Option<Key> {

@@ -1,6 +1,6 @@
 //! A program that talks to a node: signs in, sends requests and reads the answers.
 
-use node::wiring::system_clock;
+use consilium_node::wiring::system_clock;
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 

@@ -13,12 +13,13 @@ use app::records::import::Import;
 use crypto::{SigningKey, SystemRandom};
 use fhir::Id;
 use identity::{NewAccount, Password, Role, base32};
-use node::config::{self, sample};
-use node::keys::Keys;
-use node::serve::{Running, start};
-use node::wiring::{open, system_clock};
+use consilium_node::config::{self, sample};
+use consilium_node::keys::Keys;
+use consilium_node::serve::{Running, start};
+use consilium_node::wiring::{open, system_clock};
 use synthetic::{Options, Person, Site, World, sites};
 use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
 use wire::{Membership, OrgId};
 
 use crate::client::{Account, Client};
@@ -73,9 +74,9 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 /// The three hospitals that tests share. Tests use patients and accounts of their own there.
-pub fn shared() -> &'static Hospitals {
-    static SHARED: OnceLock<Hospitals> = OnceLock::new();
-    SHARED.get_or_init(|| run(Hospitals::start(Setup::default())))
+pub async fn shared() -> &'static Hospitals {
+    static SHARED: OnceCell<Hospitals> = OnceCell::const_new();
+    SHARED.get_or_init(|| Hospitals::start(Setup::default())).await
 }
 
 impl Hospitals {

@@ -8,7 +8,7 @@ use crate::client::{Client, text};
 use crate::hospitals::{run, shared};
 
 async fn clinician() -> Client {
-    shared().all[0].signed_in(Role::Clinician).await
+    shared().await.all[0].signed_in(Role::Clinician).await
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn a_resource_lives_from_creation_to_deletion() {
         assert_eq!(created.header("etag"), "W/\"1\"");
         assert_eq!(
             created.header("location"),
-            format!("{}{path}/_history/1", shared().all[0].base)
+            format!("{}{path}/_history/1", shared().await.all[0].base)
         );
         assert_eq!(created.json()["meta"]["versionId"], "1");
         assert!(created.header("last-modified").ends_with("GMT"));

@@ -22,7 +22,7 @@ struct Ward {
 const TAG: &str = "urn:test:ward|search";
 
 async fn ward() -> Ward {
-    let client = shared().all[0].signed_in(Role::Clinician).await;
+    let client = shared().await.all[0].signed_in(Role::Clinician).await;
     let tag = json!({"tag": [{"system": "urn:test:ward", "code": "search"}]});
     let new = async |mut resource: Value| {
         resource["meta"] = tag.clone();
@@ -163,10 +163,10 @@ fn results_are_sorted_counted_and_accompanied() {
         let mut both = vec![ada.clone(), bob.clone()];
         both.sort();
         assert_eq!(included.expect(200).included(), both);
-        let one = client.get(&format!("/fhir/Observation?_id={glucose}&_include=Observation:patient"));
-        assert_eq!(one.await.expect(200).included(), [ada.clone()]);
-        let back = client.get(&format!("/fhir/Patient?_id={bob}&_revinclude=Observation:subject"));
-        assert_eq!(back.await.expect(200).included(), [weight.clone()]);
+        let one = format!("/fhir/Observation?_id={glucose}&_include=Observation:patient");
+        assert_eq!(client.get(&one).await.expect(200).included(), [ada.clone()]);
+        let back = format!("/fhir/Patient?_id={bob}&_revinclude=Observation:subject");
+        assert_eq!(client.get(&back).await.expect(200).included(), [weight.clone()]);
         let far = format!(
             "/fhir/Observation?_id={glucose}&_include=Observation:subject\
              &_include:iterate=Patient:general-practitioner"
@@ -191,7 +191,7 @@ fn results_are_sorted_counted_and_accompanied() {
 #[test]
 fn what_is_not_understood_is_refused_by_name() {
     run(async {
-        let client = shared().all[0].signed_in(Role::Clinician).await;
+        let client = shared().await.all[0].signed_in(Role::Clinician).await;
         for (search, name) in [
             ("Patient?colour=red", "colour"),
             ("Patient?family:sounds=x", "sounds"),
@@ -226,7 +226,7 @@ fn sample(kind: &str) -> &'static str {
 #[test]
 fn the_capability_statement_claims_only_what_answers() {
     run(async {
-        let hospital = &shared().all[1];
+        let hospital = &shared().await.await.all[1];
         let client = hospital.signed_in(Role::Clinician).await;
         let statement = hospital.stranger().get("/fhir/metadata").await.expect(200).json();
         assert_eq!(statement["resourceType"], "CapabilityStatement");

@@ -8,7 +8,7 @@ use crate::client::{Client, text};
 use crate::hospitals::{run, shared};
 
 async fn clinician() -> Client {
-    shared().all[2].signed_in(Role::Clinician).await
+    shared().await.all[2].signed_in(Role::Clinician).await
 }
 
 fn bundle(kind: &str, entries: &[Value]) -> Value {

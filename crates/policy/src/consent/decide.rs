@@ -1,6 +1,6 @@
 //! Decisions: several consents, the defaults and emergency override taken together.
 
-use super::resolve::{About, Branch, Holds, Named, Reached, Resolved, resolve};
+use super::resolve::{About, Branch, Holds, Reached, Resolved, resolve};
 use super::rules::{Kind, Meaning, Provision, Rules};
 use super::{
     Because, Compiled, Defaults, Existence, Item, ItemDecision, NetworkDefault, Request,
@@ -93,14 +93,8 @@ struct Hit {
     consent: u32,
     because: Because,
     about: About,
-    /// For a denial: BTG is named. For a permission: what makes the item sensitive is named.
+    /// For a denial: BTG is or may be named. For a permission: what makes the item sensitive is named.
     explicit: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Outcome {
-    Permit(Hit),
-    Deny(Hit),
 }
 
 /// Kept from item to item to spare allocations.
@@ -195,15 +189,13 @@ impl<'a> Case<'a> {
         hits.permits.clear();
         hits.denials.clear();
         for resolved in &self.resolved {
-            match outcome(resolved, item, reached) {
-                Some(Outcome::Permit(hit)) => hits.permits.push(hit),
-                Some(Outcome::Deny(hit))
-                    if !self.own_organisation || hit.about.recipient == Named::User =>
-                {
-                    hits.denials.push(hit);
-                }
-                _ => {}
-            }
+            let (first_permit, first_denial) = (hits.permits.len(), hits.denials.len());
+            let consent = resolved.index;
+            let walk = Walk { consent, item, reached, hits, first_permit, first_denial };
+            walk.consent(resolved);
+        }
+        if self.own_organisation {
+            hits.denials.retain(|denial| denial.about.concerns_user());
         }
     }
 
@@ -245,78 +237,145 @@ impl<'a> Case<'a> {
     }
 }
 
-fn outcome(resolved: &Resolved<'_>, item: &Item, reached: &Reached<'_>) -> Option<Outcome> {
-    let (consent, rules) = (resolved.index, resolved.rules);
-    let everything = |because, recipient| {
-        let about = About { recipient, ..About::EVERYTHING };
-        let explicit = rules.refused.is_some() && rules.names_btg;
-        Some(Outcome::Deny(Hit { consent, because, about, explicit }))
-    };
-    let not_understood = Because::NotUnderstood { consent };
-    let from_root = resolved.root.as_ref().and_then(|root| {
-        if rules.refused.is_some() {
-            let covered = root.provision.holds_for(item, reached) != Holds::No;
-            // Wherever in it the person is named, it may be about that person.
-            let recipient = if names_user(root) { Named::User } else { Named::All };
-            return covered.then(|| everything(not_understood, recipient)).flatten();
-        }
-        evaluate(root, consent, item, reached, None)
-    });
-    if from_root.is_some() || !resolved.base_denies {
-        return from_root;
-    }
-    let because = match rules.refused {
-        Some(_) => not_understood,
-        None => Because::PolicyRule { consent },
-    };
-    everything(because, Named::All)
-}
-
-fn names_user(branch: &Branch<'_>) -> bool {
-    branch.about.recipient == Named::User || branch.children.iter().any(names_user)
-}
-
-/// The innermost provision that matches decides; a denial among several. Where it is not sure
-/// that a provision matches, it only counts if it denies.
-fn evaluate(
-    branch: &Branch<'_>,
+/// One consent, asked about one item. What it says is added to `hits`.
+struct Walk<'a> {
     consent: u32,
-    item: &Item,
-    reached: &Reached<'_>,
-    outer: Option<&Path<'_>>,
-) -> Option<Outcome> {
-    let holds = branch.holds.min(branch.provision.holds_for(item, reached));
-    if holds == Holds::No {
-        return None;
-    }
-    let path = Path { provision: branch.provision, outer };
-    let mut inner = None;
-    for child in &branch.children {
-        let this = evaluate(child, consent, item, reached, Some(&path));
-        inner = match (inner, this) {
-            (Some(Outcome::Deny(a)), Some(Outcome::Deny(b))) => {
-                Some(Outcome::Deny(if b.explicit { b } else { a }))
-            }
-            (Some(Outcome::Permit(a)), Some(Outcome::Permit(b))) => {
-                let better = (!b.about.lifts_only, b.explicit) > (!a.about.lifts_only, a.explicit);
-                Some(Outcome::Permit(if better { b } else { a }))
-            }
-            (Some(Outcome::Permit(_)), deny @ Some(Outcome::Deny(_))) => deny,
-            (first, this) => first.or(this),
+    item: &'a Item,
+    reached: &'a Reached<'a>,
+    hits: &'a mut Hits,
+    /// Where in `hits` this consent begins.
+    first_permit: usize,
+    first_denial: usize,
+}
+
+impl Walk<'_> {
+    /// A consent that denies an item anywhere does not permit it.
+    fn consent(mut self, resolved: &Resolved<'_>) {
+        let said = match &resolved.root {
+            Some(root) if resolved.rules.refused.is_some() => self.refused(root, resolved),
+            Some(root) => self.provision(root, None, true),
+            None => None,
         };
+        if said != Some(Kind::Permit) {
+            self.hits.permits.truncate(self.first_permit);
+        }
+        if said.is_none() && resolved.base_denies {
+            let because = match resolved.rules.refused {
+                Some(_) => Because::NotUnderstood { consent: self.consent },
+                None => Because::PolicyRule { consent: self.consent },
+            };
+            self.everything(because, resolved);
+        }
     }
-    let hit = |explicit| Hit {
-        consent,
-        because: Because::Provision { consent, provision: branch.provision.number },
-        about: branch.about,
-        explicit,
-    };
-    match (inner, holds, branch.provision.kind) {
-        (deny @ Some(Outcome::Deny(_)), _, _) => deny,
-        (permit @ Some(Outcome::Permit(_)), Holds::Yes, _) => permit,
-        (_, _, Kind::Deny) => Some(Outcome::Deny(hit(branch.names_btg))),
-        (None, Holds::Yes, Kind::Permit) => Some(Outcome::Permit(hit(names(&path, item)))),
-        _ => None,
+
+    /// A consent that is not understood denies what its outermost provision may cover.
+    fn refused(&mut self, root: &Branch<'_>, resolved: &Resolved<'_>) -> Option<Kind> {
+        let covered = root.provision.holds_for(self.item, self.reached) != Holds::No;
+        covered.then(|| {
+            self.everything(Because::NotUnderstood { consent: self.consent }, resolved);
+            Kind::Deny
+        })
+    }
+
+    /// Denies without regard to single provisions. Wherever in a consent that is not understood
+    /// emergencies or the person are named, the denial may be about them.
+    fn everything(&mut self, because: Because, resolved: &Resolved<'_>) {
+        let refused = resolved.rules.refused.is_some();
+        let maybe_user = refused && resolved.concerns_user;
+        let about = About { maybe_user, ..About::EVERYTHING };
+        let explicit = refused && resolved.rules.names_btg;
+        self.deny(Hit { consent: self.consent, because, about, explicit });
+    }
+
+    /// The innermost provision that matches decides; a denial among several. Where it is not sure
+    /// that a provision matches, it only counts if it denies. `sure` says whether the provisions
+    /// around this one match for sure.
+    ///
+    /// All that decide are kept, not one of them: which of them the others replace or override
+    /// depends on whom and what each one names.
+    fn provision(
+        &mut self,
+        branch: &Branch<'_>,
+        outer: Option<&Path<'_>>,
+        sure: bool,
+    ) -> Option<Kind> {
+        let holds = branch.holds.min(branch.provision.holds_for(self.item, self.reached));
+        if holds == Holds::No {
+            return None;
+        }
+        let sure = sure && holds == Holds::Yes;
+        let path = Path { provision: branch.provision, outer };
+        let mut inner = None;
+        for child in &branch.children {
+            let this = self.provision(child, Some(&path), sure);
+            inner = if this == Some(Kind::Deny) { this } else { inner.or(this) };
+        }
+        let hit = |consent, explicit| Hit {
+            consent,
+            because: Because::Provision { consent, provision: branch.provision.number },
+            about: branch.about,
+            explicit,
+        };
+        match (inner, holds, branch.provision.kind) {
+            (Some(Kind::Deny), _, _) => inner,
+            (Some(Kind::Permit), Holds::Yes, Kind::Deny) => inner,
+            (_, _, Kind::Deny) => {
+                self.deny(hit(self.consent, branch.names_btg));
+                Some(Kind::Deny)
+            }
+            // An inner permission that only lifts denials leaves the outer one granting.
+            (_, Holds::Yes, Kind::Permit) => {
+                if sure {
+                    self.permit(hit(self.consent, names(&path, self.item)));
+                }
+                Some(Kind::Permit)
+            }
+            _ => None,
+        }
+    }
+
+    fn deny(&mut self, hit: Hit) {
+        keep(&mut self.hits.denials, self.first_denial, hit, Hit::binds_more);
+    }
+
+    fn permit(&mut self, hit: Hit) {
+        keep(&mut self.hits.permits, self.first_permit, hit, Hit::opens_more);
+    }
+}
+
+/// Adds `hit` to those from `first` on and leaves only those that no other one makes superfluous,
+/// so that a consent of many provisions counts for little more than one of few.
+fn keep(hits: &mut Vec<Hit>, first: usize, hit: Hit, more: fn(&Hit, &Hit) -> bool) {
+    let own = || first..hits.len();
+    if own().any(|at| hits.get(at).is_some_and(|other| more(other, &hit))) {
+        return;
+    }
+    for at in own().rev() {
+        if hits.get(at).is_some_and(|other| more(&hit, other)) {
+            hits.remove(at);
+        }
+    }
+    hits.push(hit);
+}
+
+impl Hit {
+    /// As a denial: whatever replaces or overrides this one does so to `other` as well.
+    fn binds_more(&self, other: &Self) -> bool {
+        self.names_more(other)
+            && self.about.unresolved >= other.about.unresolved
+            && self.about.concerns_user() >= other.about.concerns_user()
+    }
+
+    /// As a permission: this one grants and replaces all that `other` does.
+    fn opens_more(&self, other: &Self) -> bool {
+        self.names_more(other) && self.about.lifts_only <= other.about.lifts_only
+    }
+
+    fn names_more(&self, other: &Self) -> bool {
+        self.about.recipient >= other.about.recipient
+            && self.about.custodian >= other.about.custodian
+            && self.about.singled >= other.about.singled
+            && self.explicit >= other.explicit
     }
 }
 

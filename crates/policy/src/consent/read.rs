@@ -5,14 +5,16 @@
 //! whole consent [`Rules::refused`]: it denies what its outermost provision covers. A value that
 //! is not understood (an actor that cannot be resolved, a code of an unknown system, a date that
 //! is none) makes only its own condition uncertain: a denial then applies, a permission does not.
+//!
+//! Nothing that cannot be read may permit more than what stood there before, so it also counts as
+//! naming whatever a denial gains from naming: emergencies (BTG) and the person who asks.
 
 use fhir::{Kind as Json, Resource, Value};
 
 use super::item::period;
-use super::rules::{Actor, Base, DataTerm, Kind, Provision, Rules};
-use super::terms::{action_term, actor, class_term, data_term, kind, purpose_term};
+use super::rules::{Actor, Base, DataTerm, Kind, Provision, Rules, Subject};
+use super::terms::{action_term, actor, class_term, data_term, kind, label_term, purpose_term};
 use super::view::ConsentView;
-use crate::label::Label;
 use crate::purpose::Purpose;
 
 /// Levels of provisions that are accepted, the outermost included.
@@ -54,6 +56,7 @@ pub(crate) fn rules(resource: &Resource) -> Option<Rules> {
         base: resource.get("policyRule").and_then(base),
         root,
         names_btg: reader.names_btg,
+        may_name_person: reader.may_name_person,
         research_only: view.and_then(ConsentView::scope).as_deref() == Some("research"),
     })
 }
@@ -73,6 +76,7 @@ struct Reader {
     count: u16,
     refused: Option<Refused>,
     names_btg: bool,
+    may_name_person: bool,
 }
 
 impl Reader {
@@ -98,29 +102,33 @@ impl Reader {
             ],
         );
         let kind = kind(value);
+        if value.kind() != Json::Object {
+            self.unread(value);
+        }
         if kind.is_none() {
             self.refuse("a provision does not say whether it permits or denies");
         }
         let bounds = |name: &str| value.get(name).map(period);
         let (in_force, data_period) = (bounds("period"), bounds("dataPeriod"));
-        let purposes = self.list(value, "purpose", purpose_term);
-        self.names_btg |= purposes.contains(&Some(Purpose::BTG));
-        Provision {
+        let provision = Provision {
             number,
             kind: kind.unwrap_or(Kind::Deny),
+            kind_unclear: kind.is_none(),
             period: in_force.flatten(),
             period_unclear: in_force == Some(None),
             actors: self.actors(value),
             actions: self.list(value, "action", action_term),
-            purposes,
-            labels: self.list(value, "securityLabel", Label::of_coding),
+            purposes: self.list(value, "purpose", purpose_term),
+            labels: self.list(value, "securityLabel", label_term),
             classes: self.list(value, "class", class_term),
             codes: self.codes(value),
             data_period: data_period.flatten(),
             data_period_unclear: data_period == Some(None),
             data: self.data(value),
             children: self.children(value, level),
-        }
+        };
+        self.names_btg |= provision.names_btg();
+        provision
     }
 
     fn children(&mut self, value: Value<'_>, level: usize) -> Vec<Provision> {
@@ -128,10 +136,10 @@ impl Reader {
         for child in value.get("provision").into_iter().flat_map(Value::each) {
             if level >= MAX_LEVELS {
                 self.refuse("its provisions are nested too deeply");
-                self.names_btg |= mentions_btg(child);
+                self.unread(child);
             } else if usize::from(self.count) >= MAX_PROVISIONS {
                 self.refuse("it has too many provisions");
-                self.names_btg |= mentions_btg(child);
+                self.unread(child);
             } else {
                 children.push(self.provision(child, level + 1));
             }
@@ -169,13 +177,16 @@ impl Reader {
     fn list<T>(&mut self, value: Value<'_>, name: &str, read: fn(Value<'_>) -> T) -> Vec<T> {
         let Some(values) = value.get(name) else { return Vec::new() };
         let list: Vec<T> = values.each().take(MAX_VALUES + 1).map(read).collect();
-        if list.len() > MAX_VALUES {
-            self.refuse("it has too many values");
-        }
         // An empty list would read as no condition at all.
-        if list.is_empty() || values.each().any(|value| value.kind() != Json::Object) {
+        let odd = list.is_empty() || values.each().any(|value| value.kind() != Json::Object);
+        let long = list.len() > MAX_VALUES;
+        if long {
+            self.refuse("it has too many values");
+        } else if odd {
             self.refuse("a condition is not in the form of FHIR R4");
         }
+        self.names_btg |= (odd || long) && name == "purpose";
+        self.may_name_person |= (odd || long) && name == "actor";
         list
     }
 
@@ -192,15 +203,19 @@ impl Reader {
         }
     }
 
+    /// Takes from a provision that is not read into rules what it may name. Depth is bounded by
+    /// the parser of the document.
+    fn unread(&mut self, provision: Value<'_>) {
+        let odd = provision.kind() != Json::Object;
+        let each = |name| provision.get(name).into_iter().flat_map(Value::each);
+        let mut purposes = each("purpose").map(purpose_term);
+        self.names_btg |= odd || purposes.any(|term| term.is_none_or(|it| it == Purpose::BTG));
+        let person = |actor: Actor| !matches!(actor.subject, Subject::Organisation(_));
+        self.may_name_person |= odd || each("actor").map(actor).any(person);
+        each("provision").for_each(|inside| self.unread(inside));
+    }
+
     fn refuse(&mut self, why: Refused) {
         self.refused.get_or_insert(why);
     }
-}
-
-/// Depth is bounded by the parser of the document.
-fn mentions_btg(provision: Value<'_>) -> bool {
-    let purposes = provision.get("purpose").into_iter().flat_map(Value::each);
-    let inside = provision.get("provision").into_iter().flat_map(Value::each);
-    purposes.map(purpose_term).any(|purpose| purpose == Some(Purpose::BTG))
-        || inside.into_iter().any(mentions_btg)
 }

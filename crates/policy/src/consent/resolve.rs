@@ -8,6 +8,7 @@ use super::rules::{
     Subject,
 };
 use super::{Item, Request, organisation};
+use crate::label::Label;
 use crate::purpose::Purpose;
 use crate::question::Role;
 
@@ -25,6 +26,8 @@ pub(crate) struct About {
     pub recipient: Named,
     /// Somebody is named who cannot be resolved; a denial of that kind is not replaced.
     pub unresolved: bool,
+    /// The person who asks may be the one who cannot be resolved.
+    pub maybe_user: bool,
     /// The organisation that holds the data is named as custodian.
     pub custodian: bool,
     /// A permission that names other recipients and matched through the custodian only: it lifts
@@ -48,10 +51,16 @@ impl About {
     pub(crate) const EVERYTHING: Self = Self {
         recipient: Named::All,
         unresolved: false,
+        maybe_user: false,
         custodian: false,
         lifts_only: false,
         singled: false,
     };
+
+    /// Whether the person who asks is or may be named.
+    pub(crate) fn concerns_user(&self) -> bool {
+        self.recipient == Named::User || self.maybe_user
+    }
 }
 
 /// A consent after the request is known.
@@ -64,6 +73,8 @@ pub(crate) struct Resolved<'a> {
     pub root: Option<Branch<'a>>,
     /// `policyRule` denies what the provision leaves.
     pub base_denies: bool,
+    /// The person who asks is or may be named somewhere in it.
+    pub concerns_user: bool,
 }
 
 #[derive(Debug)]
@@ -71,7 +82,7 @@ pub(crate) struct Branch<'a> {
     pub provision: &'a Provision,
     pub holds: Holds,
     pub about: About,
-    /// BTG is named here or further out.
+    /// BTG is or may be named here or further out.
     pub names_btg: bool,
     pub children: Vec<Branch<'a>>,
 }
@@ -95,7 +106,16 @@ pub(crate) fn resolve<'a>(rules: &'a Rules, index: u32, request: &Request) -> Op
     };
     // A consent that is not understood and has no provision covers everything.
     let base_denies = base_denies || (rules.refused.is_some() && rules.root.is_none());
-    (root.is_some() || base_denies).then_some(Resolved { rules, index, root, base_denies })
+    let concerns_user = rules.may_name_person && request.recipient_user.is_some()
+        || root.as_ref().is_some_and(Branch::concerns_user);
+    let applies = root.is_some() || base_denies;
+    applies.then_some(Resolved { rules, index, root, base_denies, concerns_user })
+}
+
+impl Branch<'_> {
+    fn concerns_user(&self) -> bool {
+        self.about.concerns_user() || self.children.iter().any(Branch::concerns_user)
+    }
 }
 
 fn branch<'a>(
@@ -117,10 +137,11 @@ fn branch<'a>(
     }
     about.recipient = about.recipient.max(outer.recipient);
     about.unresolved |= outer.unresolved;
+    about.maybe_user |= outer.maybe_user;
     about.custodian |= outer.custodian;
     about.lifts_only |= outer.lifts_only;
     about.singled = outer.singled || provision.is_about_items();
-    let names_btg = outer_btg || provision.purposes.contains(&Some(Purpose::BTG));
+    let names_btg = outer_btg || provision.names_btg();
     let inner = |child| branch(child, request, about, names_btg);
     let children = provision.children.iter().filter_map(inner).collect();
     Some(Branch { provision, holds, about, names_btg, children })
@@ -167,6 +188,9 @@ fn actors(provision: &Provision, request: &Request) -> (Holds, About) {
         };
         names_recipients |= actor.role != ActorRole::Custodian;
         about.unresolved |= this == Holds::Unsure;
+        about.maybe_user |= this == Holds::Unsure
+            && actor.role != ActorRole::Custodian
+            && request.recipient_user.is_some();
         if this == Holds::Yes {
             about.recipient = about.recipient.max(named);
             about.custodian |= actor.role == ActorRole::Custodian;
@@ -232,11 +256,12 @@ impl Provision {
     /// items that are named as related and have been read.
     pub(crate) fn holds_for(&self, item: &Item, reached: &Reached<'_>) -> Holds {
         let conditions = [
-            any(&self.labels, |label| {
-                is(match self.kind {
-                    Kind::Deny => item.labels.denied_by(label),
-                    Kind::Permit => item.labels.permitted_by(label),
-                })
+            any(&self.labels, |label| match (label, self.kind) {
+                (Label::UnknownLevel, _) => Holds::Unsure,
+                // Permissions reach down and denials up, so it may reach either way.
+                _ if self.kind_unclear => Holds::Unsure,
+                (_, Kind::Deny) => is(item.labels.denied_by(label)),
+                (_, Kind::Permit) => is(item.labels.permitted_by(label)),
             }),
             any(&self.classes, |class| match class {
                 ClassTerm::Type(name) => is(*name == item.resource_type),

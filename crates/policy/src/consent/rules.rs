@@ -24,8 +24,10 @@ pub(crate) struct Rules {
     /// What `policyRule` denies beside the provision.
     pub base: Option<Base>,
     pub root: Option<Provision>,
-    /// The purpose BTG is named somewhere.
+    /// The purpose BTG is or may be named somewhere.
     pub names_btg: bool,
+    /// A part that cannot be read may name a person.
+    pub may_name_person: bool,
     /// Its scope is research, so it says nothing about other purposes.
     pub research_only: bool,
 }
@@ -40,6 +42,7 @@ impl Rules {
             base: None,
             root: None,
             names_btg,
+            may_name_person: false,
             research_only: false,
         }
     }
@@ -59,6 +62,8 @@ pub(crate) struct Provision {
     /// Place in document order within the consent, the outermost being 0.
     pub number: u16,
     pub kind: Kind,
+    /// `kind` is not what the consent says, for that cannot be read.
+    pub kind_unclear: bool,
     /// `None` inside: a bound that cannot be read.
     pub period: Option<(Option<i64>, Option<i64>)>,
     pub period_unclear: bool,
@@ -72,6 +77,13 @@ pub(crate) struct Provision {
     pub data_period_unclear: bool,
     pub data: Vec<DataTerm>,
     pub children: Vec<Provision>,
+}
+
+impl Provision {
+    /// BTG is among the purposes, or something that cannot be read and may be BTG.
+    pub(crate) fn names_btg(&self) -> bool {
+        self.purposes.iter().any(|purpose| purpose.is_none_or(|known| known == Purpose::BTG))
+    }
 }
 
 #[derive(Clone, Debug)]

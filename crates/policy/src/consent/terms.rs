@@ -5,6 +5,7 @@ use fhir::Value;
 use super::item::relative;
 use super::rules::{ActionTerm, Actor, ActorRole, ClassTerm, DataTerm, Kind, Meaning, Subject};
 use super::{ORGANISATION_URN, organisation};
+use crate::label::Label;
 use crate::purpose::{self, Purpose};
 
 pub(super) fn kind(provision: Value<'_>) -> Option<Kind> {
@@ -20,6 +21,15 @@ pub(super) fn purpose_term(coding: Value<'_>) -> Option<Purpose> {
     let system = coding.str_at("system").unwrap_or_default();
     let known = system.is_empty() || system == purpose::SYSTEM || OLD.contains(&&*system);
     Purpose::find(&coding.str_at("code")?).filter(|_| known)
+}
+
+/// A label of a system not known here is compared as written; one that does not say which system
+/// or which code it is cannot be compared with anything.
+pub(super) fn label_term(coding: Value<'_>) -> Label {
+    match Label::of_coding(coding) {
+        Label::Other(system, code) if system.is_empty() || code.is_empty() => Label::UnknownLevel,
+        label => label,
+    }
 }
 
 pub(super) fn action_term(concept: Value<'_>) -> ActionTerm {

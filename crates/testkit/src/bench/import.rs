@@ -68,7 +68,7 @@ pub fn measure(settings: &Settings, table: &mut Table) -> Result<Filled, Fault> 
 
 fn files(settings: &Settings, folder: &Path) -> Result<(Vec<PathBuf>, &'static str), Fault> {
     if let Some(data) = &settings.data {
-        let mut files = node::import::files(&[data.clone()])?;
+        let mut files = node::import::files(std::slice::from_ref(data))?;
         if settings.quick {
             files.truncate(QUICK_FILES);
         }

@@ -1,19 +1,23 @@
 //! The longitudinal record over whole networks: when the first rows come, and when it is complete.
 //!
-//! In the hard settings the last hospital of the network is dead (nothing listens there) and the
-//! one before takes connections and never answers.
+//! In the hard settings the last hospital of the network is dead (nothing listens there). The one
+//! before is silent (it takes connections and never says a word, so that none comes about) or
+//! hangs (TLS comes about, and then no answer to anything). Only the latter takes an asker to the
+//! soft deadline; the former is given up when the time for connecting is over.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use identity::Role;
 use node::serve::{self, Running};
+use serde_json::Value;
 use synthetic::{World, sites};
 
 use super::Settings;
 use crate::client::{Account, Client, Fault};
 use crate::figures::{Table, Times, ms};
-use crate::network::{Place, account, be_silent, fill, prepare};
+use crate::network::{Place, account, be_silent, fill, hide, prepare, stall};
 use crate::population::{Bundles, generated};
 
 /// Patients that are generated where Synthea's are absent.
@@ -26,6 +30,31 @@ const HARD: Duration = Duration::from_millis(2200);
 /// How long the answer to one question may take before the run is given up.
 const GIVE_UP: Duration = Duration::from_secs(20);
 
+/// How the network is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Well,
+    Silent,
+    Hanging,
+}
+
+impl State {
+    const ALL: [Self; 3] = [Self::Well, Self::Silent, Self::Hanging];
+
+    /// For accounts and headings.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Well => ("well", "all well"),
+            Self::Silent => ("silent", "one dead, one that never says a word"),
+            Self::Hanging => ("hanging", "one dead, one that hangs after the TLS handshake"),
+        }
+    }
+
+    fn ill(self) -> usize {
+        if self == Self::Well { 0 } else { 2 }
+    }
+}
+
 /// A question: at which hospital (its place in the list), about which patient there.
 type Question = (usize, String);
 
@@ -37,8 +66,8 @@ pub async fn measure(settings: &Settings, table: &mut Table) -> Result<(), Fault
         let home = folder.path().to_owned();
         let set_up = move || set_up(&settings, &home, hospitals);
         let (places, world, questions) = tokio::task::spawn_blocking(set_up).await??;
-        for ill in [0, 2] {
-            setting(&places, &world, ill, questions, table).await?;
+        for state in State::ALL {
+            setting(&places, &world, state, questions, table).await?;
         }
     }
     Ok(())
@@ -62,8 +91,6 @@ fn set_up(
     for place in &places {
         let node = place.open()?;
         fill(&node.app, &place.site.org, &world)?;
-        // One account for each way of asking in each setting: a one-time code is good once.
-        drop(node);
     }
     let questions = if settings.quick { settings.questions.min(5) } else { settings.questions };
     Ok((places, world, questions))
@@ -75,58 +102,61 @@ struct Measured {
     first: Times,
     first_of_others: Times,
     complete: Times,
+    /// How the ill ones were named, and how often.
+    ill: BTreeMap<String, usize>,
 }
 
 async fn setting(
     places: &[Place],
     world: &World,
-    ill: usize,
+    state: State,
     questions: usize,
     table: &mut Table,
 ) -> Result<(), Fault> {
-    let well = places.len().saturating_sub(ill);
-    let state = if ill == 0 { "all well" } else { "one dead, one slow" };
-    table.part(&format!("longitudinal record, {} hospitals, {state}", places.len()));
-    let silent = match ill {
-        0 => None,
-        _ => places.get(well).map(|place| be_silent(place.nodes)),
+    let well = places.len().saturating_sub(state.ill());
+    table.part(&format!("longitudinal record, {} hospitals, {}", places.len(), state.words().1));
+    let (mut running, accounts) = start(places, well, state).await?;
+    let ill = match (state, places.get(well)) {
+        (State::Silent, Some(place)) => Some(be_silent(place.nodes).await?),
+        (State::Hanging, Some(place)) => {
+            let hidden = hide(place)?;
+            let own = place.clone();
+            let node = tokio::task::spawn_blocking(move || own.open()).await??;
+            running.push(serve::start(node).await?);
+            Some(stall(place.nodes, hidden).await?)
+        }
+        _ => None,
     };
-    let silent = match silent {
-        Some(start) => Some(start.await?),
-        None => None,
-    };
-    let (running, accounts) = start(places, well, ill).await?;
     let list = choose(places, world, well);
     if list.is_empty() {
         return Err("no patient is known to more than one hospital".into());
     }
     let take = |skip: usize| list.iter().cycle().skip(skip).take(questions);
-    let distinct = list.len();
-    table.fact(
-        "questions",
-        &format!(
-            "{questions} as events, {questions} as a Bundle, {distinct} patients to ask about"
-        ),
+    let shown = format!(
+        "{questions} as events, then {questions} as a Bundle, {} patients to ask about",
+        list.len()
     );
-    let streams = ask_all(places, &accounts, 0, take(0), true).await?;
-    let bundles = ask_all(places, &accounts, 1, take(questions), false).await?;
-    print(&streams, &bundles, ill == 0, table);
+    table.fact("questions", &shown);
+    let names: Vec<&str> = places.iter().skip(well).map(|place| place.site.org.as_str()).collect();
+    let streams = ask_all(places, &accounts, 0, take(0), &names).await?;
+    let bundles = ask_all(places, &accounts, 1, take(questions), &names).await?;
+    print(&streams, &bundles, state, table);
     for node in running {
         let _ = tokio::time::timeout(Duration::from_secs(5), node.stop()).await;
     }
-    if let Some(task) = silent {
+    if let Some(task) = ill {
         task.abort();
         let _ = task.await;
     }
     Ok(())
 }
 
-/// Starts the nodes that are well and makes two clinicians at each: as many as one-time codes are
-/// needed at once.
+/// Starts the nodes that are well and makes two clinicians at each, one for each way of asking: a
+/// one-time code is good once.
 async fn start(
     places: &[Place],
     well: usize,
-    ill: usize,
+    state: State,
 ) -> Result<(Vec<Running>, Vec<[Account; 2]>), Fault> {
     let (mut running, mut accounts) = (Vec::new(), Vec::new());
     for place in places.iter().take(well) {
@@ -134,7 +164,8 @@ async fn start(
         let open = move || -> Result<_, Fault> {
             let node = place.open()?;
             let make = |way: &str| {
-                account(&node.app, Role::Clinician, &format!("bench-{way}-{ill}"), None)
+                let name = format!("bench-{way}-{}", state.words().0);
+                account(&node.app, Role::Clinician, &name, None)
             };
             let two = [make("events")?, make("bundle")?];
             Ok((node, two))
@@ -169,12 +200,12 @@ fn choose(places: &[Place], world: &World, well: usize) -> Vec<Question> {
     list.into_iter().map(|(_, question)| question).collect()
 }
 
-async fn ask_all(
+async fn ask_all<'a>(
     places: &[Place],
     accounts: &[[Account; 2]],
     way: usize,
-    questions: impl Iterator<Item = &Question>,
-    events: bool,
+    questions: impl Iterator<Item = &'a Question>,
+    ill: &[&str],
 ) -> Result<Measured, Fault> {
     let mut clients: Vec<Option<Client>> = accounts.iter().map(|_| None).collect();
     let http = reqwest::Client::builder().timeout(GIVE_UP).build()?;
@@ -187,36 +218,47 @@ async fn ask_all(
         }
         let Some(client) = client else { continue };
         let url = format!("{}/fhir/Patient/{patient}/$longitudinal-record", place.base());
-        let accept = if events { "text/event-stream" } else { "application/fhir+json" };
+        let accept = if way == 0 { "text/event-stream" } else { "application/fhir+json" };
         let request = http.get(url).bearer_auth(client.token()).header("accept", accept);
-        ask(request, &place.site.org, events, &mut measured).await?;
+        match way {
+            0 => ask_events(request, &place.site.org, ill, &mut measured).await?,
+            _ => ask_bundle(request, &mut measured).await?,
+        }
     }
     Ok(measured)
 }
 
-async fn ask(
+async fn answered(request: reqwest::RequestBuilder) -> Result<reqwest::Response, Fault> {
+    let answer = request.send().await?;
+    let status = answer.status();
+    match status.is_success() {
+        true => Ok(answer),
+        false => Err(format!("longitudinal record: {status} {}", answer.text().await?).into()),
+    }
+}
+
+async fn ask_bundle(
     request: reqwest::RequestBuilder,
-    own: &str,
-    events: bool,
     measured: &mut Measured,
 ) -> Result<(), Fault> {
     let asked = Instant::now();
-    let mut answer = request.send().await?;
-    if !answer.status().is_success() {
-        let status = answer.status();
-        return Err(format!("longitudinal record: {status} {}", answer.text().await?).into());
-    }
-    if !events {
-        let body = answer.bytes().await?;
-        measured.complete.push(asked.elapsed());
-        return match body.is_empty() {
-            true => Err("the record is empty".into()),
-            false => Ok(()),
-        };
-    }
+    let body = answered(request).await?.bytes().await?;
+    measured.complete.push(asked.elapsed());
+    if body.is_empty() { Err("the record is empty".into()) } else { Ok(()) }
+}
+
+async fn ask_events(
+    request: reqwest::RequestBuilder,
+    own: &str,
+    ill: &[&str],
+    measured: &mut Measured,
+) -> Result<(), Fault> {
+    let asked = Instant::now();
+    let mut answer = answered(request).await?;
     let own = format!("{{\"source\":\"{own}\"");
     let mut reader = Events::default();
     let (mut first, mut other) = (false, false);
+    let mut outstanding = ill.to_vec();
     while let Some(chunk) = answer.chunk().await? {
         for event in reader.take(&chunk) {
             match event.name.as_str() {
@@ -228,9 +270,21 @@ async fn ask(
                         measured.first_of_others.push(asked.elapsed());
                     }
                 }
+                "status" => {
+                    let data: Value = serde_json::from_str(&event.data)?;
+                    if let Some(at) = outstanding.iter().position(|org| data["source"] == *org) {
+                        outstanding.remove(at);
+                        let state = data["status"].as_str().unwrap_or("unnamed").to_owned();
+                        *measured.ill.entry(state).or_default() += 1;
+                    }
+                }
                 // What comes after the soft deadline is the slow ones' own.
                 "slow" | "end" => {
                     measured.complete.push(asked.elapsed());
+                    if !outstanding.is_empty() {
+                        let state = format!("outstanding at `{}`", event.name);
+                        *measured.ill.entry(state).or_default() += outstanding.len();
+                    }
                     return Ok(());
                 }
                 _ => {}
@@ -274,7 +328,8 @@ impl Events {
     }
 }
 
-fn print(streams: &Measured, bundles: &Measured, well: bool, table: &mut Table) {
+fn print(streams: &Measured, bundles: &Measured, state: State, table: &mut Table) {
+    let well = state == State::Well;
     let both = |times: &Times| {
         format!("p50 {}  p95 {}", ms(times.percentile(0.5)), ms(times.percentile(0.95)))
     };
@@ -293,6 +348,11 @@ fn print(streams: &Measured, bundles: &Measured, well: bool, table: &mut Table) 
         let shown =
             format!("{} ({} times)", both(&streams.first_of_others), streams.first_of_others.len());
         table.aimed("first row from another hospital", &shown, "< 200 ms", half < FIRST_ROWS);
+    }
+    if !well {
+        let ill: Vec<String> =
+            streams.ill.iter().map(|(state, count)| format!("{state} {count}")).collect();
+        table.fact("the two that are ill were, in the events", &ill.join(", "));
     }
     let (limit, aim) = if well { (ALL_WELL, "< 1 s") } else { (HARD, "<= 2.2 s") };
     let until = if well { "end" } else { "end or soft deadline" };

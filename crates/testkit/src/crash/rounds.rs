@@ -162,6 +162,9 @@ impl Run {
         if round.is_multiple_of(IMPORT_EVERY) {
             self.cut_import(round)?;
         }
+        if round == 3 || round == 4 {
+            std::process::Command::new("cp").arg("-r").arg(self.program.place.folder.join("store")).arg(self.plan.folder.join("rollback")).status()?;
+        }
         let (mut running, took) = self.program.serve().await?;
         self.starts.push(took);
         self.fresh_connections()?;
@@ -193,6 +196,10 @@ impl Run {
             self.kept.faults.extend(refused.into_iter().map(|why| format!("round {round}: {why}")));
         }
         self.acknowledged += writes;
+        if round == 3 || round == 4 {
+            let (from, to) = (self.plan.folder.join("rollback"), self.program.place.folder.join("store"));
+            std::fs::remove_dir_all(&to)?; std::fs::rename(&from, &to)?;
+        }
         let head = self.program.verify_audit(self.noted.as_deref());
         self.note(head);
         self.finish_import()?;
