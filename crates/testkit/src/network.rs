@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use app::App;
 use app::records::import::Import;
@@ -24,6 +25,9 @@ use crate::client::{Account, Fault};
 const PIECE: usize = 400;
 /// How long a membership list of this kind is valid, in milliseconds.
 const VALID_MS: i64 = 24 * 60 * 60 * 1000;
+/// A question ends after 10 s at the latest; then a stopped node has nothing to hold on to.
+const LET_GO: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(50);
 
 /// Where a hospital of the network lives.
 #[derive(Clone, Debug)]
@@ -47,6 +51,22 @@ impl Place {
     /// Opens the node. Blocks.
     pub fn open(&self) -> Result<wiring::Node, Fault> {
         wiring::open(&self.folder, wiring::system_clock())
+    }
+
+    /// Opens the node as soon as one that has just been stopped here has let go of the store,
+    /// which it does when its last question has ended. Returns how long that took. Blocks.
+    pub fn open_again(&self) -> Result<(wiring::Node, Duration), Fault> {
+        let started = Instant::now();
+        loop {
+            match self.open() {
+                Ok(node) => return Ok((node, started.elapsed())),
+                Err(error) if started.elapsed() > LET_GO => return Err(error),
+                Err(error) if error.to_string().contains("is open already") => {
+                    std::thread::sleep(POLL);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Account {
     pub role: String,
     /// Base URL of the hospital's node.
     pub base: String,
+    /// Name of the person.
+    #[serde(default)]
+    pub name: String,
     /// Name to sign in with.
     pub username: String,
     /// Password.
@@ -116,6 +119,7 @@ fn create(
         hospital: site.org.clone(),
         role: role.code().to_owned(),
         base: app.org().base_url.clone(),
+        name: name.to_owned(),
         username: username.to_owned(),
         password,
         totp_secret,

@@ -20,6 +20,7 @@ use consilium_node::wiring::{open, system_clock};
 use synthetic::{Options, Person, Site, World, sites};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
+use tokio::task::block_in_place;
 use wire::{Membership, OrgId};
 
 use crate::client::{Account, Client};
@@ -90,9 +91,12 @@ impl Hospitals {
         let (mut all, mut running) = (Vec::new(), Vec::new());
         for site in &sites {
             let home = folder.path().join(&site.org);
-            let node = open(&home, setup.clock.clone()).expect("the node opens");
+            let node = block_in_place(|| {
+                let node = open(&home, setup.clock.clone()).expect("the node opens");
+                fill(&node.app, &site.org, &world);
+                node
+            });
             let (app, site) = (node.app.clone(), site.clone());
-            fill(&app, &site.org, &world);
             running.push(start(node).await.expect("the node starts"));
             let base = app.org().base_url.clone();
             all.push(Hospital { org: site.org, name: site.name, base, folder: home, app });
@@ -143,7 +147,8 @@ impl Hospital {
             password: Password::plain(account.password.clone()),
             totp_secret: Some(secret),
         };
-        accounts.create(new, self.app.now_ms()).expect("the account is made");
+        let made = block_in_place(|| accounts.create(new, self.app.now_ms()));
+        made.expect("the account is made");
         account
     }
 

@@ -1,12 +1,12 @@
 //! Whole-path tests: real nodes with their stores, keys and doors in one process, spoken to over
 //! HTTP as people's programs and other hospitals do.
 
-
+mod audit;
 mod client;
 mod hospitals;
-
+mod network;
 mod paging;
-
+mod refusals;
 mod rest;
 mod searches;
 mod transactions;

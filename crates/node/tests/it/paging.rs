@@ -37,7 +37,7 @@ async fn write(client: &Client, ids: &[String]) {
 #[test]
 fn pages_show_what_the_first_one_saw_while_others_write() {
     run(async {
-        let hospital = &shared().await.await.all[0];
+        let hospital = &shared().await.all[0];
         let reader = hospital.signed_in(Role::Clinician).await;
         let writer = hospital.signed_in(Role::Clinician).await;
         let mut ids = Vec::new();
@@ -77,7 +77,7 @@ fn pages_show_what_the_first_one_saw_while_others_write() {
 #[test]
 fn pages_belong_to_who_searched() {
     run(async {
-        let hospital = &shared().await.await.all[0];
+        let hospital = &shared().await.all[0];
         let reader = hospital.signed_in(Role::Clinician).await;
         let other = hospital.signed_in(Role::Clinician).await;
         for number in 0..3 {

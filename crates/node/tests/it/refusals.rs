@@ -154,8 +154,8 @@ fn a_patient_sees_their_own_record_and_no_other() {
         assert_eq!(total["total"], 1);
         let included = patient.get(&format!("/fhir/List?_id={list}&_include=List:item")).await;
         assert_eq!(included.expect(200).included(), [mine.clone()]);
-        let back = patient.get(&format!("/fhir/Patient?_id={one}&_revinclude=Observation:subject"));
-        assert_eq!(back.await.expect(200).included(), [mine]);
+        let back = format!("/fhir/Patient?_id={one}&_revinclude=Observation:subject");
+        assert_eq!(patient.get(&back).await.expect(200).included(), [mine]);
         // What another patient's record says is not to be guessed by a condition either.
         let guess = format!("/fhir/Patient?_has:Observation:subject:_id={theirs}");
         assert!(patient.get(&guess).await.expect(200).matches().is_empty());

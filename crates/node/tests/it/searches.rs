@@ -226,7 +226,7 @@ fn sample(kind: &str) -> &'static str {
 #[test]
 fn the_capability_statement_claims_only_what_answers() {
     run(async {
-        let hospital = &shared().await.await.all[1];
+        let hospital = &shared().await.all[1];
         let client = hospital.signed_in(Role::Clinician).await;
         let statement = hospital.stranger().get("/fhir/metadata").await.expect(200).json();
         assert_eq!(statement["resourceType"], "CapabilityStatement");

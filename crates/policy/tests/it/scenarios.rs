@@ -159,6 +159,18 @@ fn one_and_all() {
             ("2026-05-03 deny %Practitioner/8", "north<south TREAT user=", "-..-"),
             // Within the own organisation only what names the person binds.
             ("2026-05-03 deny %Practitioner/7", "north<north TREAT", "-..-"),
+            ("2026-05-03 permit ( deny ) ( deny %Practitioner/7 )", "north<north TREAT", "-..-"),
+            ("2026-05-03 permit ( deny ) ( deny %Practitioner/8 )", "north<north TREAT", "++++"),
+            // Who cannot be resolved may be that person, where a person asks.
+            ("2026-05-03 deny %Group/1", "north<north TREAT", "-..-"),
+            ("2026-05-03 deny %Group/1", "north<north TREAT user=", "++++"),
+            ("2026-05-03 permit ( permit ( deny %Group/1 ? ) )", "north<north TREAT", "-..-"),
+            (
+                "2026-05-03 permit ( permit ( permit ( deny %Practitioner/7 ) ) )",
+                "north<north TREAT",
+                "-..-",
+            ),
+            ("2026-05-03 permit ( permit ( permit ( deny ) ) )", "north<north TREAT", "++++"),
         ],
     );
     check(
@@ -167,6 +179,8 @@ fn one_and_all() {
             ("2026-05-03 permit >north <north", "north<south TREAT", "+..+"),
             ("2026-05-03 permit >north <north", "south<north TREAT", "-..-"),
             ("2026-05-03 permit <north", "south<north TREAT", "+..+"),
+            // An inner permission that only lifts denials leaves what the outer one grants.
+            ("2026-05-03 permit ( permit >north <north )", "south<north TREAT", "+..+"),
             ("2026-05-03 permit", "south<north TREAT", "+..+"),
         ],
     );
@@ -307,6 +321,17 @@ fn exceptions_inside_a_consent() {
             // The innermost decides; of two side by side the denial.
             ("2026-05-03 deny ( permit >north ( deny :Encounter ) )", "north<south TREAT", "+..-"),
             ("2026-05-03 deny ( permit >north ) ( deny :Encounter )", "north<south TREAT", "+..-"),
+            // All that decide count, whichever comes first: the denial for north stands.
+            (
+                "2026-05-03 permit ( deny ) ( deny >north ); 2026-05-04 permit",
+                "north<south TREAT",
+                "-..-",
+            ),
+            (
+                "2026-05-03 deny >north; 2026-05-04 permit @V ( permit @V ) ( permit >north )",
+                "north<south TREAT",
+                "++++",
+            ),
             // An exception outside its surroundings is none.
             ("2026-05-03 permit >west ( deny >north )", "north<south TREAT", "+..+"),
         ],
@@ -365,6 +390,22 @@ fn what_is_not_understood_denies_what_it_covers() {
             ("2026-05-03 permit %Group/1 #HRESCH", "north<south HRESCH", "-..-"),
             ("2026-05-03 deny #T-TREAT", "north<south TREAT", "-..-"),
             ("2026-05-03 permit #T-TREAT", "north<south HRESCH", "-..-"),
+            ("2026-05-03 deny @", "north<south TREAT", "-..-"),
+            ("2026-05-03 deny @ ( permit >north )", "north<south TREAT", "-..-"),
+            ("2026-05-03 permit @ #HRESCH", "north<south HRESCH", "-..-"),
+            // A purpose that is not understood may be an emergency.
+            ("2026-05-03 deny #T-TREAT", "north<south BTG glass", "-..-"),
+            ("2026-05-03 permit ( deny #T-TREAT ? )", "north<south BTG glass", "-..-"),
+            // Without a type a label may be meant either way.
+            ("2026-05-03 permit @V ( deny )", "north<south TREAT", "-..-"),
+            ("2026-05-03 @V ( deny )", "north<south TREAT", "-..-"),
+            ("2026-05-03 @N ( deny )", "north<south TREAT", "-..-"),
+            // One more actor, not understood, does not hide the denial beside it.
+            (
+                "2026-05-03 permit ( deny >west %Group/1 ) ( deny %Practitioner/7 )",
+                "north<north TREAT",
+                "-..-",
+            ),
         ],
     );
 }

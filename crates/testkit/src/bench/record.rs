@@ -16,7 +16,7 @@ use synthetic::{World, sites};
 
 use super::Settings;
 use crate::client::{Account, Client, Fault};
-use crate::figures::{Table, Times, ms};
+use crate::figures::{Table, Times, ms, say};
 use crate::network::{Place, account, be_silent, fill, hide, prepare, stall};
 use crate::population::{Bundles, generated};
 
@@ -121,7 +121,7 @@ async fn setting(
         (State::Hanging, Some(place)) => {
             let hidden = hide(place)?;
             let own = place.clone();
-            let node = tokio::task::spawn_blocking(move || own.open()).await??;
+            let node = tokio::task::spawn_blocking(move || own.open_again()).await??.0;
             running.push(serve::start(node).await?);
             Some(stall(place.nodes, hidden).await?)
         }
@@ -160,17 +160,20 @@ async fn start(
 ) -> Result<(Vec<Running>, Vec<[Account; 2]>), Fault> {
     let (mut running, mut accounts) = (Vec::new(), Vec::new());
     for place in places.iter().take(well) {
-        let place = place.clone();
+        let (place, org) = (place.clone(), place.site.org.clone());
         let open = move || -> Result<_, Fault> {
-            let node = place.open()?;
+            let (node, waited) = place.open_again()?;
             let make = |way: &str| {
                 let name = format!("bench-{way}-{}", state.words().0);
                 account(&node.app, Role::Clinician, &name, None)
             };
             let two = [make("events")?, make("bundle")?];
-            Ok((node, two))
+            Ok((node, two, waited))
         };
-        let (node, two) = tokio::task::spawn_blocking(open).await??;
+        let (node, two, waited) = tokio::task::spawn_blocking(open).await??;
+        if waited > Duration::from_secs(1) {
+            say(&format!("  (`{org}` let go of its store {} after it was stopped)", ms(waited)));
+        }
         running.push(serve::start(node).await?);
         accounts.push(two);
     }

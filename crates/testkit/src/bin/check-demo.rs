@@ -400,7 +400,7 @@ impl Check {
     /// Stops each hospital in turn and looks from the others.
     async fn stopped(&mut self, shared: &[Truth]) -> Result<bool, Fault> {
         let mut good = true;
-        let (mut checked, mut slowest) = (0, Duration::ZERO);
+        let (mut checked, mut slowest, mut recovery) = (0, Duration::ZERO, Duration::ZERO);
         for out in self.hospitals.clone() {
             self.answering(&out, false).await?;
             for one in shared.iter().filter(|one| one.patients.contains_key(&out)) {
@@ -425,13 +425,36 @@ impl Check {
                 }
             }
             self.answering(&out, true).await?;
+            recovery = recovery.max(self.recovered(&out, shared).await?);
         }
+        println!("a hospital that came back was seen by the others after {} ms at most", recovery.as_millis());
         println!(
             "one hospital stopped: {checked} records looked at, slowest {} ms: {}",
             slowest.as_millis(),
             if good { "the others complete, the stopped one named" } else { "FAILED" }
         );
         Ok(good && checked > 0)
+    }
+
+    /// How long it takes until all others see that a hospital is back; five seconds at most.
+    async fn recovered(&self, back: &str, shared: &[Truth]) -> Result<Duration, Fault> {
+        let since = Instant::now();
+        for viewer in self.hospitals.iter().filter(|viewer| *viewer != back) {
+            let known = |one: &&Truth| {
+                one.patients.contains_key(back) && one.patients.contains_key(viewer)
+            };
+            let Some(one) = shared.iter().find(known) else { continue };
+            loop {
+                let seen = self.ask(viewer, &one.patients[viewer]).await?;
+                if seen.states.get(back).map(String::as_str) == Some("answered") {
+                    break;
+                }
+                if since.elapsed() > Duration::from_secs(5) {
+                    return Err(format!("{viewer} does not see that {back} is back").into());
+                }
+            }
+        }
+        Ok(since.elapsed())
     }
 
     async fn answering(&self, hospital: &str, on: bool) -> Result<(), Fault> {

@@ -1,0 +1,181 @@
+//! A browser window, used as a person uses it: find by sight, fill in, press, read.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+
+/// A running chromedriver; ends with the test.
+pub struct Driver {
+    child: Child,
+    url: String,
+}
+
+impl Driver {
+    /// Starts chromedriver on a free port; `None` where it is not installed.
+    pub fn start() -> Option<Self> {
+        let installed = ["/usr/bin/chromedriver", "/usr/bin/chromium"];
+        if !installed.iter().all(|program| Path::new(program).exists()) {
+            return None;
+        }
+        let mut child = Command::new("/usr/bin/chromedriver")
+            .args(["--port=0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut ports = lines.filter_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse::<u16>().ok()
+        });
+        let port = ports.next().expect("chromedriver did not say its port");
+        // What else it prints must not fill the pipe.
+        std::thread::spawn(move || ports.count());
+        Some(Self { child, url: format!("http://127.0.0.1:{port}") })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One window with a profile of its own.
+pub struct Browser {
+    client: Client,
+    _profile: tempfile::TempDir,
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Browser {
+    /// Opens a window.
+    pub async fn open(driver: &Driver) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut arguments: Vec<String> = [
+            "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", "--no-first-run",
+            "--disable-dev-shm-usage", "--lang=en-US", "--window-size=1280,900",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        arguments.push(format!("--user-data-dir={}", profile.path().display()));
+        let options = json!({"args": arguments, "binary": "/usr/bin/chromium"});
+        let Value::Object(capabilities) = json!({
+            "goog:chromeOptions": options,
+        }) else {
+            unreachable!()
+        };
+        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&driver.url)
+            .await
+            .unwrap();
+        Self { client, _profile: profile }
+    }
+
+    pub async fn go(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+
+    /// Types into the field of this name.
+    pub async fn fill(&self, name: &str, text: &str) {
+        let field = self.find(&format!("[name='{name}']")).await;
+        field.send_keys(text).await.unwrap();
+    }
+
+    pub async fn press(&self, css: &str) {
+        self.find(css).await.click().await.unwrap();
+    }
+
+    /// Presses `css` inside the `list` entry that shows `text`.
+    pub async fn press_in(&self, list: &str, text: &str, css: &str) {
+        for entry in self.client.find_all(Locator::Css(list)).await.unwrap() {
+            if entry.text().await.unwrap().contains(text) {
+                return entry.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+            }
+        }
+        panic!("no {list} shows {text}: {}", self.text("body").await);
+    }
+
+    pub async fn text(&self, css: &str) -> String {
+        self.find(css).await.text().await.unwrap()
+    }
+
+    /// Waits until `css` shows `text`, in whatever case.
+    pub async fn see(&self, css: &str, text: &str, patience: Duration) {
+        let started = Instant::now();
+        loop {
+            if self.shows(css, text).await {
+                return;
+            }
+            assert!(
+                started.elapsed() < patience,
+                "{css} does not show {text}: {}", self.text("body").await
+            );
+        }
+    }
+
+    async fn shows(&self, css: &str, text: &str) -> bool {
+        // Live regions replace elements, so one may go away between finding and reading it.
+        match self.client.find(Locator::Css(css)).await {
+            Ok(element) => element
+                .text()
+                .await
+                .is_ok_and(|shown| shown.to_lowercase().contains(&text.to_lowercase())),
+            Err(_) => false,
+        }
+    }
+
+    /// Waits until there are `count` elements and none shows `pending`.
+    pub async fn settle(&self, css: &str, count: usize, pending: &str, patience: Duration) {
+        let started = Instant::now();
+        loop {
+            let mut texts = Vec::new();
+            for element in self.client.find_all(Locator::Css(css)).await.unwrap() {
+                texts.push(element.text().await.unwrap_or_else(|_| pending.to_owned()));
+            }
+            if texts.len() == count && texts.iter().all(|text| !text.contains(pending)) {
+                return;
+            }
+            assert!(started.elapsed() < patience, "not settled: {texts:?}");
+        }
+    }
+
+    /// Loads the page again until `css` shows `text`.
+    pub async fn reload_until(&self, css: &str, text: &str, patience: Duration) {
+        let started = Instant::now();
+        loop {
+            self.client.refresh().await.unwrap();
+            let loaded = Instant::now();
+            while loaded.elapsed() < Duration::from_secs(5) {
+                if self.shows(css, text).await {
+                    return;
+                }
+                if !self.shows(css, "asking").await {
+                    break;
+                }
+            }
+            assert!(
+                started.elapsed() < patience + Duration::from_secs(5),
+                "{css} does not come to show {text}: {}", self.text("body").await
+            );
+        }
+    }
+
+    async fn find(&self, css: &str) -> fantoccini::elements::Element {
+        match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await {
+            Ok(element) => element,
+            Err(error) => {
+                let body = self.client.find(Locator::Css("body")).await.unwrap();
+                let url = self.client.current_url().await.unwrap();
+                panic!("{css} is not on {url} ({error}): {}", body.text().await.unwrap())
+            }
+        }
+    }
+}
