@@ -4,6 +4,7 @@ mod codegen;
 mod test;
 mod tidy;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -66,6 +67,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a line for the reader.
+fn say(text: &str) {
+    // A closed pipe is the reader's choice and no fault of ours.
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// The root of the checkout.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Outcome, root, step};
+use crate::{Outcome, root, say, step};
 
 /// Programs that tests start, and the Debian packages that bring them.
 const NEEDED: [(&str, &str); 2] =
@@ -15,7 +15,7 @@ pub fn run(filter: &[String]) -> Outcome {
     if crate::codegen::available() {
         crate::codegen::run(&crate::codegen::Arguments { check: true })?;
     } else {
-        println!("skipped: the definitions pack is not compared, the published package is absent");
+        say("skipped: the definitions pack is not compared, the published package is absent");
     }
     let mut test = Command::new("cargo");
     test.args(["test", "--workspace", "--quiet"]).args(filter).current_dir(root());
@@ -38,7 +38,7 @@ fn install() -> Outcome {
             format!("the browser tests need {}; run: sudo {install}", missing.join(", ")).into()
         );
     }
-    println!("installing {}", missing.join(", "));
+    say(&format!("installing {}", missing.join(", ")));
     step("apt-get update", Command::new("apt-get").args(["update", "-q"]))?;
     let mut command = Command::new("sh");
     command.args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Outcome, root};
+use crate::{Outcome, root, say};
 
 /// Heavy libraries and the only crates that may use them, tests aside (DESIGN, section 3).
 const HOMES: [(&str, &[&str]); 6] = [
@@ -39,7 +39,7 @@ pub fn run() -> Outcome {
         check_files(&one.folder.join("tests"), &mut faults)?;
     }
     if faults.is_empty() {
-        println!("tidy: {} crates, floors and homes hold", crates.len());
+        say(&format!("tidy: {} crates, floors and homes hold", crates.len()));
         return Ok(());
     }
     Err(format!("{} faults\n  {}", faults.len(), faults.join("\n  ")).into())

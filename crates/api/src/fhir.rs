@@ -26,6 +26,12 @@ pub fn router(app: App) -> Router {
                 "there is no such interaction; see `/fhir/metadata`",
             ))
         })
+        .method_not_allowed_fallback(|| async {
+            Failure(Error::new(
+                Kind::NotSupported,
+                "this method is not offered here; see `/fhir/metadata`",
+            ))
+        })
         .layer(from_fn_with_state(app.clone(), frame))
         .with_state(app)
 }

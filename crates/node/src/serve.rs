@@ -58,7 +58,8 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
 
     let router = Router::new()
         .merge(api::router(app.clone()))
-        .merge(web::router(app.clone())).layer(CompressionLayer::new());
+        .merge(web::router(app.clone()))
+        .layer(CompressionLayer::new());
     let mut ending = stopped.clone();
     tasks.spawn(async move {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();

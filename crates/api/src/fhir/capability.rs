@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use app::App;
 use fhirpath::search::{ParamType, Registry};
 use serde_json::{Value, json};
+use store::query::QueryError;
 
 /// Interactions offered on every type but `AuditEvent`, which only the node itself writes.
 const INTERACTIONS: [&str; 8] = [
@@ -53,7 +54,15 @@ pub fn statement(app: &App) -> String {
     .to_string()
 }
 
-fn resource(kind: &str) -> Value {
+/// Whether a search takes the parameter: the parser of searches is asked. A value that it does not
+/// like is no matter.
+fn is_answered(kind: &'static str, code: &str) -> bool {
+    let params = [(code.to_owned(), "1".to_owned())];
+    let parsed = store::query::parse(Registry::r4(), kind, &params);
+    !matches!(parsed, Err(QueryError::Unknown { .. } | QueryError::Unsupported { .. }))
+}
+
+fn resource(kind: &'static str) -> Value {
     let registry = Registry::r4();
     let mut params: Vec<Value> = vec![
         json!({"name": "_id", "type": "token"}),
@@ -72,7 +81,7 @@ fn resource(kind: &str) -> Value {
             // Not answered yet, so not claimed.
             ParamType::Composite | ParamType::Special => continue,
         };
-        if param.code == "_id" || param.code == "_lastUpdated" {
+        if param.code == "_id" || param.code == "_lastUpdated" || !is_answered(kind, &param.code) {
             continue;
         }
         if param.param_type == ParamType::Reference {

@@ -23,9 +23,9 @@ pub struct Standing {
     pub org: String,
     /// Name to show.
     pub name: String,
-    /// Whether its clinicians may see for treatment what is held here.
+    /// Whether its clinicians may see for treatment what others hold.
     pub may_see: bool,
-    /// Whether what it holds may be shown here for treatment.
+    /// Whether what it holds may be shown to others for treatment.
     pub may_share: bool,
 }
 
@@ -80,29 +80,19 @@ pub fn standing(app: &App, caller: &Caller, patient: &Id) -> Result<(Vec<Standin
     }
     let consents = find(&*app.store().snapshot()?, patient, None)?;
     let compiled = Compiled::new(&consents);
-    let own = app.org().id.as_str();
     let members = app.network().active_others();
-    let mut list: Vec<Standing> = members
-        .iter()
-        .map(|member| {
-            let org = member.id.as_str();
-            Standing {
-                org: org.to_owned(),
-                name: member.display_name.clone(),
-                may_see: is_open(app, &compiled, own, org),
-                may_share: is_open(app, &compiled, org, own),
-            }
+    let own = app.org().id.as_str();
+    let home = std::iter::once((own, app.org().name.as_str()));
+    let others = members.iter().map(|member| (member.id.as_str(), &*member.display_name));
+    let list: Vec<Standing> = home
+        .chain(others)
+        .map(|(org, name)| Standing {
+            org: org.to_owned(),
+            name: name.to_owned(),
+            may_see: is_open(app, &compiled, ANYBODY_ELSE, org),
+            may_share: is_open(app, &compiled, org, ANYBODY_ELSE),
         })
         .collect();
-    // This institution: what others may see of it, and what it may see of others.
-    let others = || list.iter().map(|standing| standing.org.as_str());
-    let home = Standing {
-        org: own.to_owned(),
-        name: app.org().name.clone(),
-        may_see: others().any(|org| is_open(app, &compiled, org, own)) || members.is_empty(),
-        may_share: others().any(|org| is_open(app, &compiled, own, org)) || members.is_empty(),
-    };
-    list.insert(0, home);
     let mut history: Vec<Decided> = consents.iter().filter_map(decided).collect();
     let waiting = waiting(&*app.store().snapshot()?, patient)?;
     for decided in &mut history {
@@ -133,6 +123,10 @@ fn waiting(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<(String, String)
     };
     Ok(queued.iter().filter_map(one).collect())
 }
+
+/// Stands for an organisation that no decision names: what holds between it and another one holds
+/// because of the other one, or for all. It is not a valid organisation id, so nobody has it.
+const ANYBODY_ELSE: &str = "~";
 
 /// Whether what `custodian` holds may go to clinicians of `recipient` for treatment. What depends
 /// on the item counts as open.

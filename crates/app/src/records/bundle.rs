@@ -416,6 +416,16 @@ fn target(
             }
             Target::Write(Key { resource_type, id: app.new_id() })
         }
+        Request::Update { key, if_match: Some(version), .. } => {
+            // The same answer as to a plain update whose stated version does not stand.
+            if snapshot.read(key)?.is_none_or(|stored| stored.version != *version) {
+                return Err(Error::new(
+                    Kind::Precondition,
+                    "the version in `request.ifMatch` is not the one that stands",
+                ));
+            }
+            Target::Write(key.clone())
+        }
         Request::Update { key, .. } | Request::Delete { key } => Target::Write(key.clone()),
         Request::Get { .. } => Target::None,
     })

@@ -1,6 +1,6 @@
 //! Versions of one resource, of one type, or of everything, newest first.
 
-use store::{HistoryOf, Method, Seq, Stored};
+use store::{HistoryOf, Method, Seq, Snapshot, Stored};
 
 use super::{in_scope, parse, patients_of};
 use crate::audit::Event;
@@ -10,6 +10,8 @@ use crate::{App, Caller, Error, Result};
 
 /// Most versions on one page.
 pub const MAX_COUNT: usize = 1000;
+/// How many pages of versions are looked through for one page without audit entries.
+const ROUNDS: usize = 20;
 
 /// What part of history is asked for.
 #[derive(Clone, Debug)]
@@ -47,16 +49,11 @@ pub fn history(app: &App, caller: &Caller, request: &HistoryRequest) -> Result<H
     }
     let count = request.count.clamp(1, MAX_COUNT);
     let snapshot = app.store().snapshot()?;
-    let mut versions =
-        snapshot.history(&request.of, request.before, request.since_ms, count + 1)?;
+    let (versions, next_before) = page(&*snapshot, request, resource_type, count)?;
     drop(snapshot);
     if instance && versions.is_empty() && request.before == Seq::MAX && request.since_ms <= 0 {
         return Err(Error::not_found());
     }
-    // The audit is read through its own door, which records that it was read.
-    versions.retain(|v| v.key.resource_type != "AuditEvent" || resource_type == "AuditEvent");
-    let more = versions.len() > count;
-    versions.truncate(count);
     let mut patients = Vec::new();
     for stored in versions.iter().filter(|v| v.method != Method::Delete) {
         let resource = parse(stored)?;
@@ -67,6 +64,37 @@ pub fn history(app: &App, caller: &Caller, request: &HistoryRequest) -> Result<H
     }
     let query = format!("{resource_type}/_history");
     app.audit(Event::by(caller, Pattern::History).patients(patients).query(query))?;
-    let next_before = versions.last().filter(|_| more).map(|v| v.seq);
     Ok(HistoryPage { versions, next_before })
+}
+
+/// The versions of a page, and where the next one starts. The audit is read through its own door,
+/// which records that it was read, so its entries are passed over here; a page that would hold
+/// little else for [`ROUNDS`] pages ends early and still names the next.
+fn page(
+    snapshot: &dyn Snapshot,
+    request: &HistoryRequest,
+    resource_type: &str,
+    count: usize,
+) -> Result<(Vec<Stored>, Option<Seq>)> {
+    let (mut versions, mut before) = (Vec::new(), request.before);
+    for _ in 0..ROUNDS {
+        let mut found = snapshot.history(&request.of, before, request.since_ms, count + 1)?;
+        let more = found.len() > count;
+        found.truncate(count);
+        let last = found.last().map(|version| version.seq);
+        let wanted =
+            |v: &Stored| v.key.resource_type != "AuditEvent" || resource_type == "AuditEvent";
+        for version in found.into_iter().filter(wanted) {
+            if versions.len() == count {
+                let next = versions.last().map(|version: &Stored| version.seq);
+                return Ok((versions, next));
+            }
+            versions.push(version);
+        }
+        match last.filter(|_| more) {
+            Some(seq) => before = seq,
+            None => return Ok((versions, None)),
+        }
+    }
+    Ok((versions, Some(before)))
 }

@@ -58,9 +58,16 @@ impl Browser {
     pub async fn open(driver: &Driver) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut arguments: Vec<String> = [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--no-first-run",
-            "--disable-dev-shm-usage", "--lang=en-US", "--window-size=1280,900",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
+            "--disable-dev-shm-usage",
+            "--lang=en-US",
+            "--window-size=1280,900",
         ]
         .map(str::to_owned)
         .to_vec();
@@ -107,6 +114,26 @@ impl Browser {
         self.find(css).await.text().await.unwrap()
     }
 
+    /// Keeps pictures of the page at desktop and phone width where `CONSILIUM_PICTURES` names a
+    /// folder, for people to look at.
+    pub async fn picture(&self, name: &str) {
+        let Ok(folder) = std::env::var("CONSILIUM_PICTURES") else { return };
+        for (device, width, height) in [("phone", 390, 844), ("desktop", 1280, 900)] {
+            self.client.set_window_size(width, height).await.unwrap();
+            let png = self.client.screenshot().await.unwrap();
+            std::fs::write(Path::new(&folder).join(format!("{name}-{device}.png")), png).unwrap();
+        }
+    }
+
+    /// What every element that matches shows.
+    pub async fn texts(&self, css: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        for element in self.client.find_all(Locator::Css(css)).await.unwrap() {
+            texts.extend(element.text().await);
+        }
+        texts
+    }
+
     /// Waits until `css` shows `text`, in whatever case.
     pub async fn see(&self, css: &str, text: &str, patience: Duration) {
         let started = Instant::now();
@@ -116,7 +143,8 @@ impl Browser {
             }
             assert!(
                 started.elapsed() < patience,
-                "{css} does not show {text}: {}", self.text("body").await
+                "{css} does not show {text}: {}",
+                self.text("body").await
             );
         }
     }
@@ -163,7 +191,8 @@ impl Browser {
             }
             assert!(
                 started.elapsed() < patience + Duration::from_secs(5),
-                "{css} does not come to show {text}: {}", self.text("body").await
+                "{css} does not come to show {text}: {}",
+                self.text("body").await
             );
         }
     }

@@ -42,7 +42,9 @@ impl Demo {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let ready = lines.map_while(Result::ok).any(|line| line.contains("are in") || line.contains("also in"));
+        let ready = lines
+            .map_while(Result::ok)
+            .any(|line| line.contains("are in") || line.contains("also in"));
         assert!(ready, "the demo ended before it was ready");
         Self { child, folder }
     }
@@ -76,6 +78,8 @@ fn free_ports() -> u16 {
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     (0..200)
         .map(|_| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port())
-        .find(|port| *port < 60_000 && (0..3).all(|i| is_free(port + i) && is_free(port + 1000 + i)))
+        .find(|port| {
+            *port < 60_000 && (0..3).all(|i| is_free(port + i) && is_free(port + 1000 + i))
+        })
         .expect("no free ports")
 }

@@ -36,6 +36,7 @@ async fn story(driver: &browser::Driver, demo: &Demo) {
     doctor.fill("username", &clinician.username).await;
     doctor.fill("password", &clinician.password).await;
     doctor.press("main form .button").await;
+    doctor.picture("find").await;
     doctor.fill("q", "Thistlewood").await;
     doctor.press("main form .button").await;
     doctor.press(&format!("main a[href*='{here}']")).await;
@@ -49,7 +50,10 @@ async fn story(driver: &browser::Driver, demo: &Demo) {
     doctor.settle("#sources-list .source", 3, "asking", PATIENCE).await;
     doctor.see("#sources-list", "Eastbrook", PATIENCE).await;
     doctor.see("#sources-list", "Westhaven", PATIENCE).await;
-    doctor.see("main", "apixaban", PATIENCE).await;
+    doctor.picture("record").await;
+    for org in ["north", "east", "west"] {
+        assert!(rows_from(&doctor, org).await, "no row comes from {org}");
+    }
     assert!(doctor.text("#sources-list").await.matches("item").count() >= 3);
 
     // The patient, at another hospital, takes that hospital out of the exchange.
@@ -62,16 +66,23 @@ async fn story(driver: &browser::Driver, demo: &Demo) {
     owner.go(&format!("{}/me/permissions", patient.base)).await;
     owner.press_in("li.permission", "Eastbrook", "button[value=withdraw]").await;
     owner.see("main", "Permit", PATIENCE).await;
+    owner.picture("permissions").await;
 
     // Within two seconds the clinician's page no longer has it.
     doctor.reload_until("#sources-list", "withholds", Duration::from_secs(2)).await;
     doctor.settle("#sources-list .source", 3, "asking", PATIENCE).await;
-    let main = doctor.text("main").await;
-    assert!(!main.contains("apixaban") && !main.contains("Apixaban"), "still shown after withdrawal");
+    assert!(!rows_from(&doctor, "east").await, "still shown after withdrawal");
+    assert!(rows_from(&doctor, "west").await, "the others stay");
 
     // Both accesses are in the patient's own log.
     owner.go(&format!("{}/me/accesses", patient.base)).await;
     owner.see(".accesses", &clinician.name, PATIENCE).await;
+    owner.picture("accesses").await;
     let seen = owner.text("main").await;
     assert!(seen.matches(&clinician.name).count() >= 2, "{seen}");
+}
+
+/// Whether any row of the record says that it comes from this hospital.
+async fn rows_from(browser: &Browser, org: &str) -> bool {
+    browser.texts(".rows .chip").await.iter().any(|text| text.eq_ignore_ascii_case(org))
 }

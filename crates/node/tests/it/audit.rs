@@ -1,11 +1,14 @@
 //! The audit: sound after everything, for who keeps the machines and from the command line.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use app::audit::verify::{Verdict, head, verify};
 use crypto::Head;
 use identity::Role;
 use serde_json::json;
+use store::AuditLink;
 use tokio::task::block_in_place;
 
 use crate::client::parameters;
@@ -66,6 +69,126 @@ fn check(hospitals: &Hospitals, noted: Option<Head>, before: u64) {
     cut.number += 1;
     let cut = verify(&*snapshot, Some(cut), &mut |_| {}).unwrap();
     assert!(matches!(cut, Verdict::Broken(_)), "a log cut off is noticed");
+}
+
+#[test]
+fn an_entry_that_was_tampered_with_in_the_file_is_found() {
+    run(async {
+        let hospitals =
+            Hospitals::start(Setup { hospitals: 1, patients: 2, ..Setup::default() }).await;
+        let org = hospitals.all[0].org.clone();
+        let clinician = hospitals.all[0].signed_in(Role::Clinician).await;
+        for _ in 0..6 {
+            clinician.get("/fhir/Patient").await.expect(200);
+        }
+        let links = block_in_place(|| {
+            hospitals.all[0].app.store().snapshot().unwrap().audit_links(1, 1000).unwrap()
+        });
+        let folder = hospitals.stop().await;
+        block_in_place(|| tamper(&folder.path().join(&org), &links));
+    });
+}
+
+/// Changes copies of the store behind the node's back.
+fn tamper(home: &Path, links: &[AuditLink]) {
+    let (sound, text) = command(home, &[]);
+    assert!(sound && text.contains(&format!("{} audit entries", links.len())), "{text}");
+    let head = text.split_whitespace().last().unwrap().to_owned();
+    assert!(command(home, &["--noted", &head]).0, "the head that was printed is in it");
+
+    let [.., one, other, last] = links else { panic!("{} entries", links.len()) };
+    let missing = i16::MAX.unsigned_abs();
+    type Change<'a> = Box<dyn Fn(&mut Vec<u8>) + 'a>;
+    let changes: [(&str, u64, Change<'_>); 4] = [
+        (
+            "a hash",
+            one.number,
+            Box::new(|file| {
+                let at = hash_in(file, one);
+                file[at] ^= 1;
+            }),
+        ),
+        (
+            "two entries swapped",
+            one.number,
+            Box::new(|file| {
+                point(file, one, seq(other));
+                point(file, other, seq(one));
+            }),
+        ),
+        (
+            "another entry in its place",
+            other.number,
+            Box::new(|file| {
+                point(file, other, seq(one));
+            }),
+        ),
+        ("an entry taken away", last.number, Box::new(|file| point(file, last, missing))),
+    ];
+    for (name, number, change) in changes {
+        let copy = tempfile::tempdir_in(home).unwrap();
+        copy_folder(&home.join("store"), &copy.path().join("store"));
+        let database = database(&copy.path().join("store"), links);
+        let mut file = std::fs::read(&database).unwrap();
+        change(&mut file);
+        std::fs::write(&database, file).unwrap();
+        let (sound, text) = command(copy.path(), &[]);
+        assert!(!sound && text.contains("broken"), "{name}: {text}");
+        assert!(text.contains(&number.to_string()), "{name} is entry {number}: {text}");
+    }
+}
+
+/// Runs `consilium audit verify`: whether it found the log sound, and what it said.
+fn command(home: &Path, more: &[&str]) -> (bool, String) {
+    let run = Command::new(env!("CARGO_BIN_EXE_consilium"))
+        .args(["audit", "verify", "--dir"])
+        .arg(home)
+        .args(more)
+        .output()
+        .unwrap();
+    let text = [run.stdout, run.stderr].concat();
+    (run.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+}
+
+/// The file that holds the chain.
+fn database(store: &Path, links: &[AuditLink]) -> PathBuf {
+    let files = std::fs::read_dir(store).unwrap().map(|entry| entry.unwrap().path());
+    let holds = |path: &PathBuf| find(&std::fs::read(path).unwrap(), &links[0].hash).is_some();
+    files.into_iter().find(holds).expect("a file holds the chain")
+}
+
+fn find(file: &[u8], bytes: &[u8]) -> Option<usize> {
+    file.windows(bytes.len()).position(|window| window == bytes)
+}
+
+fn hash_in(file: &[u8], link: &AuditLink) -> usize {
+    find(file, &link.hash).expect("the hash is stored as it is")
+}
+
+fn seq(link: &AuditLink) -> u16 {
+    u16::try_from(link.seq).expect("a small store")
+}
+
+/// Lets a link of the chain point to another version. In SQLite's record format the number of the
+/// version stands before the hash, here in two bytes.
+fn point(file: &mut [u8], link: &AuditLink, to: u16) {
+    let at = hash_in(file, link);
+    let place = &mut file[at - 2..at];
+    assert!(
+        seq(link) > 255 && *place == seq(link).to_be_bytes(),
+        "the row is laid out as expected"
+    );
+    place.copy_from_slice(&to.to_be_bytes());
 }
 
 /// Runs all at the same time.

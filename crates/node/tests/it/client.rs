@@ -75,8 +75,11 @@ impl Client {
         if let Some(body) = body {
             request = request.body(body);
             if !headers.iter().any(|(name, _)| *name == "content-type") {
-                let kind =
-                    if path.starts_with("/fhir") { "application/fhir+json" } else { "application/json" };
+                let kind = if path.starts_with("/fhir") {
+                    "application/fhir+json"
+                } else {
+                    "application/json"
+                };
                 request = request.header(header::CONTENT_TYPE, kind);
             }
         }

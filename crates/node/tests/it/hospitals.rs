@@ -10,13 +10,13 @@ use std::sync::{Arc, OnceLock};
 
 use app::App;
 use app::records::import::Import;
-use crypto::{SigningKey, SystemRandom};
-use fhir::Id;
-use identity::{NewAccount, Password, Role, base32};
 use consilium_node::config::{self, sample};
 use consilium_node::keys::Keys;
 use consilium_node::serve::{Running, start};
 use consilium_node::wiring::{open, system_clock};
+use crypto::{SigningKey, SystemRandom};
+use fhir::Id;
+use identity::{NewAccount, Password, Role, base32};
 use synthetic::{Options, Person, Site, World, sites};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -45,7 +45,6 @@ pub struct Hospital {
     pub org: String,
     pub name: String,
     pub base: String,
-    pub folder: PathBuf,
     pub app: App,
 }
 
@@ -54,9 +53,9 @@ pub struct Hospitals {
     pub all: Vec<Hospital>,
     pub world: World,
     pub clock: app::services::Clock,
-    // Stops the nodes, then removes their folders.
+    // Dropped in this order: the nodes end before their folders go.
     running: Vec<Running>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// The runtime on which all nodes and tests of this process run.
@@ -99,13 +98,9 @@ impl Hospitals {
             let (app, site) = (node.app.clone(), site.clone());
             running.push(start(node).await.expect("the node starts"));
             let base = app.org().base_url.clone();
-            all.push(Hospital { org: site.org, name: site.name, base, folder: home, app });
+            all.push(Hospital { org: site.org, name: site.name, base, app });
         }
-        Self { all, world, clock: setup.clock, running, _folder: folder }
-    }
-
-    pub fn at(&self, org: &str) -> &Hospital {
-        self.all.iter().find(|hospital| hospital.org == org).expect("such a hospital")
+        Self { all, world, clock: setup.clock, running, folder }
     }
 
     /// People known to `count` hospitals, the first left out who has a story.
@@ -118,11 +113,12 @@ impl Hospitals {
         self.world.story().expect("a story")
     }
 
-    /// Stops all nodes.
-    pub async fn stop(self) {
+    /// Stops all nodes. Their folders are removed when the returned value is dropped.
+    pub async fn stop(self) -> tempfile::TempDir {
         for running in self.running {
             running.stop().await;
         }
+        self.folder
     }
 }
 

@@ -87,7 +87,7 @@ async fn newcomer(hospitals: &[&Hospital], family: &str, number: &str) -> Vec<St
     for hospital in hospitals {
         let clinician = hospital.signed_in(Role::Clinician).await;
         let person = json!({
-            "resourceType": "Patient", "gender": "female", "birthDate": "1958-11-23",
+            "resourceType": "Patient", "gender": "female", "birthDate": format!("19{}-0{}-17", &number[4..6], &number[7..8]),
             "name": [{"family": family, "given": ["Hildegard", "Maria"]}],
             "identifier": [{
                 "type": {"coding": [
@@ -198,7 +198,7 @@ fn the_record_arrives_as_events_too() {
 fn a_withdrawn_permission_holds_everywhere_at_once() {
     run(async {
         let all: Vec<&Hospital> = shared().await.all.iter().collect();
-        let ids = newcomer(&all, "Quellenbauer", "987-41-1101").await;
+        let ids = newcomer(&all, "Quellenbauer", "987-47-1101").await;
         let mut clinicians = Vec::new();
         for hospital in &all {
             clinicians.push(hospital.signed_in(Role::Clinician).await);
@@ -236,7 +236,7 @@ fn a_hospital_that_is_stopped_is_named_and_learns_of_decisions_when_it_is_back()
     run(async {
         let hospitals = Hospitals::start(Setup { patients: 3, ..Setup::default() }).await;
         let all: Vec<&Hospital> = hospitals.all.iter().collect();
-        let ids = newcomer(&all, "Quellenbauer", "987-41-1102").await;
+        let ids = newcomer(&all, "Obermoser", "987-54-2102").await;
         let operator = all[1].signed_in(Role::Operator).await;
         let clinician = all[2].signed_in(Role::Clinician).await;
         let there = all[1].signed_in(Role::Clinician).await;
@@ -258,7 +258,8 @@ fn a_hospital_that_is_stopped_is_named_and_learns_of_decisions_when_it_is_back()
         ask_until(&clinician, &ids[2], CONSENT_WITHIN, |seen| seen.state(all[1]) == "unreachable")
             .await;
         operator.post("/operate/answering", &json!({"answering": true})).await.expect(200);
-        ask_until(&clinician, &ids[2], RETURN_WITHIN, |seen| seen.state(all[1]) == "withheld").await;
+        ask_until(&clinician, &ids[2], RETURN_WITHIN, |seen| seen.state(all[1]) == "withheld")
+            .await;
         let settled = ask(&clinician, &ids[2]).await;
         assert!(!settled.sources().contains(all[1].org.as_str()), "{:?}", settled.states);
         hospitals.stop().await;
@@ -269,7 +270,7 @@ fn a_hospital_that_is_stopped_is_named_and_learns_of_decisions_when_it_is_back()
 fn the_log_of_both_sides_and_the_patients_list_name_the_same_question() {
     run(async {
         let all: Vec<&Hospital> = shared().await.all.iter().take(2).collect();
-        let ids = newcomer(&all, "Quellenbauer", "987-41-1103").await;
+        let ids = newcomer(&all, "Tannhofer", "987-61-3103").await;
         let clinician = all[0].signed_in(Role::Clinician).await;
         let path = format!("/fhir/Patient/{}/$longitudinal-record?_wait=all", ids[0]);
         let own = [("x-request-id", "whole-path-question")];
@@ -277,7 +278,8 @@ fn the_log_of_both_sides_and_the_patients_list_name_the_same_question() {
         assert_eq!(seen.header("x-request-id"), "whole-path-question");
         for (hospital, id) in all.iter().zip(&ids) {
             let officer = hospital.signed_in(Role::PrivacyOfficer).await;
-            let log = officer.get(&format!("/fhir/AuditEvent?patient=Patient/{id}&_count=500")).await;
+            let log =
+                officer.get(&format!("/fhir/AuditEvent?patient=Patient/{id}&_count=500")).await;
             let entries = log.expect(200).json()["entry"].as_array().cloned().unwrap_or_default();
             let named = entries.iter().filter(|e| e.to_string().contains("whole-path-question"));
             assert!(named.count() >= 1, "in the log of {}", hospital.org);
@@ -290,7 +292,8 @@ fn the_log_of_both_sides_and_the_patients_list_name_the_same_question() {
                 let parts = access["part"].as_array().into_iter().flatten();
                 parts.into_iter().find(|p| p["name"] == name).cloned().unwrap_or_default()
             };
-            if part("requestId")["valueString"] == "whole-path-question" && !part("role").is_null() {
+            if part("requestId")["valueString"] == "whole-path-question" && !part("role").is_null()
+            {
                 assert_eq!(part("organisation")["valueString"], all[0].org.as_str());
                 assert_eq!(part("purpose")["valueString"], "TREAT");
                 at.insert(text(&part("at")["valueString"]));
@@ -305,11 +308,12 @@ fn the_log_of_both_sides_and_the_patients_list_name_the_same_question() {
 fn an_emergency_opens_a_closed_record_and_leaves_a_trace() {
     run(async {
         let all: Vec<&Hospital> = shared().await.all.iter().take(2).collect();
-        let ids = newcomer(&all, "Quellenbauer", "987-41-1104").await;
+        let ids = newcomer(&all, "Silbernagl", "987-68-4104").await;
         let clinician = all[0].signed_in(Role::Clinician).await;
         let patients = [all[0].patient(&ids[0]).await, all[1].patient(&ids[1]).await];
         decide(&patients[0], &ids[0], &all[1].org, "withdraw").await;
-        ask_until(&clinician, &ids[0], CONSENT_WITHIN, |seen| seen.state(all[1]) == "withheld").await;
+        ask_until(&clinician, &ids[0], CONSENT_WITHIN, |seen| seen.state(all[1]) == "withheld")
+            .await;
 
         let path = format!("/fhir/Patient/{}/$longitudinal-record?_wait=all", ids[0]);
         let emergency = [("x-purpose-of-use", "BTG"), ("x-evidence", "found unconscious")];
@@ -331,13 +335,17 @@ fn an_emergency_opens_a_closed_record_and_leaves_a_trace() {
 
         for ((hospital, id), patient) in all.iter().zip(&ids).zip(&patients) {
             let staff = hospital.signed_in(Role::Clinician).await;
-            let tasks = staff.get(&format!("/fhir/Task?patient=Patient/{id}&status=requested")).await;
+            let tasks =
+                staff.get(&format!("/fhir/Task?patient=Patient/{id}&status=requested")).await;
             let task = tasks.expect(200).json()["entry"][0]["resource"].clone();
             assert_eq!(task["code"]["coding"][0]["code"], "break-glass-review", "{}", hospital.org);
             assert_eq!(task["reasonCode"]["text"], "found unconscious");
             let notices = patient.get("/fhir/Communication").await.expect(200).json();
             let notice = text(&notices["entry"][0]["resource"]["payload"][0]["contentString"]);
-            assert!(notice.contains("emergency") && notice.contains("found unconscious"), "{notice}");
+            assert!(
+                notice.contains("emergency") && notice.contains("found unconscious"),
+                "{notice}"
+            );
             assert_eq!(notices["total"], 1, "one notice at {}", hospital.org);
         }
     });
@@ -367,19 +375,22 @@ fn where_the_network_is_strict_emergencies_open_nothing_and_withheld_looks_like_
         let hospitals = Hospitals::start(Setup {
             hospitals: 2,
             patients: 3,
-            config: &[("withheld = \"stated\"", "withheld = \"hidden\""),
-                      ("break_glass = true", "break_glass = false")],
+            config: &[
+                ("withheld = \"stated\"", "withheld = \"hidden\""),
+                ("break_glass = true", "break_glass = false"),
+            ],
             ..Setup::default()
         })
         .await;
         let (here, there) = (&hospitals.all[0], &hospitals.all[1]);
-        let known = newcomer(&[here, there], "Quellenbauer", "987-41-1105").await;
-        let unknown = newcomer(&[here], "Hinterstoisser", "987-41-1106").await;
+        let known = newcomer(&[here, there], "Krautwaschl", "987-75-5105").await;
+        let unknown = newcomer(&[here], "Hinterstoisser", "985-12-6606").await;
         let clinician = here.signed_in(Role::Clinician).await;
         assert_eq!(ask(&clinician, &known[0]).await.state(there), "answered");
         let patient = there.patient(&known[1]).await;
         decide(&patient, &known[1], &here.org, "withdraw").await;
-        ask_until(&clinician, &known[0], CONSENT_WITHIN, |seen| seen.state(there) == "no-match").await;
+        ask_until(&clinician, &known[0], CONSENT_WITHIN, |seen| seen.state(there) == "no-match")
+            .await;
         let about = |seen: &Seen| {
             let mut outcome = seen.body["entry"]
                 .as_array()
@@ -393,11 +404,13 @@ fn where_the_network_is_strict_emergencies_open_nothing_and_withheld_looks_like_
             outcome["id"] = Value::Null;
             outcome
         };
-        let (withheld, absent) = (ask(&clinician, &known[0]).await, ask(&clinician, &unknown[0]).await);
+        let (withheld, absent) =
+            (ask(&clinician, &known[0]).await, ask(&clinician, &unknown[0]).await);
         assert_eq!(about(&withheld), about(&absent));
 
         let open = format!("/fhir/Patient/{}/$break-glass", known[0]);
-        let refused = clinician.post(&open, &parameters(&[("reason", "emergency")])).await.expect(403);
+        let refused =
+            clinician.post(&open, &parameters(&[("reason", "emergency")])).await.expect(403);
         assert!(refused.text.contains("break-glass-disabled"), "{}", refused.text);
         // The holder's switch counts, whatever the asker's node allows.
         let read = clinician.get(&format!("/fhir/Patient/{}", known[0])).await.expect(200);
@@ -433,21 +446,22 @@ fn a_possible_match_waits_for_a_person_and_can_be_undone() {
         let person = |birth: &str, line: &str| {
             json!({
                 "resourceType": "Patient", "gender": "male", "birthDate": birth,
-                "name": [{"family": "Wetterstein", "given": ["Leopold"]}],
+                "name": [{"family": "Miller", "given": ["John"]}],
                 "address": [{"line": [line], "city": "Dunmere", "state": "MA", "postalCode": "01304"}],
             })
         };
         let clinician = here.signed_in(Role::Clinician).await;
         let mine = chart(&clinician, &person("1949-03-08", "5 Mill Road")).await;
         let elsewhere = there.signed_in(Role::Clinician).await;
-        let theirs = chart(&elsewhere, &person("1949-08-03", "77 Harbour Street")).await;
+        let theirs = chart(&elsewhere, &person("1949-03-09", "77 Harbour Street")).await;
         for _ in 0..2 {
             let seen = ask(&clinician, &mine).await;
             assert_eq!(seen.state(there), "possible-match");
             assert_eq!(seen.sources(), BTreeSet::from([here.org.as_str()]));
         }
         let registrar = here.signed_in(Role::Registrar).await;
-        let list = registrar.get(&format!("/fhir/Patient/{mine}/$link-candidates")).await.expect(200);
+        let list =
+            registrar.get(&format!("/fhir/Patient/{mine}/$link-candidates")).await.expect(200);
         assert!(list.text.contains(&theirs), "{}", list.text);
         let wrong = parameters(&[("organisation", &there.org), ("patient", "somebody-else")]);
         let confirm = format!("/fhir/Patient/{mine}/$confirm-link");

@@ -68,7 +68,8 @@ fn pages_show_what_the_first_one_saw_while_others_write() {
         let (seen, ()) = tokio::join!(read, write(&writer, &ids));
         assert_eq!(seen, ids, "every one once, in order");
         // A new search sees the new state: a third each is deleted, changed and joined by another.
-        let now = reader.get("/fhir/Basic?identifier=urn:test:paging|&_count=1000").await.expect(200);
+        let now =
+            reader.get("/fhir/Basic?identifier=urn:test:paging|&_count=1000").await.expect(200);
         let (deleted, added) = ((PAGES * 2).div_ceil(3), PAGES * 2 / 3);
         assert_eq!(now.matches().len(), PAGES * 2 - deleted + added);
     });

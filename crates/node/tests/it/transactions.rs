@@ -68,7 +68,8 @@ fn entries_of_a_transaction_refer_to_each_other_and_to_what_is_found() {
         let answer = client.post("/fhir", &body).await.expect(200).json();
         assert_eq!(answer["type"], "transaction-response");
         let entries = answer["entry"].as_array().unwrap();
-        let statuses: Vec<String> = entries.iter().map(|e| text(&e["response"]["status"])).collect();
+        let statuses: Vec<String> =
+            entries.iter().map(|e| text(&e["response"]["status"])).collect();
         assert_eq!(statuses, ["201 Created", "201 Created", "201 Created", "200 OK"]);
         assert_eq!(entries[3]["resource"]["total"], 1);
         let (encounter, patient) = (&entries[0]["resource"], &entries[1]["resource"]);
@@ -98,33 +99,55 @@ fn a_transaction_that_fails_anywhere_changes_nothing() {
             "request": {"method": "PUT", "url": format!("Basic/{standing}"), "ifMatch": "W/\"9\""},
             "resource": {"resourceType": "Basic", "id": standing, "code": {"text": "y"}},
         });
+        let passing = client.create(&basic("urn:test:passing", "standing")).await;
         let table: [(&str, Value, &[u16]); 9] = [
-            ("stale version", stale, &[412, 409]),
-            ("no such target", post("Basic", &json!({
-                "resourceType": "Basic", "subject": {"reference": "Patient?identifier=urn:x|none"},
-            })), &[412, 400]),
+            ("stale version", stale, &[412]),
+            (
+                "no such target",
+                post(
+                    "Basic",
+                    &json!({
+                        "resourceType": "Basic", "subject": {"reference": "Patient?identifier=urn:x|none"},
+                    }),
+                ),
+                &[412, 400],
+            ),
             ("wrong type", post("Patient", &basic("urn:test:none", "b")), &[400]),
             ("unknown type", post("Basics", &basic("urn:test:none", "b")), &[400, 404]),
             ("audit", post("AuditEvent", &json!({"resourceType": "AuditEvent"})), &[403, 405]),
-            ("id mismatch", json!({
-                "request": {"method": "PUT", "url": "Basic/one"},
-                "resource": {"resourceType": "Basic", "id": "other"},
-            }), &[400]),
+            (
+                "id mismatch",
+                json!({
+                    "request": {"method": "PUT", "url": "Basic/one"},
+                    "resource": {"resourceType": "Basic", "id": "other"},
+                }),
+                &[400],
+            ),
             ("no request", json!({"resource": basic("urn:test:none", "b")}), &[400]),
-            ("twice", json!({"request": {"method": "DELETE", "url": format!("Basic/{standing}")}}), &[400]),
-            ("condition", json!({
-                "request": {"method": "POST", "url": "Basic", "ifNoneExist": "colour=red"},
-                "resource": basic("urn:test:none", "b"),
-            }), &[400]),
+            (
+                "twice",
+                json!({"request": {"method": "DELETE", "url": format!("Basic/{passing}")}}),
+                &[400],
+            ),
+            (
+                "condition",
+                json!({
+                    "request": {"method": "POST", "url": "Basic", "ifNoneExist": "colour=red"},
+                    "resource": basic("urn:test:none", "b"),
+                }),
+                &[400],
+            ),
         ];
         for (name, bad, statuses) in table {
-            let delete = json!({"request": {"method": "DELETE", "url": format!("Basic/{standing}")}});
+            let delete =
+                json!({"request": {"method": "DELETE", "url": format!("Basic/{passing}")}});
             let entries = [post("Basic", &basic("urn:test:none", "a")), delete, bad];
             let answer = client.post("/fhir", &bundle("transaction", &entries)).await;
             assert!(statuses.contains(&answer.status), "{name}: {} {}", answer.status, answer.text);
             assert!(!answer.issue().1.is_empty(), "{name}");
             let found = client.found("Basic?identifier=urn:test:none|").await;
-            assert_eq!(found, [standing.clone()], "{name}: nothing has changed");
+            assert_eq!(found, [standing.clone()], "{name}: nothing was added");
+            client.get(&format!("/fhir/Basic/{passing}")).await.expect(200);
         }
     });
 }
@@ -151,18 +174,24 @@ fn a_conditional_create_in_a_transaction_names_what_it_found() {
         let client = clinician().await;
         let url = "urn:uuid:5c7a1a4e-6f3b-4a57-9b0f-0d7d3c0a1b11";
         let body = |note: &str| {
-            bundle("transaction", &[
-                json!({
-                    "fullUrl": url,
-                    "request": {"method": "POST", "url": "Basic",
-                                "ifNoneExist": "identifier=urn:test:found|a"},
-                    "resource": basic("urn:test:found", "a"),
-                }),
-                post("List", &json!({
-                    "resourceType": "List", "status": "current", "mode": "working", "title": note,
-                    "entry": [{"item": {"reference": url}}],
-                })),
-            ])
+            bundle(
+                "transaction",
+                &[
+                    json!({
+                        "fullUrl": url,
+                        "request": {"method": "POST", "url": "Basic",
+                                    "ifNoneExist": "identifier=urn:test:found|a"},
+                        "resource": basic("urn:test:found", "a"),
+                    }),
+                    post(
+                        "List",
+                        &json!({
+                            "resourceType": "List", "status": "current", "mode": "working", "title": note,
+                            "entry": [{"item": {"reference": url}}],
+                        }),
+                    ),
+                ],
+            )
         };
         let first = client.post("/fhir", &body("first")).await.expect(200).json();
         let second = client.post("/fhir", &body("second")).await.expect(200).json();
@@ -181,9 +210,10 @@ fn entries_of_a_batch_stand_by_themselves() {
     run(async {
         let client = clinician().await;
         let standing = client.create(&basic("urn:test:batch", "standing")).await;
+        let read = client.create(&basic("urn:test:batch", "read")).await;
         let entries = [
             post("Basic", &basic("urn:test:batch", "new")),
-            json!({"request": {"method": "GET", "url": format!("Basic/{standing}")}}),
+            json!({"request": {"method": "GET", "url": format!("Basic/{read}")}}),
             json!({"request": {"method": "GET", "url": "Basic/none"}}),
             post("Patient", &basic("urn:test:batch", "wrong")),
             json!({
@@ -203,9 +233,9 @@ fn entries_of_a_batch_stand_by_themselves() {
             .map(|e| text(&e["response"]["status"]).chars().take(3).collect())
             .collect();
         assert_eq!(statuses, ["201", "200", "404", "400", "412", "405", "200", "204", "400"]);
-        assert_eq!(entries[1]["resource"]["id"], standing);
+        assert_eq!(entries[1]["resource"]["id"], read);
         assert_eq!(entries[2]["response"]["outcome"]["resourceType"], "OperationOutcome");
         let found = client.found("Basic?identifier=urn:test:batch|").await;
-        assert_eq!(found.len(), 1, "one added, one deleted");
+        assert_eq!(found.len(), 2, "one read, one added, one deleted");
     });
 }

@@ -9,17 +9,20 @@
 //! **Inside one consent.** Elements of a provision are joined by *and*, repeats of an element by
 //! *or*, an absent element is no condition. A provision's `type` is stated at each level; a nested
 //! provision is an exception to the one around it, the innermost one that matches decides, and of
-//! several at the same level a denial does (IHE PCF, appendix P). `policyRule` `OPTOUT` (and
+//! several at the same level a denial does (IHE PCF, appendix P). Where several decide alike, all
+//! of them count. `policyRule` `OPTOUT` (and
 //! `EMRGONLY` outside emergencies) denies what the provision leaves open; other rules add nothing.
 //!
 //! **Actors.** A recipient (`IRCP`, `PRCP` and the like, or no role) is who would receive the
 //! data, a custodian (`CST`) the organisation that holds it. So a denial that names an
 //! organisation as both takes it out of the exchange in both directions. A permission grants to
 //! the recipients it names; where it names recipients and only its custodian matches, it lifts
-//! earlier denials about that custodian and grants nothing.
+//! earlier denials about that custodian and grants nothing beyond what a permission around it
+//! grants.
 //!
 //! **Labels.** A denial for a degree of confidentiality reaches that degree and higher ones, a
-//! permission that degree and lower ones. Topics include those below them.
+//! permission that degree and lower ones. Topics include those below them. Labels of systems not
+//! known here are compared as written; one without system or code is not understood.
 //!
 //! **Several consents.** A denial beats a permission, unless the permission replaces it: it was
 //! decided later (`dateTime` after the end of the other's, which a date without a time makes a
@@ -31,20 +34,22 @@
 //!
 //! **Not understood.** Structure that is not understood makes a consent deny whatever its
 //! outermost provision covers; such a denial is not replaced by later permissions. A value that is
-//! not understood makes a denial apply and a permission not apply.
+//! not understood makes a denial apply and a permission not apply. Put in place of anything in a
+//! consent, it never permits more than what stood there; `policyRule` is left out of this, and so
+//! is an element that is dropped and one of an unknown name put in its stead.
 //!
 //! **No consent.** The network's default ([`NetworkDefault`]). Sensitive items ([`crate::label`])
 //! are withheld by default across organisations unless a permission names what makes them
 //! sensitive, and that they exist is not told.
 //!
 //! **Emergency override.** For purpose `BTG`, with the node's switch on, denials do not bind
-//! clinicians, except those that name `BTG`; where the consent is not understood, naming it
-//! anywhere is enough. Sensitive items are then shared too. What the network's default denies
+//! clinicians, except those that name `BTG` or a purpose that is not understood; where the consent
+//! is not understood, naming it anywhere is enough. Sensitive items are then shared too. What the network's default denies
 //! stays denied.
 //!
 //! **Own data.** Patients are not kept from their own record (role patient, purpose `PATRQT`; that
 //! it is their own is decided before). An organisation is not kept from what it holds itself,
-//! unless a denial names the person who asks.
+//! unless a denial names the person who asks or somebody who cannot be resolved and may be them.
 
 mod build;
 mod decide;

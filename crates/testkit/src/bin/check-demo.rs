@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use testkit::client::{Account, Client, Fault, accounts};
 use testkit::compare::difference;
+use testkit::figures::say;
 
 #[derive(Parser)]
 #[command(about = "Compare a running demo with the truth it was made from")]
@@ -90,19 +91,19 @@ async fn run(arguments: Arguments) -> Result<bool, Fault> {
         Some(folder) => check.load_bundles(folder, &shared)?,
         None => check.load_world(&arguments.dir, &shared)?,
     }
-    println!("{} patients are known to more than one hospital", shared.len());
+    say(&format!("{} patients are known to more than one hospital", shared.len()));
     let whole = check.whole_records(&shared).await?;
     let consent = check.consents(&shared, arguments.consents).await?;
     let stopped = check.stopped(&shared).await;
     for example in check.counts.examples.iter().take(20) {
-        println!("  {example}");
+        say(&format!("  {example}"));
     }
     let stopped = stopped?;
     let good = whole && consent && stopped;
-    println!(
+    say(&format!(
         "{}",
         if good { "check-demo: everything is as it should be" } else { "check-demo: FAILED" }
-    );
+    ));
     Ok(good)
 }
 
@@ -245,7 +246,7 @@ impl Check {
             }
         }
         let c = &self.counts;
-        println!(
+        say(&format!(
             "whole records: {} asked for, {} resources compared; missing {}, surplus {}, twice {}, \
              changed {}; possible links confirmed {}, rejected {}, wrong links followed {}, \
              hospitals not found {}",
@@ -259,7 +260,7 @@ impl Check {
             c.rejected,
             c.wrong_links,
             c.not_found
-        );
+        ));
         Ok(c.missing + c.surplus + c.twice + c.changed + c.wrong_links == 0 && c.records > 0)
     }
 
@@ -357,11 +358,11 @@ impl Check {
                 }
             }
         }
-        println!(
+        say(&format!(
             "consent: {checked} records looked at with one hospital withdrawn, slowest effect {} ms: {}",
             slowest.as_millis(),
             if good { "exactly that hospital's items were missing" } else { "FAILED" }
-        );
+        ));
         Ok(good && checked > 0)
     }
 
@@ -427,12 +428,15 @@ impl Check {
             self.answering(&out, true).await?;
             recovery = recovery.max(self.recovered(&out, shared).await?);
         }
-        println!("a hospital that came back was seen by the others after {} ms at most", recovery.as_millis());
-        println!(
+        say(&format!(
+            "a hospital that came back was seen by the others after {} ms at most",
+            recovery.as_millis()
+        ));
+        say(&format!(
             "one hospital stopped: {checked} records looked at, slowest {} ms: {}",
             slowest.as_millis(),
             if good { "the others complete, the stopped one named" } else { "FAILED" }
-        );
+        ));
         Ok(good && checked > 0)
     }
 
@@ -440,9 +444,8 @@ impl Check {
     async fn recovered(&self, back: &str, shared: &[Truth]) -> Result<Duration, Fault> {
         let since = Instant::now();
         for viewer in self.hospitals.iter().filter(|viewer| *viewer != back) {
-            let known = |one: &&Truth| {
-                one.patients.contains_key(back) && one.patients.contains_key(viewer)
-            };
+            let known =
+                |one: &&Truth| one.patients.contains_key(back) && one.patients.contains_key(viewer);
             let Some(one) = shared.iter().find(known) else { continue };
             loop {
                 let seen = self.ask(viewer, &one.patients[viewer]).await?;

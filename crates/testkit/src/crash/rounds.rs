@@ -23,11 +23,11 @@ const DECIDERS: usize = 2;
 /// The node lives at least this long under load, and at most.
 const LIFE_MS: std::ops::Range<u64> = 3..600;
 /// An import from the command line lives this long.
-const IMPORT_MS: std::ops::Range<u64> = 10..1500;
+const IMPORT_MS: std::ops::Range<u64> = 10..1200;
 /// Every so many rounds an import from the command line is killed as well.
 const IMPORT_EVERY: u32 = 5;
 /// Files of such an import, and resources in each: fewer than one transaction takes.
-const FILES: usize = 30;
+const FILES: usize = 60;
 const FILE_SIZE: u64 = 200;
 /// Faults that are printed.
 const SHOWN: usize = 20;

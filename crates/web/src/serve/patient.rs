@@ -86,7 +86,8 @@ fn access_view(app: &App, access: &app::audit::accesses::Access) -> Access {
         role: access.role.clone(),
         organisation,
         purpose: Purpose::from_code(&access.purpose),
-        reason: access.evidence.clone().unwrap_or_default(),
+        // A reference to an encounter says nothing to the patient; a reason in words does.
+        reason: access.evidence.clone().filter(|text| is_in_words(text)).unwrap_or_default(),
         seen: Vec::new(),
         held_by: name_of(app, &access.at),
         break_glass: access.is_break_glass(),
@@ -206,6 +207,10 @@ fn record_decision(
     // Patients expect a withdrawal to reach the others at once.
     app.outbox().nudge();
     Ok(())
+}
+
+fn is_in_words(evidence: &str) -> bool {
+    matches!(app::Evidence::read(evidence), Some(app::Evidence::Reason(_)))
 }
 
 #[cfg(test)]
