@@ -3,6 +3,8 @@
 //!
 //! Skipped aloud where Chromium or chromedriver is missing; `cargo xtask test` installs them.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail like tests")]
+
 mod browser;
 mod demo;
 

@@ -264,16 +264,16 @@ fn a_patient_sees_their_own_record_and_no_other() {
         }
         let withdraw = parameters(&[("decision", "withdraw")]);
         patient.post(&format!("/fhir/Patient/{other}/$consent"), &withdraw).await.expect(404);
-        assert_eq!(patient.found("Patient").await, [one.clone()]);
-        assert_eq!(patient.found("Observation").await, [mine.clone()]);
+        assert_eq!(patient.found("Patient").await, std::slice::from_ref(&one));
+        assert_eq!(patient.found("Observation").await, std::slice::from_ref(&mine));
         assert!(patient.found(&format!("Observation?subject=Patient/{other}")).await.is_empty());
         assert!(patient.found(&format!("Observation?_id={theirs}")).await.is_empty());
         let total = patient.get("/fhir/Observation?_count=0").await.expect(200).json();
         assert_eq!(total["total"], 1);
         let included = patient.get(&format!("/fhir/List?_id={list}&_include=List:item")).await;
-        assert_eq!(included.expect(200).included(), [mine.clone()]);
+        assert_eq!(included.expect(200).included(), std::slice::from_ref(&mine));
         let back = format!("/fhir/Patient?_id={one}&_revinclude=Observation:subject");
-        assert_eq!(patient.get(&back).await.expect(200).included(), [mine]);
+        assert_eq!(patient.get(&back).await.expect(200).included(), std::slice::from_ref(&mine));
         // What another patient's record says is not to be guessed by a condition either.
         let guess = format!("Observation?subject:Patient._id={other}");
         assert!(patient.found(&guess).await.is_empty());

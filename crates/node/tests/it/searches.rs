@@ -164,11 +164,14 @@ fn results_are_sorted_counted_and_accompanied() {
         both.sort();
         assert_eq!(included.expect(200).included(), both);
         let one = format!("/fhir/Observation?_id={glucose}&_include=Observation:patient");
-        assert_eq!(client.get(&one).await.expect(200).included(), [ada.clone()]);
+        assert_eq!(client.get(&one).await.expect(200).included(), std::slice::from_ref(ada));
         let back = format!("/fhir/Patient?_id={bob}&_revinclude=Observation:subject");
-        assert_eq!(client.get(&back).await.expect(200).included(), [weight.clone()]);
+        assert_eq!(client.get(&back).await.expect(200).included(), std::slice::from_ref(weight));
         let carer = format!("/fhir/{ids}&_include=Patient:general-practitioner");
-        assert_eq!(client.get(&carer).await.expect(200).included(), [practitioner.clone()]);
+        assert_eq!(
+            client.get(&carer).await.expect(200).included(),
+            std::slice::from_ref(practitioner)
+        );
 
         let form = format!("_id={ada},{bob}&_sort=-birthdate");
         let kind = [("content-type", "application/x-www-form-urlencoded")];

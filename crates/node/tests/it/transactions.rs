@@ -146,7 +146,7 @@ fn a_transaction_that_fails_anywhere_changes_nothing() {
             assert!(statuses.contains(&answer.status), "{name}: {} {}", answer.status, answer.text);
             assert!(!answer.issue().1.is_empty(), "{name}");
             let found = client.found("Basic?identifier=urn:test:none|").await;
-            assert_eq!(found, [standing.clone()], "{name}: nothing was added");
+            assert_eq!(found, std::slice::from_ref(&standing), "{name}: nothing was added");
             client.get(&format!("/fhir/Basic/{passing}")).await.expect(200);
         }
     });

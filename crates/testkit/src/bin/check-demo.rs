@@ -100,10 +100,7 @@ async fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let stopped = stopped?;
     let good = whole && consent && stopped;
-    say(&format!(
-        "{}",
-        if good { "check-demo: everything is as it should be" } else { "check-demo: FAILED" }
-    ));
+    say(if good { "check-demo: everything is as it should be" } else { "check-demo: FAILED" });
     Ok(good)
 }
 
