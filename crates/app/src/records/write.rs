@@ -218,6 +218,12 @@ pub(crate) fn check_content(
     if resource_type == "AuditEvent" {
         return Err(Error::new(Kind::NotSupported, "audit entries are written by the node alone"));
     }
+    if resource_type == "Consent" && consent::deliver::origin(resource).is_some() {
+        return Err(Error::new(
+            Kind::Unprocessable,
+            "where a consent was made is stated by the nodes; leave the extension `consent-origin` out",
+        ));
+    }
     if !in_scope(resource, permit.scope()) {
         return Err(Error::new(Kind::Forbidden, "you may only write about your own record")
             .by_rule("own-record"));

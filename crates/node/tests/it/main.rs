@@ -1,14 +1,17 @@
 //! Whole-path tests: real nodes with their stores, keys and doors in one process, spoken to over
 //! HTTP as people's programs and other hospitals do.
 
-// Helpers of tests may fail the test as tests themselves do.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod audit;
 mod client;
+mod compartment;
+mod consent;
 mod hospitals;
 mod network;
 mod paging;
+mod presence;
+mod record;
 mod refusals;
 mod rest;
 mod searches;
