@@ -328,3 +328,20 @@ async fn decide_on_link(
         .await?;
     Ok(answer::json(StatusCode::OK, answer::information("the decision is recorded")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_of_ours_has_its_definition_in_the_guide() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ig");
+        for (name, url) in DEFINITIONS.iter().filter(|(_, url)| url.contains("consilium")) {
+            let file = folder.join(format!("OperationDefinition-Patient-{name}.json"));
+            let text = std::fs::read_to_string(&file).unwrap();
+            let definition: Json = serde_json::from_str(&text).unwrap();
+            assert_eq!(definition["code"], *name);
+            assert_eq!(definition["url"], *url);
+        }
+    }
+}

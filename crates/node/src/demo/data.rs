@@ -1,11 +1,10 @@
 //! The demo's patients: generated, or Synthea bundles dealt to the hospitals.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::json;
 use synthetic::{Options, Site, Survey, World, directory, has_patient, split_bundle, truth};
 
 use crate::import;
@@ -56,8 +55,7 @@ fn read(file: &Path) -> Result<String, Fault> {
     Ok(text)
 }
 
-/// Writes what checks need and no node reads: who is who, where the data came from, and, for
-/// generated patients, everything each person has.
+/// Writes what checks need and no node reads: who is who, and where the data came from.
 pub fn write_truth(
     folder: &Path,
     world: &World,
@@ -65,17 +63,6 @@ pub fn write_truth(
     seed: u64,
 ) -> Result<(), Fault> {
     let data = data.map(std::path::absolute).transpose()?;
-    if data.is_none() {
-        let mut all: BTreeMap<&str, Value> = BTreeMap::new();
-        for person in &world.persons {
-            let mut entries = Vec::new();
-            for text in person.at.values().flat_map(|known| &known.resources) {
-                entries.push(json!({"resource": serde_json::from_str::<Value>(text)?}));
-            }
-            all.insert(&person.file, json!({"entry": entries}));
-        }
-        std::fs::write(folder.join("world.json"), serde_json::to_vec(&all)?)?;
-    }
     let demo = json!({"data": data, "seed": seed});
     std::fs::write(folder.join("demo.json"), demo.to_string())?;
     std::fs::write(folder.join("truth.json"), truth(&world.persons))?;

@@ -87,10 +87,10 @@ async fn run(arguments: Arguments) -> Result<bool, Fault> {
     let data = arguments.data.or_else(|| demo["data"].as_str().map(PathBuf::from));
     let mut check = Check::start(&arguments.dir).await?;
     let shared: Vec<Truth> = truth.into_iter().filter(|t| t.patients.len() > 1).collect();
-    match &data {
-        Some(folder) => check.load_bundles(folder, &shared)?,
-        None => check.load_world(&arguments.dir, &shared)?,
-    }
+    let data = data.ok_or(
+        "the truth is compared with source bundles: start the demo with `--data`, or name them here",
+    )?;
+    check.load_bundles(&data, &shared)?;
     say(&format!("{} patients are known to more than one hospital", shared.len()));
     let whole = check.whole_records(&shared).await?;
     let consent = check.consents(&shared, arguments.consents).await?;
@@ -141,16 +141,6 @@ impl Check {
                 text = bytes;
             }
             self.sources.insert(one.file.clone(), Document::parse_bytes(text)?);
-        }
-        Ok(())
-    }
-
-    /// Without source bundles, the truth of generated patients is what each hospital was given.
-    fn load_world(&mut self, folder: &Path, truth: &[Truth]) -> Result<(), Fault> {
-        let world: BTreeMap<String, Value> = read_json(&folder.join("world.json"))?;
-        for one in truth {
-            let bundle = world.get(&one.file).ok_or("world.json lacks a person")?;
-            self.sources.insert(one.file.clone(), Document::parse(bundle.to_string())?);
         }
         Ok(())
     }
