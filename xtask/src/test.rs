@@ -6,8 +6,11 @@ use std::process::Command;
 use crate::{Outcome, root, say, step};
 
 /// Programs that tests start, and the Debian packages that bring them.
-const NEEDED: [(&str, &str); 2] =
-    [("/usr/bin/chromium", "chromium"), ("/usr/bin/chromedriver", "chromium-driver")];
+const NEEDED: [(&str, &str); 3] = [
+    ("/usr/bin/chromium", "chromium"),
+    ("/usr/bin/chromedriver", "chromium-driver"),
+    ("/usr/lib/postgresql", "postgresql"),
+];
 
 /// Installs what is missing, then runs every test.
 pub fn run(filter: &[String]) -> Outcome {

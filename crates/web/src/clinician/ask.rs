@@ -14,8 +14,7 @@ use crate::words::Words;
 pub const REASON_MIN_CHARS: usize = 10;
 
 /// The purposes a clinician may choose from. Emergency access has its own page.
-pub const PURPOSES: [Purpose; 3] =
-    [Purpose::Treatment, Purpose::EmergencyTreatment, Purpose::Operations];
+pub const PURPOSES: [Purpose; 2] = [Purpose::Treatment, Purpose::EmergencyTreatment];
 
 /// What the form sends.
 #[derive(Clone, Debug, serde::Deserialize)]
