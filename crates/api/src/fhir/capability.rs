@@ -104,11 +104,11 @@ fn resource(kind: &'static str) -> Value {
         "searchInclude": includes,
         "searchParam": params,
     });
-    if kind == "Patient" {
-        let operations: Vec<Value> = super::operations::DEFINITIONS
-            .iter()
-            .map(|(name, definition)| json!({"name": name, "definition": definition}))
-            .collect();
+    let operations: Vec<Value> = super::operations::all()
+        .filter(|operation| operation.types.contains(&kind))
+        .map(|operation| json!({"name": operation.name, "definition": operation.definition}))
+        .collect();
+    if !operations.is_empty() {
         resource["operation"] = Value::Array(operations);
     }
     resource

@@ -13,31 +13,45 @@ use axum::extract::{Path, RawQuery, State as AppState};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use fhir::{Document, Id, Resource, Value};
+use fhir::{Document, Id, Resource};
 use policy::consent::Kind as Choice;
 use serde_json::{Value as Json, json};
 
-use super::{Asked, answer};
+use super::{Operation, Parameters};
 use crate::events;
+use crate::fhir::{Asked, answer};
 use crate::outcome::Failure;
 
-/// Name and canonical URL of every operation on Patient; the CapabilityStatement lists them.
-pub const DEFINITIONS: [(&str, &str); 8] = [
-    ("match", "http://hl7.org/fhir/OperationDefinition/Patient-match"),
-    (
+/// What this family offers.
+pub const OPERATIONS: &[Operation] = &[
+    of_patient("match", "http://hl7.org/fhir/OperationDefinition/Patient-match"),
+    of_patient(
         "longitudinal-record",
         "https://consilium.health/fhir/OperationDefinition/Patient-longitudinal-record",
     ),
-    ("accesses", "https://consilium.health/fhir/OperationDefinition/Patient-accesses"),
-    ("consent", "https://consilium.health/fhir/OperationDefinition/Patient-consent"),
-    ("break-glass", "https://consilium.health/fhir/OperationDefinition/Patient-break-glass"),
-    (
+    of_patient("accesses", "https://consilium.health/fhir/OperationDefinition/Patient-accesses"),
+    of_patient("consent", "https://consilium.health/fhir/OperationDefinition/Patient-consent"),
+    of_patient(
+        "break-glass",
+        "https://consilium.health/fhir/OperationDefinition/Patient-break-glass",
+    ),
+    of_patient(
         "link-candidates",
         "https://consilium.health/fhir/OperationDefinition/Patient-link-candidates",
     ),
-    ("confirm-link", "https://consilium.health/fhir/OperationDefinition/Patient-confirm-link"),
-    ("reject-link", "https://consilium.health/fhir/OperationDefinition/Patient-reject-link"),
+    of_patient(
+        "confirm-link",
+        "https://consilium.health/fhir/OperationDefinition/Patient-confirm-link",
+    ),
+    of_patient(
+        "reject-link",
+        "https://consilium.health/fhir/OperationDefinition/Patient-reject-link",
+    ),
 ];
+
+const fn of_patient(name: &'static str, definition: &'static str) -> Operation {
+    Operation { name, definition, types: &["Patient"] }
+}
 
 type Answered = Result<Response, Failure>;
 
@@ -59,37 +73,6 @@ fn patient_id(id: &str) -> Result<Id, Failure> {
 
 fn json_answer(body: &Json) -> Response {
     answer::json(StatusCode::OK, body.to_string())
-}
-
-/// The parameters of an operation.
-struct Parameters(Document);
-
-impl Parameters {
-    fn read(body: &Bytes) -> Result<Self, Failure> {
-        let document = Document::parse_bytes(body.to_vec())
-            .map_err(|e| Error::invalid("structure", format!("the body is not valid JSON: {e}")))?;
-        if !document.root().get("resourceType").is_some_and(|kind| kind.is_str("Parameters")) {
-            return Err(Error::invalid("structure", "send a Parameters resource").into());
-        }
-        Ok(Self(document))
-    }
-
-    fn find(&self, name: &str) -> Option<Value<'_>> {
-        let list = self.0.root().get("parameter")?;
-        list.items().find(|p| p.get("name").is_some_and(|n| n.is_str(name)))
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        let parameter = self.find(name)?;
-        let value = ["valueString", "valueCode", "valueId"].iter().find_map(|n| parameter.get(n));
-        value?.as_str().map(|text| text.into_owned())
-    }
-
-    fn required(&self, name: &str) -> Result<String, Failure> {
-        self.text(name).ok_or_else(|| {
-            Error::invalid("required", format!("the parameter `{name}` is missing")).into()
-        })
-    }
 }
 
 /// `GET Patient/[id]/$longitudinal-record`: a Bundle, or server-sent events where the client
@@ -327,21 +310,4 @@ async fn decide_on_link(
     app.run(move |app| decide_link::decide(app, &caller, &patient, &org, &remote, decision))
         .await?;
     Ok(answer::json(StatusCode::OK, answer::information("the decision is recorded")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_operation_of_ours_has_its_definition_in_the_guide() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ig");
-        for (name, url) in DEFINITIONS.iter().filter(|(_, url)| url.contains("consilium")) {
-            let file = folder.join(format!("OperationDefinition-Patient-{name}.json"));
-            let text = std::fs::read_to_string(&file).unwrap();
-            let definition: Json = serde_json::from_str(&text).unwrap();
-            assert_eq!(definition["code"], *name);
-            assert_eq!(definition["url"], *url);
-        }
-    }
 }

@@ -1,0 +1,51 @@
+//! Operations, one module for each family. A family says what it offers once, in its
+//! `OPERATIONS`; routing, the CapabilityStatement and the guide's tests go by that.
+
+mod parameters;
+mod patient;
+
+use app::App;
+use axum::Router;
+
+pub use parameters::Parameters;
+
+/// One operation as the CapabilityStatement lists it.
+pub struct Operation {
+    /// Its name without the `$`.
+    pub name: &'static str,
+    /// Canonical URL of its OperationDefinition.
+    pub definition: &'static str,
+    /// Resource types that have it; empty for an operation of the whole system.
+    pub types: &'static [&'static str],
+}
+
+/// Every family of operations.
+const FAMILIES: &[&[Operation]] = &[patient::OPERATIONS];
+
+/// Every operation of this node.
+pub fn all() -> impl Iterator<Item = &'static Operation> {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// The routes of all operations.
+pub fn routes() -> Router<App> {
+    Router::new().merge(patient::routes())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    #[test]
+    fn every_operation_of_ours_has_its_definition_in_the_guide() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ig");
+        for operation in super::all().filter(|o| o.definition.contains("consilium")) {
+            let id = operation.definition.rsplit('/').next().unwrap();
+            let text =
+                std::fs::read_to_string(folder.join(format!("OperationDefinition-{id}.json")));
+            let definition: Value = serde_json::from_str(&text.unwrap()).unwrap();
+            assert_eq!(definition["code"], operation.name);
+            assert_eq!(definition["url"], operation.definition);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Whether a resource is what its type and its profiles say.
