@@ -16,6 +16,7 @@ use crate::account::{
 };
 use crate::fault::Fault;
 use crate::hidden::Hidden;
+use crate::known::Changes;
 use crate::password::{hash_password, is_usable};
 use crate::seal::NodeKey;
 use crate::totp::{self, Code, MAX_SECRET_BYTES, MIN_SECRET_BYTES, SECRET_BYTES};
@@ -30,6 +31,7 @@ pub struct Accounts {
     store: SharedStore,
     key: Arc<NodeKey>,
     random: Arc<dyn Random>,
+    changes: Changes,
 }
 
 impl std::fmt::Debug for Accounts {
@@ -47,11 +49,16 @@ pub(crate) struct Found {
 impl Accounts {
     /// Accounts in `store`; one-time-code secrets are sealed with `key`.
     pub fn new(store: SharedStore, key: NodeKey, random: Arc<dyn Random>) -> Self {
-        Self { store, key: Arc::new(key), random }
+        Self { store, key: Arc::new(key), random, changes: Changes::default() }
     }
 
     pub(crate) fn store(&self) -> &SharedStore {
         &self.store
+    }
+
+    /// Counts every change of accounts and sessions.
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     pub(crate) fn random(&self) -> &dyn Random {
@@ -254,7 +261,10 @@ impl Accounts {
                 ..Transaction::default()
             };
             match self.store.commit(transaction) {
-                Ok(_) => return Ok(account),
+                Ok(_) => {
+                    self.changes.happened();
+                    return Ok(account);
+                }
                 Err(StoreError::GuardFailed) => {}
                 Err(error) => return Err(Fault::from(error).into()),
             }

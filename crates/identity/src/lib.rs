@@ -12,6 +12,7 @@ mod account;
 mod accounts;
 mod fault;
 mod hidden;
+mod known;
 mod password;
 mod principal;
 mod seal;

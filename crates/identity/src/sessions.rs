@@ -7,6 +7,7 @@ use store::{Guard, SharedStore, SideWrite, StoreError, Transaction};
 
 use crate::accounts::Accounts;
 use crate::fault::Fault;
+use crate::known::Known;
 use crate::password::{Hasher, Overloaded};
 use crate::principal::Principal;
 use crate::session::{Record, SessionError, Token, place};
@@ -112,6 +113,7 @@ pub struct Sessions {
     throttle: Arc<Throttle>,
     hasher: Arc<Hasher>,
     swept: Arc<AtomicUsize>,
+    known: Arc<Known>,
 }
 
 impl Sessions {
@@ -121,6 +123,7 @@ impl Sessions {
             throttle: Arc::new(Throttle::new(settings.throttle)),
             hasher: Arc::new(Hasher::new(accounts.random())?),
             swept: Arc::new(AtomicUsize::new(0)),
+            known: Arc::default(),
             accounts,
             settings,
         })
@@ -208,11 +211,20 @@ impl Sessions {
     /// session keeps it from going idle; that is written down at most once a minute.
     pub fn resolve(&self, token: &str, now_ms: i64) -> Result<Principal, SessionError> {
         let place = place(token).ok_or(SessionError::Unknown)?;
+        // Written down often enough that the idle limit is not reached in between.
+        let write_back_ms = WRITE_BACK_MS.min(self.settings.idle_ms / 4);
+        let is_recent =
+            |record: &Record| now_ms.saturating_sub(record.last_seen_ms) < write_back_ms;
+        let changes = self.accounts.changes().now();
+        let known = self.known.find(&place, changes);
+        if let Some((record, account)) = known.filter(|(record, _)| is_recent(record)) {
+            self.check_session(&record, &account, now_ms)?;
+            return Ok(Principal::new(account, &record, self.settings.absolute_ms));
+        }
         for _ in 0..ATTEMPTS {
             let (bytes, mut record, account) = self.load(&place, now_ms)?;
-            // Written down often enough that the idle limit is not reached in between.
-            let write_back_ms = WRITE_BACK_MS.min(self.settings.idle_ms / 4);
-            if now_ms.saturating_sub(record.last_seen_ms) < write_back_ms {
+            if is_recent(&record) {
+                self.known.keep(place, changes, record.clone(), account.clone());
                 return Ok(Principal::new(account, &record, self.settings.absolute_ms));
             }
             record.last_seen_ms = now_ms;
@@ -282,6 +294,7 @@ impl Sessions {
         let Some(place) = place(token) else { return Ok(()) };
         let side = vec![SideWrite { space: SPACE, key: place, value: None }];
         self.store().commit(Transaction { side, ..Transaction::default() })?;
+        self.accounts.changes().happened();
         Ok(())
     }
 
@@ -308,6 +321,7 @@ impl Sessions {
         let removed = side.len();
         if removed > 0 {
             self.store().commit(Transaction { side, ..Transaction::default() })?;
+            self.accounts.changes().happened();
         }
         Ok(removed)
     }
@@ -321,15 +335,26 @@ impl Sessions {
         let bytes = self.store().snapshot().and_then(|snapshot| snapshot.side(SPACE, place));
         let bytes = bytes.map_err(Fault::from)?.ok_or(SessionError::Unknown)?;
         let record = Record::read(&bytes)?;
+        let account = self.accounts.get(&record.account_id)?.ok_or(SessionError::Unknown)?;
+        self.check_session(&record, &account, now_ms)?;
+        Ok((bytes, record, account))
+    }
+
+    /// Refuses a session that is over.
+    fn check_session(
+        &self,
+        record: &Record,
+        account: &crate::Account,
+        now_ms: i64,
+    ) -> Result<(), SessionError> {
         let (idle, absolute) = (self.settings.idle_ms, self.settings.absolute_ms);
         if record.is_expired(now_ms, idle, absolute) {
             return Err(SessionError::Expired);
         }
-        let account = self.accounts.get(&record.account_id)?.ok_or(SessionError::Unknown)?;
         if account.disabled || record.created_ms < account.sessions_from_ms {
             return Err(SessionError::Unknown);
         }
-        Ok((bytes, record, account))
+        Ok(())
     }
 
     fn write(
@@ -347,7 +372,9 @@ impl Sessions {
             side: vec![SideWrite { space: SPACE, key: place, value }],
             ..Transaction::default()
         };
-        self.store().commit(transaction).map(|_| ())
+        self.store().commit(transaction)?;
+        self.accounts.changes().happened();
+        Ok(())
     }
 
     fn store(&self) -> &SharedStore {

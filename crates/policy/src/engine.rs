@@ -14,6 +14,7 @@ use cedar_policy::{
     EntityId, EntityTypeName, EntityUid, PolicySet, Request, Response, RestrictedExpression,
 };
 
+use crate::memo::Memo;
 use crate::purpose::Purpose;
 use crate::question::{Action, BreakGlass, Content, Decision, Question, Reason, Relation, Role};
 
@@ -59,6 +60,7 @@ pub struct Engine {
     words: Words,
     /// What permissions cover, worked out when first needed to explain a refusal.
     coverage: BTreeMap<(Role, Action, Content), OnceLock<Coverage>>,
+    memo: Memo,
 }
 
 /// For which relation and purpose a role has a permission, guards aside.
@@ -112,11 +114,16 @@ impl Engine {
             }
         }
         let authorizer = Authorizer::new();
-        Ok(Self { authorizer, policies, permissions, purposes, words, coverage })
+        let memo = Memo::default();
+        Ok(Self { authorizer, policies, permissions, purposes, words, coverage, memo })
     }
 
     /// Decides one question. Reasons come without repetition, in the order of the policies.
     pub fn decide(&self, question: &Question) -> Decision {
+        self.memo.decision(question, || self.consider(question))
+    }
+
+    fn consider(&self, question: &Question) -> Decision {
         let (allowed, reasons) = self.evaluate(question);
         if allowed {
             return Decision { allowed, reasons };

@@ -13,6 +13,7 @@ pub mod purpose;
 pub mod table;
 
 mod engine;
+mod memo;
 mod question;
 
 pub use engine::{Engine, PolicyError};
