@@ -3,6 +3,7 @@
 
 pub mod accesses;
 pub mod event;
+mod text;
 pub mod verify;
 
 pub use event::{Agent, Event, Outcome};

@@ -5,9 +5,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fhir::{Id, Resource};
-use serde_json::{Value, json};
 use store::{Expect, Key, Method, Write};
 
+use super::text::Text;
 use crate::caller::{Caller, Evidence};
 use crate::{App, Error, Result};
 
@@ -220,137 +220,159 @@ impl<'a> Event<'a> {
 
     /// The write that adds this entry to a transaction.
     pub fn write(&self, app: &App) -> Result<Write> {
-        let resource = Resource::parse(self.json(app).to_string())
+        let resource = Resource::parse(self.json(app))
             .map_err(|e| Error::internal(format!("an audit entry is not valid: {e}")))?;
         let key = Key { resource_type: "AuditEvent", id: app.new_id() };
         Ok(Write::Put { key, resource, expect: Expect::Absent, method: Method::Post })
     }
 
-    fn json(&self, app: &App) -> Value {
+    fn json(&self, app: &App) -> String {
         let [system, code, display, sub_system, sub_code, action] = self.pattern.coding();
-        let mut event = json!({
-            "resourceType": "AuditEvent",
-            "type": {"system": system, "code": code, "display": display},
-            "subtype": [{"system": sub_system, "code": sub_code}],
-            "action": action,
-            "recorded": fhir::time::instant(app.now_ms()),
-            "outcome": if self.outcome == Outcome::Success { "0" } else { "4" },
+        let mut text = Text::new();
+        text.object("", |event| {
+            event.text("resourceType", "AuditEvent");
+            event.object("type", |coding| {
+                coding.text("system", system);
+                coding.text("code", code);
+                coding.text("display", display);
+            });
+            event.array("subtype", |subtype| subtype.coding("", sub_system, sub_code));
+            event.text("action", action);
+            event.text("recorded", &fhir::time::instant(app.now_ms()));
+            event.text("outcome", if self.outcome == Outcome::Success { "0" } else { "4" });
+            if let Some(description) = &self.description {
+                event.text("outcomeDesc", description);
+            }
+            if let Some(purpose) = &self.purpose {
+                event.array("purposeOfEvent", |list| list.concept("", ACT_REASON, purpose));
+            }
+            event.array("agent", |agents| self.agents(agents, app));
+            event.object("source", |source| {
+                source.text("site", &app.org().id);
+                source.object("observer", |observer| ours(observer, app));
+            });
+            let entities = self.patients.len() + self.data.len() + self.consents.len();
+            if entities > 0 || self.query.is_some() || self.request_id.is_some() {
+                event.array("entity", |entities| self.entities(entities));
+            }
         });
-        if let Some(description) = &self.description {
-            event["outcomeDesc"] = json!(description);
-        }
-        if let Some(purpose) = &self.purpose {
-            event["purposeOfEvent"] =
-                json!([{"coding": [{"system": ACT_REASON, "code": purpose}]}]);
-        }
-        event["agent"] = Value::Array(self.agents(app));
-        let observer = app.organisation_reference();
-        event["source"] = json!({"site": app.org().id, "observer": observer});
-        let entities = self.entities();
-        if !entities.is_empty() {
-            event["entity"] = Value::Array(entities);
-        }
-        event
+        text.finish()
     }
 
-    fn agents(&self, app: &App) -> Vec<Value> {
-        let ours = app.organisation_reference();
+    fn agents(&self, agents: &mut Text, app: &App) {
         let (sender, receiver) = match self.pattern {
             Pattern::Create | Pattern::Update | Pattern::Receive | Pattern::Import => {
                 ("110153", "110152")
             }
             _ => ("110152", "110153"),
         };
-        let mut agents = Vec::new();
         if let Some(caller) = self.caller {
-            let mut who =
-                json!({"identifier": {"value": caller.user.id}, "display": caller.user.name});
-            if let Some(patient) = &caller.user.patient {
-                who["reference"] = json!(format!("Patient/{patient}"));
-            }
-            agents.push(json!({
-                "type": coding(PARTICIPATION, "IRCP"),
-                "role": [{"text": caller.user.role}],
-                "who": who,
-                "requestor": true,
-                "network": {"address": caller.address, "type": "2"},
-            }));
-            agents.push(json!({
-                "type": coding(DCM, sender), "who": ours, "requestor": false,
-            }));
+            agents.object("", |agent| person_of_ours(agent, caller));
+            agents.object("", |agent| {
+                agent.concept("type", DCM, sender);
+                agent.object("who", |who| ours(who, app));
+                agent.flag("requestor", false);
+            });
         }
         if let Some(peer) = &self.peer {
-            agents.push(json!({
-                "type": coding(PARTICIPATION, "IRCP"),
-                "role": [{"text": peer.role}],
-                "who": {
-                    "identifier": {"system": format!("urn:consilium:org:{}:account", peer.org),
-                                   "value": peer.user},
-                    "display": peer.name,
-                },
-                "requestor": true,
-            }));
-            agents.push(json!({
-                "type": coding(DCM, sender),
-                "who": {"reference": format!("Organization/{}", peer.org), "display": peer.org_name},
-                "requestor": false,
-            }));
+            agents.object("", |agent| person_elsewhere(agent, peer));
+            agents.object("", |agent| {
+                agent.concept("type", DCM, sender);
+                agent.object("who", |who| {
+                    who.text("reference", &format!("Organization/{}", peer.org));
+                    who.text("display", &peer.org_name);
+                });
+                agent.flag("requestor", false);
+            });
         }
-        agents.push(json!({
-            "type": coding(DCM, receiver), "who": ours,
-            "requestor": self.caller.is_none() && self.peer.is_none(),
-        }));
-        agents
+        agents.object("", |agent| {
+            agent.concept("type", DCM, receiver);
+            agent.object("who", |who| ours(who, app));
+            agent.flag("requestor", self.caller.is_none() && self.peer.is_none());
+        });
     }
 
-    fn entities(&self) -> Vec<Value> {
-        let mut entities = Vec::new();
+    fn entities(&self, entities: &mut Text) {
         for patient in self.patients.iter().take(MAX_PATIENTS) {
-            entities.push(json!({
-                "what": {"reference": format!("Patient/{patient}")},
-                "type": {"system": ENTITY_TYPE, "code": "1"},
-                "role": {"system": OBJECT_ROLE, "code": "1"},
-            }));
+            referred(entities, &format!("Patient/{patient}"), "1", "1");
         }
         for reference in &self.data {
-            entities.push(json!({
-                "what": {"reference": reference},
-                "type": {"system": ENTITY_TYPE, "code": "2"},
-                "role": {"system": OBJECT_ROLE, "code": "4"},
-            }));
+            referred(entities, reference, "2", "4");
         }
         for reference in &self.consents {
-            entities.push(json!({
-                "what": {"reference": reference},
-                "type": {"system": ENTITY_TYPE, "code": "2"},
-                "role": {"system": OBJECT_ROLE, "code": "13"},
-            }));
+            referred(entities, reference, "2", "13");
         }
         if let Some(query) = &self.query {
-            entities.push(json!({
-                "type": {"system": ENTITY_TYPE, "code": "2"},
-                "role": {"system": OBJECT_ROLE, "code": "24"},
-                "query": STANDARD.encode(query.as_bytes()),
-            }));
-        }
-        if let Some(id) = &self.request_id {
-            let mut entity = json!({
-                "what": {"identifier": {"value": id}},
-                "type": {"system": BALP_ENTITY, "code": "XrequestId"},
+            entities.object("", |entity| {
+                entity.coding("type", ENTITY_TYPE, "2");
+                entity.coding("role", OBJECT_ROLE, "24");
+                entity.text("query", &STANDARD.encode(query.as_bytes()));
             });
-            if let Some(evidence) = &self.evidence {
-                entity["detail"] = json!([{"type": "evidence", "valueString": evidence}]);
-            }
-            if self.patients.len() > MAX_PATIENTS {
-                entity["description"] =
-                    json!(format!("{} patients in all, {MAX_PATIENTS} named", self.patients.len()));
-            }
-            entities.push(entity);
         }
-        entities
+        let Some(id) = &self.request_id else { return };
+        entities.object("", |entity| {
+            entity.object("what", |what| {
+                what.object("identifier", |identifier| identifier.text("value", id));
+            });
+            entity.coding("type", BALP_ENTITY, "XrequestId");
+            if let Some(evidence) = &self.evidence {
+                entity.array("detail", |details| {
+                    details.object("", |detail| {
+                        detail.text("type", "evidence");
+                        detail.text("valueString", evidence);
+                    });
+                });
+            }
+            let patients = self.patients.len();
+            if patients > MAX_PATIENTS {
+                let all = format!("{patients} patients in all, {MAX_PATIENTS} named");
+                entity.text("description", &all);
+            }
+        });
     }
 }
 
-fn coding(system: &str, code: &str) -> Value {
-    json!({"coding": [{"system": system, "code": code}]})
+/// This institution, as a reference.
+fn ours(reference: &mut Text, app: &App) {
+    reference.text("reference", &format!("Organization/{}", app.org().id));
+    reference.text("display", &app.org().name);
+}
+
+fn person_of_ours(agent: &mut Text, caller: &Caller) {
+    agent.concept("type", PARTICIPATION, "IRCP");
+    agent.array("role", |roles| roles.object("", |role| role.text("text", &caller.user.role)));
+    agent.object("who", |who| {
+        who.object("identifier", |identifier| identifier.text("value", &caller.user.id));
+        who.text("display", &caller.user.name);
+        if let Some(patient) = &caller.user.patient {
+            who.text("reference", &format!("Patient/{patient}"));
+        }
+    });
+    agent.flag("requestor", true);
+    agent.object("network", |network| {
+        network.text("address", &caller.address);
+        network.text("type", "2");
+    });
+}
+
+fn person_elsewhere(agent: &mut Text, peer: &Agent) {
+    agent.concept("type", PARTICIPATION, "IRCP");
+    agent.array("role", |roles| roles.object("", |role| role.text("text", &peer.role)));
+    agent.object("who", |who| {
+        who.object("identifier", |identifier| {
+            identifier.text("system", &format!("urn:consilium:org:{}:account", peer.org));
+            identifier.text("value", &peer.user);
+        });
+        who.text("display", &peer.name);
+    });
+    agent.flag("requestor", true);
+}
+
+/// An entity with a reference, by its type and role.
+fn referred(entities: &mut Text, reference: &str, entity_type: &str, role: &str) {
+    entities.object("", |entity| {
+        entity.object("what", |what| what.text("reference", reference));
+        entity.coding("type", ENTITY_TYPE, entity_type);
+        entity.coding("role", OBJECT_ROLE, role);
+    });
 }
