@@ -1,6 +1,7 @@
 //! `cargo xtask`: the tasks of developing Consilium, one module for each subcommand.
 
 mod codegen;
+mod licences;
 mod test;
 mod tidy;
 
@@ -26,6 +27,8 @@ enum Task {
     Codegen(codegen::Arguments),
     /// Check floors, homes of heavy libraries and how files open
     Tidy,
+    /// Check licences, bans and sources of everything built in against deny.toml
+    Licences,
     /// Install what the tests need and run all of them
     Test {
         /// Passed on to `cargo test`
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Codegen(arguments) => codegen::run(&arguments),
         Task::Tidy => tidy::run(),
+        Task::Licences => licences::run(),
         Task::Test { filter } => test::run(&filter),
         Task::Policy => policy(),
         Task::Bench(passed) => testkit("bench", &passed),
