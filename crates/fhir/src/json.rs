@@ -236,6 +236,11 @@ impl<'a> Member<'a> {
         self.key.is_str(name)
     }
 
+    /// The name as written, quotes included.
+    pub fn raw_name(&self) -> &'a str {
+        self.key.raw()
+    }
+
     /// Byte range from the opening quote of the name to the end of the value.
     pub fn range(&self) -> Range<usize> {
         self.key.range().start..self.value.range().end

@@ -10,8 +10,13 @@ pub mod definitions;
 pub mod edit;
 pub mod id;
 pub mod json;
+pub mod patch;
+pub mod pretty;
 pub mod resource;
+pub mod subset;
 pub mod time;
+pub mod tree;
+pub mod xml;
 
 pub use definitions::{definitions, resource_type, resource_types};
 pub use id::{Id, InvalidId};

@@ -10,6 +10,7 @@ mod functions;
 mod item;
 mod lexer;
 mod parser;
+pub mod patch;
 mod reference;
 pub mod search;
 mod temporal;

@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail and speak this way")]
 
-mod conformance;
+extern crate consilium_fhirpath as fhirpath;
+
 mod constraints;
 mod extraction;
 mod limits;
+mod patch;
+mod published;
+#[path = "../suites/mod.rs"]
+mod suites;
 
 use std::path::PathBuf;
 
