@@ -90,6 +90,12 @@ impl Permit {
 
 /// Asks policy about something at this institution.
 pub fn authorise(app: &App, caller: &Caller, action: Action) -> Result<Permit> {
+    let (question, scope) = local_question(app, caller, action)?;
+    decide(app, caller, &question)?;
+    Ok(Permit { scope })
+}
+
+fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Question, Scope)> {
     let role = role(caller)?;
     let (action_word, relation, scope) = match (role, &caller.user.patient, action.patient) {
         (Role::Patient, Some(own), Some(action)) => {
@@ -104,8 +110,13 @@ pub fn authorise(app: &App, caller: &Caller, action: Action) -> Result<Permit> {
     };
     let mut question = question(app, caller, action_word, relation)?;
     question.content = action.content;
-    decide(app, caller, &question)?;
-    Ok(Permit { scope })
+    Ok((question, scope))
+}
+
+/// Whether policy would allow it, without a trace: for leaving out what nobody asked for by name.
+pub fn may(app: &App, caller: &Caller, action: Action) -> bool {
+    local_question(app, caller, action)
+        .is_ok_and(|(question, _)| app.policy().decide(&question).allowed)
 }
 
 /// Asks policy about a question to other institutions on `patient`; `granted` tells whether a

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod bundle;
 pub mod decide_link;
+pub mod everything;
 pub mod history;
 pub mod holdings;
 pub mod import;

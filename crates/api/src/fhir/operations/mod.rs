@@ -1,6 +1,7 @@
 //! Operations, one module for each family. A family says what it offers once, in its
 //! `OPERATIONS`; routing, the CapabilityStatement and the guide's tests go by that.
 
+mod everything;
 mod parameters;
 mod patient;
 
@@ -20,7 +21,7 @@ pub struct Operation {
 }
 
 /// Every family of operations.
-const FAMILIES: &[&[Operation]] = &[patient::OPERATIONS];
+const FAMILIES: &[&[Operation]] = &[patient::OPERATIONS, everything::OPERATIONS];
 
 /// Every operation of this node.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
@@ -29,7 +30,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
 
 /// The routes of all operations.
 pub fn routes() -> Router<App> {
-    Router::new().merge(patient::routes())
+    Router::new().merge(patient::routes()).merge(everything::routes())
 }
 
 #[cfg(test)]

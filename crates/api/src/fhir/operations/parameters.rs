@@ -6,6 +6,9 @@ use fhir::{Document, Value};
 
 use crate::outcome::Failure;
 
+/// Names and values of the parameters of an operation that takes simple ones only.
+pub type Pairs = Vec<(String, String)>;
+
 /// The parameters of an operation.
 pub struct Parameters(pub Document);
 
@@ -39,4 +42,52 @@ impl Parameters {
             Error::invalid("required", format!("the parameter `{name}` is missing")).into()
         })
     }
+}
+
+/// The simple parameters of an operation, from its address and from a Parameters body: the
+/// value of each as text. What steers the form of the answer is left out.
+pub fn pairs(query: Option<&str>, body: &Bytes) -> Result<Pairs, Failure> {
+    let mut pairs: Pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .filter(|(name, value)| !is_form(name) && !value.is_empty())
+        .collect();
+    if body.is_empty() {
+        return Ok(pairs);
+    }
+    let parameters = Parameters::read(body)?;
+    let list = parameters.0.root().get("parameter");
+    for parameter in list.into_iter().flat_map(Value::items) {
+        let name = parameter.str_at("name").unwrap_or_default().into_owned();
+        let value = parameter.members().find(|member| member.name().starts_with("value"));
+        let value = value.and_then(|member| match member.value.as_str() {
+            Some(text) => Some(text.into_owned()),
+            None => member
+                .value
+                .as_number()
+                .map(str::to_owned)
+                .or_else(|| member.value.as_bool().map(|truth| truth.to_string())),
+        });
+        let value = value.ok_or_else(|| {
+            Error::invalid(
+                "value",
+                format!("the parameter `{}` needs a simple value", short(&name)),
+            )
+        })?;
+        pairs.push((name, value));
+    }
+    Ok(pairs)
+}
+
+/// The error for a parameter that the operation does not have.
+pub fn unknown(name: &str) -> Error {
+    let message = format!("`{}` is not a parameter of this operation", short(name));
+    Error::invalid("not-supported", message)
+}
+
+fn is_form(name: &str) -> bool {
+    matches!(name, "_format" | "_pretty")
+}
+
+fn short(name: &str) -> String {
+    name.chars().take(40).collect()
 }
