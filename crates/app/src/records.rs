@@ -10,6 +10,8 @@ pub mod import;
 pub mod link;
 pub mod longitudinal;
 pub mod matching;
+pub mod meta;
+pub mod observations;
 pub mod page;
 pub mod read;
 pub mod references;

@@ -105,7 +105,7 @@ fn resource(kind: &'static str) -> Value {
         "searchParam": params,
     });
     let operations: Vec<Value> = super::operations::all()
-        .filter(|operation| operation.types.contains(&kind))
+        .filter(|operation| operation.is_of(kind))
         .map(|operation| json!({"name": operation.name, "definition": operation.definition}))
         .collect();
     if !operations.is_empty() {

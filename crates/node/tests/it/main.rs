@@ -9,6 +9,7 @@ mod compartment;
 mod consent;
 mod hospitals;
 mod network;
+mod operations;
 mod paging;
 mod presence;
 mod record;

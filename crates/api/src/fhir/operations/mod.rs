@@ -2,6 +2,8 @@
 //! `OPERATIONS`; routing, the CapabilityStatement and the guide's tests go by that.
 
 mod everything;
+mod meta;
+mod observation;
 mod parameters;
 mod patient;
 
@@ -16,12 +18,21 @@ pub struct Operation {
     pub name: &'static str,
     /// Canonical URL of its OperationDefinition.
     pub definition: &'static str,
-    /// Resource types that have it; empty for an operation of the whole system.
+    /// Resource types that have it, `Resource` for all of them; empty for an operation of the whole
+    /// system.
     pub types: &'static [&'static str],
 }
 
+impl Operation {
+    /// Whether resources of a type have it.
+    pub fn is_of(&self, resource_type: &str) -> bool {
+        self.types.iter().any(|one| *one == resource_type || *one == "Resource")
+    }
+}
+
 /// Every family of operations.
-const FAMILIES: &[&[Operation]] = &[patient::OPERATIONS, everything::OPERATIONS];
+const FAMILIES: &[&[Operation]] =
+    &[patient::OPERATIONS, everything::OPERATIONS, meta::OPERATIONS, observation::OPERATIONS];
 
 /// Every operation of this node.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
@@ -30,7 +41,11 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
 
 /// The routes of all operations.
 pub fn routes() -> Router<App> {
-    Router::new().merge(patient::routes()).merge(everything::routes())
+    Router::new()
+        .merge(patient::routes())
+        .merge(everything::routes())
+        .merge(meta::routes())
+        .merge(observation::routes())
 }
 
 #[cfg(test)]

@@ -29,6 +29,21 @@ impl Parameters {
         list.items().find(|p| p.get("name").is_some_and(|n| n.is_str(name)))
     }
 
+    /// Names and values of all parameters that have a value.
+    fn values(&self) -> impl Iterator<Item = (String, Value<'_>)> {
+        let list = self.0.root().get("parameter");
+        list.into_iter().flat_map(Value::items).filter_map(|parameter| {
+            let name = parameter.str_at("name")?.into_owned();
+            let value = parameter.members().find(|member| member.name().starts_with("value"))?;
+            Some((name, value.value))
+        })
+    }
+
+    /// Those whose values are objects.
+    pub fn complex(&self) -> impl Iterator<Item = (String, Value<'_>)> {
+        self.values().filter(|(_, value)| value.kind() == fhir::Kind::Object)
+    }
+
     /// The text of a string, code or id.
     pub fn text(&self, name: &str) -> Option<String> {
         let parameter = self.find(name)?;
@@ -44,38 +59,48 @@ impl Parameters {
     }
 }
 
-/// The simple parameters of an operation, from its address and from a Parameters body: the
-/// value of each as text. What steers the form of the answer is left out.
-pub fn pairs(query: Option<&str>, body: &Bytes) -> Result<Pairs, Failure> {
+/// What an operation was called with, from its address and its body.
+pub struct Simple {
+    /// The simple parameters, the value of each as text.
+    pub pairs: Pairs,
+    /// The body, where there are parameters whose values are objects.
+    pub complex: Option<Parameters>,
+}
+
+/// The parameters of an operation; what steers the form of the answer is left out.
+pub fn simple(query: Option<&str>, body: &Bytes) -> Result<Simple, Error> {
     let mut pairs: Pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .filter(|(name, value)| !is_form(name) && !value.is_empty())
         .collect();
     if body.is_empty() {
-        return Ok(pairs);
+        return Ok(Simple { pairs, complex: None });
     }
-    let parameters = Parameters::read(body)?;
-    let list = parameters.0.root().get("parameter");
-    for parameter in list.into_iter().flat_map(Value::items) {
-        let name = parameter.str_at("name").unwrap_or_default().into_owned();
-        let value = parameter.members().find(|member| member.name().starts_with("value"));
-        let value = value.and_then(|member| match member.value.as_str() {
+    let parameters = Parameters::read(body).map_err(|failure| failure.0)?;
+    let mut has_complex = false;
+    for (name, value) in parameters.values() {
+        let text = match value.as_str() {
             Some(text) => Some(text.into_owned()),
-            None => member
-                .value
-                .as_number()
-                .map(str::to_owned)
-                .or_else(|| member.value.as_bool().map(|truth| truth.to_string())),
-        });
-        let value = value.ok_or_else(|| {
-            Error::invalid(
-                "value",
-                format!("the parameter `{}` needs a simple value", short(&name)),
-            )
-        })?;
-        pairs.push((name, value));
+            None => value.as_number().map(str::to_owned),
+        };
+        match text.or_else(|| value.as_bool().map(|truth| truth.to_string())) {
+            Some(text) => pairs.push((name, text)),
+            None => has_complex = true,
+        }
     }
-    Ok(pairs)
+    Ok(Simple { pairs, complex: has_complex.then_some(parameters) })
+}
+
+/// The parameters of an operation that takes simple ones only.
+pub fn pairs(query: Option<&str>, body: &Bytes) -> Result<Pairs, Error> {
+    let simple = simple(query, body)?;
+    match simple.complex.iter().flat_map(Parameters::complex).next() {
+        Some((name, _)) => Err(Error::invalid(
+            "value",
+            format!("the parameter `{}` needs a simple value", short(&name)),
+        )),
+        None => Ok(simple.pairs),
+    }
 }
 
 /// The error for a parameter that the operation does not have.
