@@ -41,6 +41,8 @@ enum Task {
     Bench(Passed),
     /// Compare a running demo with the truth it was made from
     CheckDemo(Passed),
+    /// Run outside conformance suites, whole, and print one line for each
+    Conformance(Passed),
     /// Kill a node at random points and check that nothing acknowledged is lost
     Crash(Passed),
 }
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Task::Policy => policy(),
         Task::Bench(passed) => testkit("bench", &passed),
         Task::CheckDemo(passed) => testkit("check-demo", &passed),
+        Task::Conformance(passed) => conformance(&passed.arguments),
         Task::Crash(passed) => testkit("crash", &passed),
     };
     match outcome {
@@ -95,6 +98,13 @@ fn policy() -> Outcome {
     let mut test = Command::new("cargo");
     test.args(["test", "--quiet", "--package", "consilium-policy", "decisions"]);
     step("print the policy matrix", test.env("CONSILIUM_BLESS", "1").current_dir(root()))
+}
+
+/// Runs the conformance suites. They need no optimised build.
+fn conformance(arguments: &[String]) -> Outcome {
+    let mut run = Command::new("cargo");
+    run.args(["run", "--quiet", "--package", "consilium-testkit", "--bin", "conformance", "--"]);
+    step("conformance", run.args(arguments).current_dir(root()))
 }
 
 /// Runs one of the development programs of `testkit`, optimised, beside an optimised node.

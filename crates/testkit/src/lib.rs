@@ -1,9 +1,10 @@
 //! Development only: a client that signs in as people do, a comparison of records that forgives
-//! nothing but references, and the programs behind `cargo xtask bench`, `check-demo` and `crash`.
+//! nothing but references, and the programs behind `cargo xtask bench`, `check-demo`, `conformance` and `crash`.
 
 pub mod bench;
 pub mod client;
 pub mod compare;
+pub mod conformance;
 pub mod crash;
 pub mod figures;
 pub mod network;

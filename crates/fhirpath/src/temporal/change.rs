@@ -47,7 +47,9 @@ impl Temporal {
     }
 
     /// The earliest or latest value that it may stand for, stated with a number of digits; `None`
-    /// for a number that has no meaning.
+    /// for a number that has no meaning. A dateTime of FHIR has minutes where it has an hour, so one
+    /// that is written without stands for the full hour (the published suite for FHIR R4 asks for
+    /// it); a time of day without minutes leaves them open.
     pub(crate) fn boundary(self, digits: Option<i64>, high: bool) -> Option<Self> {
         let (most, base) = match self.kind {
             TemporalKind::Date => (8, 0),
@@ -66,7 +68,9 @@ impl Temporal {
             17 => Precision::Fraction,
             _ => return None,
         };
-        let at = if high { self.latest() } else { self.at };
+        let whole_hour = self.kind == TemporalKind::DateTime && self.precision == Precision::Hour;
+        let stated = if whole_hour { Precision::Minute } else { self.precision };
+        let at = if high { Self { precision: stated, ..self }.latest() } else { self.at };
         let offset = match self.offset {
             _ if self.kind != TemporalKind::DateTime || precision < Precision::Hour => None,
             None if high => Some(WESTERNMOST_MIN),
