@@ -43,6 +43,8 @@ enum Task {
     CheckDemo(Passed),
     /// Run outside conformance suites, whole, and print one line for each
     Conformance(Passed),
+    /// Read bad input: JSON, XML, searches, FHIRPath, patches
+    Fuzz(Passed),
     /// Kill a node at random points and check that nothing acknowledged is lost
     Crash(Passed),
 }
@@ -64,7 +66,8 @@ fn main() -> ExitCode {
         Task::Policy => policy(),
         Task::Bench(passed) => testkit("bench", &passed),
         Task::CheckDemo(passed) => testkit("check-demo", &passed),
-        Task::Conformance(passed) => conformance(&passed.arguments),
+        Task::Conformance(passed) => development("conformance", &passed.arguments),
+        Task::Fuzz(passed) => development("fuzz", &passed.arguments),
         Task::Crash(passed) => testkit("crash", &passed),
     };
     match outcome {
@@ -100,11 +103,11 @@ fn policy() -> Outcome {
     step("print the policy matrix", test.env("CONSILIUM_BLESS", "1").current_dir(root()))
 }
 
-/// Runs the conformance suites. They need no optimised build.
-fn conformance(arguments: &[String]) -> Outcome {
+/// Runs a program of `testkit` that needs no optimised build.
+fn development(program: &str, arguments: &[String]) -> Outcome {
     let mut run = Command::new("cargo");
-    run.args(["run", "--quiet", "--package", "consilium-testkit", "--bin", "conformance", "--"]);
-    step("conformance", run.args(arguments).current_dir(root()))
+    run.args(["run", "--quiet", "--package", "consilium-testkit", "--bin", program, "--"]);
+    step(program, run.args(arguments).current_dir(root()))
 }
 
 /// Runs one of the development programs of `testkit`, optimised, beside an optimised node.

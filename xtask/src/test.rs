@@ -12,7 +12,11 @@ const NEEDED: [(&str, &str); 3] = [
     ("/usr/lib/postgresql", "postgresql"),
 ];
 
-/// Installs what is missing, then runs every test and the outside conformance suites.
+/// How long each reader of outside input is given bad input at random.
+const FUZZ_SECONDS: &str = "5";
+
+/// Installs what is missing, then runs every test, the outside conformance suites, and the readers
+/// of outside input on bad input.
 pub fn run(filter: &[String]) -> Outcome {
     install()?;
     if crate::codegen::available() {
@@ -24,7 +28,11 @@ pub fn run(filter: &[String]) -> Outcome {
     test.args(["test", "--workspace", "--quiet"]).args(filter).current_dir(root());
     step("all tests", &mut test)?;
     // Whoever asks for some tests does not ask for the suites.
-    if filter.is_empty() { crate::conformance(&[]) } else { Ok(()) }
+    if !filter.is_empty() {
+        return Ok(());
+    }
+    crate::development("conformance", &[])?;
+    crate::development("fuzz", &["--seconds".into(), FUZZ_SECONDS.into()])
 }
 
 fn install() -> Outcome {

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use crate::figures::say;
 
+pub use suites::canonical;
+
 /// A suite: its name, its folder or file below the shared data, how it is run, and how many cases
 /// it must have and pass at least.
 struct Published {

@@ -1,5 +1,5 @@
 //! Development only: a client that signs in as people do, a comparison of records that forgives
-//! nothing but references, and the programs behind `cargo xtask bench`, `check-demo`, `conformance` and `crash`.
+//! nothing but references, and the programs behind `cargo xtask bench`, `check-demo`, `conformance`, `crash` and `fuzz`.
 
 pub mod bench;
 pub mod client;
@@ -7,5 +7,6 @@ pub mod compare;
 pub mod conformance;
 pub mod crash;
 pub mod figures;
+pub mod fuzz;
 pub mod network;
 pub mod population;

@@ -7,6 +7,11 @@ pub const MAX_ITEMS: usize = 200_000;
 /// The most steps (items visited, items compared) of one evaluation.
 pub const MAX_STEPS: u64 = 20_000_000;
 
+/// The most bytes of text that an evaluation makes for one collection.
+pub const MAX_TEXT_BYTES: usize = 1 << 24;
+/// Bytes of text made that count as one step: an evaluation makes at most 160 MB in all.
+pub(super) const BYTES_A_STEP: usize = 8;
+
 /// Why an evaluation ended without a result. Messages name functions, elements and types, never
 /// content of the resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +52,7 @@ pub enum EvalError {
         /// What is wrong.
         reason: String,
     },
-    /// The evaluation went over [`MAX_ITEMS`] or [`MAX_STEPS`].
+    /// The evaluation went over [`MAX_ITEMS`], [`MAX_STEPS`] or [`MAX_TEXT_BYTES`].
     #[error("the expression takes too many steps or makes too large a collection")]
     TooLarge,
 }

@@ -6,6 +6,7 @@ mod env;
 mod error;
 mod types;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use fhir::definitions::definitions;
@@ -14,7 +15,8 @@ use crate::ast::{Ast, Literal, Operator, TypeTest};
 use crate::functions::Function;
 use crate::item::{Collection, Item, Quantity};
 pub use env::Env;
-pub use error::{EvalError, MAX_ITEMS, MAX_STEPS};
+use error::BYTES_A_STEP;
+pub use error::{EvalError, MAX_ITEMS, MAX_STEPS, MAX_TEXT_BYTES};
 
 pub(crate) use compare::{Numeric, equal, order, union};
 use error::unknown_element;
@@ -52,10 +54,19 @@ impl<'e, 'a> Evaluator<'e, 'a> {
         if self.steps.get() > MAX_STEPS { Err(EvalError::TooLarge) } else { Ok(()) }
     }
 
-    /// Counts the items of a new collection.
+    /// Counts the items of a new collection, and the text that was made for it.
     pub(crate) fn bounded(&self, items: Collection<'a>) -> Evaluated<'a> {
-        self.charge(items.len() + 1)?;
-        if items.len() > MAX_ITEMS { Err(EvalError::TooLarge) } else { Ok(items) }
+        let made = |item: &Item<'_>| match item {
+            Item::String(Cow::Owned(text)) => text.len(),
+            _ => 0,
+        };
+        let bytes: usize = items.iter().map(made).sum();
+        self.charge(items.len() + 1 + bytes / BYTES_A_STEP)?;
+        if items.len() > MAX_ITEMS || bytes > MAX_TEXT_BYTES {
+            Err(EvalError::TooLarge)
+        } else {
+            Ok(items)
+        }
     }
 
     pub(crate) fn eval(&self, ast: &'a Ast, scope: &Scope<'_, 'a>) -> Evaluated<'a> {

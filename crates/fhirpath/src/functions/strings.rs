@@ -6,13 +6,13 @@ use regex::{Regex, RegexBuilder};
 
 use super::encodings::{decode, encode, escape, unescape};
 use super::{Call, Function as F, truth};
-use crate::eval::{EvalError, Evaluated, Evaluator, wrong_type};
+use crate::eval::{EvalError, Evaluated, Evaluator, MAX_TEXT_BYTES, wrong_type};
 use crate::item::{Collection, Item};
 
 /// The most memory that a compiled regular expression may take, in bytes.
 const MAX_REGEX_BYTES: usize = 1 << 20;
-/// The longest text that a function makes, in bytes.
-const MAX_TEXT_BYTES: usize = 1 << 24;
+/// Bytes of text read that count as one step.
+const BYTES_READ_A_STEP: usize = 64;
 
 /// Compiles a pattern for a function: a full match is anchored at both ends; `.` matches line
 /// breaks (FHIRPath 5.6.9). JavaScript's escapes of `/` and the like are accepted.
@@ -40,6 +40,7 @@ impl<'a> Evaluator<'_, 'a> {
             Some(Some(text)) => text,
             _ => return Ok(Vec::new()),
         };
+        self.charge(input.len() / BYTES_READ_A_STEP)?;
         let items = match call.function {
             F::Length => number(input.chars().count()),
             F::Upper => text(input.to_uppercase()),
@@ -139,7 +140,8 @@ impl<'a> Evaluator<'_, 'a> {
                 &made
             }
         };
-        self.charge(input.len() / 64)?;
+        // Each byte may meet many states of the expression.
+        self.charge(input.len())?;
         if call.function != F::ReplaceMatches {
             return truth(pattern.is_match(input));
         }
