@@ -13,6 +13,11 @@ use crate::item::{Collection, Item};
 const MAX_REGEX_BYTES: usize = 1 << 20;
 /// Bytes of text read that count as one step.
 const BYTES_READ_A_STEP: usize = 64;
+/// Steps that count for compiling a pattern that is not a literal, each time it is met; a literal
+/// is compiled once, with the expression.
+const STEPS_TO_COMPILE: usize = 50_000;
+/// Steps that count for each byte in which matches are replaced.
+const STEPS_TO_REPLACE: usize = 8;
 
 /// Compiles a pattern for a function: a full match is anchored at both ends; `.` matches line
 /// breaks (FHIRPath 5.6.9). JavaScript's escapes of `/` and the like are accepted.
@@ -131,8 +136,7 @@ impl<'a> Evaluator<'_, 'a> {
             Some(regex) => regex,
             None => {
                 let Some(pattern) = self.text_arg(call, 0)? else { return Ok(Vec::new()) };
-                // Compiling is dear.
-                self.charge(pattern.len().saturating_mul(100))?;
+                self.charge(STEPS_TO_COMPILE.saturating_add(pattern.len().saturating_mul(100)))?;
                 made = regex(call.function, &pattern).map_err(|_| EvalError::Argument {
                     function: call.function.name(),
                     reason: "not a valid regular expression".into(),
@@ -140,11 +144,12 @@ impl<'a> Evaluator<'_, 'a> {
                 &made
             }
         };
-        // Each byte may meet many states of the expression.
+        // Each byte may meet many states of the expression, and groups make it dearer still.
         self.charge(input.len())?;
         if call.function != F::ReplaceMatches {
             return truth(pattern.is_match(input));
         }
+        self.charge(input.len().saturating_mul(STEPS_TO_REPLACE))?;
         let Some(with) = self.text_arg(call, 1)? else { return Ok(Vec::new()) };
         // An empty pattern matches between all characters and replaces nothing.
         if pattern.as_str().is_empty() {
