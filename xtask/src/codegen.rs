@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use crate::{Outcome, root};
+use crate::{Outcome, root, terminology};
 
 const PACKAGE: &str = "definitions/hl7.fhir.r4.core.tgz";
 const PACK: &str = "crates/fhir/definitions/r4.pack.zst";
@@ -35,6 +35,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let source = source.display();
         format!("cannot read `{source}`: {error}; set CONSILIUM_SHARED to the shared folder")
     })?;
+    let terms = terminology::pack(File::open(&source)?)?;
     let mut text = serde_json::to_vec(&pack(file)?)?;
     text.push(b'\n');
     let target = root().join(PACK);
@@ -45,7 +46,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         if committed != text {
             return Err(format!("`{PACK}` is out of date; run `cargo xtask codegen`").into());
         }
-        eprintln!("`{PACK}` is up to date");
+        terminology::compare(&std::fs::read(root().join(terminology::PACK))?, &terms)?;
+        eprintln!("`{PACK}` and `{}` are up to date", terminology::PACK);
         return Ok(());
     }
     let packed = zstd::encode_all(text.as_slice(), LEVEL)?;
@@ -54,6 +56,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     std::fs::write(&target, &packed)?;
     eprintln!("`{PACK}`: {} bytes, {} unpacked", packed.len(), text.len());
+    std::fs::write(root().join(terminology::PACK), &terms)?;
+    eprintln!("`{}`: {} bytes", terminology::PACK, terms.len());
     Ok(())
 }
 

@@ -20,6 +20,8 @@ pub use eval::{Env, EvalError, MAX_ITEMS, MAX_STEPS};
 pub use item::{Collection, Item, Node, Quantity};
 pub use parser::{MAX_EXPRESSION_BYTES, ParseError};
 pub use reference::Target;
+pub use units::public as ucum;
+
 pub use temporal::{Precision, Temporal, TemporalKind};
 
 use ast::Ast;

@@ -1,6 +1,7 @@
 //! Units of quantities: the calendar units of FHIRPath and, in [`ucum`], those of UCUM.
 
 mod atoms;
+pub mod public;
 mod ucum;
 
 pub(crate) use ucum::resolve;
