@@ -17,6 +17,7 @@ mod temporal;
 mod units;
 
 pub use eval::{Env, EvalError, MAX_ITEMS, MAX_STEPS};
+pub use functions::codes::Codes;
 pub use item::{Collection, Item, Node, Quantity};
 pub use parser::{MAX_EXPRESSION_BYTES, ParseError};
 pub use reference::Target;

@@ -144,7 +144,7 @@ impl Test {
             Self::OneOf(list, wanted) => {
                 values.iter().any(|value| list.iter().any(|known| known == value)) == *wanted
             }
-            Self::Exists(wanted) => !values.is_empty() == *wanted,
+            Self::Exists(wanted) => values.is_empty() != *wanted,
             Self::Pattern(pattern) => values.iter().any(|value| pattern.is_match(value)),
         }
     }

@@ -9,6 +9,7 @@ use crate::concept_map::ConceptMap;
 use crate::grammar::{Grammar, tables};
 use crate::layer::Layer;
 use crate::pack::embedded;
+use crate::subsumes::Subsumption;
 use crate::system::{CodeSystem, Concept, Content};
 use crate::value_set::{Component, Filter, ValueSet};
 use crate::versions::{Versions, split};
@@ -211,6 +212,24 @@ impl Terminology {
             Source::Grammar(_) => Some(vec![code.to_owned()]),
             Source::Missing => None,
         }
+    }
+}
+
+impl fhirpath::Codes for Terminology {
+    fn is_member(&self, value_set: &str, system: Option<&str>, code: &str) -> Option<bool> {
+        match self.member(value_set, system, code) {
+            Ok(Membership::In) => Some(true),
+            Ok(Membership::Out) => Some(false),
+            Ok(Membership::Unknown) | Err(_) => None,
+        }
+    }
+
+    fn is_same_or_above(&self, system: &str, general: &str, special: &str) -> Option<bool> {
+        if general == special {
+            return Some(true);
+        }
+        let found = self.subsumes(system, None, general, special).ok()?;
+        Some(matches!(found, Subsumption::Subsumes | Subsumption::Equivalent))
     }
 }
 

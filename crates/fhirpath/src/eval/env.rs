@@ -3,6 +3,7 @@
 use fhir::Resource;
 
 use super::{EvalError, Evaluated};
+use crate::functions::codes::Codes;
 use crate::item::{Collection, Item, Node};
 
 /// What an expression is evaluated in.
@@ -12,13 +13,21 @@ pub struct Env<'a> {
     pub(crate) strict: bool,
     pub(crate) resource: Option<Node<'a>>,
     pub(crate) root_resource: Option<Node<'a>>,
+    pub(crate) codes: Option<&'a dyn Codes>,
     variables: Vec<(String, Collection<'a>)>,
 }
 
 impl<'a> Env<'a> {
     /// An environment in which it is `now_ms`, in milliseconds since the Unix epoch, in UTC.
     pub fn new(now_ms: i64) -> Self {
-        Self { now_ms, strict: false, resource: None, root_resource: None, variables: Vec::new() }
+        Self {
+            now_ms,
+            strict: false,
+            resource: None,
+            root_resource: None,
+            codes: None,
+            variables: Vec::new(),
+        }
     }
 
     /// Sets `%resource` and `%rootResource`; without effect where FHIR R4 has no such type.
@@ -31,6 +40,12 @@ impl<'a> Env<'a> {
     /// Sets `%resource` alone: for an element inside a contained resource.
     pub fn with_inner_resource(mut self, resource: Node<'a>) -> Self {
         self.resource = Some(resource);
+        self
+    }
+
+    /// Sets what `memberOf`, `subsumes` and `subsumedBy` ask; without, they are not supported.
+    pub fn with_codes(mut self, codes: &'a dyn Codes) -> Self {
+        self.codes = Some(codes);
         self
     }
 

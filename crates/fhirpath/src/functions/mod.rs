@@ -1,6 +1,7 @@
 //! The functions of FHIRPath and those that FHIR adds.
 
 mod boundaries;
+pub(crate) mod codes;
 mod collections;
 mod conversions;
 mod elements;
@@ -26,6 +27,7 @@ enum Group {
     Math,
     Limits,
     Element,
+    Codes,
     Clock,
 }
 
@@ -163,9 +165,9 @@ functions! {
     GetValue "getValue" 0 0 Element,
     Resolve "resolve" 0 0 Element,
     ConformsTo "conformsTo" 1 1 Element,
-    MemberOf "memberOf" 1 1 Element,
-    Subsumes "subsumes" 1 1 Element,
-    SubsumedBy "subsumedBy" 1 1 Element,
+    MemberOf "memberOf" 1 1 Codes,
+    Subsumes "subsumes" 1 1 Codes,
+    SubsumedBy "subsumedBy" 1 1 Codes,
     HtmlChecks "htmlChecks" 0 0 Element,
 }
 
@@ -205,6 +207,7 @@ impl<'a> Evaluator<'_, 'a> {
             Group::Math => self.math(call),
             Group::Limits => self.limits(call),
             Group::Element => self.element(call),
+            Group::Codes => self.codes(&call),
             Group::Clock => {
                 let now = Temporal::from_ms(self.env.now_ms);
                 Ok(vec![Item::Temporal(match function {

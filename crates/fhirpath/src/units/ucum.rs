@@ -108,7 +108,11 @@ impl Reader<'_> {
             }
             let inner = self.term()?;
             self.depth -= 1;
-            return self.accept(')').then_some(inner);
+            if !self.accept(')') {
+                return None;
+            }
+            self.annotation();
+            return Some(inner);
         }
         let digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
         if digits > 0 && !self.rest.starts_with("10*") && !self.rest.starts_with("10^") {

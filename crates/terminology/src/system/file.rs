@@ -176,7 +176,7 @@ fn read_head(text: &str) -> Option<Head> {
         Some(Property {
             code: fields.next()??,
             kind: fields.next()??,
-            description: fields.next()?.filter(|text: &Box<str>| !text.is_empty()),
+            description: fields.next()?.filter(|text| !text.is_empty()),
         })
     };
     Some(Head {

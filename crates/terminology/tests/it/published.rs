@@ -40,12 +40,14 @@ fn every_published_value_set_expands_or_says_why_not() {
 fn the_common_units_are_units() {
     let terms = Terminology::new(Vec::new());
     let all = terms.expand("http://hl7.org/fhir/ValueSet/ucum-common", &Expand::default()).unwrap();
+    // An annotation must not hold spaces (UCUM section 2.2), though some are published so.
     let unknown: Vec<_> = all
         .entries
         .iter()
+        .filter(|e| !e.code.contains(' '))
         .filter(|e| terms.known_code(&e.system, &e.code) != terminology::Membership::In)
         .map(|entry| entry.code.as_str())
         .collect();
     println!("{} of {}: {}", unknown.len(), all.total, unknown.join(" "));
-    assert!(unknown.len() * 50 < all.total, "{}", unknown.join(" "));
+    assert!(unknown.is_empty(), "{}", unknown.join(" "));
 }

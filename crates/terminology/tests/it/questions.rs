@@ -382,3 +382,27 @@ fn codes_are_translated() {
         assert_eq!(text, expected, "{}", wanted.code);
     }
 }
+
+#[test]
+fn expressions_ask() {
+    let terms = world();
+    let observation = fhir::Resource::parse(
+        r#"{"resourceType":"Observation","status":"final","code":{"coding":[
+            {"system":"http://t/animals","code":"puppy"}]}}"#,
+    )
+    .unwrap();
+    let env = fhirpath::Env::new(0).with_resource(&observation).with_codes(&terms);
+    for (text, expected) in [
+        ("code.memberOf('http://t/vs/dogs')", "true"),
+        ("code.coding.first().memberOf('http://t/vs/listed')", "false"),
+        ("status.memberOf('http://hl7.org/fhir/ValueSet/observation-status')", "true"),
+        ("status.memberOf('http://t/none').empty()", "true"),
+        ("code.subsumes(code.coding.first())", "true"),
+        ("code.subsumedBy(code)", "true"),
+    ] {
+        let expression = fhirpath::Expr::parse(text).unwrap();
+        let found = expression.evaluate_resource(&env).unwrap();
+        let shown: Vec<_> = found.iter().map(|item| format!("{item:?}")).collect();
+        assert_eq!(shown.join(" "), format!("Boolean({expected})"), "{text}");
+    }
+}
