@@ -1,5 +1,7 @@
 //! Tests of the terminology engine through its public door.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 mod properties;
 mod published;
 mod questions;
