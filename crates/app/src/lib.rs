@@ -13,6 +13,7 @@ pub mod operate;
 pub mod records;
 pub mod services;
 pub mod session;
+pub mod terminology;
 
 pub use caller::{Caller, Evidence, User};
 pub use error::{Error, Kind, Result};

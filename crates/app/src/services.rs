@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::audit::Event;
 use crate::records::page::Pages;
+use crate::terminology::Shelf;
 use crate::{Error, Kind, Result};
 
 /// The institution that runs this node.
@@ -75,6 +76,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     services: Services,
     pages: Pages,
+    terminology: Shelf,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -85,7 +87,8 @@ impl App {
         let pages = Pages::default();
         let answering = watch::Sender::new(true);
         let listening = watch::Sender::new(false);
-        Self(Arc::new(Inner { services, pages, answering, listening }))
+        let terminology = Shelf::default();
+        Self(Arc::new(Inner { services, pages, terminology, answering, listening }))
     }
 
     /// The institution.
@@ -143,6 +146,11 @@ impl App {
     /// Lists of search results that are being paged.
     pub fn pages(&self) -> &Pages {
         &self.0.pages
+    }
+
+    /// What the node knows of terminology. [`crate::terminology`] has the questions.
+    pub fn terminology(&self) -> &Shelf {
+        &self.0.terminology
     }
 
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.

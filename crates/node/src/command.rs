@@ -11,7 +11,7 @@ use crypto::Head;
 use identity::{NewAccount, Password, Role, base32};
 
 use crate::wiring::{Fault, open, system_clock};
-use crate::{config, demo, import, keys, serve};
+use crate::{config, demo, import, keys, serve, terminology};
 
 /// A federated collaboration network for healthcare.
 ///
@@ -74,6 +74,11 @@ enum Command {
         #[command(subcommand)]
         task: AccountTask,
     },
+    /// Work with code systems that are loaded from files
+    Terminology {
+        #[command(subcommand)]
+        task: TerminologyTask,
+    },
     /// Print the present one-time code of a secret, as an authenticator app would
     Code {
         /// The secret in base32
@@ -116,6 +121,29 @@ enum AccountTask {
     },
 }
 
+#[derive(Subcommand)]
+enum TerminologyTask {
+    /// Take in LOINC, SNOMED CT (RF2), RxNorm (RRF), ICD-10-CM, or FHIR JSON, NDJSON and packages;
+    /// the form of each file is told by its content. Serve the node anew for it to take effect
+    Load {
+        /// The node's folder
+        #[arg(long)]
+        dir: PathBuf,
+        /// Version of a distribution that does not state its own
+        #[arg(long)]
+        version: Option<String>,
+        /// Files and unpacked folders
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// List what was loaded
+    List {
+        /// The node's folder
+        #[arg(long)]
+        dir: PathBuf,
+    },
+}
+
 /// Runs the program.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
@@ -141,6 +169,11 @@ fn say_error(text: &str) {
     let _ = writeln!(std::io::stderr(), "error: {text}");
 }
 
+/// Says beside the result what is going on.
+fn say_progress(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 fn carry_out(command: Command) -> Result<ExitCode, Fault> {
     match command {
         Command::Demo(arguments) => runtime()?.block_on(demo::run(arguments))?,
@@ -153,6 +186,13 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
             return audit_verify(&dir, noted.as_deref());
         }
         Command::Account { task } => add_account(task)?,
+        Command::Terminology { task: TerminologyTask::Load { dir, version, paths } } => {
+            let report = terminology::load(&dir, &paths, version.as_deref(), &mut say_progress)?;
+            report.iter().for_each(|line| say(line));
+        }
+        Command::Terminology { task: TerminologyTask::List { dir } } => {
+            terminology::list(&dir)?.iter().for_each(|line| say(line));
+        }
         Command::Code { secret } => {
             let code = identity::code_at(&secret, system_clock()());
             say(&code.ok_or("the secret is not in base32, or too short")?);

@@ -6,4 +6,5 @@ pub mod demo;
 pub mod import;
 pub mod keys;
 pub mod serve;
+pub mod terminology;
 pub mod wiring;

@@ -100,5 +100,6 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         clock,
         random,
     });
+    app.terminology().load(crate::terminology::shelf(folder)?);
     Ok(Node { config, app, identity, network })
 }

@@ -61,7 +61,9 @@ fn main() {
             let _ = black_box(terms.validate_in_value_set(black_box(set), &wanted));
         }
         let validate = start.elapsed() / ROUNDS;
-        eprintln!("{what}: {first:?}; first {first_time:?}, member {member:?}, validate {validate:?}");
+        eprintln!(
+            "{what}: {first:?}; first {first_time:?}, member {member:?}, validate {validate:?}"
+        );
     }
     let start = Instant::now();
     let layer = embedded();

@@ -41,7 +41,7 @@ impl Terminology {
         let listed = match self.source(system, version) {
             Source::Missing => return Err(Error::NoContent(system.to_owned())),
             Source::Grammar(grammar) if grammar.contains(code) => {
-                let names = crate::grammar::Grammar::ALL.iter().find(|(url, _)| *url == system);
+                let names = crate::grammar::GRAMMARS.iter().find(|(url, _)| *url == system);
                 return Ok(Found {
                     name: names.map_or(system, |(_, name)| name).to_owned(),
                     system: system.to_owned(),

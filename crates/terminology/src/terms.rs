@@ -69,6 +69,9 @@ impl Source {
 }
 
 impl Terminology {
+    /// How many of the first [`Terminology::layers`] every terminology has.
+    pub const EMBEDDED_LAYERS: usize = 2;
+
     /// Over the definitions that are part of the program and `layers`, of which later ones win.
     pub fn new(layers: Vec<Arc<Layer>>) -> Self {
         let mut all = vec![embedded().clone(), tables().clone()];

@@ -16,4 +16,5 @@ mod record;
 mod refusals;
 mod rest;
 mod searches;
+mod terminology;
 mod transactions;

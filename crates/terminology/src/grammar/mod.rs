@@ -20,6 +20,14 @@ pub enum Grammar {
     Uri,
 }
 
+/// Addresses and names of the code systems that are defined by a grammar.
+pub const GRAMMARS: [(&str, &str); 4] = [
+    ("http://unitsofmeasure.org", "UCUM"),
+    ("urn:ietf:bcp:47", "BCP47"),
+    ("urn:ietf:bcp:13", "MimeTypes"),
+    ("urn:ietf:rfc:3986", "URIs"),
+];
+
 impl Grammar {
     /// The grammar of the code system with this address.
     pub fn of(url: &str) -> Option<Self> {
@@ -33,14 +41,6 @@ impl Grammar {
             _ => None,
         }
     }
-
-    /// All addresses, with the name of each code system.
-    pub const ALL: [(&'static str, &'static str); 4] = [
-        ("http://unitsofmeasure.org", "UCUM"),
-        ("urn:ietf:bcp:47", "BCP47"),
-        ("urn:ietf:bcp:13", "MimeTypes"),
-        ("urn:ietf:rfc:3986", "URIs"),
-    ];
 
     /// Whether the code is well formed and what it is made of exists.
     pub fn contains(self, code: &str) -> bool {

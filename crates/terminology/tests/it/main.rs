@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+mod loaders;
 mod properties;
 mod published;
 mod questions;

@@ -6,6 +6,7 @@ mod meta;
 mod observation;
 mod parameters;
 mod patient;
+mod terminology;
 
 use app::App;
 use axum::Router;
@@ -31,8 +32,13 @@ impl Operation {
 }
 
 /// Every family of operations.
-const FAMILIES: &[&[Operation]] =
-    &[patient::OPERATIONS, everything::OPERATIONS, meta::OPERATIONS, observation::OPERATIONS];
+const FAMILIES: &[&[Operation]] = &[
+    patient::OPERATIONS,
+    everything::OPERATIONS,
+    meta::OPERATIONS,
+    observation::OPERATIONS,
+    terminology::OPERATIONS,
+];
 
 /// Every operation of this node.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
@@ -46,6 +52,7 @@ pub fn routes() -> Router<App> {
         .merge(everything::routes())
         .merge(meta::routes())
         .merge(observation::routes())
+        .merge(terminology::routes())
 }
 
 #[cfg(test)]

@@ -1,0 +1,182 @@
+//! Terminology operations at a node's door: over published and stored definitions, by GET and
+//! POST, and what is refused.
+
+use identity::Role;
+use serde_json::{Value, json};
+
+use crate::client::{Client, text};
+use crate::hospitals::{run, shared};
+
+async fn clinician() -> Client {
+    shared().await.all[0].signed_in(Role::Clinician).await
+}
+
+/// The value of a parameter in an answer, as text.
+fn parameter(answer: &Value, name: &str) -> String {
+    let list = answer["parameter"].as_array().unwrap();
+    let Some(found) = list.iter().find(|p| p["name"] == name) else { return "-".into() };
+    let value = found.as_object().unwrap().iter().find(|(name, _)| name.starts_with("value"));
+    match value.unwrap().1 {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn published_definitions_answer() {
+    run(async {
+        let client = clinician().await;
+        for (path, name, expected) in [
+            (
+                "ValueSet/$validate-code?url=http://hl7.org/fhir/ValueSet/administrative-gender&code=female&system=http://hl7.org/fhir/administrative-gender",
+                "result",
+                "true",
+            ),
+            ("ValueSet/$validate-code?context=Patient.gender&code=female", "display", "Female"),
+            (
+                "ValueSet/$validate-code?url=http://hl7.org/fhir/ValueSet/administrative-gender&code=f",
+                "result",
+                "false",
+            ),
+            (
+                "CodeSystem/$validate-code?url=http://unitsofmeasure.org&code=mg/dL",
+                "result",
+                "true",
+            ),
+            (
+                "CodeSystem/$lookup?system=http://hl7.org/fhir/administrative-gender&code=male",
+                "display",
+                "Male",
+            ),
+            (
+                "CodeSystem/$subsumes?system=http://terminology.hl7.org/CodeSystem/v3-ActCode&codeA=_ActEncounterCode&codeB=AMB",
+                "outcome",
+                "subsumes",
+            ),
+            (
+                "ConceptMap/$translate?url=http://hl7.org/fhir/ConceptMap/cm-administrative-gender-v3&system=http://hl7.org/fhir/administrative-gender&code=male",
+                "result",
+                "true",
+            ),
+        ] {
+            let answer = client.get(&format!("/fhir/{path}")).await.expect(200).json();
+            assert_eq!(parameter(&answer, name), expected, "{path}: {answer}");
+        }
+        let expanded = client
+            .get("/fhir/ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/administrative-gender&count=2&offset=1")
+            .await
+            .expect(200)
+            .json();
+        let codes: Vec<_> = expanded["expansion"]["contains"].as_array().unwrap().iter().collect();
+        assert_eq!(expanded["expansion"]["total"], 4);
+        assert_eq!((codes[0]["code"].as_str(), codes.len()), (Some("female"), 2));
+    });
+}
+
+#[test]
+fn stored_definitions_answer_as_soon_as_they_are_stored() {
+    run(async {
+        let client = clinician().await;
+        let ask = "/fhir/ValueSet/$validate-code?url=http://test/colours&system=http://test/colour&code=red";
+        client.get(ask).await.expect(404);
+        client
+            .create(&json!({
+                "resourceType": "CodeSystem", "url": "http://test/colour", "status": "active",
+                "content": "complete", "concept": [
+                    {"code": "red", "display": "Red", "concept": [{"code": "pink"}]}
+                ],
+            }))
+            .await;
+        let set = client
+            .create(&json!({
+                "resourceType": "ValueSet", "url": "http://test/colours", "status": "active",
+                "compose": {"include": [{"system": "http://test/colour"}]},
+            }))
+            .await;
+        assert_eq!(parameter(&client.get(ask).await.expect(200).json(), "result"), "true");
+        let expanded = client.get(&format!("/fhir/ValueSet/{set}/$expand")).await.expect(200);
+        let top = expanded.json()["expansion"]["contains"][0].clone();
+        assert_eq!(
+            (text(&top["code"]), text(&top["contains"][0]["code"])),
+            ("red".into(), "pink".into())
+        );
+        client
+            .put(
+                &format!("/fhir/ValueSet/{set}"),
+                &json!({
+                    "resourceType": "ValueSet", "id": set, "url": "http://test/colours",
+                    "status": "active", "compose": {"include": [
+                        {"system": "http://test/colour", "concept": [{"code": "pink"}]}
+                    ]},
+                }),
+            )
+            .await
+            .expect(200);
+        assert_eq!(parameter(&client.get(ask).await.expect(200).json(), "result"), "false");
+        client.delete(&format!("/fhir/ValueSet/{set}")).await;
+        client.get(ask).await.expect(404);
+    });
+}
+
+#[test]
+fn parameters_are_posted() {
+    run(async {
+        let client = clinician().await;
+        let concept = json!({"coding": [
+            {"system": "http://nowhere", "code": "x"},
+            {"system": "http://hl7.org/fhir/administrative-gender", "code": "other", "display": "Wrong"},
+        ]});
+        let asked = json!({"resourceType": "Parameters", "parameter": [
+            {"name": "url", "valueUri": "http://hl7.org/fhir/ValueSet/administrative-gender"},
+            {"name": "codeableConcept", "valueCodeableConcept": concept},
+        ]});
+        let answer = client.post("/fhir/ValueSet/$validate-code", &asked).await.expect(200).json();
+        assert_eq!(parameter(&answer, "result"), "false");
+        let own = json!({"resourceType": "ValueSet", "status": "draft", "compose": {"include": [{
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+            "filter": [{"property": "concept", "op": "descendent-of", "value": "_ActEncounterCode"}],
+        }]}});
+        let asked = json!({"resourceType": "Parameters", "parameter": [
+            {"name": "valueSet", "resource": own},
+            {"name": "filter", "valueString": "amb"},
+            {"name": "includeDefinition", "valueBoolean": true},
+        ]});
+        let answer = client.post("/fhir/ValueSet/$expand", &asked).await.expect(200).json();
+        assert_eq!(answer["expansion"]["contains"][0]["code"], "AMB");
+        assert!(answer["compose"].is_object());
+    });
+}
+
+#[test]
+fn what_is_not_understood_is_refused() {
+    run(async {
+        let client = clinician().await;
+        for (path, status, expected) in [
+            ("ValueSet/$expand?url=http://nowhere", 404, "`http://nowhere` is not known"),
+            ("ValueSet/$expand?ulr=x", 400, "`ulr` is not a parameter of this operation"),
+            ("ValueSet/$expand?url=x&count=-1", 400, "`count` takes a whole number from 0"),
+            ("ValueSet/$expand?url=x&url=y", 400, "`url` may be given only once"),
+            ("ValueSet/$expand?url=x&date=2001-01-01", 400, "only the present definitions"),
+            ("ValueSet/$expand", 400, "name a value set by `url`"),
+            ("ValueSet/none/$expand", 404, "there is no such resource"),
+            (
+                "ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/mimetypes",
+                403,
+                "its codes cannot be listed",
+            ),
+            ("CodeSystem/$lookup?system=http://loinc.org&code=8867-4", 404, "is not available"),
+            (
+                "CodeSystem/$lookup?system=http://hl7.org/fhir/administrative-gender&code=f",
+                404,
+                "is not in the code system",
+            ),
+        ] {
+            let answer = client.get(&format!("/fhir/{path}")).await.expect(status).json();
+            let said = text(&answer["issue"][0]["diagnostics"]);
+            assert!(said.contains(expected), "{path}: {said}");
+        }
+        let hospital = &shared().await.all[0];
+        let url = "/fhir/ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/administrative-gender";
+        Client::stranger(&hospital.base).get(url).await.expect(401);
+    });
+}
