@@ -180,3 +180,49 @@ fn what_is_not_understood_is_refused() {
         Client::stranger(&hospital.base).get(url).await.expect(401);
     });
 }
+
+#[test]
+fn distributed_files_are_taken_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, files) = (folder.path().join("node"), folder.path().join("files"));
+    std::fs::create_dir_all(files.join("Loinc/LoincTable")).unwrap();
+    let table = "LOINC_NUM,LONG_COMMON_NAME,STATUS\n1-1,One,ACTIVE\n2-2,Two,ACTIVE\n";
+    std::fs::write(files.join("Loinc/LoincTable/Loinc.csv"), table).unwrap();
+    std::fs::write(files.join("Loinc/readme.txt"), "nothing to take in").unwrap();
+    let set = json!({"resourceType": "ValueSet", "url": "http://test/twos", "status": "active",
+        "compose": {"include": [{"system": "http://loinc.org", "concept": [{"code": "2-2"}]}]}});
+    let system = json!({"resourceType": "CodeSystem", "url": "http://test/cs", "version": "1",
+        "status": "active", "content": "complete", "concept": [{"code": "a"}]});
+    std::fs::write(files.join("own.ndjson"), format!("{set}\n{system}\n")).unwrap();
+    let mut package = tar::Builder::new(Vec::new());
+    let text = json!({"resourceType": "ConceptMap", "url": "http://test/map"}).to_string();
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    package.append_data(&mut header, "package/ConceptMap-x.json", text.as_bytes()).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, &package.into_inner().unwrap()).unwrap();
+    std::fs::write(files.join("package.tgz"), packed.finish().unwrap()).unwrap();
+
+    let mut said = Vec::new();
+    // Loading again replaces what is there.
+    for _ in 0..2 {
+        let progress = &mut |text: &str| said.push(text.to_owned());
+        let report = consilium_node::terminology::load(
+            &node,
+            std::slice::from_ref(&files),
+            Some("2.99"),
+            progress,
+        );
+        let report = report.unwrap();
+        assert!(report[0].starts_with("http://loinc.org|2.99: 2 codes"), "{report:?}");
+    }
+    assert!(said.iter().any(|line| line.starts_with("reading LOINC")));
+    let listed = consilium_node::terminology::list(&node).unwrap().join("\n");
+    assert!(listed.contains("http://test/cs|1: 1 codes"), "{listed}");
+    assert!(listed.ends_with("1 value sets and 1 concept maps"), "{listed}");
+    let terms = terminology::Terminology::new(consilium_node::terminology::shelf(&node).unwrap());
+    let found = terms.member("http://test/twos", Some("http://loinc.org"), "2-2").unwrap();
+    assert_eq!(found, terminology::Membership::In);
+    let nothing = [files.join("Loinc/readme.txt")];
+    assert!(consilium_node::terminology::load(&node, &nothing, None, &mut |_| {}).is_err());
+}

@@ -25,7 +25,7 @@ pub(super) fn records(
             return Err(unreadable(number, "a quotation mark is never closed"));
         }
         // An odd number of marks means that a field goes on in the next line.
-        if open.matches('"').count() % 2 == 0 {
+        if open.matches('"').count().is_multiple_of(2) {
             if !open.is_empty() {
                 visit(&fields(&open))?;
             }
