@@ -1,6 +1,8 @@
-//! `cargo xtask codegen`: the published FHIR R4 package → `crates/fhir/definitions/r4.pack.zst`.
+//! `cargo xtask codegen`: the published FHIR R4 package → `crates/fhir/definitions/r4.pack.zst` and
+//! `crates/validation/definitions/r4.pack.zst`.
 //!
-//! The pack is one JSON object, minified and compressed with zstd. It holds what the program
+//! The second holds profiles and extensions; `crates/validation/src/pack.rs` says how. The first
+//! is one JSON object, minified and compressed with zstd. It holds what the program
 //! reads and nothing else; `crates/fhir/src/definitions` says what each member means. New members
 //! may be added without harm to readers that do not know them.
 
@@ -15,6 +17,7 @@ use crate::{Outcome, root, terminology};
 
 const PACKAGE: &str = "definitions/hl7.fhir.r4.core.tgz";
 const PACK: &str = "crates/fhir/definitions/r4.pack.zst";
+const PROFILES: &str = "crates/validation/definitions/r4.pack.zst";
 const LEVEL: i32 = 19;
 const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 const REGEX: &str = "http://hl7.org/fhir/StructureDefinition/regex";
@@ -31,33 +34,45 @@ pub struct Arguments {
 /// Reads the package from the shared folder and writes or checks the pack.
 pub fn run(arguments: &Arguments) -> Outcome {
     let source = source();
-    let file = File::open(&source).map_err(|error| {
+    let bytes = std::fs::read(&source).map_err(|error| {
         let source = source.display();
         format!("cannot read `{source}`: {error}; set CONSILIUM_SHARED to the shared folder")
     })?;
-    let terms = terminology::pack(File::open(&source)?)?;
-    let mut text = serde_json::to_vec(&pack(file)?)?;
+    let mut text = serde_json::to_vec(&pack(bytes.as_slice())?)?;
     text.push(b'\n');
-    let target = root().join(PACK);
+    let profiles = validation::Package::read(&bytes)?.profiles;
+    let terms = terminology::pack(bytes.as_slice())?;
+    deliver(arguments, PACK, &text)?;
+    deliver(arguments, PROFILES, profiles.text().as_bytes())?;
+    if arguments.check {
+        terminology::compare(&std::fs::read(root().join(terminology::PACK))?, &terms)?;
+        eprintln!("`{}` is up to date", terminology::PACK);
+    } else {
+        std::fs::write(root().join(terminology::PACK), &terms)?;
+        eprintln!("`{}`: {} bytes", terminology::PACK, terms.len());
+    }
+    Ok(())
+}
+
+/// Writes a pack, or checks that what is committed is the same.
+fn deliver(arguments: &Arguments, pack: &str, text: &[u8]) -> Outcome {
+    let target = root().join(pack);
     if arguments.check {
         let committed = File::open(&target)
             .and_then(zstd::decode_all)
-            .map_err(|error| format!("cannot read `{PACK}`: {error}"))?;
+            .map_err(|error| format!("cannot read `{pack}`: {error}"))?;
         if committed != text {
-            return Err(format!("`{PACK}` is out of date; run `cargo xtask codegen`").into());
+            return Err(format!("`{pack}` is out of date; run `cargo xtask codegen`").into());
         }
-        terminology::compare(&std::fs::read(root().join(terminology::PACK))?, &terms)?;
-        eprintln!("`{PACK}` and `{}` are up to date", terminology::PACK);
+        eprintln!("`{pack}` is up to date");
         return Ok(());
     }
-    let packed = zstd::encode_all(text.as_slice(), LEVEL)?;
+    let packed = zstd::encode_all(text, LEVEL)?;
     if let Some(folder) = target.parent() {
         std::fs::create_dir_all(folder)?;
     }
     std::fs::write(&target, &packed)?;
-    eprintln!("`{PACK}`: {} bytes, {} unpacked", packed.len(), text.len());
-    std::fs::write(root().join(terminology::PACK), &terms)?;
-    eprintln!("`{}`: {} bytes", terminology::PACK, terms.len());
+    eprintln!("`{pack}`: {} bytes, {} unpacked", packed.len(), text.len());
     Ok(())
 }
 

@@ -73,6 +73,16 @@ impl<'a> Node<'a> {
         Some(Self { value: Some(value), sibling: None, type_of })
     }
 
+    /// An element of a known type: its JSON value and, for a primitive, the object beside it.
+    /// `None` where neither is there.
+    pub fn element(
+        value: Option<Value<'a>>,
+        sibling: Option<Value<'a>>,
+        type_of: &'static Type,
+    ) -> Option<Self> {
+        (value.is_some() || sibling.is_some()).then_some(Self { value, sibling, type_of })
+    }
+
     /// The element's type.
     pub fn type_of(&self) -> &'static Type {
         self.type_of

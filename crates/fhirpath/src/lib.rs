@@ -25,6 +25,8 @@ pub use units::public as ucum;
 
 pub use temporal::{Precision, Temporal, TemporalKind};
 
+pub use functions::narrative_is_sound;
+
 use ast::Ast;
 
 /// A parsed expression.

@@ -153,6 +153,13 @@ pub struct Binding {
     pub value_set: &'static str,
 }
 
+impl TypeId {
+    /// Its place in [`Definitions::types`].
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
 impl std::fmt::Debug for Type {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
@@ -174,10 +181,17 @@ impl Type {
     /// `Quantity`. Names with an underscore for the id and extensions of primitives are not known
     /// here.
     pub fn member(&self, name: &str) -> Option<(&Element, &ElementType)> {
+        let (_, element, choice) = self.member_at(name)?;
+        Some((element, choice))
+    }
+
+    /// The same, with the element's place in [`Type::elements`].
+    pub fn member_at(&self, name: &str) -> Option<(usize, &Element, &ElementType)> {
         let at = self.members.binary_search_by(|member| member.name.cmp(name)).ok()?;
         let member = self.members.get(at)?;
-        let element = self.elements.get(usize::from(member.element))?;
-        Some((element, element.types.get(usize::from(member.choice))?))
+        let place = usize::from(member.element);
+        let element = self.elements.get(place)?;
+        Some((place, element, element.types.get(usize::from(member.choice))?))
     }
 
     /// The type it is derived from, that one's, and so on up to `Element` or `Resource`.

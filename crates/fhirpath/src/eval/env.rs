@@ -1,5 +1,7 @@
 //! What surrounds an evaluation.
 
+use std::collections::HashMap;
+
 use fhir::Resource;
 
 use super::{EvalError, Evaluated};
@@ -13,6 +15,7 @@ pub struct Env<'a> {
     pub(crate) strict: bool,
     pub(crate) resource: Option<Node<'a>>,
     pub(crate) root_resource: Option<Node<'a>>,
+    pub(crate) known: Option<&'a HashMap<String, Node<'a>>>,
     pub(crate) codes: Option<&'a dyn Codes>,
     variables: Vec<(String, Collection<'a>)>,
 }
@@ -25,6 +28,7 @@ impl<'a> Env<'a> {
             strict: false,
             resource: None,
             root_resource: None,
+            known: None,
             codes: None,
             variables: Vec::new(),
         }
@@ -40,6 +44,20 @@ impl<'a> Env<'a> {
     /// Sets `%resource` alone: for an element inside a contained resource.
     pub fn with_inner_resource(mut self, resource: Node<'a>) -> Self {
         self.resource = Some(resource);
+        self
+    }
+
+    /// Sets `%resource` and `%rootResource` to a resource that is part of a larger document, such
+    /// as an entry of a Bundle.
+    pub fn with_root_resource(mut self, resource: Node<'a>) -> Self {
+        self.resource = Some(resource);
+        self.root_resource = Some(resource);
+        self
+    }
+
+    /// Resources that `resolve()` finds, by the text of the references to them.
+    pub fn with_known(mut self, known: &'a HashMap<String, Node<'a>>) -> Self {
+        self.known = Some(known);
         self
     }
 

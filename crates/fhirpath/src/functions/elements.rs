@@ -90,6 +90,10 @@ impl<'a> Evaluator<'_, 'a> {
             });
             return found;
         }
+        let near = self.env.known.and_then(|known| known.get(reference.as_deref()?));
+        if let Some(node) = near {
+            return Some(Item::Node(*node));
+        }
         let known = reference.as_deref().and_then(|text| Target::parse(text).resource_type);
         let type_of = known.or_else(|| match item {
             Item::Node(node) => {

@@ -11,6 +11,8 @@ mod math;
 mod narrative;
 pub(crate) mod strings;
 
+pub use narrative::is_sound as narrative_is_sound;
+
 use regex::Regex;
 
 use crate::ast::Ast;

@@ -115,7 +115,7 @@ const ATTRIBUTES: [&str; 43] = [
 
 /// Whether the text is one `div` with some content, made of permitted elements and attributes
 /// only, properly nested.
-pub(super) fn is_sound(text: &str) -> bool {
+pub fn is_sound(text: &str) -> bool {
     let mut open: Vec<&str> = Vec::new();
     let mut content = false;
     let mut ended = false;

@@ -74,6 +74,11 @@ impl Temporal {
         self.kind
     }
 
+    /// The last part that is stated.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// Name of its type in the namespace `System`.
     pub fn type_name(&self) -> &'static str {
         match self.kind {
