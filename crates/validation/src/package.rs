@@ -22,6 +22,8 @@ pub struct Package {
     pub dependencies: Vec<(String, String)>,
     /// Its profiles and extensions.
     pub profiles: Pack,
+    /// Its CodeSystems, ValueSets and ConceptMaps, for a terminology to take.
+    pub terms: Vec<Document>,
 }
 
 /// Why a file is not a package that can be used.
@@ -58,7 +60,7 @@ impl Package {
         let unpacked = flate2::read::GzDecoder::new(bytes).take(MAX_UNPACKED_BYTES + 1);
         let mut archive = tar::Archive::new(unpacked);
         let mut manifest = None;
-        let mut definitions = Vec::new();
+        let (mut definitions, mut terms) = (Vec::new(), Vec::new());
         let mut total = 0;
         for (at, entry) in archive.entries()?.enumerate() {
             let mut entry = entry?;
@@ -70,20 +72,30 @@ impl Package {
             let Some(name) = path.trim_start_matches("./").strip_prefix("package/") else {
                 continue;
             };
-            let definition = name.starts_with("StructureDefinition-") && name.ends_with(".json");
-            if !definition && name != "package.json" {
+            let is = |kinds: &[&str]| {
+                name.ends_with(".json") && kinds.iter().any(|kind| name.starts_with(kind))
+            };
+            let definition = is(&["StructureDefinition-"]);
+            let term = is(&["CodeSystem-", "ValueSet-", "ConceptMap-"]);
+            if !definition && !term && name != "package.json" {
                 continue;
             }
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes)?;
             let document = Document::parse_bytes(bytes)
                 .map_err(|e| InvalidPackage::File { file: path.clone(), reason: e.to_string() })?;
-            if definition { definitions.push(document) } else { manifest = Some(document) }
+            if definition {
+                definitions.push(document);
+            } else if term {
+                terms.push(document);
+            } else {
+                manifest = Some(document);
+            }
         }
         let manifest = manifest.ok_or(InvalidPackage::NoManifest)?;
         let (name, version, dependencies) = read_manifest(&manifest)?;
         let profiles = Pack::of(definitions.iter().map(Document::root))?;
-        Ok(Self { name, version, dependencies, profiles })
+        Ok(Self { name, version, dependencies, profiles, terms })
     }
 
     /// The names of the packages it builds on that are not among `present`. What a node has built

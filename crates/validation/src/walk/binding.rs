@@ -84,6 +84,9 @@ impl<'a> Run<'a> {
     fn best(&self, value_set: &str, coded: &[Coded<'_>]) -> Option<bool> {
         let mut best = Some(false);
         for (system, code) in coded {
+            if is_media_type(value_set, code) {
+                return Some(true);
+            }
             match self.codes.is_member(value_set, system.as_deref(), code) {
                 Some(true) => return Some(true),
                 None => best = None,
@@ -119,6 +122,17 @@ fn coded(node: Node<'_>) -> Option<Vec<Coded<'_>>> {
         }
         _ => return None,
     })
+}
+
+/// Whether a code is a media type where one is asked for. `json`, `xml` and the like are permitted
+/// too (FHIR R4, CapabilityStatement.format), and parameters are written in many ways.
+fn is_media_type(value_set: &str, code: &str) -> bool {
+    let part = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    let asked = value_set.split('|').next() == Some("http://hl7.org/fhir/ValueSet/mimetypes");
+    let plain = code.split(';').next().unwrap_or_default().trim_end();
+    asked
+        && (matches!(code, "json" | "xml" | "ttl" | "html")
+            || plain.split_once('/').is_some_and(|(kind, name)| part(kind) && part(name)))
 }
 
 fn shown(coded: &[Coded<'_>]) -> String {

@@ -71,6 +71,19 @@ fn examples() -> &'static [(Json, Vec<Site>)] {
     })
 }
 
+/// The first element of a type that is a `code` bound to a small published value set.
+fn coded(type_of: &Type) -> Option<&'static str> {
+    use fhir::definitions::Strength;
+    let open = ["mimetypes", "languages", "all-types", "currencies"];
+    type_of.elements().iter().find_map(|element| {
+        let binding = element.binding.as_ref().filter(|b| b.strength == Strength::Required)?;
+        let single = element.max == Some(1) && element.types.len() == 1;
+        let kept = !open.iter().any(|name| binding.value_set.contains(name));
+        let choice = element.types.first().filter(|_| single && kept)?;
+        (choice.name() == "code").then_some(choice.member)
+    })
+}
+
 fn is_found(broken: &Json, code: &str, expression: &str) -> Result<(), TestCaseError> {
     let document = Document::parse(broken.to_string()).unwrap();
     let found = issues(r4(), &document, Level::Profiles);
@@ -160,6 +173,23 @@ proptest! {
         let mut broken = value.clone();
         broken.pointer_mut(&site.pointer).unwrap()[name] = wrong;
         is_found(&broken, "structure", &place)?;
+    }
+
+    #[test]
+    fn codes_outside_required_value_sets_are_found(example in any::<Index>(), site in any::<Index>()) {
+        if examples().is_empty() { return Ok(()); }
+        let (value, sites) = example.get(examples());
+        let bound = |site: &&Site| {
+            let held = value.pointer(&site.pointer).unwrap();
+            coded(site.type_of).is_some_and(|name| held.get(name).is_some_and(Json::is_string))
+        };
+        let with: Vec<_> = sites.iter().filter(bound).collect();
+        if with.is_empty() { return Ok(()); }
+        let site = site.get(&with);
+        let name = coded(site.type_of).unwrap();
+        let mut broken = value.clone();
+        broken.pointer_mut(&site.pointer).unwrap()[name] = json!("no-such-code");
+        is_found(&broken, "code-invalid", &format!("{}.{name}", site.expression))?;
     }
 
     /// Whatever is done to a text, validation ends with findings and never with a fault of its own.

@@ -1,9 +1,10 @@
 //! A validator with the packages of the shared folder, and one `check` for all tests.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use fhir::Document;
 use fhirpath::Codes;
+use terminology::{Layer, Terminology};
 use validation::{Issue, Level, NoCodes, Options, Package, Validator};
 
 use crate::shared;
@@ -28,10 +29,24 @@ pub fn guided() -> Option<&'static Validator> {
     GUIDED.get_or_init(make).as_ref()
 }
 
-/// Validates with all rules and without terminology.
+/// The terminology of R4, and that of the packages where they are there.
+pub fn codes() -> &'static Terminology {
+    static CODES: OnceLock<Terminology> = OnceLock::new();
+    CODES.get_or_init(|| {
+        let mut layer = Layer::new();
+        for package in ["us_core_610.tgz", "ips_v110.tgz"].into_iter().filter_map(shared::package) {
+            for document in &package.terms {
+                layer.add_resource(document.root()).unwrap();
+            }
+        }
+        Terminology::new(vec![Arc::new(layer)])
+    })
+}
+
+/// Validates with the terminology.
 pub fn issues(validator: &Validator, document: &Document, level: Level) -> Vec<Issue> {
     let options = Options { level, ..Options::new(NOW_MS) };
-    validator.validate(document.root(), options, &NoCodes)
+    validator.validate(document.root(), options, codes())
 }
 
 /// One line for each error: where, what kind, what.
