@@ -40,6 +40,9 @@ pub fn status(kind: &Kind) -> (StatusCode, &'static str) {
 
 /// The OperationOutcome of an error, as JSON text.
 pub fn outcome(error: &Error) -> String {
+    if let Some(outcome) = &error.outcome {
+        return outcome.clone();
+    }
     let (_, code) = status(&error.kind);
     let diagnostics = match error.kind {
         Kind::Internal => "the node failed; its log says why",

@@ -53,17 +53,24 @@ pub struct Error {
     pub message: String,
     /// The rule that decided, where policy did.
     pub rule: Option<String>,
+    /// The whole OperationOutcome in JSON, where there is more to tell than the message.
+    pub outcome: Option<String>,
 }
 
 impl Error {
     /// A new error.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), rule: None }
+        Self { kind, message: message.into(), rule: None, outcome: None }
     }
 
     /// The same error, naming the rule that decided.
     pub fn by_rule(self, rule: impl Into<String>) -> Self {
         Self { rule: Some(rule.into()), ..self }
+    }
+
+    /// The same error with a whole OperationOutcome in JSON.
+    pub fn explained(self, outcome: String) -> Self {
+        Self { outcome: Some(outcome), ..self }
     }
 
     /// A request that cannot be understood; `code` is an OperationOutcome issue code.

@@ -16,6 +16,7 @@ pub mod page;
 pub mod read;
 pub mod references;
 pub mod search;
+pub mod validate;
 pub mod write;
 
 use fhir::{Id, Resource};

@@ -61,6 +61,8 @@ pub struct Services {
     pub network: federation::Network,
     /// Messages that must arrive.
     pub outbox: Arc<federation::Outbox>,
+    /// What content is validated with.
+    pub validation: crate::records::validate::Validation,
     /// Rules.
     pub settings: Settings,
     /// Time.
@@ -94,6 +96,11 @@ impl App {
     /// The institution.
     pub fn org(&self) -> &Organisation {
         &self.0.services.org
+    }
+
+    /// What content is validated with.
+    pub fn validation(&self) -> &crate::records::validate::Validation {
+        &self.0.services.validation
     }
 
     /// The store. Calls block.

@@ -11,7 +11,7 @@ use crypto::Head;
 use identity::{NewAccount, Password, Role, base32};
 
 use crate::wiring::{Fault, open, system_clock};
-use crate::{config, demo, import, keys, serve, terminology};
+use crate::{config, demo, import, keys, packages, serve, terminology, validate};
 
 /// A federated collaboration network for healthcare.
 ///
@@ -78,6 +78,13 @@ enum Command {
     Terminology {
         #[command(subcommand)]
         task: TerminologyTask,
+    },
+    /// Say what is not valid in files of resources, plain JSON or NDJSON
+    Validate(validate::Arguments),
+    /// Work with the packages of profiles that a node knows
+    Package {
+        #[command(subcommand)]
+        task: packages::Task,
     },
     /// Print the present one-time code of a secret, as an authenticator app would
     Code {
@@ -193,6 +200,8 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         Command::Terminology { task: TerminologyTask::List { dir } } => {
             terminology::list(&dir)?.iter().for_each(|line| say(line));
         }
+        Command::Validate(arguments) => return validate::run(&arguments, system_clock()()),
+        Command::Package { task } => packages::run(&task)?,
         Command::Code { secret } => {
             let code = identity::code_at(&secret, system_clock()());
             say(&code.ok_or("the secret is not in base32, or too short")?);

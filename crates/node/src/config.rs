@@ -3,9 +3,11 @@
 //! Unknown keys are refused. `consilium init` writes a file with every key explained, and a test
 //! keeps that file and this type the same.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use app::records::validate::Enforced;
 use policy::consent::{Defaults, Existence};
 use serde::{Deserialize, Deserializer};
 
@@ -46,6 +48,9 @@ pub struct Config {
     /// Milliseconds after which slow institutions are given up.
     #[serde(default = "hard")]
     pub hard_deadline_ms: u64,
+    /// What content must fulfil before it is stored: for `default` and for resource types.
+    #[serde(default)]
+    pub validation: BTreeMap<String, String>,
 }
 
 /// Whether existence of withheld data is shown. Sensitive data is hidden in any case.
@@ -112,7 +117,37 @@ impl Config {
         if config.soft_deadline_ms > config.hard_deadline_ms {
             return Err("`soft_deadline_ms` must not be later than `hard_deadline_ms`".into());
         }
+        config.enforced()?;
         Ok(config)
+    }
+
+    /// What content must fulfil before it is stored: where nothing is said of its type, and by
+    /// resource type.
+    pub fn enforced(&self) -> Result<(Enforced, BTreeMap<String, Enforced>), String> {
+        let mut default = Enforced::Level(validation::Level::Structure);
+        let mut by_type = BTreeMap::new();
+        for (key, value) in &self.validation {
+            let enforced = if value.contains(':') {
+                Enforced::Profile(value.clone())
+            } else {
+                let level = value
+                    .parse()
+                    .map_err(|e| format!("`validation.{key}`: {e}, and no address of a profile"))?;
+                Enforced::Level(level)
+            };
+            match fhir::resource_type(key) {
+                _ if key == "default" => default = enforced,
+                Some(resource_type) => {
+                    by_type.insert(resource_type.to_owned(), enforced);
+                }
+                None => {
+                    return Err(format!(
+                        "`validation.{key}` is neither `default` nor a resource type of R4"
+                    ));
+                }
+            }
+        }
+        Ok((default, by_type))
     }
 }
 
@@ -154,6 +189,13 @@ break_glass = true
 # Milliseconds after which slow institutions are named as outstanding, and given up.
 soft_deadline_ms = 2000
 hard_deadline_ms = 10000
+
+# What content must fulfil before it is stored: "off", "structure" (elements that R4 has, of the
+# right type and format), "base" (all rules of R4) or "profiles" (those that it claims, too).
+# A resource type may have a level of its own, or the address of a profile.
+[validation]
+default = "structure"
+# Patient = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"
 "#
     )
 }
@@ -183,6 +225,8 @@ mod tests {
         for (from, to, expected) in [
             ("break_glass", "brake_glass", "brake_glass"),
             ("permit-treatment\"\n", "permit-everything\"\n", "permit-treatment"),
+            ("default = \"structure\"", "default = \"much\"", "validation.default"),
+            ("default = \"structure\"", "Human = \"base\"", "validation.Human"),
             ("soft_deadline_ms = 2000", "soft_deadline_ms = 20000", "soft_deadline_ms"),
         ] {
             let changed = text().replace(from, to);

@@ -5,6 +5,8 @@ pub mod config;
 pub mod demo;
 pub mod import;
 pub mod keys;
+mod packages;
 pub mod serve;
 pub mod terminology;
+mod validate;
 pub mod wiring;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use app::records::validate::{Enforced, Validation};
 use app::services::{Clock, Random};
 use app::{App, Organisation, Services, Settings};
 use crypto::{PublicKey, Random as _, SystemRandom};
@@ -14,6 +15,7 @@ use wire::{OrgId, SignedMembership};
 
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::packages;
 
 /// What can go wrong while a node is put together, for a person at a terminal.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -78,6 +80,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     let accounts = identity::Accounts::new(store.clone(), vault, Arc::new(SystemRandom));
     let accounts = identity::Sessions::new(accounts, identity::Settings::default())?;
     let outbox = Arc::new(Outbox::open(store.clone())?);
+    let validation = validation_of(folder, &config)?;
     let app = App::new(Services {
         org: Organisation {
             id: config.organisation.clone(),
@@ -91,6 +94,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         peers,
         network: network.clone(),
         outbox,
+        validation,
         settings: Settings {
             consent: config.defaults(),
             break_glass: config.break_glass,
@@ -102,4 +106,31 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     });
     app.terminology().load(crate::terminology::shelf(folder)?);
     Ok(Node { config, app, identity, network })
+}
+
+/// What content is validated with: the packages in the node's folder, their terms, and what the
+/// configuration enforces.
+fn validation_of(folder: &Path, config: &Config) -> Result<Validation, Fault> {
+    let packages = packages::read(folder)?;
+    let mut layer = terminology::Layer::new();
+    for (package, document) in packages.iter().flat_map(|p| p.terms.iter().map(move |d| (p, d))) {
+        if let Err(error) = layer.add_resource(document.root()) {
+            tracing::warn!(package = package.name, %error, "a term of a package is left out");
+        }
+    }
+    let codes = Arc::new(terminology::Terminology::new(vec![Arc::new(layer)]));
+    let validator = validation::Validator::new(&packages)?;
+    let (default, by_type) = config.enforced()?;
+    for (resource_type, enforced) in &by_type {
+        if let Enforced::Profile(url) = enforced
+            && !validator.knows(url)
+        {
+            return Err(format!(
+                "`validation.{resource_type}` names the profile `{url}`, which is not known; load \
+                 its package with `consilium package load`"
+            )
+            .into());
+        }
+    }
+    Ok(Validation { validator, codes, default, by_type })
 }

@@ -209,7 +209,8 @@ fn check(app: &App, caller: &Caller, entry: &Entry) -> Result<()> {
     match &entry.request {
         Request::Create { resource_type, resource, .. } => {
             let permit = authorise(app, caller, Action::writing(resource_type))?;
-            check_content(resource, resource_type, &permit)
+            check_content(resource, resource_type, &permit)?;
+            super::validate::enforce(app, resource)
         }
         Request::Update { key, resource, .. } => {
             let permit = authorise(app, caller, Action::writing(key.resource_type))?;
@@ -219,7 +220,8 @@ fn check(app: &App, caller: &Caller, entry: &Entry) -> Result<()> {
                 return Err(Error::new(Kind::Forbidden, "update one resource at a time")
                     .by_rule("own-record"));
             }
-            check_content(resource, key.resource_type, &permit)
+            check_content(resource, key.resource_type, &permit)?;
+            super::validate::enforce(app, resource)
         }
         Request::Delete { key } => {
             let permit = authorise(app, caller, Action::writing(key.resource_type))?;

@@ -142,6 +142,7 @@ pub fn delete(
 
 /// Commits one resource with its audit entry.
 fn commit_one(app: &App, write: Write, guards: Vec<Guard>, event: Event<'_>) -> Result<Written> {
+    super::validate::enforce_write(app, &write)?;
     let side = consent::deliver::after_write(app, &write)?;
     let transaction = Transaction { guards, writes: vec![write, event.write(app)?], side };
     let committed: Committed = app.store().commit(transaction)?;

@@ -18,3 +18,4 @@ mod rest;
 mod searches;
 mod terminology;
 mod transactions;
+mod validate;

@@ -163,8 +163,8 @@ fn a_conditional_create_creates_once() {
 fn text_is_kept_as_it_came() {
     run(async {
         let client = clinician().await;
-        // An element that R4 does not know, digits that a float would lose, and an order of names.
-        let body = r#"{"resourceType":"Observation","status":"final","novel":{"deep":[1.10,"ä\u00e4"]},
+        // An extension nobody knows, digits that a float would lose, and an order of names.
+        let body = r#"{"resourceType":"Observation","status":"final","extension":[{"url":"http://x.org/ä\u00e4","valueDecimal":1.10}],
             "code":{"text":"glucose"},"valueQuantity":{"value":1.50,"unit":"mmol/l"},
             "component":[{"code":{"text":"b"},"valueQuantity":{"value":0.000000100}},
                          {"code":{"text":"a"},"valueQuantity":{"value":12345678901234567890.10}}]}"#;
@@ -175,7 +175,7 @@ fn text_is_kept_as_it_came() {
         let id = text(&created.json()["id"]);
         let read = client.get(&format!("/fhir/Observation/{id}")).await.expect(200).text;
         for kept in [
-            r#""novel":{"deep":[1.10,"ä\u00e4"]}"#,
+            r#""extension":[{"url":"http://x.org/ä\u00e4","valueDecimal":1.10}]"#,
             r#""value":1.50,"#,
             r#""value":0.000000100}"#,
             r#""value":12345678901234567890.10}"#,

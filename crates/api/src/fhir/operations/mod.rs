@@ -7,6 +7,7 @@ mod observation;
 mod parameters;
 mod patient;
 mod terminology;
+mod validate;
 
 use app::App;
 use axum::Router;
@@ -38,6 +39,7 @@ const FAMILIES: &[&[Operation]] = &[
     meta::OPERATIONS,
     observation::OPERATIONS,
     terminology::OPERATIONS,
+    validate::OPERATIONS,
 ];
 
 /// Every operation of this node.
@@ -53,6 +55,7 @@ pub fn routes() -> Router<App> {
         .merge(meta::routes())
         .merge(observation::routes())
         .merge(terminology::routes())
+        .merge(validate::routes())
 }
 
 #[cfg(test)]
