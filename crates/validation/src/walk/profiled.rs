@@ -11,6 +11,9 @@ use crate::place::Place;
 use crate::profile::{Profile, Rules, Site, TypeRule};
 use crate::validator::published;
 
+/// How long a chain of definitions without snapshot may be.
+const MAX_BASES: usize = 20;
+
 impl<'a> Run<'a> {
     /// Checks the profiles that a resource claims in `meta.profile`.
     pub(super) fn claims(&self, frame: &Frame<'a>, place: &Place<'_>, out: &mut Findings<'a>) {
@@ -73,13 +76,7 @@ impl<'a> Run<'a> {
         let before = out.profile.replace(&profile.url);
         let wanted = definitions().get(&profile.type_name);
         if wanted.is_none_or(|wanted| node.type_of().is_a(wanted.id)) {
-            let base = profile.base.as_deref().and_then(|base| self.validator.profile(base));
-            // A chain of definitions without snapshot is followed, a circle is not.
-            if let Some(base) = base.filter(|base| base.url != profile.url) {
-                let deeper = place;
-                self.fulfils_base(frame, base, node, deeper, out, 0);
-            }
-            self.rules(frame, &profile.root, node, place, out);
+            self.with_base(frame, profile, node, place, out, 0);
         } else {
             out.error(Code::Structure, place, at(&node), || {
                 format!("the profile is for {}, not for {}", profile.type_name, node.type_of().name)
@@ -88,7 +85,8 @@ impl<'a> Run<'a> {
         out.profile = before;
     }
 
-    fn fulfils_base(
+    /// Checks a profile's rules, after those of its base where it came without a snapshot.
+    fn with_base(
         &self,
         frame: &Frame<'a>,
         profile: &'a Profile,
@@ -98,8 +96,8 @@ impl<'a> Run<'a> {
         depth: usize,
     ) {
         let base = profile.base.as_deref().and_then(|base| self.validator.profile(base));
-        if let Some(base) = base.filter(|_| depth < 20) {
-            self.fulfils_base(frame, base, node, place, out, depth + 1);
+        if let Some(base) = base.filter(|_| depth < MAX_BASES) {
+            self.with_base(frame, base, node, place, out, depth + 1);
         }
         self.rules(frame, &profile.root, node, place, out);
     }
