@@ -49,7 +49,7 @@ impl Rules {
 pub(crate) fn row(definition: Value<'_>, rules: &mut Rules) -> Option<String> {
     let url = definition.str_at("url")?;
     let type_of = definitions().get(&definition.str_at("type")?)?;
-    if !definition.str_at("derivation").is_some_and(|d| d == "constraint") || url.contains('"') {
+    if definition.str_at("derivation").is_none_or(|d| d != "constraint") || url.contains('"') {
         return None;
     }
     let snapshot = definition.get("snapshot");

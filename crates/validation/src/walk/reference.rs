@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
         }
         let fits =
             |target: &&str| definitions().get(target).is_none_or(|target| type_of.is_a(target.id));
-        if !choice.targets.is_empty() && !choice.targets.iter().any(|target| fits(target)) {
+        if !choice.targets.is_empty() && !choice.targets.iter().any(fits) {
             out.error(Code::Value, place, Some(value), || {
                 let targets = choice.targets.join(", ");
                 format!("a reference to {} is not allowed here; allowed: {targets}", type_of.name)
