@@ -8,6 +8,62 @@ use serde_json::json;
 /// Media type of FHIR JSON.
 pub const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
 
+/// Media type of FHIR XML.
+pub const FHIR_XML: &str = "application/fhir+xml; charset=utf-8";
+
+/// A request that HTTP itself refuses, with its status.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The status: 405, 406, 413, 415 and their like.
+    pub status: StatusCode,
+    /// What to tell.
+    pub message: String,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let code = match self.status {
+            StatusCode::BAD_REQUEST => "value",
+            StatusCode::NOT_FOUND => "not-found",
+            StatusCode::PAYLOAD_TOO_LARGE => "too-long",
+            _ => "not-supported",
+        };
+        let body = outcome(&Error::invalid(code, self.message));
+        let headers = [(header::CONTENT_TYPE, FHIR_JSON), (header::CACHE_CONTROL, "no-store")];
+        (self.status, headers, body).into_response()
+    }
+}
+
+/// A refusal by HTTP or by a use case.
+#[derive(Debug)]
+pub enum Refused {
+    /// By HTTP.
+    Http(Refusal),
+    /// By a use case, or because the content is faulty.
+    App(Error),
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Http(refusal)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::App(error)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Http(refusal) => refusal.into_response(),
+            Self::App(error) => Failure(error).into_response(),
+        }
+    }
+}
+
 /// An error on its way out of the API.
 #[derive(Debug)]
 pub struct Failure(pub Error);
@@ -46,6 +102,9 @@ pub fn outcome(error: &Error) -> String {
         _ => &error.message,
     };
     let mut issue = json!({"severity": "error", "code": code, "diagnostics": diagnostics});
+    if let Some(expression) = &error.expression {
+        issue["expression"] = json!([expression]);
+    }
     if let Some(rule) = &error.rule {
         issue["details"] = json!({"coding": [{
             "system": "https://consilium.health/fhir/CodeSystem/policy-rule", "code": rule

@@ -188,5 +188,5 @@ pub fn refusal(decision: &Decision) -> Error {
         Kind::Forbidden
     };
     let rule = decision.reasons.first().map(|reason| reason.code.clone());
-    Error { kind, message: decision.sentence(), rule }
+    Error { rule, ..Error::new(kind, decision.sentence()) }
 }

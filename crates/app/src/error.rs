@@ -53,17 +53,24 @@ pub struct Error {
     pub message: String,
     /// The rule that decided, where policy did.
     pub rule: Option<String>,
+    /// The element at fault in FHIRPath, `Bundle.entry[3]` for example.
+    pub expression: Option<String>,
 }
 
 impl Error {
     /// A new error.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), rule: None }
+        Self { kind, message: message.into(), rule: None, expression: None }
     }
 
     /// The same error, naming the rule that decided.
     pub fn by_rule(self, rule: impl Into<String>) -> Self {
         Self { rule: Some(rule.into()), ..self }
+    }
+
+    /// The same error, naming the element at fault in FHIRPath.
+    pub fn at(self, expression: impl Into<String>) -> Self {
+        Self { expression: Some(expression.into()), ..self }
     }
 
     /// A request that cannot be understood; `code` is an OperationOutcome issue code.
