@@ -95,3 +95,47 @@ pub fn methods(routes: &Router, path: &str) -> Vec<String> {
     let names = allow.unwrap_or_default().split(',').map(str::trim);
     names.filter(|name| !name.is_empty() && *name != "HEAD").map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use app::App;
+    use axum::Router;
+
+    use super::operations;
+    use crate::fhir::interactions::{self, Claim, TABLE};
+
+    /// The addresses of a router below `/fhir`, as it shows itself.
+    fn addresses(router: &Router<App>) -> BTreeSet<String> {
+        let shown = format!("{router:?}");
+        let quoted = shown.split('"').filter(|text| text.starts_with("/fhir"));
+        quoted.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_route_of_an_operation_is_claimed() {
+        let routed = addresses(&operations::routes());
+        assert!(routed.len() >= 8, "{routed:?}");
+        for address in routed {
+            let name = address.rsplit_once("/$").map(|(_, name)| name);
+            let claimed = operations::all().any(|operation| Some(operation.name) == name);
+            // What a streamed operation needs beside itself is below its name.
+            let beside = operations::all().any(|o| address.contains(&format!("/${}/", o.name)));
+            assert!(claimed || beside, "`{address}` is routed and belongs to no operation");
+        }
+    }
+
+    #[test]
+    fn every_interaction_is_routed_as_the_table_says() {
+        let routed = addresses(&interactions::routes());
+        let listed: BTreeSet<String> = TABLE.iter().map(|route| route.path.to_owned()).collect();
+        assert_eq!(routed, listed);
+        for route in TABLE.iter().filter(|route| route.claim == Claim::Beside) {
+            assert!(!route.summary.is_empty(), "{}", route.path);
+        }
+        for code in ["read", "vread", "update", "patch", "delete", "create", "search-type"] {
+            assert!(interactions::of_type("Patient").contains(&code), "{code}");
+        }
+    }
+}
