@@ -3,10 +3,66 @@
 use app::{Error, Kind};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Media type of FHIR JSON.
 pub const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+
+/// Media type of FHIR XML.
+pub const FHIR_XML: &str = "application/fhir+xml; charset=utf-8";
+
+/// A request that HTTP itself refuses, with its status.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The status: 405, 406, 413, 415 and their like.
+    pub status: StatusCode,
+    /// What to tell.
+    pub message: String,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let code = match self.status {
+            StatusCode::BAD_REQUEST => "value",
+            StatusCode::NOT_FOUND => "not-found",
+            StatusCode::PAYLOAD_TOO_LARGE => "too-long",
+            _ => "not-supported",
+        };
+        let body = outcome(&Error::invalid(code, self.message));
+        let headers = [(header::CONTENT_TYPE, FHIR_JSON), (header::CACHE_CONTROL, "no-store")];
+        (self.status, headers, body).into_response()
+    }
+}
+
+/// A refusal by HTTP or by a use case.
+#[derive(Debug)]
+pub enum Refused {
+    /// By HTTP.
+    Http(Refusal),
+    /// By a use case, or because the content is faulty.
+    App(Error),
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Http(refusal)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::App(error)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Http(refusal) => refusal.into_response(),
+            Self::App(error) => Failure(error).into_response(),
+        }
+    }
+}
 
 /// An error on its way out of the API.
 #[derive(Debug)]
@@ -40,7 +96,7 @@ pub fn status(kind: &Kind) -> (StatusCode, &'static str) {
 
 /// The OperationOutcome of an error, as JSON text.
 pub fn outcome(error: &Error) -> String {
-    if let Some(outcome) = &error.outcome {
+    if let (Some(outcome), None) = (&error.outcome, &error.expression) {
         return outcome.clone();
     }
     let (_, code) = status(&error.kind);
@@ -49,12 +105,23 @@ pub fn outcome(error: &Error) -> String {
         _ => &error.message,
     };
     let mut issue = json!({"severity": "error", "code": code, "diagnostics": diagnostics});
+    if let Some(expression) = &error.expression {
+        issue["expression"] = json!([expression]);
+    }
     if let Some(rule) = &error.rule {
         issue["details"] = json!({"coding": [{
             "system": "https://consilium.health/fhir/CodeSystem/policy-rule", "code": rule
         }]});
     }
-    json!({"resourceType": "OperationOutcome", "issue": [issue]}).to_string()
+    let mut body = json!({"resourceType": "OperationOutcome", "issue": [issue]});
+    // The entry of a Bundle comes first, then what is wrong inside of it.
+    let detailed = error.outcome.as_ref().and_then(|text| serde_json::from_str(text).ok());
+    if let Some(mut detailed) = detailed.map(|mut outcome: Value| outcome["issue"].take())
+        && let (Some(all), Some(more)) = (body["issue"].as_array_mut(), detailed.as_array_mut())
+    {
+        all.append(more);
+    }
+    body.to_string()
 }
 
 impl IntoResponse for Failure {

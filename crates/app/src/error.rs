@@ -55,12 +55,14 @@ pub struct Error {
     pub rule: Option<String>,
     /// The whole OperationOutcome in JSON, where there is more to tell than the message.
     pub outcome: Option<String>,
+    /// The element at fault in FHIRPath, `Bundle.entry[3]` for example.
+    pub expression: Option<String>,
 }
 
 impl Error {
     /// A new error.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), rule: None, outcome: None }
+        Self { kind, message: message.into(), rule: None, outcome: None, expression: None }
     }
 
     /// The same error, naming the rule that decided.
@@ -71,6 +73,11 @@ impl Error {
     /// The same error with a whole OperationOutcome in JSON.
     pub fn explained(self, outcome: String) -> Self {
         Self { outcome: Some(outcome), ..self }
+    }
+
+    /// The same error, naming the element at fault in FHIRPath.
+    pub fn at(self, expression: impl Into<String>) -> Self {
+        Self { expression: Some(expression.into()), ..self }
     }
 
     /// A request that cannot be understood; `code` is an OperationOutcome issue code.

@@ -2,17 +2,21 @@
 
 pub mod answer;
 pub mod bundle;
+pub mod condition;
 pub mod decide_link;
+pub mod delete;
 pub mod everything;
 pub mod history;
 pub mod holdings;
 pub mod import;
+mod integrity;
 pub mod link;
 pub mod longitudinal;
 pub mod matching;
 pub mod meta;
 pub mod observations;
 pub mod page;
+pub mod patch;
 pub mod read;
 pub mod references;
 pub mod search;

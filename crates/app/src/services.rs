@@ -41,6 +41,29 @@ pub struct Settings {
     pub soft_deadline_ms: u64,
     /// When the slow ones are given up.
     pub hard_deadline_ms: u64,
+    /// What the standard leaves to a server.
+    pub rest: Rest,
+}
+
+/// Choices that FHIR REST leaves to a server.
+#[derive(Clone, Debug, Default)]
+pub struct Rest {
+    /// What a conditional deletion may remove.
+    pub conditional_delete: ConditionalDelete,
+    /// Whether references to resources of this node must lead somewhere.
+    pub referential_integrity: bool,
+    /// Origins whose pages may call the API from a browser (`*` for all); none by default.
+    pub cors_origins: Vec<String>,
+}
+
+/// What a conditional deletion may remove (FHIR R4, conditional-delete-status).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConditionalDelete {
+    /// One resource; several matches are refused.
+    #[default]
+    Single,
+    /// Everything that matches.
+    Multiple,
 }
 
 /// Everything a node is wired from.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use app::records::validate::Enforced;
+use app::services::{ConditionalDelete, Rest};
 use policy::consent::{Defaults, Existence};
 use serde::{Deserialize, Deserializer};
 
@@ -42,6 +43,15 @@ pub struct Config {
     /// Whether clinicians may break the glass.
     #[serde(default)]
     pub break_glass: bool,
+    /// What a conditional deletion may remove.
+    #[serde(default)]
+    pub conditional_delete: Deletion,
+    /// Whether references to resources of this node must lead somewhere.
+    #[serde(default)]
+    pub referential_integrity: bool,
+    /// Origins whose pages may call the API from a browser.
+    #[serde(default)]
+    pub cors_origins: Vec<String>,
     /// Milliseconds after which slow institutions are named as outstanding.
     #[serde(default = "soft")]
     pub soft_deadline_ms: u64,
@@ -62,6 +72,17 @@ pub enum Withheld {
     /// Withheld looks the same as absent.
     #[default]
     Hidden,
+}
+
+/// What a conditional deletion may remove.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deletion {
+    /// One resource.
+    #[default]
+    Single,
+    /// Everything that matches.
+    Multiple,
 }
 
 fn word<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -112,8 +133,23 @@ impl Config {
         }
     }
 
+    /// What the operator has chosen where FHIR REST leaves a choice.
+    pub fn rest(&self) -> Rest {
+        Rest {
+            conditional_delete: match self.conditional_delete {
+                Deletion::Single => ConditionalDelete::Single,
+                Deletion::Multiple => ConditionalDelete::Multiple,
+            },
+            referential_integrity: self.referential_integrity,
+            cors_origins: self.cors_origins.clone(),
+        }
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+        if let Some(bad) = config.cors_origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(format!("`cors_origins` holds `{bad}`, which is no origin"));
+        }
         if config.soft_deadline_ms > config.hard_deadline_ms {
             return Err("`soft_deadline_ms` must not be later than `hard_deadline_ms`".into());
         }
@@ -151,6 +187,14 @@ impl Config {
     }
 }
 
+/// Whether a text is an origin (`scheme://host[:port]`), or `*` for all.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_host =
+        |host: &str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
+    text == "*" || host.is_some_and(is_host)
+}
+
 /// A configuration file with every key explained. `text` values must not hold quotes.
 pub fn sample(
     organisation: &str,
@@ -185,6 +229,14 @@ sensitive_default = "withhold"
 withheld = "stated"
 # Whether clinicians may break the glass. Some jurisdictions forbid it.
 break_glass = true
+
+# What a conditional deletion (DELETE [type]?[search]) may remove: "single" or "multiple".
+conditional_delete = "single"
+# Whether references to resources of this node must lead somewhere: such a reference to what is
+# not here is refused, and so is the deletion of what others refer to.
+referential_integrity = false
+# Origins whose pages may call the API from a browser, ["https://app.example"] for example.
+cors_origins = []
 
 # Milliseconds after which slow institutions are named as outstanding, and given up.
 soft_deadline_ms = 2000
@@ -225,6 +277,8 @@ mod tests {
         for (from, to, expected) in [
             ("break_glass", "brake_glass", "brake_glass"),
             ("permit-treatment\"\n", "permit-everything\"\n", "permit-treatment"),
+            ("cors_origins = []", "cors_origins = [\"app.example\"]", "cors_origins"),
+            ("delete = \"single\"", "delete = \"some\"", "some"),
             ("default = \"structure\"", "default = \"much\"", "validation.default"),
             ("default = \"structure\"", "Human = \"base\"", "validation.Human"),
             ("soft_deadline_ms = 2000", "soft_deadline_ms = 20000", "soft_deadline_ms"),

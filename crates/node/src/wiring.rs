@@ -100,6 +100,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             break_glass: config.break_glass,
             soft_deadline_ms: config.soft_deadline_ms,
             hard_deadline_ms: config.hard_deadline_ms,
+            rest: config.rest(),
         },
         clock,
         random,

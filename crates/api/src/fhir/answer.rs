@@ -11,31 +11,8 @@ use fhir::json::quote;
 use jiff::Timestamp;
 use store::{Method, Stored};
 
+use super::prefer::Return;
 use crate::outcome::{FHIR_JSON, outcome, status};
-
-/// What `Prefer: return=` asks to see of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Return {
-    /// Nothing but headers.
-    Minimal,
-    /// The resource (the default).
-    Representation,
-    /// An OperationOutcome.
-    Outcome,
-}
-
-impl Return {
-    /// Reads the `Prefer` header.
-    pub fn preferred(headers: &HeaderMap) -> Self {
-        let prefer = headers.get("prefer").and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let wish = prefer.split([',', ';']).find_map(|part| part.trim().strip_prefix("return="));
-        match wish {
-            Some("minimal") => Self::Minimal,
-            Some("OperationOutcome") => Self::Outcome,
-            _ => Self::Representation,
-        }
-    }
-}
 
 /// A FHIR JSON body with a status.
 pub fn json(status: StatusCode, body: String) -> Response {
@@ -43,12 +20,26 @@ pub fn json(status: StatusCode, body: String) -> Response {
         .into_response()
 }
 
-fn http_date(ms: i64) -> String {
+/// A time as HTTP writes it (RFC 9110, section 5.6.7), whole seconds of GMT.
+pub fn http_date(ms: i64) -> String {
     let time = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
     time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-fn versioned(mut response: Response, version: u64, last_updated_ms: i64) -> Response {
+/// The first millisecond of a time as HTTP writes it.
+fn from_http_date(text: &str) -> Option<i64> {
+    let time = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(time.timestamp().as_millisecond())
+}
+
+/// When the version that an answer shows was committed, milliseconds since the Unix epoch: a header
+/// has whole seconds only.
+#[derive(Clone, Copy, Debug)]
+pub struct UpdatedMs(pub i64);
+
+/// The answer with the headers that name a version.
+pub fn versioned(mut response: Response, version: u64, last_updated_ms: i64) -> Response {
+    response.extensions_mut().insert(UpdatedMs(last_updated_ms));
     let headers = response.headers_mut();
     let values = [
         (header::ETAG, format!("W/\"{version}\"")),
@@ -64,16 +55,26 @@ fn versioned(mut response: Response, version: u64, last_updated_ms: i64) -> Resp
 
 /// One version of a resource, or 304 where the client has it already.
 pub fn resource(stored: Stored, request: &HeaderMap) -> Response {
-    let tag = format!("W/\"{}\"", stored.version);
-    let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let unchanged = known.is_some_and(|known| known.split(',').any(|t| t.trim() == tag));
     let (version, updated) = (stored.version, stored.last_updated_ms);
-    let response = if unchanged {
+    let response = if is_known(version, updated, request) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         json(StatusCode::OK, stored.text)
     };
     versioned(response, version, updated)
+}
+
+/// Whether the client says that it has this version: by tag, or else by time (RFC 9110, section
+/// 13.2.2). HTTP knows whole seconds only.
+fn is_known(version: u64, updated_ms: i64, request: &HeaderMap) -> bool {
+    if let Some(known) = request.get(header::IF_NONE_MATCH) {
+        let Ok(known) = known.to_str() else { return false };
+        let tag = format!("\"{version}\"");
+        return known.trim() == "*"
+            || known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag);
+    }
+    let since = request.get(header::IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
+    since.and_then(from_http_date).is_some_and(|since| updated_ms / 1000 <= since / 1000)
 }
 
 /// The answer to a create or update.
@@ -82,16 +83,23 @@ pub fn written(app: &App, written: &Written, text: Option<String>, wish: Return)
     let body = match wish {
         Return::Minimal => String::new(),
         Return::Representation => text.unwrap_or_default(),
-        Return::Outcome => {
-            let what = if written.created { "created" } else { "stored" };
-            information(&format!("{what} as version {}", written.version))
-        }
+        Return::Outcome => said(written),
     };
     let mut response = versioned(json(status, body), written.version, written.last_updated_ms);
     if let Ok(location) = HeaderValue::from_str(&location(app, written)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
+}
+
+/// What a write did, in words.
+fn said(written: &Written) -> String {
+    let what = match (written.changed, written.created) {
+        (false, _) => "found",
+        (true, true) => "created",
+        (true, false) => "stored",
+    };
+    information(&format!("{what} as version {}", written.version))
 }
 
 fn location(app: &App, written: &Written) -> String {
@@ -102,9 +110,18 @@ fn location(app: &App, written: &Written) -> String {
 
 /// An OperationOutcome that only informs.
 pub fn information(text: &str) -> String {
+    issue("information", "informational", text)
+}
+
+/// An OperationOutcome about something that did not stop the answer.
+pub fn warning(code: &str, text: &str) -> String {
+    issue("warning", code, text)
+}
+
+fn issue(severity: &str, code: &str, text: &str) -> String {
     format!(
-        "{{\"resourceType\":\"OperationOutcome\",\"issue\":[{{\"severity\":\"information\",\
-         \"code\":\"informational\",\"diagnostics\":{}}}]}}",
+        "{{\"resourceType\":\"OperationOutcome\",\"issue\":[{{\"severity\":\"{severity}\",\
+         \"code\":\"{code}\",\"diagnostics\":{}}}]}}",
         quote(text)
     )
 }
@@ -175,6 +192,7 @@ fn push_entry(out: &mut String, base: &str, stored: &Stored, rest: &str) {
 
 /// A history Bundle. `path` is what was asked for, below the base.
 pub fn history(app: &App, page: &HistoryPage, path: &str, next: Option<String>) -> String {
+    let total = page.total.map_or(String::new(), |total| format!("\"total\":{total},"));
     let base = format!("{}/fhir", app.org().base_url);
     let mut entries = String::new();
     for stored in &page.versions {
@@ -202,28 +220,31 @@ pub fn history(app: &App, page: &HistoryPage, path: &str, next: Option<String>) 
     let entries =
         if entries.is_empty() { String::new() } else { format!(",\"entry\":[{entries}]") };
     format!(
-        "{{\"resourceType\":\"Bundle\",\"type\":\"history\",\"link\":[{}]{entries}}}",
+        "{{\"resourceType\":\"Bundle\",\"type\":\"history\",{total}\"link\":[{}]{entries}}}",
         links.join(",")
     )
 }
 
-/// One entry of a batch-response or transaction-response.
-pub fn response_entry(app: &App, answer: &Answer, resource: Option<&str>) -> String {
+/// One entry of a transaction-response; reads are answered elsewhere.
+pub fn response_entry(app: &App, answer: &Answer, resource: Option<&str>, wish: Return) -> String {
     let resource = resource.map_or(String::new(), |text| format!("\"resource\":{text},"));
     match answer {
         Answer::Written(w) => {
             let status = if w.created { "201 Created" } else { "200 OK" };
+            let outcome = match wish {
+                Return::Outcome => format!(",\"outcome\":{}", said(w)),
+                _ => String::new(),
+            };
             format!(
                 "{{{resource}\"response\":{{\"status\":\"{status}\",\"location\":{},\
-                 \"etag\":\"W/\\\"{}\\\"\",\"lastModified\":\"{}\"}}}}",
+                 \"etag\":\"W/\\\"{}\\\"\",\"lastModified\":\"{}\"{outcome}}}}}",
                 quote(&location(app, w)),
                 w.version,
                 fhir::time::instant(w.last_updated_ms)
             )
         }
         Answer::Deleted(_) => "{\"response\":{\"status\":\"204 No Content\"}}".into(),
-        Answer::Get { .. } => format!("{{{resource}\"response\":{{\"status\":\"200 OK\"}}}}"),
-        Answer::Failed(error) => failed_entry(error),
+        Answer::Get { .. } => "{\"response\":{\"status\":\"200 OK\"}}".into(),
     }
 }
 

@@ -10,7 +10,9 @@ use crate::{App, Caller, Error, Result};
 
 /// Most versions on one page.
 pub const MAX_COUNT: usize = 1000;
-/// How many pages of versions are looked through for one page without audit entries.
+/// Versions that are looked at in one go, where a page is shorter.
+const LOOKED_AT: usize = 100;
+/// How many goes there are for one page without audit entries.
 const ROUNDS: usize = 20;
 
 /// What part of history is asked for.
@@ -20,6 +22,8 @@ pub struct HistoryRequest {
     pub of: HistoryOf,
     /// Only versions committed at or after this time, milliseconds since the Unix epoch.
     pub since_ms: i64,
+    /// Only versions that stood at some moment of this time, first and last millisecond.
+    pub at_ms: Option<(i64, i64)>,
     /// Versions on a page, at most [`MAX_COUNT`].
     pub count: usize,
     /// Only versions before this place in the order of writes: where the last page ended.
@@ -33,6 +37,8 @@ pub struct HistoryPage {
     pub versions: Vec<Stored>,
     /// Where the next page starts, if there is one.
     pub next_before: Option<Seq>,
+    /// Versions over all pages, where that is known.
+    pub total: Option<u64>,
 }
 
 /// Lists versions. History of an unknown resource is [`crate::Kind::NotFound`].
@@ -47,13 +53,18 @@ pub fn history(app: &App, caller: &Caller, request: &HistoryRequest) -> Result<H
     if !permit.is_unlimited() && !instance {
         return Err(Error::not_found());
     }
-    let count = request.count.clamp(1, MAX_COUNT);
+    let count = request.count.min(MAX_COUNT);
     let snapshot = app.store().snapshot()?;
     let (versions, next_before) = page(&*snapshot, request, resource_type, count)?;
+    let total = match &request.of {
+        HistoryOf::Instance(key) => {
+            let current = snapshot.read(key)?.ok_or_else(Error::not_found)?;
+            // Versions are numbered without gaps.
+            (request.since_ms <= 0 && request.at_ms.is_none()).then_some(current.version)
+        }
+        _ => None,
+    };
     drop(snapshot);
-    if instance && versions.is_empty() && request.before == Seq::MAX && request.since_ms <= 0 {
-        return Err(Error::not_found());
-    }
     let mut patients = Vec::new();
     for stored in versions.iter().filter(|v| v.method != Method::Delete) {
         let resource = parse(stored)?;
@@ -64,7 +75,21 @@ pub fn history(app: &App, caller: &Caller, request: &HistoryRequest) -> Result<H
     }
     let query = format!("{resource_type}/_history");
     app.audit(Event::by(caller, Pattern::History).patients(patients).query(query))?;
-    Ok(HistoryPage { versions, next_before })
+    Ok(HistoryPage { versions, next_before, total })
+}
+
+/// Whether a version stood at some moment of a time: it was there before the time's end, and what
+/// replaced it came after the time's start.
+fn stood(snapshot: &dyn Snapshot, version: &Stored, at_ms: Option<(i64, i64)>) -> Result<bool> {
+    let Some((start, end)) = at_ms else { return Ok(true) };
+    if version.last_updated_ms > end {
+        return Ok(false);
+    }
+    if version.last_updated_ms >= start {
+        return Ok(true);
+    }
+    let next = snapshot.vread(&version.key, version.version + 1)?;
+    Ok(version.method != Method::Delete && next.is_none_or(|next| next.last_updated_ms > start))
 }
 
 /// The versions of a page, and where the next one starts. The audit is read through its own door,
@@ -77,14 +102,24 @@ fn page(
     count: usize,
 ) -> Result<(Vec<Stored>, Option<Seq>)> {
     let (mut versions, mut before) = (Vec::new(), request.before);
+    if count == 0 {
+        return Ok((versions, None));
+    }
+    let batch = match request.at_ms.is_some() || resource_type == "*" {
+        true => count.max(LOOKED_AT),
+        false => count,
+    };
     for _ in 0..ROUNDS {
-        let mut found = snapshot.history(&request.of, before, request.since_ms, count + 1)?;
-        let more = found.len() > count;
-        found.truncate(count);
+        let mut found = snapshot.history(&request.of, before, request.since_ms, batch + 1)?;
+        let more = found.len() > batch;
+        found.truncate(batch);
         let last = found.last().map(|version| version.seq);
         let wanted =
             |v: &Stored| v.key.resource_type != "AuditEvent" || resource_type == "AuditEvent";
         for version in found.into_iter().filter(wanted) {
+            if !stood(snapshot, &version, request.at_ms)? {
+                continue;
+            }
             if versions.len() == count {
                 let next = versions.last().map(|version: &Stored| version.seq);
                 return Ok((versions, next));

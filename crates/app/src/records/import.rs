@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use store::{Expect, Key, Method, Pending, Transaction, Write};
 
 use super::bundle::conditional_reference;
+use super::references::Known;
 use super::{patients_of, references};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -60,7 +61,7 @@ impl<'a> Import<'a> {
             _ => vec![(0, root)],
         };
         let is_bundle = root.get("resourceType").is_some_and(|kind| kind.is_str("Bundle"));
-        let known = if is_bundle { temporary_ids(&entries) } else { HashMap::new() };
+        let known = if is_bundle { temporary_ids(&entries) } else { Known::default() };
         let mut writes = Vec::new();
         for (at, entry) in entries {
             let resource = if is_bundle { entry.get("resource") } else { Some(entry) };
@@ -79,7 +80,7 @@ impl<'a> Import<'a> {
     pub fn take_lines(&self, label: &str, lines: Vec<Vec<u8>>) -> Result<Report> {
         let mut report = Report::default();
         let mut writes = Vec::new();
-        let known = HashMap::new();
+        let known = Known::default();
         for (at, line) in lines.into_iter().enumerate() {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
@@ -100,7 +101,7 @@ impl<'a> Import<'a> {
     fn write(
         &self,
         resource: Option<Value<'_>>,
-        known: &HashMap<String, String>,
+        known: &Known,
         unresolved: &mut usize,
     ) -> Result<Write> {
         let value = resource.ok_or_else(|| Error::invalid("required", "`resource` is missing"))?;
@@ -118,7 +119,7 @@ impl<'a> Import<'a> {
             Some(id) => id,
             None => self.app.new_id(),
         };
-        let resource = references::rewrite(resource, known, &mut |reference| {
+        let resource = references::rewrite(resource, known, None, &mut |reference| {
             let found = self.resolve(reference)?;
             *unresolved += usize::from(found.is_none());
             Ok(found)
@@ -180,12 +181,12 @@ impl<'a> Import<'a> {
 }
 
 /// What the temporary ids (`fullUrl`) of a Bundle stand for.
-fn temporary_ids(entries: &[(usize, Value<'_>)]) -> HashMap<String, String> {
+fn temporary_ids(entries: &[(usize, Value<'_>)]) -> Known {
     let one = |entry: &Value<'_>| {
         let url = entry.str_at("fullUrl")?;
         let resource = entry.get("resource")?;
         let (kind, id) = (resource.str_at("resourceType")?, resource.str_at("id")?);
         url.starts_with("urn:").then(|| (url.into_owned(), format!("{kind}/{id}")))
     };
-    entries.iter().filter_map(|(_, entry)| one(entry)).collect()
+    Known { by_url: entries.iter().filter_map(|(_, entry)| one(entry)).collect() }
 }

@@ -10,6 +10,7 @@ use fhirpath::search::Registry;
 use store::Key;
 use store::query::parse as parse_query;
 
+use super::condition::Standing;
 use super::page::MAX_MATCHES;
 use super::search::refused;
 use super::write::{self, Written};
@@ -91,7 +92,8 @@ pub fn change(
         };
         let resource = Resource::parse(changed)
             .map_err(|e| Error::invalid("structure", format!("the change is not valid: {e}")))?;
-        match write::update(app, caller, key.clone(), resource, Some(stored.version)) {
+        let standing = Standing::Versions(vec![stored.version]);
+        match write::update(app, caller, key.clone(), resource, &standing) {
             Ok(Written { version, .. }) => of_one(app, caller, key, Some(version)),
             // Somebody came in between; the next attempt starts from what they left.
             Err(error) if error.kind == Kind::Precondition => {

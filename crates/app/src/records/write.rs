@@ -1,22 +1,18 @@
-//! Creates, updates and deletes resources, one at a time; the entry in the audit, and whatever
-//! else must follow, are part of the same transaction.
+//! Creates and updates resources, one at a time; the entry in the audit, and whatever else must
+//! follow, are part of the same transaction.
 
 use fhir::{Id, Resource};
-use fhirpath::search::Registry;
-use store::query::{Query, parse};
-use store::{
-    Committed, Expect, Guard, Key, Method, Snapshot, StoreError, Transaction, Version, Write,
-};
+use store::{Committed, Guard, Key, Method, Snapshot, StoreError, Transaction, Version, Write};
 
-use super::search::refused;
-use super::{in_scope, parse as parse_stored, patients_of};
+use super::condition::{Standing, at_most_one, check_may_state, condition, live, multiple};
+use super::{in_scope, integrity, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
 use crate::{App, Caller, Error, Kind, Result, consent};
 
-/// How often a conditional write is tried again after another write came in between.
-pub(crate) const ATTEMPTS: usize = 8;
+/// How often a write is tried again after another write came in between.
+pub(crate) const ATTEMPTS: usize = 16;
 
 /// What a write led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,88 +56,156 @@ pub fn create(
 ) -> Result<Written> {
     let permit = authorise(app, caller, Action::writing(resource_type))?;
     check_content(&resource, resource_type, &permit)?;
-    let query = if_none_exist.map(|params| condition(resource_type, params)).transpose()?;
+    let Some(params) = if_none_exist else {
+        return put_new(app, caller, resource_type, resource, Vec::new());
+    };
+    check_may_state(&permit)?;
+    let query = condition(resource_type, params)?;
     retry(|| {
-        let mut guards = Vec::new();
-        if let Some(query) = &query {
-            let snapshot = app.store().snapshot()?;
-            match matching(&*snapshot, query)?.as_slice() {
-                [] => guards.push(Guard::Found { query: query.clone(), keys: Vec::new() }),
-                [key] => return existing(&*snapshot, key),
-                _ => return Err(multiple()),
+        let snapshot = app.store().snapshot()?;
+        let (found, guard) = at_most_one(&*snapshot, query.clone())
+            .map_err(|error| told(app, caller, resource_type, error))?;
+        match found {
+            None => put_new(app, caller, resource_type, resource.clone(), vec![guard]),
+            Some(key) => {
+                let found = existing(&*snapshot, &key)?;
+                let reference = format!("{resource_type}/{}", key.id);
+                app.audit(Event::by(caller, Pattern::Read).data(reference))?;
+                Ok(found)
             }
         }
-        let key = Key { resource_type, id: app.new_id() };
-        let reference = format!("{resource_type}/{}", key.id);
-        let event =
-            Event::by(caller, Pattern::Create).patients(patients_of(&resource)).data(reference);
-        let write = Write::Put {
-            key,
-            resource: resource.clone(),
-            expect: Expect::Absent,
-            method: Method::Post,
-        };
-        commit_one(app, write, guards, event)
     })
 }
 
-/// Stores a new version under `id`, creating the resource where it does not exist. `if_match`
-/// names the version that must stand.
+fn put_new(
+    app: &App,
+    caller: &Caller,
+    resource_type: &'static str,
+    resource: Resource,
+    mut guards: Vec<Guard>,
+) -> Result<Written> {
+    guards.extend(integrity::of_new(app, &resource)?);
+    let key = Key { resource_type, id: app.new_id() };
+    let reference = format!("{resource_type}/{}", key.id);
+    let event = Event::by(caller, Pattern::Create).patients(patients_of(&resource)).data(reference);
+    let write = Write::Put { key, resource, expect: store::Expect::Absent, method: Method::Post };
+    commit_one(app, write, guards, event)
+}
+
+/// Stores a new version under the key, creating the resource where it does not exist, provided
+/// that what the client states stands.
 pub fn update(
     app: &App,
     caller: &Caller,
     key: Key,
     resource: Resource,
-    if_match: Option<u64>,
+    standing: &Standing,
 ) -> Result<Written> {
     let permit = authorise(app, caller, Action::writing(key.resource_type))?;
     check_content(&resource, key.resource_type, &permit)?;
     check_id(&resource, &key.id)?;
+    put(app, caller, &permit, &key, resource, standing, Vec::new())
+}
+
+/// Updates the one resource that matches `params`, or creates one (FHIR R4 http, conditional
+/// update): without a match under the id in the body, where there is one that is free, else under
+/// an id that the node chooses.
+///
+/// Errors: [`Kind::MultipleMatches`]; [`Kind::Invalid`] when the one match has another id than the
+/// body; [`Kind::Conflict`] when nothing matches and the id in the body is taken.
+pub fn update_matching(
+    app: &App,
+    caller: &Caller,
+    resource_type: &'static str,
+    params: &[(String, String)],
+    resource: Resource,
+    standing: &Standing,
+) -> Result<Written> {
+    let permit = authorise(app, caller, Action::writing(resource_type))?;
+    check_content(&resource, resource_type, &permit)?;
+    check_may_state(&permit)?;
+    let query = condition(resource_type, params)?;
+    retry(|| {
+        let snapshot = app.store().snapshot()?;
+        let (found, guard) = at_most_one(&*snapshot, query.clone())
+            .map_err(|error| told(app, caller, resource_type, error))?;
+        let key = updated_by_condition(&*snapshot, resource_type, found, &resource)?;
+        drop(snapshot);
+        match key {
+            Some((key, _)) => {
+                put(app, caller, &permit, &key, resource.clone(), standing, vec![guard])
+            }
+            None => {
+                standing.expect(None)?;
+                put_new(app, caller, resource_type, resource.clone(), vec![guard])
+            }
+        }
+    })
+}
+
+/// Where a conditional update goes, and whether something stands there: `None` for a new id. The
+/// cases are those of FHIR R4 http, conditional update; an id in the body that is taken by a
+/// resource that does not match is a conflict (as R5 says, where R4 is silent).
+pub(crate) fn updated_by_condition(
+    snapshot: &dyn Snapshot,
+    resource_type: &'static str,
+    found: Option<Key>,
+    resource: &Resource,
+) -> Result<Option<(Key, bool)>> {
+    match (found, resource.id()) {
+        (None, None) => Ok(None),
+        (None, Some(id)) => {
+            let key = Key { resource_type, id };
+            if live(snapshot, &key)?.is_some() {
+                return Err(Error::new(
+                    Kind::Conflict,
+                    "nothing matches, and the `id` in the body belongs to a resource that does not match",
+                ));
+            }
+            Ok(Some((key, false)))
+        }
+        (Some(key), Some(id)) if id != key.id => Err(Error::invalid(
+            "value",
+            "the `id` in the body is not that of the resource that matches",
+        )),
+        (Some(key), _) => Ok(Some((key, true))),
+    }
+}
+
+/// Stores `resource` under `key`.
+fn put(
+    app: &App,
+    caller: &Caller,
+    permit: &Permit,
+    key: &Key,
+    resource: Resource,
+    standing: &Standing,
+    mut guards: Vec<Guard>,
+) -> Result<Written> {
     let mut patients = patients_of(&resource);
-    if let Some(old) = app.store().snapshot()?.read(&key)?.filter(|s| s.method != Method::Delete) {
-        let old = parse_stored(&old)?;
+    let old = live(&*app.store().snapshot()?, key)?;
+    if let Some(old) = &old {
+        let old = parse_stored(old)?;
         if !in_scope(&old, permit.scope()) {
             return Err(Error::not_found());
         }
         patients.extend(patients_of(&old));
     }
+    let expect = standing.expect(old.map(|old| old.version))?;
+    guards.extend(integrity::of_new(app, &resource)?);
     let reference = format!("{}/{}", key.resource_type, key.id);
     let event = Event::by(caller, Pattern::Update).patients(patients).data(reference);
-    let expect = if_match.map_or(Expect::Any, Expect::Version);
-    let write = Write::Put { key, resource, expect, method: Method::Put };
-    commit_one(app, write, Vec::new(), event).map_err(|error| stated(error, if_match.is_some()))
-}
-
-/// Deletes a resource; deleting what is not there succeeds and changes nothing.
-pub fn delete(
-    app: &App,
-    caller: &Caller,
-    key: Key,
-    if_match: Option<u64>,
-) -> Result<Option<Written>> {
-    let permit = authorise(app, caller, Action::writing(key.resource_type))?;
-    let Some(old) = app.store().snapshot()?.read(&key)?.filter(|s| s.method != Method::Delete)
-    else {
-        return Ok(None);
-    };
-    let old = parse_stored(&old)?;
-    if !in_scope(&old, permit.scope()) {
-        return Ok(None);
-    }
-    let reference = format!("{}/{}", key.resource_type, key.id);
-    let event = Event::by(caller, Pattern::Delete).patients(patients_of(&old)).data(reference);
-    let expect = if_match.map_or(Expect::Any, Expect::Version);
-    let mut transaction = Transaction::default();
-    transaction.side.extend(consent::deliver::after_delete(app, &key, &old)?);
-    transaction.writes.push(Write::Delete { key, expect });
-    transaction.writes.push(event.write(app)?);
-    let committed =
-        app.store().commit(transaction).map_err(|e| stated(e.into(), if_match.is_some()))?;
-    Ok(committed.versions.into_iter().next().flatten().as_ref().map(Written::from))
+    let write = Write::Put { key: key.clone(), resource, expect, method: Method::Put };
+    commit_one(app, write, guards, event).map_err(|error| stated(error, standing))
 }
 
 /// Commits one resource with its audit entry.
-fn commit_one(app: &App, write: Write, guards: Vec<Guard>, event: Event<'_>) -> Result<Written> {
+pub(crate) fn commit_one(
+    app: &App,
+    write: Write,
+    guards: Vec<Guard>,
+    event: Event<'_>,
+) -> Result<Written> {
     super::validate::enforce_write(app, &write)?;
     let side = consent::deliver::after_write(app, &write)?;
     let transaction = Transaction { guards, writes: vec![write, event.write(app)?], side };
@@ -153,11 +217,22 @@ fn commit_one(app: &App, write: Write, guards: Vec<Guard>, event: Event<'_>) -> 
 }
 
 /// A version conflict is the client's stated condition failing, if it stated one.
-fn stated(error: Error, if_match: bool) -> Error {
+pub(crate) fn stated(error: Error, standing: &Standing) -> Error {
     match error.kind {
-        Kind::Conflict if if_match => Error { kind: Kind::Precondition, ..error },
+        Kind::Conflict if *standing != Standing::Anything => {
+            Error { kind: Kind::Precondition, ..error }
+        }
         _ => error,
     }
+}
+
+/// That several resources match is told to the caller, so it is recorded before.
+pub(crate) fn told(app: &App, caller: &Caller, resource_type: &str, error: Error) -> Error {
+    if error.kind != Kind::MultipleMatches {
+        return error;
+    }
+    let event = Event::by(caller, Pattern::Query).query(format!("{resource_type}?condition"));
+    app.audit(event).err().unwrap_or_else(multiple)
 }
 
 /// Runs `attempt` again while other writers come in between.
@@ -170,25 +245,6 @@ pub(crate) fn retry<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
         }
     }
     outcome
-}
-
-/// Parses the search of a conditional interaction; a condition without criteria is refused.
-pub(crate) fn condition(resource_type: &'static str, params: &[(String, String)]) -> Result<Query> {
-    let search = parse(Registry::r4(), resource_type, params).map_err(|e| refused(&e))?;
-    if search.query.filters.is_empty() {
-        return Err(Error::invalid("required", "a condition needs at least one search parameter"));
-    }
-    Ok(search.query)
-}
-
-/// The keys that match, at most two: one, none or several is all a condition asks.
-pub(crate) fn matching(snapshot: &dyn Snapshot, query: &Query) -> Result<Vec<Key>> {
-    let found = snapshot.find(query, 2, false)?;
-    Ok(snapshot.load(&found)?.into_iter().map(|stored| stored.key).collect())
-}
-
-pub(crate) fn multiple() -> Error {
-    Error::new(Kind::MultipleMatches, "the condition matches more than one resource")
 }
 
 /// What stands under `key`, as the answer of a conditional create that found it.
@@ -204,12 +260,22 @@ pub(crate) fn existing(snapshot: &dyn Snapshot, key: &Key) -> Result<Written> {
     })
 }
 
-/// Checks what must hold of any content before it is stored.
+/// Checks what must hold of any content before it is stored, and that the caller may write it.
 pub(crate) fn check_content(
     resource: &Resource,
     resource_type: &str,
     permit: &Permit,
 ) -> Result<()> {
+    check_storable(resource, resource_type)?;
+    if !in_scope(resource, permit.scope()) {
+        return Err(Error::new(Kind::Forbidden, "you may only write about your own record")
+            .by_rule("own-record"));
+    }
+    Ok(())
+}
+
+/// Checks what must hold of any content before it is stored, whoever brings it.
+pub(crate) fn check_storable(resource: &Resource, resource_type: &str) -> Result<()> {
     if resource.type_name() != resource_type {
         return Err(Error::invalid(
             "invalid",
@@ -224,10 +290,6 @@ pub(crate) fn check_content(
             Kind::Unprocessable,
             "where a consent was made is stated by the nodes; leave the extension `consent-origin` out",
         ));
-    }
-    if !in_scope(resource, permit.scope()) {
-        return Err(Error::new(Kind::Forbidden, "you may only write about your own record")
-            .by_rule("own-record"));
     }
     Ok(())
 }

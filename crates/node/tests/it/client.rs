@@ -58,6 +58,11 @@ impl Client {
         Self::sign_in(base, account, Some(system_clock()())).await
     }
 
+    /// The token of the session; empty without one.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
     pub async fn send(
         &self,
         method: Method,
@@ -90,6 +95,21 @@ impl Client {
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await.expect("the answer is whole");
         Answer { status, headers, text, asked }
+    }
+
+    /// Posts bytes with a content coding.
+    pub async fn send_bytes(&self, path: &str, bytes: Vec<u8>, coding: &str) -> Answer {
+        let mut request = self.http.post(format!("{}{path}", self.base)).body(bytes);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let request = request
+            .header(header::CONTENT_TYPE, "application/fhir+json")
+            .header(header::CONTENT_ENCODING, coding);
+        let answer = request.send().await.expect("the node answers");
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let text = answer.text().await.expect("the answer is whole");
+        Answer { status, headers, text, asked: format!("POST {path}") }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

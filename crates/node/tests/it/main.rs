@@ -4,9 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod audit;
+mod bundles;
+mod claims;
 mod client;
 mod compartment;
+mod conditions;
 mod consent;
+mod contents;
+mod history;
 mod hospitals;
 mod network;
 mod operations;

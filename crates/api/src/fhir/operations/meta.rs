@@ -12,8 +12,8 @@ use axum::routing::{get, post};
 use fhir::Document;
 
 use super::{Operation, Parameters};
-use crate::fhir::rest::{key, known_type};
 use crate::fhir::{Asked, answer};
+use crate::fhir::{key, known_type};
 use crate::outcome::Failure;
 
 /// What this family offers.

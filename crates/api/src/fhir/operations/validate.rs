@@ -12,8 +12,8 @@ use fhir::{Document, Value};
 use store::Key;
 
 use super::Operation;
-use crate::fhir::rest::{key, known_type};
 use crate::fhir::{Asked, answer};
+use crate::fhir::{key, known_type};
 use crate::outcome::Failure;
 
 /// What this family offers.

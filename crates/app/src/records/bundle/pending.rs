@@ -1,0 +1,112 @@
+//! What a transaction is about to write, as conditional references of its other entries see it:
+//! they are resolved after the writes (FHIR R4 http, transaction processing rules).
+
+use std::collections::{HashMap, HashSet};
+
+use fhirpath::search::{IndexEntry, Registry};
+use store::query::{Candidate, Filter, Query};
+use store::{Guard, Key, Snapshot, StoreError};
+
+use super::super::condition::{condition, matching, multiple, query_pairs};
+use super::{Entry, Request, known_type, unmatched};
+use crate::Result;
+
+/// The resources that stand after the writes, where the transaction puts or removes them.
+pub(super) struct Pending<'a> {
+    snapshot: &'a dyn Snapshot,
+    entries: &'a [Entry],
+    /// Where the content of a written resource is, by entry.
+    written: Vec<(Key, usize)>,
+    /// Everything written or removed.
+    touched: HashSet<Key>,
+    /// What the index would hold of each, once asked for.
+    indexed: HashMap<usize, Vec<IndexEntry>>,
+    /// Conditional references that are resolved.
+    found: HashMap<String, String>,
+    /// What must still be so when the transaction is made.
+    pub(super) guards: Vec<Guard>,
+}
+
+impl<'a> Pending<'a> {
+    pub(super) fn new(
+        snapshot: &'a dyn Snapshot,
+        entries: &'a [Entry],
+        written: Vec<(Key, usize)>,
+        touched: HashSet<Key>,
+    ) -> Self {
+        let (indexed, found) = (HashMap::new(), HashMap::new());
+        Self { snapshot, entries, written, touched, indexed, found, guards: Vec::new() }
+    }
+
+    /// What a conditional reference stands for: exactly one resource.
+    pub(super) fn resolve(&mut self, reference: &str) -> Result<String> {
+        if let Some(found) = self.found.get(reference) {
+            return Ok(found.clone());
+        }
+        let (kind, params) = reference.split_once('?').unwrap_or((reference, ""));
+        let query = condition(known_type(kind)?, &query_pairs(params))?;
+        let replaced = self.touched.iter().filter(|key| key.resource_type == query.resource_type);
+        // Those that are replaced do not count, and two others are too many already.
+        let limit = 2 + replaced.count();
+        let standing = matching(self.snapshot, &query, limit)?;
+        let mut keys: Vec<Key> =
+            standing.iter().filter(|key| !self.touched.contains(*key)).cloned().collect();
+        keys.extend(self.among_written(&query)?);
+        if standing.len() < limit {
+            self.guards.push(Guard::Found { query, keys: standing });
+        }
+        match (keys.pop(), keys.pop()) {
+            (Some(key), None) => {
+                let found = format!("{}/{}", key.resource_type, key.id);
+                self.found.insert(reference.to_owned(), found.clone());
+                Ok(found)
+            }
+            (None, _) => Err(unmatched(kind)),
+            _ => Err(multiple()),
+        }
+    }
+
+    fn among_written(&mut self, query: &Query) -> Result<Vec<Key>> {
+        for (key, at) in &self.written {
+            if key.resource_type != query.resource_type || self.indexed.contains_key(at) {
+                continue;
+            }
+            if let Some(
+                Entry { request: Request::Create { resource, .. }, .. }
+                | Entry { request: Request::Update { resource, .. }, .. },
+            ) = self.entries.get(*at)
+            {
+                self.indexed.insert(*at, Registry::r4().extract(resource));
+            }
+        }
+        let mut keys = Vec::new();
+        for (key, at) in &self.written {
+            let Some(entries) = self.indexed.get(at) else { continue };
+            if key.resource_type == query.resource_type && self.holds(query, key, entries)? {
+                keys.push(key.clone());
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Whether a written resource answers the query. What a chain leads to is looked up in the
+    /// store.
+    fn holds(&self, query: &Query, key: &Key, entries: &[IndexEntry]) -> Result<bool> {
+        let candidate = Candidate { id: key.id.as_str(), last_updated_ms: 0, entries };
+        let mut follow =
+            |kind: &str, id: &str, query: &Query| -> std::result::Result<bool, StoreError> {
+                if kind != query.resource_type {
+                    return Ok(false);
+                }
+                let mut one = query.clone();
+                one.filters.push(Filter::Id(vec![id.to_owned()]));
+                Ok(!self.snapshot.find(&one, 1, false)?.is_empty())
+            };
+        for filter in &query.filters {
+            if !filter.holds(candidate, &mut follow)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
