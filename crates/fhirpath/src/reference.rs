@@ -10,6 +10,8 @@ pub struct Target<'t> {
     /// The text without version where it is anything but `Type/id`: an absolute address, a `urn:`,
     /// a canonical.
     pub url: Option<&'t str>,
+    /// What stands behind the `|` of a canonical.
+    pub version: Option<&'t str>,
 }
 
 impl<'t> Target<'t> {
@@ -27,12 +29,16 @@ impl<'t> Target<'t> {
                 let absolute = base.is_some_and(|base| base.contains("://"));
                 if base.is_none() || absolute {
                     let url = absolute.then_some(plain);
-                    return Self { resource_type: Some(resource_type), id: Some(id), url };
+                    let resource_type = Some(resource_type);
+                    return Self { resource_type, id: Some(id), url, version: None };
                 }
             }
         }
-        let url = text.split_once('|').map_or(text, |(url, _)| url);
-        Self { resource_type: None, id: None, url: Some(url) }
+        let (url, version) = match text.split_once('|') {
+            Some((url, version)) => (url, Some(version).filter(|version| !version.is_empty())),
+            None => (text, None),
+        };
+        Self { resource_type: None, id: None, url: Some(url), version }
     }
 }
 
@@ -52,7 +58,7 @@ mod tests {
             ("a/Patient/1", "- - a/Patient/1"),
             ("Patient?identifier=a|b", "- - Patient?identifier=a"),
         ] {
-            let Target { resource_type, id, url } = Target::parse(text);
+            let Target { resource_type, id, url, .. } = Target::parse(text);
             let shown = [resource_type, id, url].map(|part| part.unwrap_or("-")).join(" ");
             assert_eq!(shown, expected);
         }

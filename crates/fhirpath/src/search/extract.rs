@@ -8,8 +8,11 @@ use fhir::{Resource, Value};
 
 use super::plan::{Plan, Route};
 use super::shape::Shape;
-use super::{IndexEntry, IndexValue, ParamNumber, ParamType, SearchParam};
+use super::{IndexEntry, IndexValue, ParamNumber, ParamType, Registry, SearchParam};
 use crate::{Env, Expr, Item};
+
+/// The most values of one composite parameter that are kept of one resource.
+const MOST_COMPOSED: usize = 1000;
 
 /// Values of one parameter are compared one by one up to this number, and by hash beyond.
 const FEW: usize = 16;
@@ -31,21 +34,29 @@ struct ParamPlan {
 enum Work {
     Walks(Vec<(Route, Shape)>),
     Expression(Box<Expr>),
+    /// For each way to an element, the ways on to the values of each part.
+    Composite(Vec<(Route, Vec<Part>)>),
+}
+
+/// The values of one part of a composite parameter.
+#[derive(Clone, Debug)]
+struct Part {
+    /// Walked from the resource and not from the element.
+    from_resource: bool,
+    routes: Vec<(Route, Shape)>,
 }
 
 impl Extraction {
     pub(super) fn new(params: &[SearchParam], type_of: &'static Type) -> Self {
         let plan = |param: &SearchParam| {
-            // Nothing to compare by itself; the first needs several values at once.
-            if matches!(param.param_type, ParamType::Composite | ParamType::Special) {
-                return None;
-            }
-            let shaped = |route: Route| {
-                let shape = Shape::of(param.param_type, route.type_of);
-                (shape != Shape::None).then_some((route, shape))
-            };
-            let work = match Plan::new(&param.parsed()?, type_of)? {
-                Plan::Walks(routes) => Work::Walks(routes.into_iter().filter_map(shaped).collect()),
+            let parsed = param.parsed()?;
+            let planned = Plan::new(&parsed, type_of)?;
+            let work = match planned {
+                Plan::Walks(routes) if param.param_type == ParamType::Composite => {
+                    Work::Composite(composed(param, routes, type_of)?)
+                }
+                Plan::Walks(routes) => Work::Walks(shaped(param.param_type, routes)),
+                Plan::Expression(_) if param.param_type == ParamType::Composite => return None,
                 Plan::Expression(expr) => Work::Expression(expr),
             };
             Some(ParamPlan { number: param.number, param_type: param.param_type, work })
@@ -54,11 +65,99 @@ impl Extraction {
     }
 }
 
+/// Those routes that end where there is something to compare.
+fn shaped(param_type: ParamType, routes: Vec<Route>) -> Vec<(Route, Shape)> {
+    let shaped = |route: Route| {
+        let shape = Shape::of(param_type, route.type_of);
+        (shape != Shape::None).then_some((route, shape))
+    };
+    routes.into_iter().filter_map(shaped).collect()
+}
+
+/// The parts behind each element of a composite parameter; `None` where a part is more than a path.
+fn composed(
+    param: &SearchParam,
+    routes: Vec<Route>,
+    resource: &'static Type,
+) -> Option<Vec<(Route, Vec<Part>)>> {
+    let mut found = Vec::new();
+    for route in routes {
+        let mut parts = Vec::with_capacity(param.components.len());
+        for component in &param.components {
+            // One expression is published with a type that does not exist.
+            let text = component.expression.replace("as(DateTime)", "as(dateTime)");
+            let (from_resource, text) = match text.strip_prefix("%resource.") {
+                Some(rest) => (true, rest),
+                None => (false, text.as_str()),
+            };
+            let start = if from_resource { resource } else { route.type_of };
+            let routes = match Plan::new(&Expr::parse(text).ok()?, start)? {
+                Plan::Walks(routes) => shaped(component.param_type, routes),
+                Plan::Expression(_) => return None,
+            };
+            parts.push(Part { from_resource, routes });
+        }
+        found.push((route, parts));
+    }
+    Some(found)
+}
+
+/// A value as part of a composite: modifiers do not go with those, so texts of codes are left out.
+fn comparable(value: IndexValue) -> Option<IndexValue> {
+    match value {
+        IndexValue::Typed { .. } | IndexValue::Token { system: None, code: None, .. } => None,
+        IndexValue::Token { system, code, .. } => {
+            Some(IndexValue::Token { system, code, text: None })
+        }
+        other => Some(other),
+    }
+}
+
+/// Every combination of one value for each part, where each has one.
+fn combine(
+    parts: &[Part],
+    element: Value<'_>,
+    resource: Value<'_>,
+    found: &mut Entries,
+    param: ParamNumber,
+) {
+    let mut combined: Vec<Vec<IndexValue>> = vec![Vec::with_capacity(parts.len())];
+    for part in parts {
+        let mut values = Vec::new();
+        let start = if part.from_resource { resource } else { element };
+        for (route, shape) in &part.routes {
+            let mut keep = |value| values.extend(comparable(value));
+            route.walk(start, &mut |value| shape.emit(value, &mut keep));
+        }
+        let longer = combined.iter().flat_map(|held| {
+            values.iter().map(|value| {
+                let mut held = held.clone();
+                held.push(value.clone());
+                held
+            })
+        });
+        combined = longer.take(MOST_COMPOSED).collect();
+    }
+    combined.into_iter().for_each(|values| found.push(param, IndexValue::Composite(values)));
+}
+
 /// Collects the entries of all parameters, in the order of the parameters.
-pub(super) fn extract(extraction: &Extraction, resource: &Resource) -> Vec<IndexEntry> {
-    let mut found = Entries { list: Vec::with_capacity(32), start: 0, seen: HashMap::new() };
+pub(super) fn extract(
+    extraction: &Extraction,
+    resource: &Resource,
+    registry: &Registry,
+) -> Vec<IndexEntry> {
+    let list = Vec::with_capacity(32);
+    let mut found = Entries { list, start: 0, seen: HashMap::new(), registry };
+    let root = resource.root();
     for param in &extraction.params {
         found.begin();
+        if let Work::Composite(elements) = &param.work {
+            for (route, parts) in elements {
+                route.walk(root, &mut |e| combine(parts, e, root, &mut found, param.number));
+            }
+            continue;
+        }
         let mut emit = |value: IndexValue| found.push(param.number, value);
         match &param.work {
             Work::Walks(routes) => {
@@ -67,6 +166,7 @@ pub(super) fn extract(extraction: &Extraction, resource: &Resource) -> Vec<Index
                 }
             }
             Work::Expression(expr) => evaluate(expr, param.param_type, resource, &mut emit),
+            Work::Composite(_) => {}
         }
     }
     found.list
@@ -96,7 +196,8 @@ fn evaluate(
 }
 
 /// Entries without duplicates.
-struct Entries {
+struct Entries<'r> {
+    registry: &'r Registry,
     list: Vec<IndexEntry>,
     /// Where the entries of the current parameter start.
     start: usize,
@@ -104,13 +205,14 @@ struct Entries {
     seen: HashMap<u64, Vec<usize>>,
 }
 
-impl Entries {
+impl Entries<'_> {
     fn begin(&mut self) {
         self.start = self.list.len();
         self.seen.clear();
     }
 
-    fn push(&mut self, param: ParamNumber, value: IndexValue) {
+    fn push(&mut self, param: ParamNumber, mut value: IndexValue) {
+        self.bring_home(&mut value);
         let held = self.list.get(self.start..).unwrap_or_default();
         if held.len() < FEW {
             if held.iter().any(|entry| entry.value == value) {
@@ -132,25 +234,52 @@ impl Entries {
     }
 }
 
+impl Entries<'_> {
+    /// An absolute reference to the server's own resource is the same as a relative one.
+    fn bring_home(&self, value: &mut IndexValue) {
+        match value {
+            IndexValue::Reference { resource_type: Some(kind), id: Some(id), url, .. } => {
+                let local = url.as_deref().and_then(|url| self.registry.local(url));
+                if local.and_then(|path| path.split_once('/')) == Some((kind, id)) {
+                    *url = None;
+                }
+            }
+            IndexValue::Composite(values) => {
+                values.iter_mut().for_each(|value| self.bring_home(value));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Equal values have equal hashes. Floats that are equal have the same text, except zeros.
 fn hash(value: &IndexValue) -> u64 {
     let mut hasher = DefaultHasher::new();
+    feed(value, &mut hasher);
+    hasher.finish()
+}
+
+fn feed(value: &IndexValue, hasher: &mut DefaultHasher) {
     let bits = |value: f64| (value + 0.0).to_bits();
     match value {
-        IndexValue::Token { system, code, text } => (system, code, text).hash(&mut hasher),
-        IndexValue::String(text) | IndexValue::Uri(text) => text.hash(&mut hasher),
-        IndexValue::Reference { resource_type, id, url, identifier } => {
-            (resource_type, id, url, identifier).hash(&mut hasher);
+        IndexValue::Token { system, code, text } => (system, code, text).hash(hasher),
+        IndexValue::Typed { system, code, value } => (system, code, value).hash(hasher),
+        IndexValue::String(text) | IndexValue::Uri(text) => text.hash(hasher),
+        IndexValue::Reference { resource_type, id, url, version, identifier } => {
+            (resource_type, id, url, version, identifier).hash(hasher);
         }
-        IndexValue::Date { start_ms, end_ms } => (start_ms, end_ms).hash(&mut hasher),
+        IndexValue::Date { start_ms, end_ms } => (start_ms, end_ms).hash(hasher),
         IndexValue::Number { low, high, value } => {
-            (bits(*low), bits(*high), bits(*value)).hash(&mut hasher);
+            (bits(*low), bits(*high), bits(*value)).hash(hasher);
         }
         IndexValue::Quantity { low, high, value, system, code, unit } => {
-            (bits(*low), bits(*high), bits(*value), system, code, unit).hash(&mut hasher);
+            (bits(*low), bits(*high), bits(*value), system, code, unit).hash(hasher);
+        }
+        IndexValue::Composite(values) => values.iter().for_each(|value| feed(value, hasher)),
+        IndexValue::Position { latitude, longitude } => {
+            (bits(*latitude), bits(*longitude)).hash(hasher);
         }
     }
-    hasher.finish()
 }
 
 #[cfg(test)]
@@ -161,6 +290,29 @@ mod tests {
 
     use super::super::Registry;
     use super::*;
+
+    /// Every published composite parameter is planned with a way to each of its parts.
+    #[test]
+    fn every_composite_is_planned() {
+        for &name in fhir::resource_types() {
+            let type_of = definitions().get(name).unwrap();
+            for param in Registry::r4().of_type(name) {
+                if param.param_type != ParamType::Composite {
+                    continue;
+                }
+                let planned = Extraction::new(std::slice::from_ref(param), type_of);
+                let Some(ParamPlan { work: Work::Composite(elements), .. }) =
+                    planned.params.first()
+                else {
+                    panic!("{name} {} is not planned", param.code);
+                };
+                for (_, parts) in elements {
+                    let whole = parts.iter().all(|part| !part.routes.is_empty());
+                    assert!(parts.len() >= 2 && whole, "{name} {}", param.code);
+                }
+            }
+        }
+    }
 
     /// Names every expression that is more than a path, every type of element that has no values
     /// for the kind of its parameter, and every parameter that can select nothing.
@@ -191,7 +343,7 @@ mod tests {
                         }
                     }
                     Some(Plan::Expression(_)) => {
-                        expressions.insert(param.expression.unwrap().to_owned());
+                        expressions.insert(param.expression.as_deref().unwrap().to_owned());
                     }
                     None => {
                         empty.insert(format!("{name} {}", param.code));

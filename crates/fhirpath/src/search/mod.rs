@@ -2,9 +2,11 @@
 //!
 //! [`Registry`] knows every parameter of FHIR R4 for every resource type. [`Registry::extract`]
 //! evaluates all parameters of a resource's type and turns what they select into [`IndexEntry`]s
-//! by the rules of FHIR R4 search (section 3.1.1.4). Composite and special parameters are known
-//! but produce no entries.
+//! by the rules of FHIR R4 search (section 3.1.1.4). [`Definition`] is a SearchParameter that
+//! somebody else wrote and that joins them; [`narrative_words`] and [`content_words`] are what a
+//! search for words looks at.
 
+mod definition;
 mod extract;
 mod normalise;
 mod plan;
@@ -12,10 +14,14 @@ mod ranges;
 mod registry;
 mod shape;
 mod values;
+mod words;
 
+pub use crate::units::factor as unit_factor;
+pub use definition::{Definition, InvalidDefinition};
 pub use normalise::normalise;
 pub use ranges::{NumberRange, number_range};
-pub use registry::{Registry, SearchParam};
+pub use registry::{Component, FIRST_CUSTOM, Numbered, Registry, SearchParam};
+pub use words::{content_words, narrative_words};
 
 /// How the values of a parameter are compared (FHIR R4 `SearchParameter.type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,16 +62,25 @@ pub struct IndexEntry {
 /// A value as an index stores it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum IndexValue {
-    /// From Coding, CodeableConcept (one for each coding, or only the text where there is none),
+    /// From Coding, CodeableConcept (one for each coding, and one for its text),
     /// Identifier, `code`, `boolean`, `id`, `string`, `uri` and ContactPoint.
     Token {
         /// The code system or identifier system; `None` where the element has none.
         system: Option<String>,
         /// The code or the identifier's value.
         code: Option<String>,
-        /// What people read: `CodeableConcept.text`, else `Coding.display`; for an identifier
-        /// `Identifier.type.text`.
+        /// What people read: `Coding.display`, for an identifier `Identifier.type.text`. A
+        /// `CodeableConcept.text` that differs from what is displayed has a token of its own.
         text: Option<String>,
+    },
+    /// From an Identifier, for each coding of its type: what `:of-type` looks for.
+    Typed {
+        /// Code system of the type.
+        system: Option<String>,
+        /// Code of the type.
+        code: String,
+        /// The identifier's value.
+        value: String,
     },
     /// One part of a HumanName or Address, or a whole string, as written (see [`normalise`]).
     String(String),
@@ -77,6 +92,8 @@ pub enum IndexValue {
         id: Option<String>,
         /// The address where the reference is absolute, without version. `None` for `Type/id`.
         url: Option<String>,
+        /// The version of a canonical (`address|version`).
+        version: Option<String>,
         /// System and value of `Reference.identifier`.
         identifier: Option<(Option<String>, String)>,
     },
@@ -117,4 +134,13 @@ pub enum IndexValue {
     },
     /// A uri as written.
     Uri(String),
+    /// The parts of a composite parameter that stand in the same element, in published order.
+    Composite(Vec<IndexValue>),
+    /// Where something is, in degrees of WGS 84.
+    Position {
+        /// North of the equator.
+        latitude: f64,
+        /// East of Greenwich.
+        longitude: f64,
+    },
 }

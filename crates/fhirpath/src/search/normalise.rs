@@ -5,7 +5,9 @@ use unicode_normalization::char::is_combining_mark;
 
 /// Takes away what FHIR R4 string search does not see: case, accents, punctuation and extra white
 /// space. Hyphens, commas and most other signs part words like spaces do (`Smith-Jones` is
-/// `Smith Jones`); apostrophes and full stops go without a trace (`O'Brien` is `OBrien`).
+/// `Smith Jones`); apostrophes and full stops go without a trace (`O'Brien` is `OBrien`). Letters
+/// whose stroke or ligature Unicode does not take apart are written plainly: `ł` is `l`, `ø` is
+/// `o`, `ß` is `ss`, `æ` is `ae`.
 pub fn normalise(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut space = false;
@@ -15,13 +17,36 @@ pub fn normalise(text: &str) -> String {
                 out.push(' ');
             }
             space = false;
-            // The final form of sigma differs from the others only by its place in a word.
-            out.push(if c == 'ς' { 'σ' } else { c });
+            match plain(c) {
+                Some(letters) => out.push_str(letters),
+                None => out.push(c),
+            }
         } else if !matches!(c, '\'' | '’' | 'ʼ' | '`' | '.') {
             space = true;
         }
     }
     out
+}
+
+/// Small letters that are written otherwise in plain text.
+fn plain(c: char) -> Option<&'static str> {
+    Some(match c {
+        // The final form of sigma differs from the others only by its place in a word.
+        'ς' => "σ",
+        'ł' => "l",
+        'ø' => "o",
+        'đ' | 'ð' => "d",
+        'þ' => "th",
+        'ß' => "ss",
+        'æ' => "ae",
+        'œ' => "oe",
+        'ı' => "i",
+        'ħ' => "h",
+        'ŧ' => "t",
+        'ŋ' => "ng",
+        'ĸ' => "k",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -39,6 +64,8 @@ mod tests {
             ("ΟΔΥΣΣΕΥΣ", "οδυσσευσ"),
             ("李 小龍", "李 小龍"),
             ("J.R.R. Tolkien", "jrr tolkien"),
+            ("Łódź Ørsted Weiß Æsir", "lodz orsted weiss aesir"),
+            ("ẞ", "ss"),
             ("!?", ""),
         ] {
             assert_eq!(normalise(text), expected, "{text}");

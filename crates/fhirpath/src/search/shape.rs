@@ -38,6 +38,7 @@ pub(super) enum Shape {
     QuantityRange,
     SampledData,
     Uri,
+    Position,
 }
 
 const NAME_PARTS: &[&str] = &["text", "family", "given", "prefix", "suffix"];
@@ -95,6 +96,7 @@ impl Shape {
                 _ => Shape::None,
             },
             ParamType::Uri if is("uri") => Shape::Uri,
+            ParamType::Special if type_of.name == "Location.position" => Shape::Position,
             _ => Shape::None,
         }
     }

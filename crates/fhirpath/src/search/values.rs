@@ -20,7 +20,7 @@ impl Shape {
                 plain_token(value.as_bool().map(|truth| Cow::Owned(truth.to_string())), emit);
             }
             Shape::TokenText => plain_token(value.as_str(), emit),
-            Shape::TokenCoding => coding(value, None, emit),
+            Shape::TokenCoding => coding(value, emit),
             Shape::TokenConcept => concept(value, emit),
             Shape::TokenIdentifier => identifier(value, emit),
             Shape::TokenContactPoint => plain_token(value.str_at("value"), emit),
@@ -63,6 +63,7 @@ impl Shape {
                 let unit = value.get("origin");
                 unit.into_iter().for_each(|unit| quantity(ranges::sampled(value), unit, emit));
             }
+            Shape::Position => position(value, emit),
             Shape::Uri => {
                 owned(value.as_str()).into_iter().for_each(|uri| emit(IndexValue::Uri(uri)));
             }
@@ -98,28 +99,52 @@ fn extension(value: Value<'_>, param_type: ParamType, emit: &mut dyn FnMut(Index
     }
 }
 
-fn coding(value: Value<'_>, text: Option<&str>, emit: &mut dyn FnMut(IndexValue)) {
+fn coding(value: Value<'_>, emit: &mut dyn FnMut(IndexValue)) {
     let (system, code) = (owned(value.str_at("system")), owned(value.str_at("code")));
-    let text = text.map(str::to_owned).or_else(|| owned(value.str_at("display")));
+    let text = owned(value.str_at("display"));
     if system.is_some() || code.is_some() || text.is_some() {
         emit(token(system, code, text));
     }
 }
 
+/// Each coding, and the text where no coding displays the same.
 fn concept(value: Value<'_>, emit: &mut dyn FnMut(IndexValue)) {
-    let text = value.str_at("text").filter(|text| !text.is_empty());
-    let mut codings = value.get("coding").into_iter().flat_map(Value::each).peekable();
-    if codings.peek().is_none() {
-        text.iter().for_each(|text| emit(token(None, None, Some(text.clone().into_owned()))));
+    let codings = || value.get("coding").into_iter().flat_map(Value::each);
+    codings().for_each(|each| coding(each, emit));
+    let text = value.get("text").and_then(Value::as_str).filter(|text| !text.is_empty());
+    if let Some(text) = text
+        && !codings().any(|each| each.get("display").is_some_and(|shown| shown.is_str(&text)))
+    {
+        emit(token(None, None, Some(text.into_owned())));
     }
-    codings.for_each(|each| coding(each, text.as_deref(), emit));
 }
 
 fn identifier(value: Value<'_>, emit: &mut dyn FnMut(IndexValue)) {
     let (system, code) = (owned(value.str_at("system")), owned(value.str_at("value")));
-    let text = owned(value.get("type").and_then(|kind| kind.str_at("text")));
+    let kind = value.get("type");
+    let text = owned(kind.and_then(|kind| kind.str_at("text")));
+    let codings = kind.and_then(|kind| kind.get("coding")).into_iter().flat_map(Value::each);
+    for coding in codings.filter(|_| code.is_some()) {
+        if let (Some(type_code), Some(value)) = (owned(coding.str_at("code")), code.clone()) {
+            let system = owned(coding.str_at("system"));
+            emit(IndexValue::Typed { system, code: type_code, value });
+        }
+    }
     if system.is_some() || code.is_some() || text.is_some() {
         emit(token(system, code, text));
+    }
+}
+
+/// A latitude and a longitude that are on the globe.
+fn position(value: Value<'_>, emit: &mut dyn FnMut(IndexValue)) {
+    let degrees = |name: &str, most: f64| {
+        let number = value.get(name)?.as_number()?.parse::<f64>().ok()?;
+        (number.abs() <= most).then_some(number)
+    };
+    if let (Some(latitude), Some(longitude)) =
+        (degrees("latitude", 90.0), degrees("longitude", 180.0))
+    {
+        emit(IndexValue::Position { latitude, longitude });
     }
 }
 
@@ -150,7 +175,8 @@ fn resource(value: Value<'_>, emit: &mut dyn FnMut(IndexValue)) {
     let resource_type = value.str_at("resourceType").and_then(|name| fhir::resource_type(&name));
     let id = value.str_at("id");
     if resource_type.is_some() && id.is_some() {
-        emit(target(Target { resource_type, id: id.as_deref(), url: None }, None, None));
+        let whole = Target { resource_type, id: id.as_deref(), url: None, version: None };
+        emit(target(whole, None, None));
     }
 }
 
@@ -163,6 +189,7 @@ fn target(
         resource_type: target.resource_type.or(stated).map(str::to_owned),
         id: target.id.map(str::to_owned),
         url: target.url.map(str::to_owned),
+        version: target.version.map(str::to_owned),
         identifier,
     }
 }

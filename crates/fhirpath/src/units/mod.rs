@@ -6,6 +6,17 @@ mod ucum;
 
 pub(crate) use ucum::resolve;
 
+/// By what a number in the UCUM unit `from` is multiplied to have it in the unit `to`; `None` where
+/// either is no unit that this library knows or they measure different things.
+pub fn factor(from: &str, to: &str) -> Option<f64> {
+    use rust_decimal::prelude::ToPrimitive;
+    let (from, to) = (resolve(from)?, resolve(to)?);
+    if from.base != to.base {
+        return None;
+    }
+    from.factor.checked_div(to.factor)?.to_f64().filter(|factor| factor.is_normal())
+}
+
 /// Units of time whose length the calendar decides. Coarser units come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Calendar {

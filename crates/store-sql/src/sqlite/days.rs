@@ -13,7 +13,12 @@
 
 use fhirpath::search::{IndexEntry, IndexValue, ParamNumber, ParamType, Registry};
 
-use super::rows::Day;
+use super::rows::{DAY_MS, Day};
+
+/// The day of what has no clinical date: after every other.
+pub(super) const NO_DAY: i64 = 8_000_000;
+/// The day of what has several clinical dates or one without a start: before every other.
+pub(super) const ANY_DAY: i64 = -8_000_000;
 
 /// The date parameter of a type that clinicians sort by: the first of these that it has.
 const CODES: &[&str] = &[
@@ -69,6 +74,17 @@ pub(super) enum Known {
 }
 
 impl Day {
+    /// The day under which codes are listed, in days since 1970; 0 for types without a clinical
+    /// date.
+    pub(super) fn bucket(self, has_date: bool) -> i64 {
+        match self.known() {
+            _ if !has_date => 0,
+            Known::Missing => NO_DAY,
+            Known::Unknown => ANY_DAY,
+            Known::Range(start, _) => start.div_euclid(DAY_MS).clamp(ANY_DAY + 1, NO_DAY - 1),
+        }
+    }
+
     pub(super) fn known(self) -> Known {
         match (self.start, self.span) {
             (None, None) => Known::Missing,

@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use fhir::{Document, Resource};
 use fhirpath::search::{ParamNumber, Registry};
+use parking_lot::RwLock;
 use rusqlite::{Connection, OptionalExtension, Row};
 use store::{Key, Method, Seq, Stored};
 
@@ -22,20 +24,30 @@ pub(super) struct Shared {
     /// Every parameter by which something belongs to a patient's compartment.
     pub(super) compartment: HashSet<ParamNumber>,
     pub(super) bounds: Bounds,
+    /// The search parameters as they are now.
+    pub(super) registry: RwLock<Arc<Registry>>,
 }
 
 impl Shared {
     pub(super) fn load(conn: &Connection) -> Result<Self, Fault> {
         let types = fhir::definitions::resource_types();
         let day = |name: &&'static str| super::days::param(name).map(|param| (*name, param));
-        let compartment = |name: &&'static str| Registry::r4().compartment(name).iter().copied();
+        let r4 = Registry::r4();
+        let indexed = |param: &ParamNumber| r4.indexed_as(*param);
+        let compartment = |name: &&'static str| r4.compartment(name).iter().flat_map(indexed);
         Ok(Self {
             kinds: Kinds::load(conn)?,
             dictionaries: Dictionaries::default(),
             days: types.iter().filter_map(day).collect(),
             compartment: types.iter().flat_map(compartment).collect(),
             bounds: Bounds::default(),
+            registry: RwLock::new(Arc::new(Registry::new(&[], None))),
         })
+    }
+
+    /// The search parameters as they are now.
+    pub(super) fn registry(&self) -> Arc<Registry> {
+        self.registry.read().clone()
     }
 
     pub(super) fn day(&self, resource_type: &str) -> Option<ParamNumber> {

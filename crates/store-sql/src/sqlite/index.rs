@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::fault::Fault;
 use super::names::Name;
-use super::rows::{Concept, Real, Row};
+use super::rows::{Concept, Real, Row, Second};
 
 /// How many names of each sort are remembered; beyond it all are forgotten and looked up again.
 const REMEMBERED: usize = 200_000;
@@ -132,6 +133,41 @@ fn remember<K: Eq + Hash>(map: &mut HashMap<K, i64>, key: K, number: i64) {
     map.insert(key, number);
 }
 
+/// The second part of a composite as its column holds it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Held {
+    Int(i64),
+    Real(Real),
+    Text(String),
+}
+
+impl ToSql for Held {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Int(number) => number.to_sql(),
+            Self::Real(number) => Ok(ToSqlOutput::from(number.0)),
+            Self::Text(text) => text.to_sql(),
+        }
+    }
+}
+
+impl Numbers {
+    /// Value and extra of a second part.
+    fn second(&mut self, conn: &Connection, second: Second) -> Result<(Held, i64), Fault> {
+        Ok(match second {
+            Second::Concept(concept) => (Held::Int(self.concept(conn, concept)?), 0),
+            Second::Text(text) => (Held::Text(text), 0),
+            Second::Date(start, end) => (Held::Int(start), end),
+            Second::Number { value, open } => (Held::Real(value), open),
+            Second::Quantity { value, open, unit } => {
+                (Held::Real(value), 4 * self.concept(conn, unit)? + open)
+            }
+            Second::Link { kind, name } => (Held::Int(self.resource(conn, kind, name)?), 0),
+            Second::Other => (Held::Int(0), 0),
+        })
+    }
+}
+
 /// The rows of one table that change, in the order in which they were asked for.
 struct Sweep<K>(Vec<(K, bool)>);
 
@@ -158,7 +194,8 @@ impl<K> Default for Sweep<K> {
 
 #[derive(Default)]
 struct Tables {
-    token: Sweep<(u32, i64, i64)>,
+    token: Sweep<(u32, i64, i64, i64)>,
+    pair: Sweep<(u32, i64, Held, i64, i64)>,
     text: Sweep<(u32, String, i64, String)>,
     link: Sweep<(i64, u32, i64)>,
     date: Sweep<(u32, bool, i64, i64, i64)>,
@@ -179,9 +216,17 @@ pub(super) fn flush(
     let mut tables = Tables::default();
     for (rid, row, added) in waiting.changes.drain(..) {
         match row {
-            Row::Token(param, concept) => {
+            Row::Token { param, concept, day } => {
                 let concept = numbers.concept(conn, concept)?;
-                tables.token.0.push(((param, concept, rid), added));
+                tables.token.0.push(((param, concept, day, rid), added));
+            }
+            Row::Pair { param, first, second } => {
+                let first = match first == Concept::default() {
+                    true => 0,
+                    false => numbers.concept(conn, first)?,
+                };
+                let (value, extra) = numbers.second(conn, second)?;
+                tables.pair.0.push(((param, first, value, extra, rid), added));
             }
             Row::Text { param, text, exact } => {
                 tables.text.0.push(((param, text, rid, exact), added));
@@ -211,8 +256,12 @@ pub(super) fn flush(
 
 impl Tables {
     fn write(self, conn: &Connection) -> Result<(), Fault> {
-        let mut writer = TableWriter::new(conn, "ix_token", &["param", "concept", "rid"])?;
-        self.token.run(|(p, c, r), added| writer.row(params![p, c, r], added))?;
+        let columns = ["param", "concept", "day", "rid"];
+        let mut writer = TableWriter::new(conn, "ix_token", &columns)?;
+        self.token.run(|(p, c, d, r), added| writer.row(params![p, c, d, r], added))?;
+        let columns = ["param", "concept", "value", "extra", "rid"];
+        let mut writer = TableWriter::new(conn, "ix_pair", &columns)?;
+        self.pair.run(|(p, c, v, e, r), added| writer.row(params![p, c, v, e, r], added))?;
         let mut writer = TableWriter::new(conn, "ix_text", &["param", "text", "rid", "exact"])?;
         self.text.run(|(p, t, r, e), added| writer.row(params![p, t, r, e], added))?;
         let mut writer = TableWriter::new(conn, "ix_link", &["target", "param", "rid"])?;

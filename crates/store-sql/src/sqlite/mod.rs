@@ -150,7 +150,7 @@ impl SqliteStore {
         let indexed = match &write {
             Write::Put { key, resource, .. } => {
                 let day = self.shared.day(key.resource_type);
-                Indexed::of(resource, &self.shared.kinds, day)
+                Indexed::of(resource, &self.shared.registry(), &self.shared.kinds, day)
             }
             Write::Delete { .. } => Indexed::default(),
         };

@@ -54,10 +54,12 @@ fn batch(
             found.push((row.get(0)?, row.get(1)?));
         }
     }
+    let registry = shared.registry();
     let mut waiting = Waiting::default();
     for (rid, seq) in &found {
         let resource = handle.resource(shared, *seq)?;
-        let indexed = Indexed::of(&resource, &shared.kinds, shared.day(resource.type_name()));
+        let day = shared.day(resource.type_name());
+        let indexed = Indexed::of(&resource, &registry, &shared.kinds, day);
         let sql = "UPDATE resource SET day = ?2, span = ?3 WHERE rid = ?1";
         let day = indexed.day;
         handle.conn.prepare_cached(sql)?.execute(params![rid, day.start, day.span])?;

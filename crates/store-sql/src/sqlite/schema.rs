@@ -16,7 +16,7 @@ const APPLICATION: i64 = 0x436f_6e73;
 const SCHEMA: i64 = 1;
 /// The form of the index rows. It grows by one whenever they mean something else, and every store
 /// then builds its index anew when it is opened.
-const INDEX_FORM: u32 = 1;
+const INDEX_FORM: u32 = 2;
 
 /// Every version is one row of `version`, added and never changed (but for the compression of its
 /// text). `resource` knows which version is current; a resource that others refer to but that
@@ -73,8 +73,18 @@ CREATE TABLE concept(
 CREATE UNIQUE INDEX concept_name ON concept(code, system, text);
 CREATE INDEX concept_text ON concept(text) WHERE text <> '';
 CREATE TABLE ix_token(
-    param INTEGER NOT NULL, concept INTEGER NOT NULL, rid INTEGER NOT NULL,
-    PRIMARY KEY(param, concept, rid)
+    param INTEGER NOT NULL, concept INTEGER NOT NULL,
+    day INTEGER NOT NULL, -- of the clinical date, so that the newest are found first; see `days`
+    rid INTEGER NOT NULL,
+    PRIMARY KEY(param, concept, day, rid)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE ix_pair(
+    param INTEGER NOT NULL,
+    concept INTEGER NOT NULL, -- the first part of a composite, 0 where it is no code
+    value ANY NOT NULL,       -- the second: a concept, a number, a start, a text or a resource
+    extra INTEGER NOT NULL,   -- 4 * unit + open for a quantity, the end of a date
+    rid INTEGER NOT NULL,
+    PRIMARY KEY(param, concept, value, extra, rid)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE ix_text(
     param INTEGER NOT NULL, text TEXT NOT NULL, rid INTEGER NOT NULL,
@@ -111,6 +121,7 @@ CREATE TABLE ix_uri(
 const DROP_INDEX: &str = "
 DROP TABLE uri; DROP TABLE concept; DROP TABLE ix_token; DROP TABLE ix_text; DROP TABLE ix_link;
 DROP TABLE ix_date; DROP TABLE ix_number; DROP TABLE ix_quantity; DROP TABLE ix_uri;
+DROP TABLE IF EXISTS ix_pair;
 ";
 
 /// Settings of every connection.

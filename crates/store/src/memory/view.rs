@@ -7,13 +7,51 @@ use fhir::Id;
 use fhirpath::search::Registry;
 
 use super::{Row, Slot, State};
-use crate::query::{self, Candidate, Direction, Include, Query};
+use crate::query::{self, Candidate, Direction, Include, Links, Query};
 use crate::{AuditLink, Change, HistoryOf, Key, Seq, SideValue, Snapshot, StoreError, Stored};
 
 pub(super) struct View(pub(super) Arc<State>);
 
-/// How deep chained queries may nest; the parser makes one level.
-const MAX_DEPTH: usize = 4;
+/// How deep chained queries may nest; the parser makes fewer levels.
+const MAX_DEPTH: usize = 32;
+
+/// Follows references while a filter is tested.
+struct Walk<'v> {
+    view: &'v View,
+    depth: usize,
+}
+
+impl Links for Walk<'_> {
+    fn leads_to(
+        &mut self,
+        resource_type: &str,
+        id: &str,
+        query: &Query,
+    ) -> Result<bool, StoreError> {
+        let Some(key) = key(resource_type, id) else { return Ok(false) };
+        let found = self.view.live(&key);
+        found.map_or(Ok(false), |(_, row)| self.view.holds(query, row, self.depth + 1))
+    }
+
+    fn is_referred_to(
+        &mut self,
+        resource_type: &'static str,
+        id: &str,
+        param: u32,
+        source: &Query,
+    ) -> Result<bool, StoreError> {
+        let Some(target) = key(resource_type, id) else { return Ok(false) };
+        for (key, _, row) in self.view.all_live() {
+            if key.resource_type == source.resource_type
+                && targets(row, &[param]).contains(&target)
+                && self.view.holds(source, row, self.depth + 1)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
 
 impl View {
     fn row(&self, seq: Seq) -> Option<&Row> {
@@ -42,12 +80,9 @@ impl View {
         if depth > MAX_DEPTH {
             return Err(StoreError::Failed("a chain of parameters is too long".into()));
         }
-        let mut follow = |resource_type: &str, id: &str, query: &Query| {
-            let Some(key) = key(resource_type, id) else { return Ok(false) };
-            self.live(&key).map_or(Ok(false), |(_, row)| self.holds(query, row, depth + 1))
-        };
+        let mut links = Walk { view: self, depth };
         for filter in &query.filters {
-            if !filter.holds(candidate(row), &mut follow)? {
+            if !filter.holds(candidate(row), &mut links)? {
                 return Ok(false);
             }
         }
@@ -74,10 +109,16 @@ fn key(resource_type: &str, id: &str) -> Option<Key> {
 
 fn candidate(row: &Row) -> Candidate<'_> {
     Candidate {
+        resource_type: row.stored.key.resource_type,
+        text: &row.stored.text,
         id: row.stored.key.id.as_str(),
         last_updated_ms: row.stored.last_updated_ms,
         entries: &row.entries,
     }
+}
+
+fn is_source(include: &Include, resource_type: &str) -> bool {
+    include.source_type.is_none_or(|source| source == resource_type)
 }
 
 /// Where the references of some parameters lead, as far as they lead to resources of this server.
@@ -149,7 +190,7 @@ impl Snapshot for View {
         };
         match include.direction {
             Direction::Forward => {
-                let from = |row: &&Row| row.stored.key.resource_type == include.source_type;
+                let from = |row: &&Row| is_source(include, row.stored.key.resource_type);
                 for key in
                     rows.iter().copied().filter(from).flat_map(|r| targets(r, &include.params))
                 {
@@ -161,8 +202,13 @@ impl Snapshot for View {
             }
             Direction::Reverse => {
                 for (key, slot, row) in self.all_live() {
-                    let from = key.resource_type == include.source_type;
-                    if from && targets(row, &include.params).iter().any(|t| matched.contains(t)) {
+                    let pointed = |target: &Key| {
+                        matched.contains(target)
+                            && include.target_type.is_none_or(|t| t == target.resource_type)
+                    };
+                    if is_source(include, key.resource_type)
+                        && targets(row, &include.params).iter().any(pointed)
+                    {
                         add(key.clone(), slot.seq);
                     }
                 }

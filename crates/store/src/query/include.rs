@@ -1,8 +1,15 @@
 //! Resources that come along with the matches of a search.
 
+use std::collections::HashSet;
+
 use fhirpath::search::{ParamNumber, ParamType, Registry};
 
 use super::QueryError;
+use super::filter::may_lead_to;
+use crate::{Seq, Snapshot, StoreError};
+
+/// How many times `:iterate` goes on from what was included.
+const MAX_ROUNDS: usize = 20;
 
 /// Which way references are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,23 +25,33 @@ pub enum Direction {
 pub struct Include {
     /// Which way.
     pub direction: Direction,
-    /// The type that holds the reference.
-    pub source_type: &'static str,
+    /// The type that holds the reference; `None` for any (`*`).
+    pub source_type: Option<&'static str>,
     /// The reference parameters; several for `*`.
     pub params: Vec<ParamNumber>,
-    /// Only targets of this type; `None` for any. Backwards, it is the type that was searched.
+    /// Only targets of this type; `None` for any. Backwards, it is the type that is pointed at.
     pub target_type: Option<&'static str>,
+    /// Whether what was included is followed as well (`:iterate`).
+    pub iterate: bool,
 }
 
-/// Reads `Type:parameter[:Target]` or `Type:*`.
+/// Reads `Type:parameter[:Target]`, `Type:*` or `*`.
 pub(super) fn parse(
     registry: &Registry,
     searched: &'static str,
     direction: Direction,
-    name: &str,
-    value: &str,
+    iterate: bool,
+    (name, value): (&str, &str),
 ) -> Result<Include, QueryError> {
     let bad = |reason| QueryError::Value { name: name.to_owned(), reason };
+    let value = if value == "*" || value == "*:*" {
+        match direction {
+            Direction::Forward if !iterate => format!("{searched}:*"),
+            _ => return Ok(everything(registry, direction, iterate)),
+        }
+    } else {
+        value.to_owned()
+    };
     let mut parts = value.split(':');
     let (source, code, target) = (parts.next(), parts.next(), parts.next());
     let (Some(source), Some(code), None) = (source, code, parts.next()) else {
@@ -48,10 +65,13 @@ pub(super) fn parse(
             Some(known(target).ok_or_else(|| bad("the third part is not a resource type"))?)
         }
     };
-    if direction == Direction::Forward && source_type != searched {
+    if direction == Direction::Forward && source_type != searched && !iterate {
         return Err(bad("the first part must be the type that is searched"));
     }
-    if direction == Direction::Reverse && target_type.is_some_and(|target| target != searched) {
+    if direction == Direction::Reverse
+        && target_type.is_some_and(|target| target != searched)
+        && !iterate
+    {
         return Err(bad("the third part must be the type that is searched"));
     }
     let params: Vec<_> = registry
@@ -59,14 +79,64 @@ pub(super) fn parse(
         .iter()
         .filter(|param| param.param_type == ParamType::Reference)
         .filter(|param| code == "*" || param.code == code)
-        .map(|param| param.number)
         .collect();
     if params.is_empty() {
         return Err(bad("the second part is not a reference parameter of that type"));
     }
+    if let Some(target) = target_type
+        && !params.iter().any(|param| may_lead_to(param, target))
+    {
+        return Err(bad("the reference cannot lead to the third part"));
+    }
     let target_type = match direction {
-        Direction::Forward => target_type,
-        Direction::Reverse => Some(searched),
+        Direction::Reverse if !iterate => Some(searched),
+        _ => target_type,
     };
-    Ok(Include { direction, source_type, params, target_type })
+    let params = params.into_iter().map(|param| param.number).collect();
+    Ok(Include { direction, source_type: Some(source_type), params, target_type, iterate })
+}
+
+/// Every reference of every type.
+fn everything(registry: &Registry, direction: Direction, iterate: bool) -> Include {
+    let params = fhir::definitions::resource_types()
+        .iter()
+        .flat_map(|name| registry.of_type(name))
+        .filter(|param| param.param_type == ParamType::Reference)
+        .map(|param| param.number)
+        .collect();
+    Include { direction, source_type: None, params, target_type: None, iterate }
+}
+
+/// Everything that comes along with `matches`, each once and without them, in order of writing.
+/// What is marked to iterate goes on from what was found until nothing is added, so that circles
+/// end; more than `limit` resources are [`StoreError::TooCostly`].
+pub fn follow_includes(
+    snapshot: &dyn Snapshot,
+    matches: &[Seq],
+    includes: &[Include],
+    limit: usize,
+) -> Result<Vec<Seq>, StoreError> {
+    let mut known: HashSet<Seq> = matches.iter().copied().collect();
+    let mut found = Vec::new();
+    let mut from = matches.to_vec();
+    for round in 0..MAX_ROUNDS {
+        let mut next = Vec::new();
+        for include in includes.iter().filter(|include| round == 0 || include.iterate) {
+            for seq in snapshot.include(&from, include)? {
+                if known.insert(seq) {
+                    next.push(seq);
+                }
+            }
+        }
+        if next.is_empty() {
+            break;
+        }
+        found.extend_from_slice(&next);
+        if found.len() > limit {
+            return Err(StoreError::TooCostly { limit });
+        }
+        from = next;
+    }
+    found.sort_unstable();
+    Ok(found)
 }

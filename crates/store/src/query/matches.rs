@@ -1,6 +1,9 @@
 //! Whether the index entries of a resource satisfy a filter.
 
-use fhirpath::search::{IndexEntry, IndexValue, ParamNumber, normalise};
+use fhir::Resource;
+use fhirpath::search::{
+    IndexEntry, IndexValue, ParamNumber, content_words, narrative_words, normalise,
+};
 
 use super::{
     DateTest, Filter, NumberTest, Prefix, Query, ReferenceTest, StringMatch, SystemTest, Test,
@@ -11,17 +14,38 @@ use crate::StoreError;
 /// What a filter looks at.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
+    /// One of the resource types of FHIR R4.
+    pub resource_type: &'static str,
     /// Logical id.
     pub id: &'a str,
     /// `meta.lastUpdated` in milliseconds since the Unix epoch.
     pub last_updated_ms: i64,
     /// Everything that was extracted from the resource.
     pub entries: &'a [IndexEntry],
+    /// The JSON text, for searches of words.
+    pub text: &'a str,
 }
 
-/// Tells whether the current resource of a type and id exists and answers a query; follows the
-/// link of a chained parameter.
-pub type Follow<'a> = dyn FnMut(&str, &str, &Query) -> Result<bool, StoreError> + 'a;
+/// What a filter must ask the store.
+pub trait Links {
+    /// Whether the current resource of a type and id exists and answers a query.
+    fn leads_to(
+        &mut self,
+        resource_type: &str,
+        id: &str,
+        query: &Query,
+    ) -> Result<bool, StoreError>;
+
+    /// Whether a current resource that answers `source` refers by `param` to the resource of a
+    /// type and id.
+    fn is_referred_to(
+        &mut self,
+        resource_type: &'static str,
+        id: &str,
+        param: ParamNumber,
+        source: &Query,
+    ) -> Result<bool, StoreError>;
+}
 
 /// The form in which codes are compared. Which code systems mind case is not always known; FHIR
 /// R4 asks to ignore case in doubt, because finding too much is safer than finding too little.
@@ -34,7 +58,7 @@ impl Filter {
     pub fn holds(
         &self,
         candidate: Candidate<'_>,
-        follow: &mut Follow<'_>,
+        links: &mut dyn Links,
     ) -> Result<bool, StoreError> {
         Ok(match self {
             Filter::Id(ids) => ids.iter().any(|id| id == candidate.id),
@@ -54,15 +78,45 @@ impl Filter {
                 for value in values(candidate.entries, *param) {
                     let Some((resource_type, id)) = local_target(value) else { continue };
                     for query in targets.iter().filter(|q| q.resource_type == resource_type) {
-                        if follow(resource_type, id, query)? {
+                        if links.leads_to(resource_type, id, query)? {
                             return Ok(true);
                         }
                     }
                 }
                 false
             }
+            Filter::Has { param, source } => {
+                links.is_referred_to(candidate.resource_type, candidate.id, *param, source)?
+            }
+            Filter::Narrative(words) => {
+                read(candidate.text).is_some_and(|r| words.hold(&narrative_words(&r)))
+            }
+            Filter::Content(words) => {
+                read(candidate.text).is_some_and(|r| words.hold(&content_words(&r)))
+            }
+            Filter::All(filters) => {
+                for filter in filters {
+                    if !filter.holds(candidate, links)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            Filter::Any(filters) => {
+                for filter in filters {
+                    if filter.holds(candidate, links)? {
+                        return Ok(true);
+                    }
+                }
+                false
+            }
+            Filter::Not(filter) => !filter.holds(candidate, links)?,
         })
     }
+}
+
+fn read(text: &str) -> Option<Resource> {
+    Resource::parse(text).ok()
 }
 
 fn values(entries: &[IndexEntry], param: ParamNumber) -> impl Iterator<Item = &IndexValue> {
@@ -89,14 +143,44 @@ impl Test {
             (Test::TokenText(start), IndexValue::Token { text: Some(text), .. }) => {
                 normalise(text).starts_with(start.as_str())
             }
+            (Test::Codes(codes), IndexValue::Token { system, code, .. }) => {
+                codes.holds(system.as_deref(), code.as_deref())
+            }
+            (
+                Test::OfType { system, code, value },
+                IndexValue::Typed { system: held, code: held_code, value: held_value },
+            ) => {
+                held.as_ref() == Some(system)
+                    && fold(held_code) == *code
+                    && fold(held_value) == *value
+            }
             (Test::String { text, how }, IndexValue::String(value)) => match how {
                 StringMatch::Starts => normalise(value).starts_with(text.as_str()),
                 StringMatch::Contains => normalise(value).contains(text.as_str()),
                 StringMatch::Exact => value == text,
+                StringMatch::Equal => normalise(value) == *text,
+                StringMatch::Ends => normalise(value).ends_with(text.as_str()),
+                StringMatch::Words => {
+                    let value = normalise(value);
+                    text.split(' ').all(|wanted| value.split(' ').any(|word| word == wanted))
+                }
             },
-            (Test::Reference(test), IndexValue::Reference { resource_type, id, url, .. }) => {
-                test.holds(resource_type.as_deref(), id.as_deref(), url.as_deref())
-            }
+            (
+                Test::Reference(test),
+                IndexValue::Reference { resource_type, id, url, version, .. },
+            ) => match (test, url) {
+                (ReferenceTest::Local { .. }, Some(_)) => false,
+                (ReferenceTest::Local { resource_type: wanted, id: wanted_id }, None) => {
+                    id.as_ref() == Some(wanted_id)
+                        && resource_type.is_some()
+                        && (wanted.is_none() || wanted == resource_type)
+                }
+                (ReferenceTest::Url(wanted), url) => url.as_ref() == Some(wanted),
+                (ReferenceTest::Versioned { url: wanted, version: of, below }, url) => {
+                    url.as_ref() == Some(wanted)
+                        && version.as_deref().is_some_and(|v| continues(v, of, *below))
+                }
+            },
             (
                 Test::Identifier(test),
                 IndexValue::Reference { identifier: Some(identifier), .. },
@@ -115,12 +199,52 @@ impl Test {
                     && unit.holds(system.as_deref(), code.as_deref(), text.as_deref())
             }
             (Test::Uri { uri, how }, IndexValue::Uri(value)) => match how {
-                UriMatch::Exact => value == uri,
+                UriMatch::Exact => {
+                    value == uri || value.split_once('|').is_some_and(|(address, _)| address == uri)
+                }
                 UriMatch::Below => is_below(value, uri),
                 UriMatch::Above => is_below(uri, value),
             },
+            (Test::Composite(tests), IndexValue::Composite(values)) => {
+                tests.len() == values.len()
+                    && tests.iter().zip(values).all(|(test, value)| test.holds(value))
+            }
+            (Test::Near(test), IndexValue::Position { latitude, longitude }) => {
+                test.holds(*latitude, *longitude)
+            }
+            (Test::Not(test), value) => test.is_about(value) && !test.holds(value),
             _ => false,
         }
+    }
+
+    /// Whether a value is of the kind that the test compares.
+    pub fn is_about(&self, value: &IndexValue) -> bool {
+        match (self, value) {
+            (Test::Not(test), value) => test.is_about(value),
+            (
+                Test::Token(_) | Test::TokenText(_) | Test::Codes(_),
+                IndexValue::Token { code, .. },
+            ) => code.is_some(),
+            (Test::OfType { .. }, IndexValue::Typed { .. })
+            | (Test::String { .. }, IndexValue::String(_))
+            | (Test::Reference(_) | Test::Identifier(_), IndexValue::Reference { .. })
+            | (Test::Date(_), IndexValue::Date { .. })
+            | (Test::Number(_), IndexValue::Number { .. })
+            | (Test::Quantity { .. }, IndexValue::Quantity { .. })
+            | (Test::Uri { .. }, IndexValue::Uri(_))
+            | (Test::Composite(_), IndexValue::Composite(_))
+            | (Test::Near(_), IndexValue::Position { .. }) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Whether a version is `of`, or continues it behind a full stop where that counts too.
+pub(super) fn continues(version: &str, of: &str, below: bool) -> bool {
+    match version.strip_prefix(of) {
+        Some("") => true,
+        Some(rest) => below && rest.starts_with('.'),
+        None => false,
     }
 }
 
@@ -143,25 +267,6 @@ impl TokenTest {
             None => true,
         };
         system_holds && code_holds
-    }
-}
-
-impl ReferenceTest {
-    fn holds(
-        &self,
-        target_type: Option<&str>,
-        target: Option<&str>,
-        address: Option<&str>,
-    ) -> bool {
-        match self {
-            ReferenceTest::Local { resource_type, id } => {
-                address.is_none()
-                    && target == Some(id)
-                    && target_type.is_some()
-                    && (resource_type.is_none() || resource_type.as_deref() == target_type)
-            }
-            ReferenceTest::Url(url) => address == Some(url),
-        }
     }
 }
 
@@ -193,6 +298,7 @@ impl DateTest {
                 let (start, end) = self.widened();
                 start_ms < end && start < end_ms
             }
+            Prefix::Po => start_ms < self.end_ms && self.start_ms < end_ms,
         }
     }
 
@@ -212,7 +318,7 @@ impl NumberTest {
     pub fn holds(&self, value: f64, open_below: bool, open_above: bool) -> bool {
         let inside = !open_below && !open_above && self.low <= value && value < self.high;
         match self.prefix {
-            Prefix::Eq => inside,
+            Prefix::Eq | Prefix::Po => inside,
             Prefix::Ne => !inside,
             Prefix::Gt => open_above || value > self.value,
             Prefix::Lt => open_below || value < self.value,

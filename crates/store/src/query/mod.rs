@@ -5,20 +5,31 @@
 //! written down (FHIR R4 section 3.1.1.4); backends may find candidates by other means but must
 //! agree with it.
 
+mod chain;
+mod compartment;
+mod expression;
 mod filter;
 mod include;
 mod matches;
+mod modifiers;
+mod near;
 mod parse;
 mod sort;
+mod terms;
 mod values;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
-pub use include::{Direction, Include};
-pub use matches::{Candidate, Follow, fold, local_target};
-pub use parse::{MAX_COUNT, ParsedSearch, Summary, Total, parse, search};
+pub use compartment::{compartment, is_in_compartment};
+pub use include::{Direction, Include, follow_includes};
+pub use matches::{Candidate, Links, fold, local_target};
+pub use near::NearTest;
+pub use parse::{MAX_COUNT, ParsedSearch, Parser, Summary, Total, parse, search};
 pub use sort::{Sort, SortBy, SortKey, compare, sort_keys};
+pub use terms::{Code, Codes, MAX_CODES, NoTerms, Terms, TermsError};
+pub use words::Words;
 
 use fhirpath::search::ParamNumber;
 
@@ -71,6 +82,23 @@ pub enum Filter {
         /// One query for each type that the reference may lead to; their sort is ignored.
         targets: Vec<Query>,
     },
+    /// A current resource that the query finds refers to the candidate (`_has`, `_list`).
+    Has {
+        /// The reference parameter of the query's type.
+        param: ParamNumber,
+        /// What refers; its sort is ignored.
+        source: Box<Query>,
+    },
+    /// The words of the narrative (`_text`) are these.
+    Narrative(Words),
+    /// The words of the whole resource (`_content`) are these.
+    Content(Words),
+    /// All of these hold; always where there are none.
+    All(Vec<Filter>),
+    /// One of these holds; never where there are none.
+    Any(Vec<Filter>),
+    /// This does not hold.
+    Not(Box<Filter>),
 }
 
 /// One test of one value.
@@ -80,6 +108,17 @@ pub enum Test {
     Token(TokenTest),
     /// The text that goes with a code (`:text`) starts like this normal form.
     TokenText(String),
+    /// The code is one of a list (`:in`, `:below`, `:above`).
+    Codes(std::sync::Arc<Codes>),
+    /// An identifier of a type (`:of-type`).
+    OfType {
+        /// Code system of the type.
+        system: String,
+        /// Code of the type as [`fold`] writes it.
+        code: String,
+        /// The identifier's value as [`fold`] writes it.
+        value: String,
+    },
     /// A string.
     String {
         /// What to look for: a normal form, except for [`StringMatch::Exact`].
@@ -109,6 +148,12 @@ pub enum Test {
         /// How to compare.
         how: UriMatch,
     },
+    /// The parts of a composite, each in turn.
+    Composite(Vec<Test>),
+    /// A place.
+    Near(NearTest),
+    /// A value of the same kind that does not pass (`ne` of `_filter`).
+    Not(Box<Test>),
 }
 
 /// `[system]|[code]` with either part left open.
@@ -140,6 +185,12 @@ pub enum StringMatch {
     Contains,
     /// The string is the text, case and accents included.
     Exact,
+    /// The normal form is the text.
+    Equal,
+    /// The normal form ends with the text.
+    Ends,
+    /// Every word of the text is a word of the normal form.
+    Words,
 }
 
 /// What a reference must lead to.
@@ -152,8 +203,17 @@ pub enum ReferenceTest {
         /// The logical id.
         id: String,
     },
-    /// An absolute address or canonical, without version.
+    /// An absolute address or canonical, in any version.
     Url(String),
+    /// A canonical in one version.
+    Versioned {
+        /// The address.
+        url: String,
+        /// Its version.
+        version: String,
+        /// Versions that continue this one count too: `1` is meant by `1.2`.
+        below: bool,
+    },
 }
 
 /// How uris are compared.
@@ -188,6 +248,8 @@ pub enum Prefix {
     Eb,
     /// About the same.
     Ap,
+    /// Some of it inside (`po` of `_filter`; dates only).
+    Po,
 }
 
 /// A comparison with a range of time.
@@ -254,6 +316,22 @@ pub enum QueryError {
         name: String,
         /// The modifier.
         modifier: String,
+    },
+    /// An operator of `_filter` that does not go with the parameter.
+    #[error("the operator `{operator}` of `_filter` cannot be used with `{name}`")]
+    Operator {
+        /// The parameter.
+        name: String,
+        /// The operator.
+        operator: String,
+    },
+    /// A value set or code system that is not known, or too large.
+    #[error("the value of `{name}` cannot be looked up: {error}")]
+    Terms {
+        /// The parameter with its modifier.
+        name: String,
+        /// What is wrong.
+        error: TermsError,
     },
     /// A value that cannot be read. The value itself is not repeated: it may be personal.
     #[error("the value of `{name}` is not valid: {reason}")]

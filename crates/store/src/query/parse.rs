@@ -1,9 +1,9 @@
 //! From the parameters of a request to a query.
 
-use fhirpath::search::Registry;
+use fhirpath::search::{ParamType, Registry};
 
-use super::filter::{fault, filter, known};
-use super::{Direction, Include, Query, QueryError, Sort, SortBy, include};
+use super::filter::{Reader, fault, known};
+use super::{Direction, Filter, Include, NoTerms, Query, QueryError, Sort, SortBy, Terms, include};
 
 /// The most matches of one page.
 pub const MAX_COUNT: u32 = 1000;
@@ -29,6 +29,116 @@ pub struct ParsedSearch {
     pub elements: Vec<String>,
     /// The parameters that were used, as they were understood, for the link to self.
     pub used: Vec<(String, String)>,
+    /// The names of parameters that were left aside (see [`Parser::lenient`]).
+    pub ignored: Vec<String>,
+}
+
+/// Reads searches.
+#[derive(Clone, Copy)]
+pub struct Parser<'a> {
+    registry: &'a Registry,
+    terms: &'a dyn Terms,
+    lenient: bool,
+}
+
+impl<'a> Parser<'a> {
+    /// A parser that knows the parameters of `registry` and no terminology.
+    pub fn new(registry: &'a Registry) -> Self {
+        Self { registry, terms: &NoTerms, lenient: false }
+    }
+
+    /// The same with a terminology to ask for `:in`, `:not-in`, `:above` and `:below`.
+    pub fn with_terms(self, terms: &'a dyn Terms) -> Self {
+        Self { terms, ..self }
+    }
+
+    /// Leaves parameters aside that the type does not have, instead of refusing them
+    /// (`Prefer: handling=lenient`); [`ParsedSearch::ignored`] names them.
+    pub fn lenient(self, lenient: bool) -> Self {
+        Self { lenient, ..self }
+    }
+
+    /// Reads the parameters of a search over `resource_type`, percent-decoded, in the order given.
+    /// Parameters without a value are passed over, as are `_format` and `_pretty`, which are about
+    /// the answer's form. Everything else that is not understood is an error that names it.
+    pub fn parse(
+        &self,
+        resource_type: &'static str,
+        params: &[(String, String)],
+    ) -> Result<ParsedSearch, QueryError> {
+        if params.len() > MAX_PARAMETERS {
+            return Err(QueryError::TooMany { what: "search parameters", limit: MAX_PARAMETERS });
+        }
+        let mut parsed = ParsedSearch {
+            query: Query::every(resource_type),
+            count: None,
+            includes: Vec::new(),
+            summary: None,
+            total: None,
+            elements: Vec::new(),
+            used: Vec::new(),
+            ignored: Vec::new(),
+        };
+        for (name, value) in params {
+            if value.is_empty() || matches!(name.as_str(), "_format" | "_pretty") {
+                continue;
+            }
+            match parsed.take(self, name, value) {
+                Err(QueryError::Unknown { .. }) if self.lenient => {
+                    parsed.ignored.push(super::filter::shown(name));
+                }
+                other => other?,
+            }
+        }
+        if parsed.includes.len() > MAX_PARTS {
+            return Err(QueryError::TooMany { what: "includes", limit: MAX_PARTS });
+        }
+        Ok(parsed)
+    }
+
+    /// Reads a search over several types at once: `_type` names them, separated by commas, and
+    /// without it every type of `within` is meant. There is one search for each type; a parameter
+    /// that one of the types does not have is an error.
+    pub fn parse_types(
+        &self,
+        within: &[&'static str],
+        params: &[(String, String)],
+    ) -> Result<Vec<ParsedSearch>, QueryError> {
+        let mut types: Vec<&'static str> = Vec::new();
+        let mut rest = Vec::with_capacity(params.len());
+        for (name, value) in params {
+            if name != "_type" {
+                rest.push((name.clone(), value.clone()));
+                continue;
+            }
+            for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                let known = fhir::definitions::resource_type(name);
+                let known = known.ok_or_else(|| fault("_type", "a resource type is expected"))?;
+                if within.contains(&known) && !types.contains(&known) {
+                    types.push(known);
+                }
+            }
+        }
+        let given = params.iter().any(|(name, value)| name == "_type" && !value.is_empty());
+        let types = if given { types.as_slice() } else { within };
+        types.iter().map(|resource_type| self.parse(resource_type, &rest)).collect()
+    }
+
+    /// Reads one parameter that filters.
+    pub fn filter(
+        &self,
+        resource_type: &'static str,
+        name: &str,
+        value: &str,
+    ) -> Result<Filter, QueryError> {
+        Reader::new(self.registry, self.terms).filter(resource_type, name, value, 0)
+    }
+}
+
+impl std::fmt::Debug for Parser<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parser").field("lenient", &self.lenient).finish_non_exhaustive()
+    }
 }
 
 /// Which part of each resource is wanted (`_summary`).
@@ -57,35 +167,13 @@ pub enum Total {
     Accurate,
 }
 
-/// Reads the parameters of a search over `resource_type`, percent-decoded, in the order given.
-/// Parameters without a value are passed over, as are `_format` and `_pretty`, which are about
-/// the answer's form. Everything else that is not understood is an error that names it.
+/// [`Parser::parse`] without a terminology.
 pub fn parse(
     registry: &Registry,
     resource_type: &'static str,
     params: &[(String, String)],
 ) -> Result<ParsedSearch, QueryError> {
-    if params.len() > MAX_PARAMETERS {
-        return Err(QueryError::TooMany { what: "search parameters", limit: MAX_PARAMETERS });
-    }
-    let mut parsed = ParsedSearch {
-        query: Query::every(resource_type),
-        count: None,
-        includes: Vec::new(),
-        summary: None,
-        total: None,
-        elements: Vec::new(),
-        used: Vec::new(),
-    };
-    for (name, value) in params {
-        if !value.is_empty() && !matches!(name.as_str(), "_format" | "_pretty") {
-            parsed.take(registry, name, value)?;
-        }
-    }
-    if parsed.includes.len() > MAX_PARTS {
-        return Err(QueryError::TooMany { what: "includes", limit: MAX_PARTS });
-    }
-    Ok(parsed)
+    Parser::new(registry).parse(resource_type, params)
 }
 
 /// A query from parameters of FHIR R4 that the program itself writes down.
@@ -96,7 +184,8 @@ pub fn search(resource_type: &'static str, params: &[(&str, &str)]) -> Result<Qu
 }
 
 impl ParsedSearch {
-    fn take(&mut self, registry: &Registry, name: &str, value: &str) -> Result<(), QueryError> {
+    fn take(&mut self, parser: &Parser<'_>, name: &str, value: &str) -> Result<(), QueryError> {
+        let registry = parser.registry;
         let mut understood = value.to_owned();
         match name {
             "_count" => {
@@ -109,6 +198,9 @@ impl ParsedSearch {
             "_summary" => once(name, &mut self.summary, summary(value)?)?,
             "_total" => once(name, &mut self.total, total(value)?)?,
             "_contained" if value == "false" => {}
+            "_contained" => {
+                return Err(fault(name, "contained resources are not searched; leave it `false`"));
+            }
             "_sort" => {
                 if !self.query.sort.is_empty() {
                     return Err(QueryError::Repeated { name: name.to_owned() });
@@ -125,14 +217,25 @@ impl ParsedSearch {
                     }
                 }
             }
-            "_include" | "_revinclude" => {
-                let reverse = name == "_revinclude";
-                let direction = if reverse { Direction::Reverse } else { Direction::Forward };
+            "_include"
+            | "_revinclude"
+            | "_include:iterate"
+            | "_revinclude:iterate"
+            | "_include:recurse"
+            | "_revinclude:recurse" => {
+                let (code, modifier) = name.split_once(':').unwrap_or((name, ""));
+                let direction =
+                    if code == "_revinclude" { Direction::Reverse } else { Direction::Forward };
                 let searched = self.query.resource_type;
-                let include = include::parse(registry, searched, direction, name, value)?;
+                let iterate = !modifier.is_empty();
+                let include =
+                    include::parse(registry, searched, direction, iterate, (name, value))?;
                 self.includes.push(include);
             }
-            _ => self.query.filters.push(filter(registry, self.query.resource_type, name, value)?),
+            _ => {
+                let filter = parser.filter(self.query.resource_type, name, value)?;
+                self.query.filters.push(filter);
+            }
         }
         self.used.push((name.to_owned(), understood));
         Ok(())
@@ -184,7 +287,13 @@ fn sort(
         let by = match code {
             "_id" => SortBy::Id,
             "_lastUpdated" => SortBy::LastUpdated,
-            _ => SortBy::Param(known(registry, resource_type, code)?.number),
+            _ => {
+                let param = known(registry, resource_type, code)?;
+                if matches!(param.param_type, ParamType::Composite | ParamType::Special) {
+                    return Err(fault("_sort", "a composite or a place has no order"));
+                }
+                SortBy::Param(param.number)
+            }
         };
         Ok(Sort { by, descending })
     };

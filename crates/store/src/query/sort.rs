@@ -51,6 +51,9 @@ impl SortKey {
             IndexValue::String(text) => SortKey::Text(normalise(text)),
             IndexValue::Uri(uri) => SortKey::Text(uri.clone()),
             IndexValue::Token { code, .. } => SortKey::Text(fold(code.as_deref()?)),
+            IndexValue::Typed { .. } | IndexValue::Composite(_) | IndexValue::Position { .. } => {
+                return None;
+            }
             IndexValue::Reference { resource_type, id, url, .. } => {
                 match (url, resource_type, id) {
                     (Some(url), _, _) => SortKey::Text(url.clone()),

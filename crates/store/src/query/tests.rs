@@ -60,7 +60,20 @@ fn refuses_what_it_does_not_know_by_name() {
     for (url, expected) in [
         ("Patient?colour=red", "`colour` is not a search parameter of `Patient`"),
         ("Patient?family:above=x", "the modifier `:above` cannot be used with `family`"),
-        ("Patient?gender:in=x", "the modifier `:in` cannot be used with `gender`"),
+        (
+            "Patient?gender:in=x",
+            "the value of `gender:in` cannot be looked up: the value set is not known here",
+        ),
+        (
+            "Observation?code:below=x",
+            "the value of `code:below` cannot be looked up: the code or its system is not known here",
+        ),
+        ("Patient?birthdate:exact=2020", "the modifier `:exact` cannot be used with `birthdate`"),
+        ("Patient?_text:exact=x", "the modifier `:exact` cannot be used with `_text`"),
+        (
+            "Patient?identifier:of-type=a|b",
+            "the value of `identifier:of-type` is not valid: `system|code|value` is expected, with the type's system and code",
+        ),
         (
             "Patient?birthdate=yesterday",
             "the value of `birthdate` is not valid: the prefix is none of eq, ne, gt, lt, ge, le, sa, eb, ap",
@@ -80,17 +93,30 @@ fn refuses_what_it_does_not_know_by_name() {
             "the value of `_include` is not valid: the first part must be the type that is searched",
         ),
         (
-            "Patient?_include:iterate=Patient:organization",
-            "the modifier `:iterate` cannot be used with `_include`",
+            "Patient?_include:always=Patient:organization",
+            "the modifier `:always` cannot be used with `_include`",
         ),
+        (
+            "Patient?_contained=true",
+            "the value of `_contained` is not valid: contained resources are not searched; leave it `false`",
+        ),
+        (
+            "Patient?_containedType=container",
+            "the search parameter `_containedType` is not supported",
+        ),
+        ("Patient?_query=everything", "the search parameter `_query` is not supported"),
         (
             "Patient?_revinclude=Observation:colour",
             "the value of `_revinclude` is not valid: the second part is not a reference parameter of that type",
         ),
         ("Patient?gender.name=x", "the search parameter `gender.name` is not supported"),
         (
-            "Patient?organization.partof.name=x",
-            "the search parameter `organization.partof.name` is not supported",
+            "Patient?organization.partof.colour=x",
+            "`colour` is not a search parameter of `Organization`",
+        ),
+        (
+            "Observation?subject.link.link.link.link.link.link.link.link.family=x",
+            "too many links of one chain; at most 8 are accepted",
         ),
         ("Patient?organization.colour=x", "`colour` is not a search parameter of `Organization`"),
         (
@@ -98,16 +124,42 @@ fn refuses_what_it_does_not_know_by_name() {
             "the modifier `:Patient` cannot be used with `organization`",
         ),
         (
-            "Patient?_has:Observation:patient:code=1",
-            "the search parameter `_has:Observation:patient:code` is not supported",
+            "Patient?_has:Observation:encounter:code=1",
+            "the value of `_has:Observation:encounter:code` is not valid: the reference cannot lead to the type that is searched",
+        ),
+        (
+            "Patient?_has:Observation:patient=1",
+            "the value of `_has:Observation:patient` is not valid: `_has:Type:reference:parameter` is expected",
+        ),
+        (
+            "Patient?_filter=gender co x",
+            "the operator `co` of `_filter` cannot be used with `gender`",
+        ),
+        (
+            "Patient?_filter=gender eq male and",
+            "the value of `_filter` is not valid: the name of a parameter is expected",
+        ),
+        (
+            "Patient?_filter=gender eq male birthdate eq 2000",
+            "the value of `_filter` is not valid: `and` or `or` is expected between conditions",
+        ),
+        (
+            "Patient?_filter=(gender eq male",
+            "the value of `_filter` is not valid: a parenthesis is not closed",
+        ),
+        ("Patient?_filter=colour eq red", "`colour` is not a search parameter of `Patient`"),
+        ("Patient?_text=(bone", "the value of `_text` is not valid: a parenthesis is not closed"),
+        (
+            "Patient?_list=$current-allergies",
+            "the value of `_list` is not valid: the id of a List is expected; functional lists are not kept",
         ),
         (
             "Patient?gender:missing=maybe",
             "the value of `gender:missing` is not valid: true or false is expected",
         ),
         (
-            "Observation?code-value-quantity=1$2",
-            "the search parameter `code-value-quantity` is not supported",
+            "Observation?code-value-quantity=1$2|3",
+            "the value of `code-value-quantity` is not valid: `number`, `number|system|code` or `number||unit` is expected",
         ),
         (
             "Observation?subject=Colour/1",
@@ -117,7 +169,22 @@ fn refuses_what_it_does_not_know_by_name() {
             "Observation?value-quantity=1|2",
             "the value of `value-quantity` is not valid: `number`, `number|system|code` or `number||unit` is expected",
         ),
-        ("Location?near=1|2", "the search parameter `near` is not supported"),
+        (
+            "Observation?code-value-quantity=1",
+            "the value of `code-value-quantity` is not valid: one value for each part is expected, joined by `$`",
+        ),
+        (
+            "Observation?code-value-quantity:exact=1$2",
+            "the modifier `:exact` cannot be used with `code-value-quantity`",
+        ),
+        (
+            "Location?near=north",
+            "the value of `near` is not valid: `latitude|longitude|distance|unit` is expected",
+        ),
+        (
+            "Location?_sort=near",
+            "the value of `_sort` is not valid: a composite or a place has no order",
+        ),
         (
             "ValueSet?url:below=urn:oid:1",
             "the value of `url:below` is not valid: `:below` and `:above` are for addresses with a path",

@@ -1,6 +1,6 @@
 //! Reading the values of search parameters.
 
-use fhirpath::search::{NumberRange, normalise, number_range};
+use fhirpath::search::{NumberRange, Registry, normalise, number_range};
 
 use super::{
     DateTest, NumberTest, Prefix, ReferenceTest, StringMatch, SystemTest, Test, TokenTest,
@@ -75,16 +75,26 @@ pub(super) fn token(value: &str) -> Result<TokenTest, Fault> {
     Ok(TokenTest { system, code })
 }
 
-/// Reads `id`, `Type/id`, `Type/id/_history/n` or an absolute address; `only` is the type that a
-/// modifier named.
-pub(super) fn reference(value: &str, only: Option<&str>) -> Result<ReferenceTest, Fault> {
+/// Reads `id`, `Type/id`, `Type/id/_history/n`, an absolute address or a canonical; `only` is the
+/// type that a modifier named. An address below the server's own is the resource itself.
+pub(super) fn reference(
+    registry: &Registry,
+    value: &str,
+    only: Option<&str>,
+) -> Result<ReferenceTest, Fault> {
     let text = unescape(value);
-    let path = text.rsplit_once("/_history/").map_or(text.as_str(), |(path, _)| path);
+    let text = registry.local(&text).unwrap_or(&text);
+    let path = text.rsplit_once("/_history/").map_or(text, |(path, _)| path);
     if text.contains(':') {
-        return match only {
-            Some(_) => Err("an id is expected behind a type"),
-            None if text.contains('|') => Err("give the address without its version"),
-            None => Ok(ReferenceTest::Url(path.to_owned())),
+        return match (only, text.split_once('|')) {
+            (Some(_), _) => Err("an id is expected behind a type"),
+            (None, None) => Ok(ReferenceTest::Url(path.to_owned())),
+            (None, Some((url, ""))) => Ok(ReferenceTest::Url(url.to_owned())),
+            (None, Some((url, version))) => Ok(ReferenceTest::Versioned {
+                url: url.to_owned(),
+                version: version.to_owned(),
+                below: false,
+            }),
         };
     }
     let (resource_type, id) = match path.split_once('/') {
@@ -100,6 +110,19 @@ pub(super) fn reference(value: &str, only: Option<&str>) -> Result<ReferenceTest
     }
     let id = fhir::Id::new(id).map_err(|_| "it is not `id`, `Type/id` or an absolute address")?;
     Ok(ReferenceTest::Local { resource_type: resource_type.map(str::to_owned), id: id.to_string() })
+}
+
+/// Reads `address|version` where versions that continue this one count too.
+pub(super) fn canonical(value: &str, below: bool) -> Result<Test, Fault> {
+    let text = unescape(value);
+    match text.split_once('|') {
+        Some((url, version)) if !version.is_empty() => {
+            let (url, version) = (url.to_owned(), version.to_owned());
+            Ok(Test::Reference(ReferenceTest::Versioned { url, version, below }))
+        }
+        Some((url, _)) => Ok(Test::Reference(ReferenceTest::Url(url.to_owned()))),
+        None => Ok(Test::Reference(ReferenceTest::Url(text))),
+    }
 }
 
 /// Reads a date, dateTime or instant with an optional prefix.
@@ -139,13 +162,9 @@ pub(super) fn uri(value: &str, how: UriMatch) -> Result<Test, Fault> {
     Ok(Test::Uri { uri, how })
 }
 
-fn prefixed(value: &str) -> Result<(Prefix, &str), Fault> {
-    if !value.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return Ok((Prefix::Eq, value));
-    }
-    let fault = "the prefix is none of eq, ne, gt, lt, ge, le, sa, eb, ap";
-    let (name, rest) = value.split_at_checked(2).ok_or(fault)?;
-    let prefix = match name {
+/// The comparison that a prefix stands for.
+pub(super) fn prefix(name: &str) -> Option<Prefix> {
+    Some(match name {
         "eq" => Prefix::Eq,
         "ne" => Prefix::Ne,
         "gt" => Prefix::Gt,
@@ -155,8 +174,17 @@ fn prefixed(value: &str) -> Result<(Prefix, &str), Fault> {
         "sa" => Prefix::Sa,
         "eb" => Prefix::Eb,
         "ap" => Prefix::Ap,
-        _ => return Err(fault),
-    };
+        _ => return None,
+    })
+}
+
+fn prefixed(value: &str) -> Result<(Prefix, &str), Fault> {
+    if !value.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return Ok((Prefix::Eq, value));
+    }
+    let fault = "the prefix is none of eq, ne, gt, lt, ge, le, sa, eb, ap";
+    let (name, rest) = value.split_at_checked(2).ok_or(fault)?;
+    let prefix = prefix(name).ok_or(fault)?;
     Ok((prefix, rest))
 }
 

@@ -4,6 +4,7 @@
 
 mod audit;
 mod feed;
+mod kinds;
 mod search;
 mod transactions;
 mod versions;
@@ -43,6 +44,10 @@ pub fn run(make: Make<'_>) {
         search::pages_stand_still_while_the_store_moves,
         search::limits_are_kept,
         search::includes_follow_references_both_ways,
+        kinds::finds_what_the_table_says,
+        kinds::codes_are_looked_up,
+        kinds::every_compartment_is_searched,
+        kinds::includes_go_on_and_end,
         search::the_compartment_is_everything_about_the_patient,
     ];
     for scenario in scenarios {

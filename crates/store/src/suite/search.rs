@@ -26,7 +26,7 @@ const RESOURCES: &[&str] = &[
     r#"{"resourceType":"ValueSet","id":"v3","url":"urn:oid:1.2.3","status":"draft"}"#,
 ];
 
-fn filled(make: Make<'_>) -> SharedStore {
+pub(super) fn filled(make: Make<'_>) -> SharedStore {
     let store = make();
     store_all(&store, RESOURCES);
     store
@@ -77,7 +77,7 @@ const TABLE: &[(&str, &str)] = &[
     ("Observation?code=w", "w3"),
     ("Observation?code=W,29463-7&status=final", "w1 w2"),
     ("Observation?code:text=weight", "w1 n"),
-    ("Observation?code:text=Body", "w2"),
+    ("Observation?code:text=Body", "w1 w2"),
     ("Observation?code:not=29463-7", "n"),
     ("Observation?status=final&status=preliminary", ""),
     ("Encounter?class=IMP", "e2"),

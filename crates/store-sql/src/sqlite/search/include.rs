@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use fhirpath::search::Registry;
 use rusqlite::{OptionalExtension, params};
 use store::Seq;
 use store::query::{Direction, Include, local_target};
@@ -11,6 +10,9 @@ use super::super::fault::Fault;
 use super::super::handle::{signed, unsigned};
 use super::super::names::Name;
 use super::Search;
+
+/// For more parameters than this all references to a resource are read at once.
+const MANY_PARAMS: usize = 40;
 
 impl Search<'_> {
     /// See [`store::Snapshot::include`].
@@ -33,10 +35,15 @@ impl Search<'_> {
         for (seq, rid, kind, has_text) in sources {
             let targets = match include.direction {
                 Direction::Forward => {
-                    let from = self.shared.kinds.number(include.source_type) == Some(kind);
+                    let source = include.source_type.and_then(|s| self.shared.kinds.number(s));
+                    let from = include.source_type.is_none() || source == Some(kind);
                     if from && has_text { self.pointed_to(seq, include)? } else { Vec::new() }
                 }
-                Direction::Reverse => self.pointing_at(rid, include)?,
+                Direction::Reverse => {
+                    let target = include.target_type.and_then(|t| self.shared.kinds.number(t));
+                    let wanted = include.target_type.is_none() || target == Some(kind);
+                    if wanted { self.pointing_at(rid, include)? } else { Vec::new() }
+                }
             };
             found.extend(targets.into_iter().filter(|rid| seen.insert(*rid)));
         }
@@ -44,8 +51,8 @@ impl Search<'_> {
     }
 
     /// Where the references in the text of a version lead.
-    fn pointed_to(&self, seq: i64, include: &Include) -> Result<Vec<i64>, Fault> {
-        let entries = Registry::r4().extract(&self.handle.resource(self.shared, seq)?);
+    pub(super) fn pointed_to(&self, seq: i64, include: &Include) -> Result<Vec<i64>, Fault> {
+        let entries = self.registry.extract(&self.handle.resource(self.shared, seq)?);
         let mut found = Vec::new();
         for entry in entries.iter().filter(|entry| include.params.contains(&entry.param)) {
             let Some((resource_type, id)) = local_target(&entry.value) else { continue };
@@ -59,10 +66,25 @@ impl Search<'_> {
     }
 
     fn pointing_at(&self, rid: i64, include: &Include) -> Result<Vec<i64>, Fault> {
+        let mut params: Vec<u32> =
+            include.params.iter().flat_map(|param| self.registry.indexed_as(*param)).collect();
+        params.sort_unstable();
+        params.dedup();
+        let mut found = Vec::new();
+        if params.len() > MANY_PARAMS {
+            let sql = "SELECT param, rid FROM ix_link WHERE target = ?1";
+            let mut statement = self.handle.conn.prepare_cached(sql)?;
+            let mut rows = statement.query([rid])?;
+            while let Some(row) = rows.next()? {
+                if params.binary_search(&row.get(0)?).is_ok() {
+                    found.push(row.get(1)?);
+                }
+            }
+            return Ok(found);
+        }
         let sql = "SELECT rid FROM ix_link WHERE target = ?1 AND param = ?2";
         let mut statement = self.handle.conn.prepare_cached(sql)?;
-        let mut found = Vec::new();
-        for param in &include.params {
+        for param in &params {
             let mut rows = statement.query(params![rid, param])?;
             while let Some(row) = rows.next()? {
                 found.push(row.get(0)?);

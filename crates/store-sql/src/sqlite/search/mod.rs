@@ -7,14 +7,15 @@
 
 mod include;
 mod order;
+mod pairs;
 mod plan;
 mod sources;
 mod values;
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
-use fhirpath::search::Registry;
-use store::query::{Candidate, Filter, Query};
+use fhirpath::search::{ParamNumber, Registry};
+use store::query::{Candidate, Filter, Links, Query};
 use store::{Seq, StoreError};
 
 use super::fault::Fault;
@@ -48,6 +49,7 @@ const GROWTH: usize = 16;
 pub(in crate::sqlite) struct Search<'a> {
     handle: &'a Handle,
     shared: &'a Shared,
+    registry: Arc<Registry>,
 }
 
 /// What is left to do for one filter.
@@ -58,7 +60,7 @@ struct Open<'q> {
 
 impl<'a> Search<'a> {
     pub(in crate::sqlite) fn new(handle: &'a Handle, shared: &'a Shared) -> Self {
-        Self { handle, shared }
+        Self { handle, shared, registry: shared.registry() }
     }
 
     /// The versions that match, see [`store::Snapshot::find`].
@@ -93,29 +95,38 @@ impl<'a> Search<'a> {
         unsigned(statement.query_row([query.resource_type], |row| row.get(0))?)
     }
 
+    /// How many resources of a type there are.
+    fn live(&self, kind: i64) -> Result<usize, Fault> {
+        let sql = "SELECT live FROM kind WHERE number = ?1";
+        let mut statement = self.handle.conn.prepare_cached(sql)?;
+        let live: i64 = statement.query_row([kind], |row| row.get(0))?;
+        Ok(usize::try_from(live).unwrap_or(0))
+    }
+
     /// The live resources that match, by row number, ascending.
     fn matching(&self, query: &Query) -> Result<Vec<i64>, Fault> {
         let Some(kind) = self.shared.kinds.number(query.resource_type) else {
             return Ok(Vec::new());
         };
         let mut open = Vec::with_capacity(query.filters.len());
-        for filter in &query.filters {
+        for filter in flat(&query.filters) {
             open.push(Open { filter, plan: self.plan(kind, query.resource_type, filter)? });
         }
-        open.sort_by_key(|open| (open.plan.negated, open.plan.rank));
-        let mut base = self.most_selective(&mut open)?;
-        if base.is_none() && open.iter().all(|open| open.plan.negated) {
-            base = Some(self.everything(kind)?);
-        }
-        let Some(mut base) = base else { return Ok(Vec::new()) };
+        open.sort_by_key(|open| (!open.starts(), open.plan.rank));
         let mut by_text = Vec::new();
+        let mut base = match self.most_selective(&mut open)? {
+            Some((rids, open)) => {
+                by_text.extend(Some(open).filter(|open| !open.plan.exact));
+                rids
+            }
+            None => self.everything(kind)?,
+        };
         for open in open {
             if base.is_empty() {
                 break;
             }
-            match self.narrow(&mut base, &open.plan)? {
-                true => {}
-                false => by_text.push(open),
+            if !self.narrow(&mut base, &open.plan)? || !open.plan.exact {
+                by_text.push(open);
             }
         }
         if !by_text.is_empty() {
@@ -131,8 +142,11 @@ impl<'a> Search<'a> {
     }
 
     /// Lists filters until one is complete; that one is taken out of `open`.
-    fn most_selective(&self, open: &mut Vec<Open<'_>>) -> Result<Option<Vec<i64>>, Fault> {
-        let positive = open.iter().filter(|open| !open.plan.negated).count();
+    fn most_selective<'q>(
+        &self,
+        open: &mut Vec<Open<'q>>,
+    ) -> Result<Option<(Vec<i64>, Open<'q>)>, Fault> {
+        let positive = open.iter().filter(|open| open.starts()).count();
         if positive == 0 {
             return Ok(None);
         }
@@ -142,8 +156,7 @@ impl<'a> Search<'a> {
             for at in 0..positive {
                 let Some(listed) = open.get(at) else { continue };
                 if let Some(rids) = self.list(&listed.plan, bound)? {
-                    open.remove(at);
-                    return Ok(Some(rids));
+                    return Ok(Some((rids, open.remove(at))));
                 }
             }
             bound = bound.saturating_mul(GROWTH);
@@ -154,7 +167,7 @@ impl<'a> Search<'a> {
     fn narrow(&self, base: &mut Vec<i64>, plan: &Plan) -> Result<bool, Fault> {
         let bounds = self.shared.bounds;
         let probed = !matches!(plan.probe, Probe::None);
-        if !(probed && base.len() <= bounds.few) {
+        if plan.listed && !(probed && base.len() <= bounds.few) {
             let each = if probed { bounds.rows_per_probe } else { bounds.rows_per_text };
             let bound = base.len().saturating_mul(each).max(bounds.first);
             if let Some(listed) = self.list(plan, bound)? {
@@ -200,20 +213,69 @@ impl<'a> Search<'a> {
         let row = rows.next()?.ok_or(Fault::Corrupt("an index row has no resource"))?;
         let (seq, last_updated_ms) = (row.get(0)?, row.get(2)?);
         let id = Name::read(row.get_ref(1)?)?.text();
-        let entries = Registry::r4().extract(&self.handle.resource(self.shared, seq)?);
-        let candidate = Candidate { id: &id, last_updated_ms, entries: &entries };
+        let resource = self.handle.resource(self.shared, seq)?;
+        let entries = self.registry.extract(&resource);
+        let resource_type = fhir::definitions::resource_type(resource.type_name());
+        let candidate = Candidate {
+            resource_type: resource_type.ok_or(Fault::Corrupt("a resource has no type"))?,
+            id: &id,
+            last_updated_ms,
+            entries: &entries,
+            text: resource.text(),
+        };
         for open in filters {
-            // The targets of a chain are known by now: only whether the link is one of them counts.
-            let targets: HashSet<i64> = open.plan.targets.iter().copied().collect();
-            let mut follow = |resource_type: &str, id: &str, _: &Query| {
-                let Some(kind) = self.shared.kinds.number(resource_type) else { return Ok(false) };
-                let target = self.handle.rid(kind, &Name::new(id))?;
-                Ok(target.is_some_and(|target| targets.contains(&target)))
-            };
-            if !open.filter.holds(candidate, &mut follow)? {
+            let mut known = Known { search: self, rid, targets: &open.plan.targets };
+            if !open.filter.holds(candidate, &mut known)? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+}
+
+/// Conditions that must all hold, without those that only say so.
+fn flat(filters: &[Filter]) -> Vec<&Filter> {
+    let mut found = Vec::with_capacity(filters.len());
+    for filter in filters {
+        match filter {
+            Filter::All(inner) => found.extend(flat(inner)),
+            other => found.push(other),
+        }
+    }
+    found
+}
+
+impl Open<'_> {
+    /// Whether its lists can be what the search starts from.
+    fn starts(&self) -> bool {
+        self.plan.listed && !self.plan.negated
+    }
+}
+
+/// The answers to what one planned filter asks about links: the ends are known by now, and only
+/// whether a link is one of them counts.
+struct Known<'s, 'a> {
+    search: &'s Search<'a>,
+    rid: i64,
+    targets: &'s [i64],
+}
+
+impl Links for Known<'_, '_> {
+    fn leads_to(&mut self, resource_type: &str, id: &str, _: &Query) -> Result<bool, StoreError> {
+        let Some(kind) = self.search.shared.kinds.number(resource_type) else { return Ok(false) };
+        let target = self.search.handle.rid(kind, &Name::new(id))?;
+        Ok(target.is_some_and(|target| self.targets.binary_search(&target).is_ok()))
+    }
+
+    fn is_referred_to(
+        &mut self,
+        _: &'static str,
+        _: &str,
+        param: ParamNumber,
+        _: &Query,
+    ) -> Result<bool, StoreError> {
+        let params = self.search.registry.indexed_as(param);
+        let probe = Probe::Referred(params, self.targets.iter().copied().collect());
+        Ok(self.search.probe(self.rid, &probe)?.unwrap_or(false))
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use fhirpath::search::{ParamNumber, ParamType, Registry};
+use fhirpath::search::{ParamNumber, ParamType};
 use store::Seq;
 use store::query::{Candidate, Query, Sort, SortBy, SortKey, compare, sort_keys};
 
@@ -127,7 +127,8 @@ impl Search<'_> {
         param: ParamNumber,
         descending: bool,
     ) -> Result<Option<HashMap<i64, SortKey>>, Fault> {
-        let sql = match Registry::r4().by_number(param).map(|param| param.param_type) {
+        let known = self.registry.by_number(param).filter(|param| param.ready);
+        let sql = match known.map(|param| param.param_type) {
             Some(ParamType::Date) => "SELECT rid, start FROM ix_date WHERE param = ?1",
             Some(ParamType::String) => "SELECT rid, text FROM ix_text WHERE param = ?1",
             Some(ParamType::Number) => "SELECT rid, value FROM ix_number WHERE param = ?1",
@@ -138,7 +139,7 @@ impl Search<'_> {
             }
             Some(ParamType::Token) => {
                 "SELECT t.rid, c.code FROM ix_token t CROSS JOIN concept c ON c.number = t.concept
-                 WHERE t.param = ?1 AND c.code <> ''"
+                 WHERE t.param = ?1 AND c.code <> '' AND c.code NOT LIKE '%' || char(1) || '%'"
             }
             _ => return Ok(None),
         };
@@ -147,29 +148,31 @@ impl Search<'_> {
         let wanted: HashSet<i64> = matches.iter().map(|found| found.rid).collect();
         let mut keys: HashMap<i64, SortKey> = HashMap::new();
         let mut statement = self.handle.conn.prepare_cached(sql)?;
-        let mut rows = statement.query([param])?;
         let mut read = 0;
-        while let Some(row) = rows.next()? {
-            read += 1;
-            if read > bound {
-                return Ok(None);
-            }
-            let rid: i64 = row.get(0)?;
-            if !wanted.contains(&rid) {
-                continue;
-            }
-            let key = match row.get(1)? {
-                rusqlite::types::Value::Integer(number) => SortKey::Int(number),
-                rusqlite::types::Value::Real(number) => SortKey::Number(number),
-                rusqlite::types::Value::Text(text) => SortKey::Text(text),
-                _ => return Err(Fault::Corrupt("an index row holds no value")),
-            };
-            let better = if descending { Ordering::Greater } else { Ordering::Less };
-            match keys.get_mut(&rid) {
-                Some(known) if key.order(known) == better => *known = key,
-                Some(_) => {}
-                None => {
-                    keys.insert(rid, key);
+        for param in self.registry.indexed_as(param) {
+            let mut rows = statement.query([param])?;
+            while let Some(row) = rows.next()? {
+                read += 1;
+                if read > bound {
+                    return Ok(None);
+                }
+                let rid: i64 = row.get(0)?;
+                if !wanted.contains(&rid) {
+                    continue;
+                }
+                let key = match row.get(1)? {
+                    rusqlite::types::Value::Integer(number) => SortKey::Int(number),
+                    rusqlite::types::Value::Real(number) => SortKey::Number(number),
+                    rusqlite::types::Value::Text(text) => SortKey::Text(text),
+                    _ => return Err(Fault::Corrupt("an index row holds no value")),
+                };
+                let better = if descending { Ordering::Greater } else { Ordering::Less };
+                match keys.get_mut(&rid) {
+                    Some(known) if key.order(known) == better => *known = key,
+                    Some(_) => {}
+                    None => {
+                        keys.insert(rid, key);
+                    }
                 }
             }
         }
@@ -178,8 +181,12 @@ impl Search<'_> {
 
     fn fill_by_text(&self, found: &mut Match, parts: &[(usize, Sort)]) -> Result<(), Fault> {
         let resource = self.handle.resource(self.shared, found.seq)?;
-        let entries = Registry::r4().extract(&resource);
-        let candidate = Candidate { id: "", last_updated_ms: 0, entries: &entries };
+        let entries = self.registry.extract(&resource);
+        let resource_type = fhir::definitions::resource_type(resource.type_name());
+        let resource_type = resource_type.ok_or(Fault::Corrupt("a resource has no type"))?;
+        let text = resource.text();
+        let candidate =
+            Candidate { resource_type, id: "", last_updated_ms: 0, entries: &entries, text };
         for (at, part) in parts {
             let key = sort_keys(std::slice::from_ref(part), candidate, 0).pop().flatten();
             if let Some(slot) = found.keys.get_mut(*at) {

@@ -1,14 +1,17 @@
 //! How one filter is answered: by lists of rows, and by look-ups for single candidates.
 
-use fhirpath::search::{ParamNumber, ParamType, Registry};
+use std::collections::HashSet;
+
+use fhirpath::search::{ParamNumber, ParamType};
 use rusqlite::{OptionalExtension, params};
-use store::query::{DateTest, Filter, ReferenceTest, Test};
+use store::query::{DateTest, Direction, Filter, Include, Query, ReferenceTest, StringMatch, Test};
 
 use super::super::days::Known;
 use super::super::fault::Fault;
 use super::super::names::{ADDRESS, Name};
-use super::super::rows::Day;
+use super::super::rows::{Day, typed};
 use super::Search;
+use super::pairs::pairs;
 use super::sources::{self, Source};
 use super::values;
 
@@ -25,8 +28,13 @@ pub(super) struct Plan {
     pub(super) negated: bool,
     /// Guess of how selective the filter is, lower is more.
     pub(super) rank: u8,
-    /// Where a chained link may lead.
+    /// What a chained link may lead to, or what `_has` asks for may come from.
     pub(super) targets: Vec<i64>,
+    /// Whether the lists hold exactly what the filter matches. Else they hold more, and the texts
+    /// decide in the end.
+    pub(super) exact: bool,
+    /// Whether there are lists at all.
+    pub(super) listed: bool,
 }
 
 /// A test of one candidate by a look-up or two.
@@ -34,9 +42,11 @@ pub(super) enum Probe {
     /// There is none.
     None,
     /// It has one of these concepts.
-    Token(ParamNumber, Vec<i64>),
+    Token(Vec<ParamNumber>, Vec<i64>),
     /// It refers to one of these.
-    Link(ParamNumber, Vec<i64>),
+    Link(Vec<ParamNumber>, Vec<i64>),
+    /// One of these refers to it.
+    Referred(Vec<ParamNumber>, HashSet<i64>),
     /// Its clinical date passes one of these.
     Day(Vec<DateTest>),
     /// Its current version is in one of these half-open ranges.
@@ -50,7 +60,7 @@ impl Search<'_> {
     pub(super) fn plan(
         &self,
         kind: i64,
-        resource_type: &str,
+        resource_type: &'static str,
         filter: &Filter,
     ) -> Result<Plan, Fault> {
         let mut plan = Plan {
@@ -59,6 +69,8 @@ impl Search<'_> {
             negated: false,
             rank: 5,
             targets: Vec::new(),
+            exact: true,
+            listed: true,
         };
         match filter {
             Filter::Id(ids) => self.plan_ids(&mut plan, kind, ids)?,
@@ -66,24 +78,115 @@ impl Search<'_> {
             Filter::Param { param, tests, negated } => {
                 plan.negated = *negated;
                 self.plan_tests(&mut plan, resource_type, *param, tests)?;
+                plan.listed = self.is_ready(*param);
             }
             Filter::Missing { param, missing } => {
                 plan.negated = *missing;
                 plan.rank = 9;
-                plan.sources = sources::present(*param, kind_of(*param));
+                for param in self.registry.indexed_as(*param) {
+                    plan.sources.extend(sources::present(param, self.kind_of(param)));
+                }
+                plan.listed = self.is_ready(*param);
             }
             Filter::Chain { param, targets } => {
                 plan.rank = 2;
                 for query in targets {
                     plan.targets.extend(self.matching(query)?);
                 }
-                plan.sources = plan.targets.iter().map(|rid| sources::link(*param, *rid)).collect();
-                if plan.targets.len() <= MOST_LOOKUPS {
-                    plan.probe = Probe::Link(*param, plan.targets.clone());
+                plan.targets.sort_unstable();
+                let params = self.registry.indexed_as(*param);
+                for param in &params {
+                    let links = plan.targets.iter().map(|rid| sources::link(*param, *rid));
+                    plan.sources.extend(links);
                 }
+                if plan.targets.len() <= MOST_LOOKUPS {
+                    plan.probe = Probe::Link(params, plan.targets.clone());
+                }
+                plan.listed = self.is_ready(*param);
+            }
+            Filter::Has { param, source } => self.plan_has(&mut plan, kind, *param, source)?,
+            Filter::Narrative(_) | Filter::Content(_) => plan.listed = false,
+            Filter::All(filters) => self.plan_set(&mut plan, resource_type, filters, true)?,
+            Filter::Any(filters) => self.plan_set(&mut plan, resource_type, filters, false)?,
+            Filter::Not(filter) => {
+                let filters = std::slice::from_ref(filter.as_ref());
+                self.plan_set(&mut plan, resource_type, filters, true)?;
+                plan.negated = true;
             }
         }
+        // What more than matches was listed says nothing about what does not match.
+        plan.listed &= plan.exact || !plan.negated;
         Ok(plan)
+    }
+
+    fn is_ready(&self, param: ParamNumber) -> bool {
+        self.registry.by_number(param).is_some_and(|param| param.ready)
+    }
+
+    /// What passes all or one of some filters, found now.
+    fn plan_set(
+        &self,
+        plan: &mut Plan,
+        resource_type: &'static str,
+        filters: &[Filter],
+        all: bool,
+    ) -> Result<(), Fault> {
+        let asked: Vec<&[Filter]> = match all {
+            true => vec![filters],
+            false => filters.iter().map(std::slice::from_ref).collect(),
+        };
+        let mut found = Vec::new();
+        for filters in asked {
+            let query = Query { filters: filters.to_vec(), ..Query::every(resource_type) };
+            found.extend(self.matching(&query)?);
+        }
+        found.sort_unstable();
+        found.dedup();
+        plan.sources = vec![Source::known(found.clone())];
+        plan.probe = Probe::Rid(found);
+        Ok(())
+    }
+
+    /// What is referred to by something that a query finds.
+    fn plan_has(
+        &self,
+        plan: &mut Plan,
+        kind: i64,
+        param: ParamNumber,
+        source: &Query,
+    ) -> Result<(), Fault> {
+        plan.rank = 6;
+        plan.targets = self.matching(source)?;
+        let few = plan.targets.len().saturating_mul(self.shared.bounds.rows_per_text.max(1));
+        let wanted = self.shared.kinds.name(kind)?;
+        if !self.is_ready(param) || few < self.live(kind)? {
+            let include = Include {
+                direction: Direction::Forward,
+                source_type: None,
+                params: vec![param],
+                target_type: Some(wanted),
+                iterate: false,
+            };
+            let sql = "SELECT 1 FROM resource WHERE rid = ?1 AND live = 1";
+            let mut live = self.handle.conn.prepare_cached(sql)?;
+            let mut found: Vec<i64> = Vec::new();
+            for rid in &plan.targets {
+                for rid in self.pointed_to(self.current_seq(*rid)?, &include)? {
+                    if live.exists([rid])? {
+                        found.push(rid);
+                    }
+                }
+            }
+            found.sort_unstable();
+            found.dedup();
+            plan.sources = vec![Source::known(found.clone())];
+            plan.probe = Probe::Rid(found);
+            return Ok(());
+        }
+        plan.listed = false;
+        let sources = plan.targets.iter().copied().collect();
+        plan.probe = Probe::Referred(self.registry.indexed_as(param), sources);
+        Ok(())
     }
 
     fn plan_ids(&self, plan: &mut Plan, kind: i64, ids: &[String]) -> Result<(), Fault> {
@@ -141,42 +244,65 @@ impl Search<'_> {
         param: ParamNumber,
         tests: &[Test],
     ) -> Result<(), Fault> {
+        let params = self.registry.indexed_as(param);
         let (mut concepts, mut links, mut days) = (Some(Vec::new()), Some(Vec::new()), Vec::new());
         for test in tests {
-            match test {
+            let found = match test {
                 Test::Token(token) | Test::Identifier(token) => {
                     plan.rank = 3;
                     let few = sources::concepts(&self.handle.conn, token)?;
-                    match (&few, &mut concepts) {
-                        (Some(few), Some(concepts)) => concepts.extend_from_slice(few),
-                        _ => concepts = None,
+                    for param in &params {
+                        plan.sources.extend(sources::token(*param, token, few.as_deref()));
                     }
-                    plan.sources.extend(sources::token(param, token, few.as_deref()));
+                    few
+                }
+                Test::Codes(codes) => {
+                    plan.rank = 4;
+                    let found = sources::listed(&self.handle.conn, codes)?;
+                    for param in &params {
+                        plan.sources.extend(sources::of_concepts(*param, &found));
+                    }
+                    Some(found)
+                }
+                Test::OfType { system, code, value } => {
+                    plan.rank = 1;
+                    let found = sources::typed(&self.handle.conn, &typed(system, code, value))?;
+                    for param in &params {
+                        plan.sources.extend(sources::of_concepts(*param, &found));
+                    }
+                    Some(found)
                 }
                 Test::Reference(reference) => {
                     plan.rank = 1;
                     let targets = self.targets(reference)?;
-                    plan.sources.extend(targets.iter().map(|rid| sources::link(param, *rid)));
+                    for param in &params {
+                        plan.sources.extend(targets.iter().map(|rid| sources::link(*param, *rid)));
+                    }
                     links.get_or_insert_default().extend(targets);
-                }
-                Test::Date(date) => {
-                    plan.rank = 7;
-                    plan.sources.extend(values::date(param, date));
-                    days.push(*date);
+                    continue;
                 }
                 other => {
-                    plan.rank = 4;
-                    plan.sources.extend(values::other(param, other));
+                    self.plan_value(plan, &params, other, &mut days)?;
+                    None
                 }
+            };
+            match (found, &mut concepts) {
+                (Some(found), Some(concepts)) => concepts.extend(found),
+                _ => concepts = None,
             }
         }
+        let is_token = |test: &Test| {
+            let coded = matches!(test, Test::Token(_) | Test::Identifier(_));
+            coded || matches!(test, Test::Codes(_) | Test::OfType { .. })
+        };
         let concepts = concepts.filter(|found| found.len() <= MOST_LOOKUPS);
         let links = links.filter(|found| found.len() <= MOST_LOOKUPS);
-        let all = |of: fn(&Test) -> bool| tests.iter().all(of);
-        plan.probe = if all(|test| matches!(test, Test::Token(_) | Test::Identifier(_))) {
-            concepts.map_or(Probe::None, |concepts| Probe::Token(param, concepts))
-        } else if all(|test| matches!(test, Test::Reference(_))) {
-            links.map_or(Probe::None, |links| Probe::Link(param, links))
+        plan.probe = if !plan.exact {
+            Probe::None
+        } else if tests.iter().all(is_token) {
+            concepts.map_or(Probe::None, |concepts| Probe::Token(params, concepts))
+        } else if tests.iter().all(|test| matches!(test, Test::Reference(_))) {
+            links.map_or(Probe::None, |links| Probe::Link(params, links))
         } else if days.len() == tests.len() && self.shared.day(resource_type) == Some(param) {
             Probe::Day(days)
         } else {
@@ -185,11 +311,52 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// Plans a test of anything but codes and references.
+    fn plan_value(
+        &self,
+        plan: &mut Plan,
+        params: &[ParamNumber],
+        test: &Test,
+        days: &mut Vec<DateTest>,
+    ) -> Result<(), Fault> {
+        plan.rank = 4;
+        for param in params {
+            match test {
+                Test::Date(date) => {
+                    plan.rank = 7;
+                    plan.sources.extend(values::date(*param, date));
+                }
+                Test::Composite(tests) => {
+                    plan.rank = 3;
+                    let (found, exact) = pairs(&self.handle.conn, *param, tests)?;
+                    plan.sources.extend(found);
+                    plan.exact &= exact;
+                }
+                Test::Not(_) => {
+                    plan.rank = 9;
+                    plan.sources.extend(sources::present(*param, self.kind_of(*param)));
+                    plan.exact = false;
+                }
+                other => plan.sources.extend(values::other(*param, other)),
+            }
+        }
+        match test {
+            Test::Date(date) => days.push(*date),
+            Test::Near(_) => plan.exact = false,
+            Test::String { text, how: StringMatch::Words } => plan.exact &= !text.contains(' '),
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// The rows that a reference may mean.
     fn targets(&self, reference: &ReferenceTest) -> Result<Vec<i64>, Fault> {
         let kinds = match reference {
             ReferenceTest::Url(url) => {
                 return Ok(self.handle.rid(ADDRESS, &Name::new(url))?.into_iter().collect());
+            }
+            ReferenceTest::Versioned { url, version, below } => {
+                return self.versions(&format!("{url}|{version}"), *below);
             }
             ReferenceTest::Local { resource_type: Some(name), .. } => vec![name.as_str()],
             ReferenceTest::Local { resource_type: None, .. } => {
@@ -201,6 +368,22 @@ impl Search<'_> {
         let mut found = Vec::new();
         for kind in kinds.into_iter().filter_map(|kind| self.shared.kinds.number(kind)) {
             found.extend(self.handle.rid(kind, &name)?);
+        }
+        Ok(found)
+    }
+
+    /// The addresses of a canonical in one version, or in those that continue it too.
+    fn versions(&self, whole: &str, below: bool) -> Result<Vec<i64>, Fault> {
+        let mut found: Vec<i64> =
+            self.handle.rid(ADDRESS, &Name::new(whole))?.into_iter().collect();
+        if below {
+            let sql = "SELECT rid FROM resource WHERE kind = ?1 AND id >= ?2 AND id < ?3";
+            let mut statement = self.handle.conn.prepare_cached(sql)?;
+            let start = format!("{whole}.");
+            let values = params![ADDRESS, start, values::after(&start)];
+            for rid in statement.query_map(values, |row| row.get(0))? {
+                found.push(rid?);
+            }
         }
         Ok(found)
     }
@@ -221,10 +404,10 @@ impl Search<'_> {
     /// Tests one candidate; `None` where only its text can tell.
     pub(super) fn probe(&self, rid: i64, probe: &Probe) -> Result<Option<bool>, Fault> {
         let conn = &self.handle.conn;
-        let one_of = |sql: &str, param: ParamNumber, numbers: &[i64]| {
+        let one_of = |sql: &str, params: &[ParamNumber], numbers: &[i64], day: i64| {
             let mut statement = conn.prepare_cached(sql)?;
-            for number in numbers {
-                if statement.exists(params![param, number, rid])? {
+            for (param, number) in params.iter().flat_map(|p| numbers.iter().map(move |n| (p, n))) {
+                if statement.exists(params![param, number, day, rid])? {
                     return Ok(Some(true));
                 }
             }
@@ -232,13 +415,28 @@ impl Search<'_> {
         };
         match probe {
             Probe::None => Ok(None),
-            Probe::Token(param, concepts) => {
-                let sql = "SELECT 1 FROM ix_token WHERE param = ?1 AND concept = ?2 AND rid = ?3";
-                one_of(sql, *param, concepts)
+            Probe::Token(params, concepts) => {
+                let sql = "SELECT 1 FROM ix_token
+                           WHERE param = ?1 AND concept = ?2 AND day = ?3 AND rid = ?4";
+                one_of(sql, params, concepts, self.bucket(rid)?)
             }
-            Probe::Link(param, targets) => {
-                let sql = "SELECT 1 FROM ix_link WHERE param = ?1 AND target = ?2 AND rid = ?3";
-                one_of(sql, *param, targets)
+            Probe::Link(params, targets) => {
+                let sql = "SELECT 1 FROM ix_link
+                           WHERE param = ?1 AND target = ?2 AND rid = ?4 AND ?3 IS NOT NULL";
+                one_of(sql, params, targets, 0)
+            }
+            Probe::Referred(params, sources) => {
+                let sql = "SELECT rid FROM ix_link WHERE target = ?1 AND param = ?2";
+                let mut statement = conn.prepare_cached(sql)?;
+                for param in params {
+                    let mut rows = statement.query(params![rid, param])?;
+                    while let Some(row) = rows.next()? {
+                        if sources.contains(&row.get(0)?) {
+                            return Ok(Some(true));
+                        }
+                    }
+                }
+                Ok(Some(false))
             }
             Probe::Rid(rids) => Ok(Some(rids.binary_search(&rid).is_ok())),
             Probe::Seq(ranges) => {
@@ -259,8 +457,24 @@ impl Search<'_> {
             }
         }
     }
-}
 
-fn kind_of(param: ParamNumber) -> Option<ParamType> {
-    Registry::r4().by_number(param).map(|param| param.param_type)
+    /// The day under which the codes of a resource are listed.
+    pub(super) fn bucket(&self, rid: i64) -> Result<i64, Fault> {
+        let sql = "SELECT kind, day, span FROM resource WHERE rid = ?1";
+        let mut statement = self.handle.conn.prepare_cached(sql)?;
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, i64>(0)?, Day { start: row.get(1)?, span: row.get(2)? }))
+        };
+        let (kind, day) = statement.query_row([rid], read)?;
+        Ok(day.bucket(self.shared.day(self.shared.kinds.name(kind)?).is_some()))
+    }
+
+    fn current_seq(&self, rid: i64) -> Result<i64, Fault> {
+        let sql = "SELECT seq FROM resource WHERE rid = ?1";
+        Ok(self.handle.conn.prepare_cached(sql)?.query_row([rid], |row| row.get(0))?)
+    }
+
+    fn kind_of(&self, param: ParamNumber) -> Option<ParamType> {
+        self.registry.by_number(param).map(|param| param.param_type)
+    }
 }

@@ -2,13 +2,15 @@
 //! and tokens.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use fhirpath::search::{ParamNumber, ParamType};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
-use store::query::{SystemTest, TokenTest};
+use store::query::{Codes, SystemTest, TokenTest};
 
 use super::super::fault::Fault;
+use super::super::rows::Concept;
 
 /// More concepts than this for one code are joined instead of listed one by one.
 const MOST_CONCEPTS: usize = 64;
@@ -81,7 +83,9 @@ pub(super) fn present(param: ParamNumber, kind: Option<ParamType>) -> Vec<Source
         Some(ParamType::Number) => &["ix_number"],
         Some(ParamType::Quantity) => &["ix_quantity"],
         Some(ParamType::Uri) => &["ix_uri"],
-        _ => &[],
+        Some(ParamType::Composite) => &["ix_pair"],
+        Some(ParamType::Special) => &["ix_number"],
+        None => &[],
     };
     let source =
         |table| Source::new(format!("SELECT rid FROM {table} WHERE param = ?1"), vec![int(param)]);
@@ -115,11 +119,48 @@ fn concept_condition(test: &TokenTest) -> Option<(&'static str, Vec<Value>)> {
     })
 }
 
+/// The concepts of a list of codes.
+pub(super) fn listed(conn: &Connection, codes: &Codes) -> Result<Vec<i64>, Fault> {
+    let sql = "SELECT c.number, c.system, u.text FROM concept c
+               LEFT JOIN uri u ON u.number = c.system WHERE c.code = ?1";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = Vec::new();
+    let mut asked: HashSet<&str> = HashSet::new();
+    for (_, code) in codes.iter() {
+        if !asked.insert(code) {
+            continue;
+        }
+        let mut rows = statement.query([code])?;
+        while let Some(row) = rows.next()? {
+            let system: Option<String> = row.get(2)?;
+            if codes.holds(system.as_deref(), Some(code)) {
+                found.push(row.get(0)?);
+            }
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The concepts of an identifier with its type.
+pub(super) fn typed(conn: &Connection, concept: &Concept) -> Result<Vec<i64>, Fault> {
+    let sql = "SELECT number FROM concept WHERE code = ?1 AND text = ''
+               AND system = (SELECT number FROM uri WHERE text = ?2)";
+    let mut statement = conn.prepare_cached(sql)?;
+    let found = statement.query_map([&concept.code, &concept.system], |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Resources with one of these concepts.
+pub(super) fn of_concepts(param: ParamNumber, concepts: &[i64]) -> Vec<Source> {
+    let sql = "SELECT rid FROM ix_token WHERE param = ?1 AND concept = ?2";
+    concepts.iter().map(|c| Source::new(sql, vec![int(param), int(*c)])).collect()
+}
+
 /// Resources with a token; `few` are the concepts where they are known.
 pub(super) fn token(param: ParamNumber, test: &TokenTest, few: Option<&[i64]>) -> Vec<Source> {
     if let Some(few) = few {
-        let sql = "SELECT rid FROM ix_token WHERE param = ?1 AND concept = ?2";
-        return few.iter().map(|c| Source::new(sql, vec![int(param), int(*c)])).collect();
+        return of_concepts(param, few);
     }
     let (condition, mut values) = match (concept_condition(test), &test.system) {
         (Some(found), _) => found,

@@ -123,7 +123,8 @@ impl Writer {
         let old = match place.was_live {
             true => {
                 let old = self.handle.resource(&self.shared, place.previous)?;
-                Indexed::of(&old, &self.shared.kinds, None).rows
+                let day = self.shared.day(old.type_name());
+                Indexed::of(&old, &self.shared.registry(), &self.shared.kinds, day).rows
             }
             false => Vec::new(),
         };
