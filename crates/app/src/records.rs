@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod bundle;
 pub mod condition;
+mod confine;
 pub mod decide_link;
 pub mod delete;
 pub mod everything;

@@ -19,6 +19,7 @@ pub mod suite;
 use std::sync::Arc;
 
 use fhir::{Id, Resource};
+use fhirpath::search::Registry;
 use query::{Include, Query};
 
 /// Position of one version in the order of all writes of a store, from 1.
@@ -251,6 +252,14 @@ pub trait Store: Send + Sync + 'static {
     /// Tells of every new highest sequence number.
     fn watch(&self) -> Watch;
 
+    /// The search parameters as they are now: the published ones and every active SearchParameter
+    /// that the store holds.
+    fn registry(&self) -> Arc<Registry>;
+
+    /// How far resources are indexed by SearchParameters that were added; empty where nothing is
+    /// left to do. Searches by them are right meanwhile, but slower.
+    fn reindex_progress(&self) -> Result<Vec<Reindex>, StoreError>;
+
     /// Figures for the operator.
     fn figures(&self) -> Result<Figures, StoreError>;
 
@@ -285,6 +294,21 @@ impl Pending {
 
 fn closed() -> StoreError {
     StoreError::Failed("the store is closed".into())
+}
+
+/// How far resources are indexed by a parameter that was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reindex {
+    /// Canonical address of the SearchParameter; empty for the index of words.
+    pub url: String,
+    /// The name used in a search.
+    pub code: String,
+    /// The type of the resources.
+    pub resource_type: &'static str,
+    /// Resources of the type that have been looked at.
+    pub done: u64,
+    /// Resources of the type.
+    pub total: u64,
 }
 
 /// Sizes and counts of a store.

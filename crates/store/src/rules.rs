@@ -5,6 +5,9 @@ use crate::{Expect, Method, StoreError, Write};
 /// The type whose entries can only be added.
 pub const AUDIT_TYPE: &str = "AuditEvent";
 
+/// The type whose resources say what can be searched by.
+pub const PARAMETER_TYPE: &str = "SearchParameter";
+
 /// What stands of a resource when a write reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {

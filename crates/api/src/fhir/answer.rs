@@ -133,12 +133,12 @@ fn link(relation: &str, url: &str) -> String {
 /// A searchset.
 pub fn searchset(app: &App, page: &Page) -> String {
     let base = format!("{}/fhir", app.org().base_url);
-    let resource_type = page.search.query.resource_type;
+    let place = if page.path.is_empty() { String::new() } else { format!("/{}", page.path) };
     let mut links = vec![];
     let turn = |token: &str, offset: usize| format!("{base}/_page/{token}.{offset}.{}", page.count);
     match (&page.token, page.offset) {
         (Some(token), 1..) => links.push(link("self", &turn(token, page.offset))),
-        _ => links.push(link("self", &format!("{base}/{resource_type}{}", query(page)))),
+        _ => links.push(link("self", &format!("{base}{place}{}", query(page)))),
     }
     if let Some(token) = &page.token {
         links.push(link("first", &turn(token, 0)));

@@ -27,6 +27,10 @@ pub struct Matches {
     pub owner: String,
     /// What was asked.
     pub search: ParsedSearch,
+    /// What was searched, as it stands in an address behind the base.
+    pub path: String,
+    /// The types that were searched.
+    pub types: Vec<&'static str>,
     /// Every match, in order.
     pub versions: Vec<Seq>,
 }

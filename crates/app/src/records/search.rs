@@ -1,12 +1,17 @@
-//! Search: finds resources of one type and turns the pages of what was found.
+//! Search: finds resources of one type, of several types or of a compartment, and turns the pages
+//! of what was found.
 
 use std::sync::Arc;
 
-use fhir::Resource;
+use fhir::{Id, Resource};
 use fhirpath::search::Registry;
-use store::query::{ParsedSearch, QueryError, parse};
-use store::{Seq, Snapshot, Stored};
+use store::query::{
+    Candidate, Filter, ParsedSearch, Parser, QueryError, Summary, compare, compartment,
+    follow_includes, is_in_compartment, sort_keys,
+};
+use store::{Seq, Snapshot, StoreError, Stored};
 
+use super::confine::confine;
 use super::page::{MAX_MATCHES, Matches};
 use super::{in_scope, parse as parse_stored, patients_of};
 use crate::audit::Event;
@@ -18,12 +23,34 @@ use crate::{App, Caller, Error, Kind, Result};
 pub const DEFAULT_COUNT: usize = 50;
 /// Most included resources on one page.
 pub const MAX_INCLUDED: usize = 5_000;
+/// Most matches over several types that are put in an order.
+const MAX_ORDERED: usize = 10_000;
+
+/// Where a search looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Resources of one type.
+    Type(&'static str),
+    /// Everything; `_type` may name types.
+    System,
+    /// Resources of one type, or of every type (`None`), in the compartment of a resource.
+    Compartment {
+        /// The type of the resource in the middle.
+        centre: &'static str,
+        /// Its id.
+        id: Id,
+        /// What is searched.
+        resource_type: Option<&'static str>,
+    },
+}
 
 /// One page of results.
 #[derive(Debug)]
 pub struct Page {
-    /// What was asked, as understood.
+    /// What was asked, as understood; of the first type where there are several.
     pub search: ParsedSearch,
+    /// What was searched, as it stands in an address behind the base.
+    pub path: String,
     /// Matches over all pages.
     pub total: u64,
     /// The matches of this page.
@@ -46,13 +73,51 @@ pub fn search(
     params: &[(String, String)],
     query: &str,
 ) -> Result<Page> {
-    let permit = authorise(app, caller, Action::searching(resource_type))?;
-    let search = parse(Registry::r4(), resource_type, params).map_err(|e| refused(&e))?;
-    let count = search.count.map_or(DEFAULT_COUNT, |count| count as usize);
+    search_in(app, caller, &Place::Type(resource_type), params, query)
+}
+
+/// Searches a place. `query` is the query as received, for the audit.
+pub fn search_in(
+    app: &App,
+    caller: &Caller,
+    place: &Place,
+    params: &[(String, String)],
+    query: &str,
+) -> Result<Page> {
+    let registry = app.store().registry();
+    let parser = Parser::new(&registry);
+    let parsed = match place {
+        Place::Type(name) | Place::Compartment { resource_type: Some(name), .. } => {
+            vec![parser.parse(name, params).map_err(|e| refused(&e))?]
+        }
+        Place::System => {
+            let all = fhir::definitions::resource_types();
+            parser.parse_types(all, params).map_err(|e| refused(&e))?
+        }
+        Place::Compartment { centre, resource_type: None, .. } => {
+            let within = is_in_compartment(centre).ok_or_else(Error::not_found)?;
+            parser.parse_types(&within, params).map_err(|e| refused(&e))?
+        }
+    };
+    let searches = permitted(app, caller, place, parsed)?;
+    let Some((first, permit)) = searches.first().cloned() else {
+        return Err(Error::invalid("value", "`_type` names no type that can be searched here"));
+    };
+    let count = page_size(&first);
     let snapshot = app.store().snapshot()?;
-    let (versions, total) = find(&*snapshot, &permit, &search, count)?;
+    let (versions, total) = find(&registry, &*snapshot, &searches, count)?;
     let token = (versions.len() > count && count > 0).then(|| app.new_token());
-    let matches = Matches { owner: caller.user.id.clone(), search, versions };
+    let used = match place {
+        Place::Type(_) | Place::Compartment { resource_type: Some(_), .. } => first.used.clone(),
+        _ => params.iter().filter(|(_, value)| !value.is_empty()).cloned().collect(),
+    };
+    let matches = Matches {
+        owner: caller.user.id.clone(),
+        search: ParsedSearch { used, ..first },
+        path: place.path(),
+        types: searches.iter().map(|(search, _)| search.query.resource_type).collect(),
+        versions,
+    };
     let page = load(app, caller, &permit, &*snapshot, &matches, (0, count), query)?;
     if let Some(token) = &token {
         app.pages().keep(token.clone(), Arc::new(matches), app.now_ms());
@@ -60,14 +125,29 @@ pub fn search(
     Ok(Page { token, total, ..page })
 }
 
+impl Place {
+    fn path(&self) -> String {
+        match self {
+            Place::Type(name) => (*name).to_owned(),
+            Place::System => String::new(),
+            Place::Compartment { centre, id, resource_type } => {
+                format!("{centre}/{id}/{}", resource_type.unwrap_or("*"))
+            }
+        }
+    }
+}
+
 /// Turns to the matches from `offset` on of a search that [`search`] answered with `token`.
 pub fn turn(app: &App, caller: &Caller, token: &str, offset: usize, count: usize) -> Result<Page> {
     let matches = app.pages().find(token, &caller.user.id, app.now_ms())?;
-    let resource_type = matches.search.query.resource_type;
-    let permit = authorise(app, caller, Action::searching(resource_type))?;
+    let mut permit = None;
+    for resource_type in &matches.types {
+        permit = Some(authorise(app, caller, Action::searching(resource_type))?);
+    }
+    let permit = permit.ok_or_else(Error::not_found)?;
     let count = count.clamp(1, store::query::MAX_COUNT as usize);
     let snapshot = app.store().snapshot()?;
-    let query = format!("{resource_type}?page");
+    let query = format!("{}?page", matches.path);
     let page = load(app, caller, &permit, &*snapshot, &matches, (offset, count), &query)?;
     Ok(Page { token: Some(token.to_owned()), ..page })
 }
@@ -82,27 +162,114 @@ pub(crate) fn refused(error: &QueryError) -> Error {
     Error::invalid(code, error.to_string())
 }
 
+fn page_size(search: &ParsedSearch) -> usize {
+    match search.summary {
+        Some(Summary::Count) => 0,
+        _ => search.count.map_or(DEFAULT_COUNT, |count| count as usize),
+    }
+}
+
+/// The searches that the caller may make, each confined to the place. A search of one type is
+/// refused where policy says so; of several types those are left out that it does not allow.
+fn permitted(
+    app: &App,
+    caller: &Caller,
+    place: &Place,
+    parsed: Vec<ParsedSearch>,
+) -> Result<Vec<(ParsedSearch, Permit)>> {
+    let registry = app.store().registry();
+    let single = parsed.len() == 1;
+    let (mut found, mut refusal) = (Vec::new(), None);
+    for mut search in parsed {
+        let resource_type = search.query.resource_type;
+        let permit = match authorise(app, caller, Action::searching(resource_type)) {
+            Ok(permit) => permit,
+            Err(error) if single => return Err(error),
+            Err(error) => {
+                refusal = Some(error);
+                continue;
+            }
+        };
+        confine(app, caller, &permit, &mut search.query)?;
+        if let Place::Compartment { centre, id, .. } = place {
+            let unknown = || {
+                let message = format!("`{resource_type}` is in no compartment of `{centre}`");
+                Error::new(Kind::NotFound, message)
+            };
+            let inside = compartment(&registry, centre, id, resource_type);
+            search.query.filters.push(inside.ok_or_else(unknown)?);
+        }
+        if let Scope::Patient(own) = permit.scope() {
+            let inside = compartment(&registry, "Patient", own, resource_type);
+            search.query.filters.push(inside.unwrap_or_else(|| Filter::Any(Vec::new())));
+        }
+        found.push((search, permit));
+    }
+    match refusal {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
+}
+
 /// The versions that match, all of them where more pages follow, and how many there are.
 fn find(
+    registry: &Registry,
     snapshot: &dyn Snapshot,
-    permit: &Permit,
-    search: &ParsedSearch,
+    searches: &[(ParsedSearch, Permit)],
     count: usize,
 ) -> Result<(Vec<Seq>, u64)> {
-    if let Scope::Patient(own) = permit.scope() {
-        let compartment: std::collections::HashSet<Seq> =
-            snapshot.compartment(own)?.into_iter().collect();
-        let mut versions = snapshot.find(&search.query, MAX_MATCHES, true)?;
-        versions.retain(|seq| compartment.contains(seq));
-        let total = versions.len() as u64;
-        return Ok((versions, total));
-    }
     if count == 0 {
-        return Ok((Vec::new(), snapshot.count(&search.query)?));
+        let mut total = 0;
+        for (search, _) in searches {
+            total += snapshot.count(&search.query)?;
+        }
+        return Ok((Vec::new(), total));
     }
-    let versions = snapshot.find(&search.query, MAX_MATCHES, true)?;
+    let mut versions = Vec::new();
+    for (search, _) in searches {
+        let left = MAX_MATCHES - versions.len();
+        versions.extend(snapshot.find(&search.query, left, true)?);
+    }
+    if let [(first, _), _, ..] = searches
+        && !first.query.sort.is_empty()
+    {
+        versions = in_order(registry, snapshot, searches, versions)?;
+    }
     let total = versions.len() as u64;
     Ok((versions, total))
+}
+
+/// Puts matches of several types in one order. Their keys are read from their texts, so there is a
+/// bound.
+fn in_order(
+    registry: &Registry,
+    snapshot: &dyn Snapshot,
+    searches: &[(ParsedSearch, Permit)],
+    versions: Vec<Seq>,
+) -> Result<Vec<Seq>> {
+    if versions.len() > MAX_ORDERED {
+        return Err(StoreError::TooCostly { limit: MAX_ORDERED }.into());
+    }
+    let Some((first, _)) = searches.first() else { return Ok(versions) };
+    let mut keyed = Vec::with_capacity(versions.len());
+    for stored in snapshot.load(&versions)? {
+        let search = searches
+            .iter()
+            .find(|(search, _)| search.query.resource_type == stored.key.resource_type);
+        if let Some((search, _)) = search {
+            let entries = registry.extract(&parse_stored(&stored)?);
+            let candidate = Candidate {
+                resource_type: stored.key.resource_type,
+                id: stored.key.id.as_str(),
+                last_updated_ms: stored.last_updated_ms,
+                entries: &entries,
+                text: &stored.text,
+            };
+            keyed.push((sort_keys(&search.query.sort, candidate, stored.seq), stored.seq));
+        }
+    }
+    keyed.sort_by(|a, b| compare(&first.query.sort, &a.0, &b.0));
+    Ok(keyed.into_iter().map(|(_, seq)| seq).collect())
 }
 
 fn load(
@@ -117,21 +284,14 @@ fn load(
     let end = offset.saturating_add(count).min(found.versions.len());
     let here = found.versions.get(offset.min(end)..end).unwrap_or_default();
     let matches = snapshot.load(here)?;
-    let mut wanted: Vec<Seq> = Vec::new();
-    for include in &found.search.includes {
-        wanted.extend(snapshot.include(here, include)?);
-        if wanted.len() > MAX_INCLUDED {
-            return Err(Error::new(
-                Kind::TooCostly,
-                format!(
-                    "the page would include more than {MAX_INCLUDED} resources; lower `_count`"
-                ),
-            ));
-        }
-    }
-    wanted.sort_unstable();
-    wanted.dedup();
-    wanted.retain(|seq| !here.contains(seq));
+    let wanted = follow_includes(snapshot, here, &found.search.includes, MAX_INCLUDED);
+    let wanted = wanted.map_err(|error| match error {
+        StoreError::TooCostly { limit } => Error::new(
+            Kind::TooCostly,
+            format!("the page would include more than {limit} resources; lower `_count`"),
+        ),
+        error => error.into(),
+    })?;
     let mut included = Vec::new();
     let mut patients = Vec::new();
     for stored in &matches {
@@ -145,13 +305,14 @@ fn load(
             included.push(stored);
         }
     }
-    let pattern = match found.search.query.resource_type {
-        "AuditEvent" => Pattern::AuditRead,
-        _ => Pattern::Query,
+    let pattern = match found.types.contains(&"AuditEvent") {
+        true => Pattern::AuditRead,
+        false => Pattern::Query,
     };
     app.audit(Event::by(caller, pattern).patients(patients).query(query))?;
     Ok(Page {
         search: found.search.clone(),
+        path: found.path.clone(),
         total: found.versions.len() as u64,
         matches,
         included,

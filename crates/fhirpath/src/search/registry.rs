@@ -17,7 +17,7 @@ use crate::Expr;
 pub const FIRST_CUSTOM: ParamNumber = 1_000_000;
 
 /// One search parameter of one resource type.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SearchParam {
     /// Number within the registry.
     pub number: ParamNumber,
@@ -85,8 +85,9 @@ struct TypeEntry {
     type_of: &'static Type,
     params: Range<usize>,
     compartment: Vec<ParamNumber>,
-    /// Made when the first resource of the type comes.
-    extraction: OnceLock<Extraction>,
+    /// Made when the first resource of the type comes; registries share those of types that they
+    /// have the same parameters for.
+    extraction: Arc<OnceLock<Extraction>>,
 }
 
 impl Registry {
@@ -107,19 +108,17 @@ impl Registry {
             custom: HashMap::new(),
             base: base.map(|base| base.trim_end_matches('/').to_owned()),
         };
-        let mut next = 0;
-        for &name in fhir::resource_types() {
-            if let Some(type_of) = definitions().get(name) {
-                let mut params = published(type_of, &mut next);
-                let others = added.iter().filter(|one| one.resource_type == name);
-                for param in others.map(|one| customised(one, added)) {
-                    if params.iter().all(|known| known.code != param.code) {
-                        params.push(param);
-                    }
+        for (type_of, params, extraction) in all_published() {
+            let (mut params, mut extraction) = (params.clone(), extraction.clone());
+            let others = added.iter().filter(|one| one.resource_type == type_of.name);
+            for param in others.map(|one| customised(one, added)) {
+                if params.iter().all(|known| known.code != param.code) {
+                    params.push(param);
+                    extraction = Arc::default();
                 }
-                params.sort_by(|a, b| a.code.cmp(&b.code));
-                registry.add(type_of, params);
             }
+            params.sort_by(|a, b| a.code.cmp(&b.code));
+            registry.add(type_of, params, extraction);
         }
         registry.number();
         registry
@@ -181,7 +180,12 @@ impl Registry {
         url.strip_prefix(self.base.as_deref()?)?.strip_prefix('/')
     }
 
-    fn add(&mut self, type_of: &'static Type, params: Vec<SearchParam>) {
+    fn add(
+        &mut self,
+        type_of: &'static Type,
+        params: Vec<SearchParam>,
+        extraction: Arc<OnceLock<Extraction>>,
+    ) {
         let start = self.params.len();
         let codes = definitions().compartment("Patient").map(|c| c.params(type_of.name));
         let compartment = params
@@ -191,7 +195,7 @@ impl Registry {
             .collect();
         self.params.extend(params);
         let params = start..self.params.len();
-        let entry = TypeEntry { type_of, params, compartment, extraction: OnceLock::new() };
+        let entry = TypeEntry { type_of, params, compartment, extraction };
         self.types.insert(type_of.name, entry);
     }
 
@@ -210,6 +214,18 @@ impl Registry {
         published.sort_unstable();
         self.places = published.into_iter().map(|(_, at)| at).collect();
     }
+}
+
+type Published = (&'static Type, Vec<SearchParam>, Arc<OnceLock<Extraction>>);
+
+/// The published parameters of every type, made at first use.
+fn all_published() -> &'static [Published] {
+    static PUBLISHED: OnceLock<Vec<Published>> = OnceLock::new();
+    PUBLISHED.get_or_init(|| {
+        let mut next = 0;
+        let types = fhir::resource_types().iter().filter_map(|name| definitions().get(name));
+        types.map(|type_of| (type_of, published(type_of, &mut next), Arc::default())).collect()
+    })
 }
 
 /// The published parameters of a type; `next` is the next free number.
@@ -242,7 +258,9 @@ fn published(type_of: &'static Type, next: &mut ParamNumber) -> Vec<SearchParam>
         });
         *next += 1;
     }
-    let covers: Vec<Vec<ParamNumber>> = params.iter().map(|param| cover(param, &params)).collect();
+    let branched: Vec<BTreeSet<&str>> = params.iter().map(branches).collect();
+    let cover = |at: usize| cover(at, &params, &branched);
+    let covers: Vec<Vec<ParamNumber>> = (0..params.len()).map(cover).collect();
     for (param, cover) in params.iter_mut().zip(covers) {
         param.covered_by = cover;
     }
@@ -250,21 +268,21 @@ fn published(type_of: &'static Type, next: &mut ParamNumber) -> Vec<SearchParam>
 }
 
 /// Parameters whose expressions have, together, exactly the branches of this one's.
-fn cover(param: &SearchParam, all: &[SearchParam]) -> Vec<ParamNumber> {
+fn cover(at: usize, all: &[SearchParam], branched: &[BTreeSet<&str>]) -> Vec<ParamNumber> {
+    let (Some(param), Some(wanted)) = (all.get(at), branched.get(at)) else { return Vec::new() };
     let parts = |param: &SearchParam| {
         let part = |c: &Component| (c.param_type, c.expression.clone());
         param.components.iter().map(part).collect::<Vec<_>>()
     };
-    let wanted = branches(param);
     let (mut found, mut left) = (Vec::new(), wanted.clone());
-    for other in all.iter().filter(|other| other.number != param.number) {
-        let held = branches(other);
+    for (other, held) in all.iter().zip(branched) {
         // Of two that say the same the first keeps its rows.
         let smaller = held.len() < wanted.len() || other.number < param.number;
-        if other.param_type == param.param_type
+        if other.number != param.number
+            && other.param_type == param.param_type
             && !held.is_empty()
             && smaller
-            && held.is_subset(&wanted)
+            && held.is_subset(wanted)
             && !held.is_disjoint(&left)
             && parts(other) == parts(param)
         {

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use store::{Key, Method, Seq, Stored};
 
 use super::bodies::{Dictionaries, Unpacker};
+use super::custom;
 use super::fault::Fault;
 use super::names::{Kinds, Name};
 use super::search::Bounds;
@@ -48,6 +49,13 @@ impl Shared {
     /// The search parameters as they are now.
     pub(super) fn registry(&self) -> Arc<Registry> {
         self.registry.read().clone()
+    }
+
+    /// Takes up the search parameters that are stored, see [`custom::load`].
+    pub(super) fn learn(&self, handle: &Handle, may_write: bool) -> Result<(), Fault> {
+        let registry = custom::load(handle, self, may_write)?;
+        *self.registry.write() = Arc::new(registry);
+        Ok(())
     }
 
     pub(super) fn day(&self, resource_type: &str) -> Option<ParamNumber> {

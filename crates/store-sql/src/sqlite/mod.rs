@@ -11,6 +11,7 @@
 
 mod bodies;
 mod check;
+mod custom;
 mod days;
 mod fault;
 mod gate;
@@ -37,8 +38,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{SendTimeoutError, Sender, bounded};
+use fhirpath::search::Registry;
 use rusqlite::{Connection, OpenFlags};
-use store::{Figures, Pending, Seq, Snapshot, Store, StoreError, Transaction, Watch, Write};
+use store::{
+    Figures, Pending, Reindex, Seq, Snapshot, Store, StoreError, Transaction, Watch, Write,
+};
 use tokio::sync::watch;
 
 use fault::Fault;
@@ -72,6 +76,9 @@ pub struct Options {
     /// How long a transaction waits for a place in the queue, which holds 256 transactions and
     /// 64 MiB of text, before it gets [`StoreError::Busy`].
     pub patience: Duration,
+    /// The server's own address, such as `https://example.org/fhir`: references below it are
+    /// references to its own resources. Another one than before means building the index anew.
+    pub base: Option<String>,
     /// After how many versions the first compression dictionary is made out of them.
     pub dictionary_after: u64,
 }
@@ -85,6 +92,7 @@ impl Options {
             cache_mb: 128,
             readers: 16,
             patience: Duration::from_secs(5),
+            base: None,
             dictionary_after: 2_000,
         }
     }
@@ -120,10 +128,11 @@ impl SqliteStore {
         let mut conn = Connection::open(&file)?;
         schema::configure(&conn, cache_kib)?;
         schema::configure_writer(&conn)?;
-        schema::prepare(&mut conn)?;
+        schema::prepare(&mut conn, options.base.as_deref())?;
         let conn = rebuild::rebuild_if_outdated(conn)?;
         let shared = Arc::new(Shared { bounds, ..Shared::load(&conn)? });
         let handle = Handle::new(conn);
+        shared.learn(&handle, true)?;
         let (watch, _) = watch::channel(handle::unsigned(handle.last_seq()?)?);
         let watch = Arc::new(watch);
         let training = Training::new(file.clone(), options.dictionary_after, &handle.conn)?;
@@ -147,14 +156,15 @@ impl SqliteStore {
     }
 
     fn prepare(&self, write: Write) -> Prepared {
+        let registry = self.shared.registry();
         let indexed = match &write {
             Write::Put { key, resource, .. } => {
                 let day = self.shared.day(key.resource_type);
-                Indexed::of(resource, &self.shared.registry(), &self.shared.kinds, day)
+                Indexed::of(resource, &registry, &self.shared.kinds, day)
             }
             Write::Delete { .. } => Indexed::default(),
         };
-        Prepared { write, indexed }
+        Prepared { write, indexed, registry }
     }
 
     fn faults(&self) -> Result<Vec<String>, Fault> {
@@ -218,6 +228,7 @@ pub fn open_read_only(path: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
             return Err(Fault::Store(StoreError::Failed(reason.into())));
         }
         let shared = Arc::new(Shared::load(&conn)?);
+        shared.learn(&Handle::new(conn), false)?;
         View::open(shared, Arc::new(Pool::new(file, 1, 16 * 1024)))
     };
     Ok(Box::new(view()?))
@@ -248,6 +259,17 @@ impl Store for SqliteStore {
 
     fn watch(&self) -> Watch {
         self.watch.subscribe()
+    }
+
+    fn registry(&self) -> Arc<Registry> {
+        self.shared.registry()
+    }
+
+    fn reindex_progress(&self) -> Result<Vec<Reindex>, StoreError> {
+        let handle = self.pool.take()?;
+        let found = custom::progress(&handle.conn, &self.shared.kinds, &self.shared.registry());
+        self.pool.put(handle);
+        Ok(found?)
     }
 
     fn figures(&self) -> Result<Figures, StoreError> {

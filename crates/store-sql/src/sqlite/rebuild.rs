@@ -22,6 +22,7 @@ pub(super) fn rebuild_if_outdated(mut conn: Connection) -> Result<Connection, Fa
     transaction.commit()?;
     let shared = Shared::load(&conn)?;
     let handle = Handle::new(conn);
+    shared.learn(&handle, true)?;
     let mut numbers = Numbers::default();
     let mut from = 0;
     loop {

@@ -87,6 +87,22 @@ pub(super) enum Row {
     },
 }
 
+impl Row {
+    /// The parameter that the row is of.
+    pub(super) fn param(&self) -> ParamNumber {
+        match self {
+            Row::Token { param, .. }
+            | Row::Text { param, .. }
+            | Row::Link { param, .. }
+            | Row::Date { param, .. }
+            | Row::Number { param, .. }
+            | Row::Quantity { param, .. }
+            | Row::Uri { param, .. }
+            | Row::Pair { param, .. } => *param,
+        }
+    }
+}
+
 /// The second part of a composite.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Second {

@@ -61,6 +61,17 @@ CREATE TABLE side(
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What later releases added to the tables. It is made where it is missing.
+const ADDED: &str = "
+CREATE TABLE IF NOT EXISTS custom( -- search parameters that are not published
+    number INTEGER PRIMARY KEY,    -- never used again for another meaning
+    kind INTEGER NOT NULL,
+    meaning BLOB NOT NULL,         -- a hash of the definition
+    done INTEGER NOT NULL,         -- resources up to this row are indexed
+    last INTEGER NOT NULL          -- and those behind this row always were
+) STRICT;
+";
+
 /// The index and what it is made of. It can be rebuilt from the versions.
 const INDEX: &str = "
 CREATE TABLE uri(number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
@@ -153,7 +164,7 @@ fn failed(reason: &str) -> Fault {
 }
 
 /// Makes the tables of a new file and refuses a file that is not ours or newer than the program.
-pub(super) fn prepare(conn: &mut Connection) -> Result<(), Fault> {
+pub(super) fn prepare(conn: &mut Connection, base: Option<&str>) -> Result<(), Fault> {
     let transaction = conn.transaction()?;
     let tables: i64 =
         transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -163,9 +174,13 @@ pub(super) fn prepare(conn: &mut Connection) -> Result<(), Fault> {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", SCHEMA)?;
         let sql = "INSERT INTO meta(name, value) VALUES('index', ?1)";
-        transaction.execute(sql, [fingerprint(Registry::r4())])?;
+        transaction.execute(sql, [fingerprint(base)])?;
     }
+    // What is known of the own address is what the index goes by.
+    let sql = "INSERT OR REPLACE INTO meta(name, value) VALUES('base', ?1)";
+    transaction.execute(sql, [base.unwrap_or_default()])?;
     check(&transaction)?;
+    transaction.execute_batch(ADDED)?;
     Kinds::complete(&transaction)?;
     transaction.commit()?;
     Ok(())
@@ -187,11 +202,18 @@ pub(super) fn check(conn: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The server's own address by which references are told apart; `None` where it has none.
+pub(super) fn base(conn: &Connection) -> Result<Option<String>, Fault> {
+    let sql = "SELECT value FROM meta WHERE name = 'base'";
+    let base: Option<String> = conn.query_row(sql, [], |row| row.get(0)).optional()?;
+    Ok(base.filter(|base| !base.is_empty()))
+}
+
 /// Whether the index was built by the same rules that this program goes by.
 pub(super) fn index_is_current(conn: &Connection) -> Result<bool, Fault> {
     let sql = "SELECT value FROM meta WHERE name = 'index'";
     let stored: Option<String> = conn.query_row(sql, [], |row| row.get(0)).optional()?;
-    Ok(stored == Some(fingerprint(Registry::r4())))
+    Ok(stored == Some(fingerprint(base(conn)?.as_deref())))
 }
 
 /// Empties the index; it counts as outdated until [`adopt_index`].
@@ -205,14 +227,16 @@ pub(super) fn clear_index(conn: &Connection) -> Result<(), Fault> {
 /// Declares the index built.
 pub(super) fn adopt_index(conn: &Connection) -> Result<(), Fault> {
     let sql = "INSERT OR REPLACE INTO meta(name, value) VALUES('index', ?1)";
-    conn.execute(sql, [fingerprint(Registry::r4())])?;
+    conn.execute(sql, [fingerprint(base(conn)?.as_deref())])?;
+    conn.execute("UPDATE custom SET done = last", [])?;
     Ok(())
 }
 
 /// Stands for the numbering and definition of all search parameters: their numbers are written
 /// into the index and may differ between releases.
-fn fingerprint(registry: &Registry) -> String {
-    let mut text = format!("form {INDEX_FORM}\n");
+fn fingerprint(base: Option<&str>) -> String {
+    let registry = Registry::r4();
+    let mut text = format!("form {INDEX_FORM} of {}\n", base.unwrap_or("-"));
     for resource_type in fhir::definitions::resource_types() {
         for param in registry.of_type(resource_type) {
             let kind = match param.param_type {

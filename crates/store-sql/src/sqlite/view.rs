@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use fhir::Id;
+use fhirpath::search::Registry;
 use rusqlite::{OptionalExtension, params};
 use store::query::{Include, Query};
 use store::{AuditLink, Change, HistoryOf, Key, Seq, SideValue, Snapshot, StoreError, Stored};
@@ -19,13 +20,16 @@ pub(super) struct View {
     pool: Arc<Pool>,
     /// Present until the view is dropped.
     handle: Option<Handle>,
+    /// The search parameters of a moment before the snapshot: what they say is indexed is.
+    registry: Arc<Registry>,
     seq: Seq,
 }
 
 impl View {
     pub(super) fn open(shared: Arc<Shared>, pool: Arc<Pool>) -> Result<Self, Fault> {
         let handle = pool.take()?;
-        let mut view = Self { shared, pool, handle: Some(handle), seq: 0 };
+        let registry = shared.registry();
+        let mut view = Self { shared, pool, handle: Some(handle), registry, seq: 0 };
         let handle = view.handle()?;
         handle.conn.execute_batch("BEGIN")?;
         // The first read fixes what the transaction sees.
@@ -38,7 +42,7 @@ impl View {
     }
 
     fn search(&self) -> Result<Search<'_>, Fault> {
-        Ok(Search::new(self.handle()?, &self.shared))
+        Ok(Search::new(self.handle()?, &self.shared, self.registry.clone()))
     }
 
     fn read_one(&self, key: &Key) -> Result<Option<Stored>, Fault> {

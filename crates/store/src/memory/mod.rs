@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use fhir::{Document, Resource, edit, time};
-use fhirpath::search::{IndexEntry, Registry};
+use fhirpath::search::{Definition, FIRST_CUSTOM, IndexEntry, Numbered, Registry};
 use parking_lot::Mutex;
 
-use crate::rules::{self, AUDIT_TYPE, Standing};
+use crate::rules::{self, AUDIT_TYPE, PARAMETER_TYPE, Standing};
 use crate::{
-    AuditLink, Committed, Figures, Guard, Key, Method, Pending, Seq, Snapshot, Store, StoreError,
-    Stored, Transaction, Version, Watch, Write,
+    AuditLink, Committed, Figures, Guard, Key, Method, Pending, Reindex, Seq, Snapshot, Store,
+    StoreError, Stored, Transaction, Version, Watch, Write,
 };
 use view::View;
 
@@ -22,13 +22,17 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 /// The store. It forgets everything when it is dropped.
 pub struct MemoryStore {
     clock: Clock,
+    base: Option<String>,
     /// Snapshots share the state; a write copies it while one of them is alive.
     state: Mutex<Arc<State>>,
     watch: tokio::sync::watch::Sender<Seq>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct State {
+    registry: Arc<Registry>,
+    /// The numbers of parameters that were added, by what they mean.
+    numbers: Vec<(&'static str, Arc<Definition>)>,
     /// Every version; sequence number `n` is at `n - 1`.
     versions: Vec<Arc<Row>>,
     current: HashMap<Key, Slot>,
@@ -52,8 +56,23 @@ struct Slot {
 impl MemoryStore {
     /// An empty store.
     pub fn new(clock: Clock) -> Arc<Self> {
+        Self::with_base(clock, None)
+    }
+
+    /// The same for a server with this address: references below it are local.
+    pub fn with_base(clock: Clock, base: Option<&str>) -> Arc<Self> {
         let (watch, _) = tokio::sync::watch::channel(0);
-        Arc::new(Self { clock, state: Mutex::default(), watch })
+        let state = State {
+            registry: Arc::new(Registry::new(&[], base)),
+            numbers: Vec::new(),
+            versions: Vec::new(),
+            current: HashMap::new(),
+            side: BTreeMap::new(),
+            audit: Vec::new(),
+            last_ms: 0,
+        };
+        let base = base.map(str::to_owned);
+        Arc::new(Self { clock, base, state: Mutex::new(Arc::new(state)), watch })
     }
 
     fn apply(&self, transaction: Transaction) -> Result<Committed, StoreError> {
@@ -63,8 +82,14 @@ impl MemoryStore {
         let next = Arc::make_mut(&mut state);
         next.last_ms = next.last_ms.max((self.clock)());
         let mut versions = Vec::with_capacity(transaction.writes.len());
+        let mut params_changed = false;
         for write in transaction.writes {
+            let (Write::Put { key, .. } | Write::Delete { key, .. }) = &write;
+            params_changed |= key.resource_type == PARAMETER_TYPE;
             versions.push(next.write(write)?);
+        }
+        if params_changed {
+            next.learn(self.base.as_deref())?;
         }
         for side in transaction.side {
             let key = (side.space.to_owned(), side.key);
@@ -139,7 +164,11 @@ impl State {
         let seq = self.versions.len() as Seq + 1;
         let last_updated_ms = self.last_ms;
         let (text, entries) = match &resource {
-            Some(resource) => stamp(resource, &key, version, last_updated_ms)?,
+            Some(resource) => {
+                let stamped = stamp(resource, &key, version, last_updated_ms)?;
+                let entries = self.registry.extract(&stamped);
+                (stamped.into_text(), entries)
+            }
             None => (String::new(), Vec::new()),
         };
         if key.resource_type == AUDIT_TYPE {
@@ -160,20 +189,60 @@ impl State {
     }
 }
 
+impl State {
+    /// Takes up what SearchParameters there are, and reads every resource by them.
+    fn learn(&mut self, base: Option<&str>) -> Result<(), StoreError> {
+        let mut definitions = Vec::new();
+        let mut live: Vec<_> = self
+            .current
+            .iter()
+            .filter(|(key, slot)| key.resource_type == PARAMETER_TYPE && slot.standing.live)
+            .map(|(_, slot)| slot)
+            .collect();
+        live.sort_by_key(|slot| slot.first);
+        for slot in live {
+            let at = usize::try_from(slot.seq).unwrap_or(usize::MAX).saturating_sub(1);
+            let row = self.versions.get(at);
+            let resource = row.and_then(|row| Resource::parse(row.stored.text.clone()).ok());
+            // What cannot be used is not used.
+            definitions.extend(resource.and_then(|r| Definition::read(&r).ok().flatten()));
+        }
+        let mut numbered = Vec::new();
+        for (definition, resource_type) in
+            definitions.iter().flat_map(|d| d.types.iter().map(move |kind| (d, *kind)))
+        {
+            let known = self.numbers.iter().position(|n| *n == (resource_type, definition.clone()));
+            let at = known.unwrap_or_else(|| {
+                self.numbers.push((resource_type, definition.clone()));
+                self.numbers.len() - 1
+            });
+            let number = FIRST_CUSTOM.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+            let definition = definition.clone();
+            numbered.push(Numbered { number, resource_type, definition, ready: true });
+        }
+        self.registry = Arc::new(Registry::new(&numbered, base));
+        for row in &mut self.versions {
+            if let Ok(resource) = Resource::parse(row.stored.text.clone()) {
+                let entries = self.registry.extract(&resource);
+                *row = Arc::new(Row { stored: row.stored.clone(), entries });
+            }
+        }
+        Ok(())
+    }
+}
+
 fn stamp(
     resource: &Resource,
     key: &Key,
     version: u64,
     last_updated_ms: i64,
-) -> Result<(String, Vec<IndexEntry>), StoreError> {
+) -> Result<Resource, StoreError> {
     let updated = time::instant(last_updated_ms);
     let text = edit::stamp(resource.document(), key.id.as_str(), version, &updated);
-    let stamped = Document::parse(text)
+    Document::parse(text)
         .map_err(Into::into)
         .and_then(Resource::from_document)
-        .map_err(|error| StoreError::Failed(error.to_string()))?;
-    let entries = Registry::r4().extract(&stamped);
-    Ok((stamped.into_text(), entries))
+        .map_err(|error| StoreError::Failed(error.to_string()))
 }
 
 impl Store for MemoryStore {
@@ -190,6 +259,14 @@ impl Store for MemoryStore {
 
     fn watch(&self) -> Watch {
         self.watch.subscribe()
+    }
+
+    fn registry(&self) -> Arc<Registry> {
+        self.state.lock().registry.clone()
+    }
+
+    fn reindex_progress(&self) -> Result<Vec<Reindex>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn figures(&self) -> Result<Figures, StoreError> {

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use fhir::Id;
-use fhirpath::search::Registry;
 
 use super::{Row, Slot, State};
 use crate::query::{self, Candidate, Direction, Include, Links, Query};
@@ -222,7 +221,7 @@ impl Snapshot for View {
         let mut found: Vec<Seq> =
             self.live(&centre).map(|(slot, _)| slot.seq).into_iter().collect();
         for (key, slot, row) in self.all_live() {
-            let params = Registry::r4().compartment(key.resource_type);
+            let params = self.0.registry.compartment(key.resource_type);
             if *key != centre && targets(row, params).contains(&centre) {
                 found.push(slot.seq);
             }

@@ -5,6 +5,7 @@
 mod audit;
 mod feed;
 mod kinds;
+mod params;
 mod search;
 mod transactions;
 mod versions;
@@ -48,6 +49,7 @@ pub fn run(make: Make<'_>) {
         kinds::codes_are_looked_up,
         kinds::every_compartment_is_searched,
         kinds::includes_go_on_and_end,
+        params::parameters_that_are_posted_are_searched_by,
         search::the_compartment_is_everything_about_the_patient,
     ];
     for scenario in scenarios {

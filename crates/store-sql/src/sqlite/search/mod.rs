@@ -59,8 +59,12 @@ struct Open<'q> {
 }
 
 impl<'a> Search<'a> {
-    pub(in crate::sqlite) fn new(handle: &'a Handle, shared: &'a Shared) -> Self {
-        Self { handle, shared, registry: shared.registry() }
+    pub(in crate::sqlite) fn new(
+        handle: &'a Handle,
+        shared: &'a Shared,
+        registry: Arc<Registry>,
+    ) -> Self {
+        Self { handle, shared, registry }
     }
 
     /// The versions that match, see [`store::Snapshot::find`].

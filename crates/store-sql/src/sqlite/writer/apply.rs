@@ -1,8 +1,10 @@
 //! Making one write: the version, the resource's row, the changes of the index and the audit chain.
 
+use std::sync::Arc;
+
 use fhir::edit;
 use rusqlite::params;
-use store::rules::AUDIT_TYPE;
+use store::rules::{AUDIT_TYPE, PARAMETER_TYPE};
 use store::{Method, Version, Write};
 
 use super::super::bodies::PLAIN;
@@ -20,11 +22,20 @@ impl Writer {
         place: Place,
         updated: &str,
     ) -> Result<Version, Fault> {
-        let Prepared { write, indexed } = prepared;
+        let Prepared { write, mut indexed, registry } = prepared;
+        let current = self.shared.registry();
+        if let Write::Put { key, resource, .. } = &write {
+            // The search parameters have changed while it waited.
+            if !Arc::ptr_eq(&registry, &current) {
+                let day = self.shared.day(key.resource_type);
+                indexed = Indexed::of(resource, &current, &self.shared.kinds, day);
+            }
+        }
         let (key, resource, method) = match write {
             Write::Put { key, resource, method, .. } => (key, Some(resource), method),
             Write::Delete { key, .. } => (key, None, Method::Delete),
         };
+        self.params_changed |= key.resource_type == PARAMETER_TYPE;
         let seq = self.state.seq + 1;
         let version = place.version.unsigned_abs();
         let text = resource.as_ref().map_or(String::new(), |resource| {

@@ -8,10 +8,13 @@ mod check;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use crossbeam_channel::{Receiver, select};
 use fhir::time;
+use fhirpath::search::Registry;
 use rusqlite::{OptionalExtension, params};
-use store::{Committed, Guard, Seq, SideWrite, StoreError, Write};
+use store::{Committed, Guard, Reindex, Seq, SideWrite, StoreError, Write};
 use tokio::sync::{oneshot, watch};
 
 use super::bodies::Packer;
@@ -21,7 +24,7 @@ use super::handle::{Handle, Shared};
 use super::index::{self, Numbers, Waiting};
 use super::rows::Indexed;
 use super::train::Training;
-use super::{Clock, side};
+use super::{Clock, custom, side};
 
 /// The most transactions that share a flush.
 const MOST_JOBS: usize = 256;
@@ -44,6 +47,8 @@ pub(super) struct Job {
 pub(super) struct Prepared {
     pub(in crate::sqlite) write: Write,
     pub(in crate::sqlite) indexed: Indexed,
+    /// The search parameters that it was indexed by.
+    pub(in crate::sqlite) registry: Arc<Registry>,
 }
 
 pub(super) struct Writer {
@@ -56,6 +61,10 @@ pub(super) struct Writer {
     numbers: Numbers,
     waiting: Waiting,
     census: HashMap<i64, i64>,
+    /// A SearchParameter was written in this group.
+    params_changed: bool,
+    /// Something is left to index.
+    behind: bool,
     pub(in crate::sqlite) state: State,
 }
 
@@ -88,6 +97,8 @@ impl Writer {
             numbers: Numbers::default(),
             waiting: Waiting::default(),
             census: HashMap::new(),
+            params_changed: false,
+            behind: true,
             state: State::default(),
         };
         writer.reload()?;
@@ -99,18 +110,70 @@ impl Writer {
         loop {
             self.train_if_due();
             let trained = self.training.result();
+            // While there is something to index, nobody is waited for.
+            let idle = if self.behind { Duration::ZERO } else { Duration::from_secs(3600) };
             select! {
                 recv(jobs) -> job => match job {
                     Ok(job) => self.group(job, jobs),
                     Err(_) => break,
                 },
                 recv(trained) -> dictionary => self.adopt(dictionary.ok()),
+                default(idle) => self.catch_up(),
             }
         }
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         if let Err(error) = self.handle.conn.query_row(sql, [], |_| Ok(())) {
             tracing::warn!(%error, "the write-ahead log could not be folded in; it will be next time");
         }
+    }
+
+    /// Takes up the search parameters that have changed.
+    fn learn(&mut self) {
+        match self.shared.learn(&self.handle, true) {
+            Ok(()) => self.behind = true,
+            Err(fault) => {
+                let error = StoreError::from(fault);
+                tracing::error!(%error, "the search parameters cannot be read");
+            }
+        }
+    }
+
+    /// Indexes a little of what was stored before a search parameter.
+    fn catch_up(&mut self) {
+        match self.step() {
+            Ok(more) => self.behind = more,
+            Err(fault) => {
+                let error = StoreError::from(fault);
+                tracing::error!(%error, "indexing by a search parameter failed; it goes on at the next start");
+                self.recover();
+                self.behind = false;
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<bool, Fault> {
+        self.handle.conn.execute_batch("BEGIN IMMEDIATE")?;
+        let more = custom::step(&self.handle, &self.shared, &mut self.numbers)?;
+        self.handle.conn.execute_batch("COMMIT")?;
+        if !more {
+            return Ok(false);
+        }
+        let registry = self.shared.registry();
+        let left = custom::progress(&self.handle.conn, &self.shared.kinds, &registry)?;
+        let waits = |number: &Reindex| {
+            let known = registry.find(number.resource_type, &number.code);
+            known.is_some_and(|param| !param.ready)
+        };
+        // A parameter whose index has become complete is asked from now on.
+        let unready = fhir::definitions::resource_types()
+            .iter()
+            .flat_map(|name| registry.of_type(name))
+            .filter(|param| !param.ready)
+            .count();
+        if left.iter().filter(|number| waits(number)).count() < unready {
+            self.shared.learn(&self.handle, true)?;
+        }
+        Ok(!left.is_empty())
     }
 
     fn group(&mut self, first: Job, jobs: &Receiver<Job>) {
@@ -129,6 +192,9 @@ impl Writer {
             self.recover();
             error
         });
+        if std::mem::take(&mut self.params_changed) && failure.is_none() {
+            self.learn();
+        }
         if failure.is_none() {
             let seq = self.state.seq.unsigned_abs();
             self.watch.send_if_modified(|known| std::mem::replace(known, seq) != seq);

@@ -1,0 +1,58 @@
+//! Keeps a search within what the caller may search: also where it goes by way of other resources,
+//! since whether something matches tells about them.
+
+use store::query::{Filter, Query, compartment};
+
+use crate::authorise::{Action, Permit, Scope, authorise};
+use crate::{App, Caller, Result};
+
+/// Narrows the links of `query`: types that the caller may not search are left out of chains, and
+/// refused where they are named; resources of patients count only where they are in the caller's
+/// own compartment, if the permit is for one.
+pub(super) fn confine(
+    app: &App,
+    caller: &Caller,
+    permit: &Permit,
+    query: &mut Query,
+) -> Result<()> {
+    query.filters.iter_mut().try_for_each(|filter| links(app, caller, permit, filter))
+}
+
+fn links(app: &App, caller: &Caller, permit: &Permit, filter: &mut Filter) -> Result<()> {
+    match filter {
+        Filter::Chain { targets, .. } => {
+            let mut refusal = None;
+            let allowed =
+                |query: &Query| authorise(app, caller, Action::searching(query.resource_type));
+            targets.retain(|query| match allowed(query) {
+                Ok(_) => true,
+                Err(error) => {
+                    refusal = Some(error);
+                    false
+                }
+            });
+            if let Some(error) = refusal.filter(|_| targets.is_empty()) {
+                return Err(error);
+            }
+            targets.iter_mut().try_for_each(|query| inner(app, caller, permit, query))
+        }
+        Filter::Has { source, .. } => {
+            authorise(app, caller, Action::searching(source.resource_type))?;
+            inner(app, caller, permit, source)
+        }
+        Filter::All(filters) | Filter::Any(filters) => {
+            filters.iter_mut().try_for_each(|filter| links(app, caller, permit, filter))
+        }
+        Filter::Not(filter) => links(app, caller, permit, filter),
+        _ => Ok(()),
+    }
+}
+
+fn inner(app: &App, caller: &Caller, permit: &Permit, query: &mut Query) -> Result<()> {
+    confine(app, caller, permit, query)?;
+    if let Scope::Patient(own) = permit.scope() {
+        let registry = app.store().registry();
+        query.filters.extend(compartment(&registry, "Patient", own, query.resource_type));
+    }
+    Ok(())
+}
