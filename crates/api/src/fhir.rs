@@ -18,6 +18,7 @@ mod operations;
 mod prefer;
 mod read;
 mod search;
+mod searches;
 mod write;
 
 use std::sync::Arc;
@@ -48,6 +49,7 @@ type Answered = Result<Response, Failure>;
 pub fn router(app: App) -> Router {
     let routes = interactions::routes()
         .merge(operations::routes())
+        .merge(searches::routes())
         .fallback(|| async {
             Failure(Error::new(
                 Kind::NotFound,

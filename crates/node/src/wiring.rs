@@ -67,7 +67,8 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     }
     let random = system_random();
     let identity = Arc::new(federation::Identity::new(own, keys.assertion, keys.tls)?);
-    let options = Options::new(clock.clone());
+    let base = Some(format!("{}/fhir", config.base_url.trim_end_matches('/')));
+    let options = Options { base, ..Options::new(clock.clone()) };
     let store: SharedStore = SqliteStore::open(&folder.join("store"), options)?;
     let peers = Peers::new(
         identity.clone(),

@@ -352,6 +352,13 @@ pub trait Snapshot: Send {
     /// `limit` are returned.
     fn find(&self, query: &Query, limit: usize, all: bool) -> Result<Vec<Seq>, StoreError>;
 
+    /// The first `limit` matches in order, where the store finds them without finding all; `None`
+    /// where it does not. [`Snapshot::find`] gives the same.
+    fn first(&self, query: &Query, limit: usize) -> Result<Option<Vec<Seq>>, StoreError> {
+        let _ = (query, limit);
+        Ok(None)
+    }
+
     /// How many match.
     fn count(&self, query: &Query) -> Result<u64, StoreError>;
 

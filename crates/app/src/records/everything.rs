@@ -108,10 +108,13 @@ impl Everything {
         let search = parse_query(Registry::r4(), "Patient", &[]).map_err(|e| refused(&e))?;
         let token = (versions.len() > count).then(|| app.new_token());
         if let Some(token) = &token {
-            let kept = Matches { owner: caller.user.id.clone(), search: search.clone(), versions };
+            let (owner, path) = (caller.user.id.clone(), "Patient".to_owned());
+            let (search, types) = (search.clone(), vec!["Patient"]);
+            let kept = Matches { owner, search, path, types, versions };
             app.pages().keep(token.clone(), Arc::new(kept), app.now_ms());
         }
-        Ok(Page { search, total, matches, included: Vec::new(), token, offset: 0, count })
+        let (included, path) = (Vec::new(), "Patient".to_owned());
+        Ok(Page { search, path, total, matches, included, token, offset: 0, count })
     }
 
     /// Those that are wanted and readable.

@@ -187,6 +187,72 @@ fn results_are_sorted_counted_and_accompanied() {
 }
 
 #[test]
+fn links_words_and_conditions_are_searched() {
+    run(async {
+        let ward = ward("links").await;
+        let Ward { client, ada, bob, glucose, weight, risk, .. } = &ward;
+        let tag = "_tag=urn:test:ward|links";
+        let table: &[(String, Vec<&String>)] = &[
+            ("Patient?_has:Observation:patient:code=2345-7".into(), vec![ada]),
+            ("Patient?_has:RiskAssessment:subject:probability=gt0.1".into(), vec![ada]),
+            ("Observation?code-value-quantity=2345-7$gt5".into(), vec![glucose]),
+            ("Observation?code-value-quantity=2345-7$gt6".into(), vec![]),
+            (
+                "Observation?subject:Patient.general-practitioner.family=quirin".into(),
+                vec![glucose, weight],
+            ),
+            (
+                "Patient?_filter=family%20sw%20zwol%20or%20birthdate%20lt%201975".into(),
+                vec![ada, bob],
+            ),
+            ("Patient?_filter=not%20(family%20sw%20zwol)".into(), vec![ada]),
+            ("Patient?_content=zilinska".into(), vec![ada]),
+            (format!("?_type=Patient,RiskAssessment&_id={ada},{risk}"), vec![ada, risk]),
+            (format!("Patient/{ada}/Observation?"), vec![glucose]),
+            (format!("Patient/{ada}/*?_type=Observation,RiskAssessment"), vec![glucose, risk]),
+        ];
+        for (search, expected) in table {
+            let mut found = client.found(&format!("{search}&{tag}")).await;
+            let mut expected: Vec<String> = expected.iter().map(|id| (*id).clone()).collect();
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected, "{search}");
+        }
+        let back = client
+            .get(&format!("/fhir/Observation?_id={glucose}&_include=Observation:patient&_include:iterate=Patient:general-practitioner"))
+            .await
+            .expect(200);
+        assert_eq!(back.included().len(), 2);
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        let form = format!("_type=Patient&_id={ada}");
+        let found = client.send(Method::POST, "/fhir/_search", Some(form), &kind).await.expect(200);
+        assert_eq!(found.matches(), std::slice::from_ref(ada));
+        let path = format!("/fhir/Patient/{bob}/Observation/_search");
+        let form = "code=29463-7".to_owned();
+        let found = client.send(Method::POST, &path, Some(form), &kind).await.expect(200);
+        assert_eq!(found.matches(), std::slice::from_ref(weight));
+        client.get("/fhir/Organization/1/Observation").await.expect(404);
+        client.get(&format!("/fhir/Patient/{ada}/$unknown")).await.expect(404);
+    });
+}
+
+#[test]
+fn a_parameter_that_is_posted_is_searched_by() {
+    run(async {
+        let ward = ward("posted").await;
+        let tag = "_tag=urn:test:ward|posted";
+        let definition = json!({
+            "resourceType": "SearchParameter", "url": "http://test/sp/unit", "name": "unit",
+            "status": "active", "description": "Unit of a value", "code": "unit-text",
+            "base": ["Observation"], "type": "string", "expression": "Observation.value.unit",
+        });
+        ward.client.create(&definition).await;
+        let found = ward.client.found(&format!("Observation?unit-text=mmol&{tag}")).await;
+        assert_eq!(found, std::slice::from_ref(&ward.glucose));
+    });
+}
+
+#[test]
 fn what_is_not_understood_is_refused_by_name() {
     run(async {
         let client = shared().await.all[0].signed_in(Role::Clinician).await;
@@ -199,7 +265,11 @@ fn what_is_not_understood_is_refused_by_name() {
             ("Patient?_sort=colour", "colour"),
             ("Patient?_include=Patient:colour", "_include"),
             ("Patient?_count=few", "_count"),
-            ("Patient?_has:Observation:patient:code=x", "_has"),
+            ("Patient?_has:Observation:encounter:code=x", "_has"),
+            ("Patient?_filter=family%20sounds%20x", "sounds"),
+            ("Observation?code:in=http://test/unknown", "code:in"),
+            ("Observation?code-value-quantity=x", "code-value-quantity"),
+            ("?_type=Patient,Observation&birthdate=2020", "birthdate"),
         ] {
             let answer = client.get(&format!("/fhir/{search}")).await.expect(400);
             let (_, diagnostics) = answer.issue();
@@ -209,8 +279,15 @@ fn what_is_not_understood_is_refused_by_name() {
 }
 
 /// A value that a parameter of a type takes.
-fn sample(kind: &str) -> &'static str {
+fn sample(name: &str, kind: &str) -> &'static str {
     match kind {
+        "composite" if name.ends_with("-quantity") => "x$1",
+        "composite" if name.ends_with("-date") => "x$2020",
+        "composite" if name.ends_with("-coordinate") => "x$1$2",
+        "composite" if name == "relationship" => "x$DocumentReference/1",
+        "composite" => "x$x",
+        "special" if name == "near" => "1|2",
+        "special" => "_id%20eq%20x",
         "date" => "2020-01-01",
         "number" => "1",
         "quantity" => "1",
@@ -240,7 +317,7 @@ fn the_capability_statement_claims_only_what_answers() {
             let mut query = vec!["_count=1".to_owned()];
             for param in resource["searchParam"].as_array().unwrap() {
                 let (name, of) = (text(&param["name"]), text(&param["type"]));
-                query.push(format!("{name}={}", sample(&of)));
+                query.push(format!("{name}={}", sample(&name, &of)));
             }
             for include in resource["searchInclude"].as_array().into_iter().flatten() {
                 query.push(format!("_include={}", text(include)));

@@ -15,6 +15,7 @@ use super::custom;
 use super::fault::Fault;
 use super::names::{Kinds, Name};
 use super::search::Bounds;
+use super::search::tallies::Tallies;
 
 /// What all connections of one store share.
 pub(super) struct Shared {
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     /// Every parameter by which something belongs to a patient's compartment.
     pub(super) compartment: HashSet<ParamNumber>,
     pub(super) bounds: Bounds,
+    pub(super) tallies: Tallies,
     /// The search parameters as they are now.
     pub(super) registry: RwLock<Arc<Registry>>,
 }
@@ -42,6 +44,7 @@ impl Shared {
             days: types.iter().filter_map(day).collect(),
             compartment: types.iter().flat_map(compartment).collect(),
             bounds: Bounds::default(),
+            tallies: Tallies::default(),
             registry: RwLock::new(Arc::new(Registry::new(&[], None))),
         })
     }

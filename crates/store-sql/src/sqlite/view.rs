@@ -244,6 +244,10 @@ impl Snapshot for View {
         Ok(self.search()?.find(query, limit, all)?)
     }
 
+    fn first(&self, query: &Query, limit: usize) -> Result<Option<Vec<Seq>>, StoreError> {
+        Ok(self.search()?.newest(query, limit)?)
+    }
+
     fn count(&self, query: &Query) -> Result<u64, StoreError> {
         Ok(self.search()?.count(query)?)
     }

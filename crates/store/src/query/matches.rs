@@ -54,6 +54,16 @@ pub fn fold(code: &str) -> String {
 }
 
 impl Filter {
+    /// Whether it depends on other resources than the candidate.
+    pub fn has_links(&self) -> bool {
+        match self {
+            Filter::Chain { .. } | Filter::Has { .. } => true,
+            Filter::All(filters) | Filter::Any(filters) => filters.iter().any(Filter::has_links),
+            Filter::Not(filter) => filter.has_links(),
+            _ => false,
+        }
+    }
+
     /// Whether the candidate passes.
     pub fn holds(
         &self,

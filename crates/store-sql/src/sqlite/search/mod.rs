@@ -6,10 +6,12 @@
 //! every list is read up to a bound, and what exceeds its bound is asked later or tested.
 
 mod include;
+mod newest;
 mod order;
 mod pairs;
 mod plan;
 mod sources;
+pub(in crate::sqlite) mod tallies;
 mod values;
 
 use std::sync::Arc;
@@ -78,6 +80,9 @@ impl<'a> Search<'a> {
         if all && query.filters.is_empty() && self.census(query)? > limit as u64 {
             return Err(costly());
         }
+        if !all && let Some(found) = self.newest(query, limit)? {
+            return Ok(found);
+        }
         let rids = self.matching(query)?;
         if all && rids.len() > limit {
             return Err(costly());
@@ -90,7 +95,31 @@ impl<'a> Search<'a> {
         if query.filters.is_empty() {
             return self.census(query);
         }
-        Ok(self.matching(query)?.len() as u64)
+        let Some((key, newest)) = self.tally_of(query)? else {
+            return Ok(self.matching(query)?.len() as u64);
+        };
+        if let Some(known) = self.shared.tallies.find(&key, newest) {
+            return Ok(known);
+        }
+        let count = self.matching(query)?.len() as u64;
+        self.shared.tallies.keep(key, newest, count);
+        Ok(count)
+    }
+
+    /// Under which name the number of matches is remembered, and the newest version of the type:
+    /// while that is the same, so is the number. `None` where it depends on other types.
+    fn tally_of(&self, query: &Query) -> Result<Option<(String, i64)>, Fault> {
+        let Some(kind) = self.shared.kinds.number(query.resource_type) else { return Ok(None) };
+        if query.filters.iter().any(Filter::has_links) {
+            return Ok(None);
+        }
+        let key = format!("{kind} {:?}", query.filters);
+        if key.len() > tallies::LONGEST {
+            return Ok(None);
+        }
+        let sql = "SELECT coalesce(max(seq), 0) FROM version WHERE kind = ?1";
+        let newest = self.handle.conn.prepare_cached(sql)?.query_row([kind], |row| row.get(0))?;
+        Ok(Some((key, newest)))
     }
 
     fn census(&self, query: &Query) -> Result<u64, Fault> {

@@ -42,7 +42,10 @@ fn patient() -> impl Strategy<Value = String> {
                 text += &format!(r#","birthDate":"{birth}""#);
             }
             if let Some(code) = code {
-                text += &format!(r#","gender":"male","identifier":[{{"system":"urn:s1","value":"{code}","type":{{"text":"Kind {code}"}}}}]"#);
+                text += &format!(r#","gender":"male","identifier":[{{"system":"urn:s1","value":"{code}","type":{{"coding":[{{"system":"urn:s2","code":"{code}"}}],"text":"Kind {code}"}}}}]"#);
+            }
+            if let Some(given) = given {
+                text += &format!(r#","text":{{"status":"generated","div":"<div>about <b>{given}</b> and {id}x</div>"}}"#);
             }
             text += match doctor {
                 0 => "",
@@ -80,6 +83,14 @@ fn observation() -> impl Strategy<Value = String> {
             let unit = unit.map_or(String::new(), |u| format!(r#","unit":"{u}","code":"{u}""#));
             let system = system.map_or(String::new(), |s| format!(r#","system":"{s}""#));
             let less = if less { r#","comparator":"<""# } else { "" };
+            text += &match id % 3 {
+                0 => String::new(),
+                1 => format!(r#","component":[{{"code":{{"coding":[{{"system":"urn:s1","code":"{code}"}}]}},"valueQuantity":{{"value":{number}{unit}}}}},{{"code":{{"coding":[{{"code":"c"}}]}},"valueQuantity":{{"value":2{unit}}}}}]"#),
+                _ => format!(r#","note":[{{"text":"seen {number} by the river"}}],"component":[{{"code":{{"coding":[{{"code":"b"}}]}},"valueCodeableConcept":{{"coding":[{{"system":"urn:s2","code":"{code}"}}]}}}}]"#),
+            };
+            if id == 9 {
+                return text + r#","valueCodeableConcept":{"coding":[{"code":"a"}]}}"#;
+            }
             text + &format!(r#","valueQuantity":{{"value":{number}{unit}{system}{less}}}}}"#)
         })
 }
@@ -93,7 +104,17 @@ fn other() -> impl Strategy<Value = String> {
     let set = (0..4u8, select(urls)).prop_map(|(id, url)| {
         format!(r#"{{"resourceType":"ValueSet","id":"v{id}","status":"draft","url":"{url}"}}"#)
     });
-    prop_oneof![risk, set]
+    let place = (0..3u8, 0..3u8, -20..20i32).prop_map(|(id, part, north)| {
+        format!(r#"{{"resourceType":"Location","id":"l{id}","partOf":{{"reference":"Location/l{part}"}},"position":{{"latitude":{north}.5,"longitude":10}}}}"#)
+    });
+    let list = (0..2u8, 0..6u8, 0..10u8).prop_map(|(id, p, o)| {
+        format!(r#"{{"resourceType":"List","id":"i{id}","status":"current","mode":"working","entry":[{{"item":{{"reference":"Patient/p{p}"}}}},{{"item":{{"reference":"Observation/o{o}"}}}}]}}"#)
+    });
+    let versions = &["", "|1", "|1.2", "|2", "|12"][..];
+    let plan = (0..3u8, select(versions), 0..6u8).prop_map(|(id, version, p)| {
+        format!(r#"{{"resourceType":"CarePlan","id":"c{id}","status":"active","intent":"plan","subject":{{"reference":"http://own.example/fhir/Patient/p{p}"}},"instantiatesCanonical":["http://a.example/plan{version}"]}}"#)
+    });
+    prop_oneof![risk, set, place, list, plan]
 }
 
 fn step() -> impl Strategy<Value = Vec<Write>> {
@@ -143,6 +164,11 @@ fn parameter(of_patients: bool) -> impl Strategy<Value = String> {
             select(&["general-practitioner=none", "general-practitioner=Practitioner/none"][..])
                 .prop_map(str::to_owned),
             (0..6u8, 0..6u8).prop_map(|(a, b)| format!("_id=p{a},p{b}")),
+            select(CODES).prop_map(|code| format!("identifier:of-type=urn:s2|{code}|{code}")),
+            links_to_patients(),
+            words().prop_map(|words| format!("_text={words}")),
+            select(PATIENT_FILTERS).prop_map(|filter| format!("_filter={filter}")),
+            select(FAMILIES).prop_map(|family| format!("name:text={family}")),
             (prefix(), 0..40i64).prop_map(|(p, n)| format!(
                 "_lastUpdated={p}{}",
                 fhir::time::instant(START_MS + n * 7)
@@ -166,6 +192,13 @@ fn parameter(of_patients: bool) -> impl Strategy<Value = String> {
             (select(&["subject", "date", "value-quantity", "encounter", "code"][..]), flag())
                 .prop_map(|(name, flag)| format!("{name}:missing={flag}")),
             parameter_chain(),
+            composite(),
+            words().prop_map(|words| format!("_content={words}")),
+            select(OBSERVATION_FILTERS).prop_map(|filter| format!("_filter={filter}")),
+            (0..2u8).prop_map(|list| format!("_list=i{list}")),
+            (select(&["combo-code", "component-code"][..]), token())
+                .prop_map(|(name, token)| format!("{name}={token}")),
+            (prefix(), select(NUMBERS)).prop_map(|(p, n)| format!("combo-value-quantity={p}{n}")),
             (0..10u8, 0..10u8).prop_map(|(a, b)| format!("_id=o{a},o{b}")),
             (prefix(), 0..40i64).prop_map(|(p, n)| format!(
                 "_lastUpdated={p}{}",
@@ -176,11 +209,81 @@ fn parameter(of_patients: bool) -> impl Strategy<Value = String> {
     }
 }
 
+const PATIENT_FILTERS: &[&str] = &[
+    "family co \"sh\" or birthdate ge 2020-02",
+    "not (gender eq male) and family pr true",
+    "family ne ash",
+    "family ew h and (given eq zoe or given sw b)",
+    "birthdate po 2020-02-29",
+    "identifier ne b",
+    "general-practitioner pr false",
+    "_lastUpdated ge 2023 and not (_id eq p1)",
+];
+
+const OBSERVATION_FILTERS: &[&str] = &[
+    "subject:Patient.family eq ash and value-quantity gt 1",
+    "code eq a or not (subject.gender eq male)",
+    "patient[gender eq male].family sw b",
+    "date po 2020-02 or subject re Group/p2",
+    "value-quantity ne 1||mg and date pr true",
+];
+
+fn words() -> impl Strategy<Value = String> {
+    select(
+        &[
+            "ash",
+            "about ash",
+            "as*",
+            "not ash",
+            "\"about ash\"",
+            "river or zoe",
+            "seen \"by the\" not 2",
+            "birch-ash",
+            "(oz or o'ash) and about",
+        ][..],
+    )
+    .prop_map(str::to_owned)
+}
+
+fn links_to_patients() -> impl Strategy<Value = String> {
+    prop_oneof![
+        select(CODES).prop_map(|code| format!("_has:Observation:patient:code={code}")),
+        select(CODES).prop_map(|code| format!("_has:Observation:subject:code:not={code}")),
+        select(NUMBERS).prop_map(|n| format!("_has:Observation:subject:value-quantity=gt{n}")),
+        (0..2u8).prop_map(|list| format!("_has:List:item:_id=i{list}")),
+        (0..2u8).prop_map(|list| format!("_list=i{list}")),
+        select(CODES).prop_map(|code| format!(
+            "_has:Observation:patient:_has:List:item:status=current,{code}"
+        )),
+        Just("_has:CarePlan:subject:instantiates-canonical:below=http://a.example/plan|1".into()),
+    ]
+}
+
+fn composite() -> impl Strategy<Value = String> {
+    let prefix = || select(&["", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"][..]);
+    let unit = || select(&["", "||mg", "|urn:s1|Mg"][..]);
+    let code = || select(&["a", "urn:s1|a", "b", "|c", "urn:s2|", "extra"][..]);
+    let names =
+        &["code-value-quantity", "component-code-value-quantity", "combo-code-value-quantity"][..];
+    prop_oneof![
+        (select(names), code(), prefix(), select(NUMBERS), unit())
+            .prop_map(|(name, code, prefix, n, unit)| format!("{name}={code}${prefix}{n}{unit}")),
+        (select(&["combo-code-value-concept", "code-value-concept"][..]), code(), code())
+            .prop_map(|(name, a, b)| format!("{name}={a}${b}")),
+        (select(names), select(&["true", "false"][..]))
+            .prop_map(|(name, flag)| format!("{name}:missing={flag}")),
+    ]
+}
+
 fn parameter_chain() -> impl Strategy<Value = String> {
     prop_oneof![
         select(FAMILIES).prop_map(|family| format!("subject:Patient.family={family}")),
         select(DATES).prop_map(|date| format!("patient.birthdate=ge{date}")),
         select(CODES).prop_map(|code| format!("subject.identifier:not={code}")),
+        select(CODES).prop_map(|code| format!("patient._has:Observation:subject:code={code}")),
+        select(FAMILIES).prop_map(|f| format!(
+            "subject:Patient._has:RiskAssessment:subject:subject:Patient.family={f}"
+        )),
     ]
 }
 
@@ -222,6 +325,16 @@ fn url() -> impl Strategy<Value = String> {
             "RiskAssessment?probability=0.5,0.9",
             "RiskAssessment?subject:Patient.family=ash",
             "ValueSet?url=http://a.example/b",
+            "Location?near=10|10|500",
+            "Location?near=-3|10.2|300|[mi_i]",
+            "Location?partof:below=l0",
+            "Location?partof:above=Location/l1",
+            "CarePlan?instantiates-canonical=http://a.example/plan",
+            "CarePlan?instantiates-canonical=http://a.example/plan|1",
+            "CarePlan?instantiates-canonical:below=http://a.example/plan|1",
+            "CarePlan?subject=Patient/p1,p2",
+            "CarePlan?subject:Patient.family=ash",
+            "CarePlan?subject=http://own.example/fhir/Patient/p1",
             "ValueSet?url:below=http://a.example/b&_sort=-url",
             "ValueSet?url:above=http://a.example/b/c/d",
             "ValueSet?url:missing=false&_sort=url",
@@ -282,8 +395,10 @@ proptest! {
         bounds in bounds(),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let memory: SharedStore = MemoryStore::new(clock());
-        let disk = SqliteStore::start(folder.path(), Options::new(clock()), bounds).unwrap();
+        let base = Some("http://own.example/fhir".to_owned());
+        let memory: SharedStore = MemoryStore::with_base(clock(), base.as_deref());
+        let options = Options { base, ..Options::new(clock()) };
+        let disk = SqliteStore::start(folder.path(), options, bounds).unwrap();
         let disk: SharedStore = Arc::new(disk);
         for writes in steps {
             let (expected, done) = (commit(&memory, writes.clone()), commit(&disk, writes));
