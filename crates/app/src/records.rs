@@ -4,6 +4,7 @@ pub mod answer;
 pub mod bundle;
 pub mod condition;
 mod confine;
+mod continuing;
 pub mod decide_link;
 pub mod delete;
 pub mod everything;

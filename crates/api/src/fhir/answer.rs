@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fhir::json::quote;
 use jiff::Timestamp;
+use store::query::Total;
 use store::{Method, Stored};
 
 use super::prefer::Return;
@@ -158,9 +159,12 @@ pub fn searchset(app: &App, page: &Page) -> String {
     }
     let entries =
         if entries.is_empty() { String::new() } else { format!(",\"entry\":[{entries}]") };
+    let total = match page.search.total {
+        Some(Total::None) => String::new(),
+        _ => format!("\"total\":{},", page.total),
+    };
     format!(
-        "{{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":{},\"link\":[{}]{entries}}}",
-        page.total,
+        "{{\"resourceType\":\"Bundle\",\"type\":\"searchset\",{total}\"link\":[{}]{entries}}}",
         links.join(",")
     )
 }

@@ -110,7 +110,7 @@ impl Everything {
         if let Some(token) = &token {
             let (owner, path) = (caller.user.id.clone(), "Patient".to_owned());
             let (search, types) = (search.clone(), vec!["Patient"]);
-            let kept = Matches { owner, search, path, types, versions };
+            let kept = Matches { owner, search, path, types, versions, as_of: None };
             app.pages().keep(token.clone(), Arc::new(kept), app.now_ms());
         }
         let (included, path) = (Vec::new(), "Patient".to_owned());

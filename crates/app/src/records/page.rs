@@ -31,8 +31,10 @@ pub struct Matches {
     pub path: String,
     /// The types that were searched.
     pub types: Vec<&'static str>,
-    /// Every match, in order.
+    /// Every match, in order; or only the first of them, see `as_of`.
     pub versions: Vec<Seq>,
+    /// Where only the first page was found: the snapshot that the others must show.
+    pub as_of: Option<Seq>,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +60,15 @@ impl Pages {
         held.order.insert(used, (token.clone(), now_ms));
         held.lists.insert(token, (matches, used));
         held.drop_old(now_ms);
+    }
+
+    /// Puts the whole list where only its beginning was kept.
+    pub fn complete(&self, token: &str, matches: Arc<Matches>) {
+        let mut held = self.0.lock();
+        let size = matches.versions.len();
+        let Some((kept, _)) = held.lists.get_mut(token) else { return };
+        let before = std::mem::replace(kept, matches).versions.len();
+        held.size = (held.size + size).saturating_sub(before);
     }
 
     /// The list under `token`, if `owner` made it.

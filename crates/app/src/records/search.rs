@@ -6,12 +6,13 @@ use std::sync::Arc;
 use fhir::{Id, Resource};
 use fhirpath::search::Registry;
 use store::query::{
-    Candidate, Filter, ParsedSearch, Parser, QueryError, Summary, compare, compartment,
+    Candidate, Filter, ParsedSearch, Parser, QueryError, Summary, Total, compare, compartment,
     follow_includes, is_in_compartment, sort_keys,
 };
 use store::{Seq, Snapshot, StoreError, Stored};
 
 use super::confine::confine;
+use super::continuing;
 use super::page::{MAX_MATCHES, Matches};
 use super::{in_scope, parse as parse_stored, patients_of};
 use crate::audit::Event;
@@ -51,7 +52,7 @@ pub struct Page {
     pub search: ParsedSearch,
     /// What was searched, as it stands in an address behind the base.
     pub path: String,
-    /// Matches over all pages.
+    /// Matches over all pages; with `_total=none` no more than that there are more of them.
     pub total: u64,
     /// The matches of this page.
     pub matches: Vec<Stored>,
@@ -105,8 +106,13 @@ pub fn search_in(
     };
     let count = page_size(&first);
     let snapshot = app.store().snapshot()?;
-    let (versions, total) = find(&registry, &*snapshot, &searches, count)?;
-    let token = (versions.len() > count && count > 0).then(|| app.new_token());
+    let started = start(&*snapshot, &searches, count)?;
+    let as_of = started.is_some().then(|| snapshot.seq());
+    let (versions, total) = match started {
+        Some(started) => started,
+        None => find(&registry, &*snapshot, &searches, count)?,
+    };
+    let token = (total > count as u64 && count > 0).then(|| app.new_token());
     let used = match place {
         Place::Type(_) | Place::Compartment { resource_type: Some(_), .. } => first.used.clone(),
         _ => params.iter().filter(|(_, value)| !value.is_empty()).cloned().collect(),
@@ -117,6 +123,7 @@ pub fn search_in(
         path: place.path(),
         types: searches.iter().map(|(search, _)| search.query.resource_type).collect(),
         versions,
+        as_of,
     };
     let page = load(app, caller, &permit, &*snapshot, &matches, (0, count), query)?;
     if let Some(token) = &token {
@@ -139,14 +146,25 @@ impl Place {
 
 /// Turns to the matches from `offset` on of a search that [`search`] answered with `token`.
 pub fn turn(app: &App, caller: &Caller, token: &str, offset: usize, count: usize) -> Result<Page> {
-    let matches = app.pages().find(token, &caller.user.id, app.now_ms())?;
+    let mut matches = app.pages().find(token, &caller.user.id, app.now_ms())?;
     let mut permit = None;
     for resource_type in &matches.types {
         permit = Some(authorise(app, caller, Action::searching(resource_type))?);
     }
     let permit = permit.ok_or_else(Error::not_found)?;
     let count = count.clamp(1, store::query::MAX_COUNT as usize);
+    let registry = app.store().registry();
     let snapshot = app.store().snapshot()?;
+    if let Some(as_of) = matches.as_of {
+        let query = &matches.search.query;
+        let versions = continuing::all_as_of(&*snapshot, &registry, query, as_of)?;
+        let search = matches.search.clone();
+        let (owner, path) = (matches.owner.clone(), matches.path.clone());
+        let types = matches.types.clone();
+        let whole = Matches { owner, search, path, types, versions, as_of: None };
+        matches = Arc::new(whole);
+        app.pages().complete(token, matches.clone());
+    }
     let query = format!("{}?page", matches.path);
     let page = load(app, caller, &permit, &*snapshot, &matches, (offset, count), &query)?;
     Ok(Page { token: Some(token.to_owned()), ..page })
@@ -209,6 +227,28 @@ fn permitted(
         Some(error) if found.is_empty() => Err(error),
         _ => Ok(found),
     }
+}
+
+/// The first page alone, where the store finds it without finding everything, and how many match:
+/// at least so many, where `_total=none` asks for no number.
+fn start(
+    snapshot: &dyn Snapshot,
+    searches: &[(ParsedSearch, Permit)],
+    count: usize,
+) -> Result<Option<(Vec<Seq>, u64)>> {
+    let [(search, _)] = searches else { return Ok(None) };
+    if count == 0 || search.query.filters.iter().any(Filter::has_links) {
+        return Ok(None);
+    }
+    let Some(mut versions) = snapshot.first(&search.query, count + 1)? else { return Ok(None) };
+    let found = versions.len();
+    versions.truncate(count);
+    let total = match search.total {
+        _ if found <= count => found as u64,
+        Some(Total::None) => found as u64,
+        _ => snapshot.count(&search.query)?,
+    };
+    Ok(Some((versions, total)))
 }
 
 /// The versions that match, all of them where more pages follow, and how many there are.

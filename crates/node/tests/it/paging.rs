@@ -75,6 +75,63 @@ fn pages_show_what_the_first_one_saw_while_others_write() {
     });
 }
 
+/// The newest of a code: the store finds the first page alone, and the others are still what the
+/// first one saw.
+#[test]
+fn pages_of_the_newest_show_what_the_first_one_saw() {
+    run(async {
+        let client = shared().await.all[0].signed_in(Role::Clinician).await;
+        let weight = |day: usize, note: &str| {
+            json!({
+                "resourceType": "Observation", "status": "final",
+                "code": {"coding": [{"system": "urn:test:newest", "code": "w"}]},
+                "effectiveDateTime": format!("2020-01-{day:02}"),
+                "note": [{"text": note}],
+            })
+        };
+        let mut ids = Vec::new();
+        for number in 1..=12 {
+            // Two on each day, and two without one.
+            let mut resource = weight(number.div_ceil(2), "first");
+            if number > 10 {
+                resource.as_object_mut().unwrap().remove("effectiveDateTime");
+            }
+            ids.push(client.create(&resource).await);
+        }
+        let order = [8, 9, 6, 7, 4, 5, 2, 3, 0, 1, 10, 11];
+        let expected: Vec<String> = order.iter().map(|at: &usize| ids[*at].clone()).collect();
+        for total in ["accurate", "none"] {
+            let search = format!(
+                "/fhir/Observation?code=urn:test:newest|w&_sort=-date&_count=5&_total={total}"
+            );
+            let mut page = client.get(&search).await.expect(200);
+            let counted = page.json()["total"].as_u64();
+            assert_eq!(counted, (total == "accurate").then_some(12), "{total}");
+            // The second is deleted, the last but two moves to the front, and one is added.
+            let mut changed = weight(28, "changed");
+            changed["id"] = json!(expected[9]);
+            client.delete(&format!("/fhir/Observation/{}", expected[1])).await;
+            client.put(&format!("/fhir/Observation/{}", expected[9]), &changed).await.expect(200);
+            let added = client.create(&weight(27, "added")).await;
+            let mut seen = page.matches();
+            while let Some(next) = page.link("next") {
+                page = client.get(&next).await.expect(200);
+                seen.extend(page.matches());
+            }
+            assert_eq!(seen, expected, "{total}");
+            // As it was, for the next round.
+            client.delete(&format!("/fhir/Observation/{added}")).await.expect(204);
+            for at in [1, 9] {
+                let mut before = weight(order[at] / 2 + 1, "first");
+                before["id"] = json!(expected[at]);
+                let path = format!("/fhir/Observation/{}", expected[at]);
+                let put = client.put(&path, &before).await;
+                assert!(put.status < 300, "{}", put.status);
+            }
+        }
+    });
+}
+
 #[test]
 fn pages_belong_to_who_searched() {
     run(async {

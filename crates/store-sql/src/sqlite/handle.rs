@@ -13,6 +13,7 @@ use store::{Key, Method, Seq, Stored};
 use super::bodies::{Dictionaries, Unpacker};
 use super::custom;
 use super::fault::Fault;
+use super::fulltext::Wanted;
 use super::names::{Kinds, Name};
 use super::search::Bounds;
 use super::search::tallies::Tallies;
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub(super) compartment: HashSet<ParamNumber>,
     pub(super) bounds: Bounds,
     pub(super) tallies: Tallies,
+    pub(super) words: Wanted,
     /// The search parameters as they are now.
     pub(super) registry: RwLock<Arc<Registry>>,
 }
@@ -45,6 +47,7 @@ impl Shared {
             compartment: types.iter().flat_map(compartment).collect(),
             bounds: Bounds::default(),
             tallies: Tallies::default(),
+            words: Wanted::default(),
             registry: RwLock::new(Arc::new(Registry::new(&[], None))),
         })
     }

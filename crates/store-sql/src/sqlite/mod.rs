@@ -14,6 +14,7 @@ mod check;
 mod custom;
 mod days;
 mod fault;
+mod fulltext;
 mod gate;
 mod handle;
 mod index;
@@ -268,8 +269,11 @@ impl Store for SqliteStore {
     fn reindex_progress(&self) -> Result<Vec<Reindex>, StoreError> {
         let handle = self.pool.take()?;
         let found = custom::progress(&handle.conn, &self.shared.kinds, &self.shared.registry());
+        let words = fulltext::progress(&handle.conn, &self.shared.words);
         self.pool.put(handle);
-        Ok(found?)
+        let mut found = found?;
+        found.extend(words?);
+        Ok(found)
     }
 
     fn figures(&self) -> Result<Figures, StoreError> {

@@ -70,6 +70,10 @@ CREATE TABLE IF NOT EXISTS custom( -- search parameters that are not published
     done INTEGER NOT NULL,         -- resources up to this row are indexed
     last INTEGER NOT NULL          -- and those behind this row always were
 ) STRICT;
+CREATE TABLE IF NOT EXISTS words(  -- one row where there is an index of words, see `fulltext`
+    one INTEGER PRIMARY KEY,
+    done INTEGER NOT NULL, last INTEGER NOT NULL
+) STRICT;
 ";
 
 /// The index and what it is made of. It can be rebuilt from the versions.
@@ -132,7 +136,8 @@ CREATE TABLE ix_uri(
 const DROP_INDEX: &str = "
 DROP TABLE uri; DROP TABLE concept; DROP TABLE ix_token; DROP TABLE ix_text; DROP TABLE ix_link;
 DROP TABLE ix_date; DROP TABLE ix_number; DROP TABLE ix_quantity; DROP TABLE ix_uri;
-DROP TABLE IF EXISTS ix_pair;
+DROP TABLE IF EXISTS ix_pair; DROP TABLE IF EXISTS fts_narrative; DROP TABLE IF EXISTS fts_content;
+DELETE FROM words;
 ";
 
 /// Settings of every connection.

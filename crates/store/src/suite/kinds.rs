@@ -3,8 +3,9 @@
 
 use fhirpath::search::Registry;
 
+use super::params::settled;
 use super::search::filled;
-use super::{Make, found, query, references, store_all};
+use super::{Make, commit, delete, found, put, query, references, store_all};
 use crate::Snapshot;
 use crate::query::{
     Code, Parser, Query, Terms, TermsError, compartment, follow_includes, is_in_compartment,
@@ -127,16 +128,33 @@ const TABLE: &[(&str, &str)] = &[
 pub(super) fn finds_what_the_table_says(make: Make<'_>) {
     let store = filled(make);
     store_all(&store, RESOURCES);
-    let snapshot = store.snapshot().unwrap();
-    let mut wrong = Vec::new();
-    for (url, expected) in TABLE {
-        let found = found(&*snapshot, url);
-        let count = snapshot.count(&query(url)).unwrap() as usize;
-        if found != *expected || count != expected.split_whitespace().count() {
-            wrong.push(format!("{url}: found `{found}` ({count}), expected `{expected}`"));
+    let check = || {
+        let snapshot = store.snapshot().unwrap();
+        let mut wrong = Vec::new();
+        for (url, expected) in TABLE {
+            let found = found(&*snapshot, url);
+            let count = snapshot.count(&query(url)).unwrap() as usize;
+            if found != *expected || count != expected.split_whitespace().count() {
+                wrong.push(format!("{url}: found `{found}` ({count}), expected `{expected}`"));
+            }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    };
+    check();
+    // Searching for words may have called for an index of them.
+    settled(&store);
+    check();
+    let changed = RESOURCES[0].replace("Severe", "Light").replace("Łoś", "Łyś");
+    commit(&store, vec![put(&changed), delete("Observation/bp")]).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    for (url, expected) in [
+        ("Patient?_text=severe", ""),
+        ("Patient?_text=light", "e"),
+        ("Patient?_content=lys and not los", "e"),
+        ("Observation?_content=liver", ""),
+    ] {
+        assert_eq!(found(&*snapshot, url), expected, "{url}");
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// A terminology of colours.

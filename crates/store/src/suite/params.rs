@@ -25,7 +25,7 @@ fn found(store: &SharedStore, kind: &'static str, name: &str, value: &str) -> St
 }
 
 /// Waits until nothing is left to index. It is the store's own thread that is waited for.
-fn settled(store: &SharedStore) {
+pub(super) fn settled(store: &SharedStore) {
     let end = Instant::now() + Duration::from_secs(60);
     while !store.reindex_progress().unwrap().is_empty() {
         assert!(Instant::now() < end, "the index is never complete");

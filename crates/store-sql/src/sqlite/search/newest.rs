@@ -146,9 +146,10 @@ impl Search<'_> {
         };
         let end = if descending { ANY_DAY } else { NO_DAY };
         let mut statement = self.handle.conn.prepare_cached(sql)?;
-        let rows = statement.query_map(params![cursor.param, cursor.concept, day, rid, end], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        let rows = statement
+            .query_map(params![cursor.param, cursor.concept, day, rid, end], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         cursor.rows = rows.collect::<Result<_, _>>()?;
         cursor.behind = cursor.rows.last().copied().filter(|_| cursor.rows.len() == 64);
         cursor.rows.reverse();
@@ -213,9 +214,9 @@ fn is_coded(filter: &Filter) -> bool {
 fn is_probed(filter: &Filter) -> bool {
     match filter {
         Filter::LastUpdated(_) => true,
-        Filter::Param { tests, .. } => tests
-            .iter()
-            .all(|test| matches!(test, Test::Token(_) | Test::Codes(_) | Test::Date(_))),
+        Filter::Param { tests, .. } => {
+            tests.iter().all(|test| matches!(test, Test::Token(_) | Test::Codes(_) | Test::Date(_)))
+        }
         _ => false,
     }
 }

@@ -4,10 +4,13 @@ use std::collections::HashSet;
 
 use fhirpath::search::{ParamNumber, ParamType};
 use rusqlite::{OptionalExtension, params};
-use store::query::{DateTest, Direction, Filter, Include, Query, ReferenceTest, StringMatch, Test};
+use store::query::{
+    DateTest, Direction, Filter, Include, Query, ReferenceTest, StringMatch, Test, Words,
+};
 
 use super::super::days::Known;
 use super::super::fault::Fault;
+use super::super::fulltext;
 use super::super::names::{ADDRESS, Name};
 use super::super::rows::{Day, typed};
 use super::Search;
@@ -105,7 +108,8 @@ impl Search<'_> {
                 plan.listed = self.is_ready(*param);
             }
             Filter::Has { param, source } => self.plan_has(&mut plan, kind, *param, source)?,
-            Filter::Narrative(_) | Filter::Content(_) => plan.listed = false,
+            Filter::Narrative(words) => self.plan_words(&mut plan, kind, "fts_narrative", words)?,
+            Filter::Content(words) => self.plan_words(&mut plan, kind, "fts_content", words)?,
             Filter::All(filters) => self.plan_set(&mut plan, resource_type, filters, true)?,
             Filter::Any(filters) => self.plan_set(&mut plan, resource_type, filters, false)?,
             Filter::Not(filter) => {
@@ -121,6 +125,27 @@ impl Search<'_> {
 
     fn is_ready(&self, param: ParamNumber) -> bool {
         self.registry.by_number(param).is_some_and(|param| param.ready)
+    }
+
+    /// What the index of words finds; where there is none yet, the texts must tell.
+    fn plan_words(
+        &self,
+        plan: &mut Plan,
+        kind: i64,
+        table: &str,
+        words: &Words,
+    ) -> Result<(), Fault> {
+        self.shared.words.ask();
+        let state = fulltext::state(&self.handle.conn)?;
+        let ready = state.is_some_and(|(done, last)| done >= last);
+        match fulltext::expression(words).filter(|_| ready) {
+            Some((expression, exact)) => {
+                plan.exact = exact;
+                plan.sources = vec![sources::words(table, kind, &expression)];
+            }
+            None => plan.listed = false,
+        }
+        Ok(())
     }
 
     /// What passes all or one of some filters, found now.

@@ -73,6 +73,15 @@ pub(super) fn written(kind: i64, (from, to): (i64, i64)) -> Source {
     Source::new(sql, vec![int(kind), int(from), int(to)])
 }
 
+/// Resources of a type that the index of words finds.
+pub(super) fn words(table: &str, kind: i64, expression: &str) -> Source {
+    let sql = format!(
+        "SELECT r.rid FROM {table} f CROSS JOIN resource r ON r.rid = f.rowid
+         WHERE {table} MATCH ?1 AND r.kind = ?2 AND r.live = 1"
+    );
+    Source::new(sql, vec![text(expression), int(kind)])
+}
+
 /// Every resource with a value.
 pub(super) fn present(param: ParamNumber, kind: Option<ParamType>) -> Vec<Source> {
     let tables: &[&str] = match kind {

@@ -9,6 +9,7 @@ use store::{Method, Version, Write};
 
 use super::super::bodies::PLAIN;
 use super::super::fault::Fault;
+use super::super::fulltext;
 use super::super::handle::{method_number, unsigned};
 use super::super::rows::{Day, Indexed, Row, difference};
 use super::check::Place;
@@ -45,6 +46,9 @@ impl Writer {
         let live = method != Method::Delete;
         self.note_resource(&place, seq, live, indexed.day)?;
         self.change_index(&place, indexed.rows)?;
+        if self.words {
+            fulltext::set(&self.handle.conn, place.rid, resource.as_ref())?;
+        }
         if live != place.was_live {
             *self.census.entry(place.kind).or_default() += if live { 1 } else { -1 };
         }

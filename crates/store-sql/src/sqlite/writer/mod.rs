@@ -24,12 +24,14 @@ use super::handle::{Handle, Shared};
 use super::index::{self, Numbers, Waiting};
 use super::rows::Indexed;
 use super::train::Training;
-use super::{Clock, custom, side};
+use super::{Clock, custom, fulltext, side};
 
 /// The most transactions that share a flush.
 const MOST_JOBS: usize = 256;
 /// No further transaction joins a group that makes this many writes.
 const MANY_WRITES: usize = 1_000;
+/// How long nobody writes before the writer looks whether somebody asks for words.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// Index rows that are gathered before they are written.
 const MANY_ROWS: usize = 200_000;
 
@@ -65,6 +67,8 @@ pub(super) struct Writer {
     params_changed: bool,
     /// Something is left to index.
     behind: bool,
+    /// There is an index of words.
+    words: bool,
     pub(in crate::sqlite) state: State,
 }
 
@@ -99,6 +103,7 @@ impl Writer {
             census: HashMap::new(),
             params_changed: false,
             behind: true,
+            words: false,
             state: State::default(),
         };
         writer.reload()?;
@@ -111,7 +116,7 @@ impl Writer {
             self.train_if_due();
             let trained = self.training.result();
             // While there is something to index, nobody is waited for.
-            let idle = if self.behind { Duration::ZERO } else { Duration::from_secs(3600) };
+            let idle = if self.behind { Duration::ZERO } else { LOOK_AROUND };
             select! {
                 recv(jobs) -> job => match job {
                     Ok(job) => self.group(job, jobs),
@@ -152,11 +157,22 @@ impl Writer {
     }
 
     fn step(&mut self) -> Result<bool, Fault> {
+        if !self.behind && (self.words || !self.shared.words.asked()) {
+            return Ok(false);
+        }
         self.handle.conn.execute_batch("BEGIN IMMEDIATE")?;
+        if !self.words && self.shared.words.asked() {
+            fulltext::begin(&self.handle.conn)?;
+        }
+        let words = self.words && fulltext::step(&self.handle, &self.shared)?;
         let more = custom::step(&self.handle, &self.shared, &mut self.numbers)?;
         self.handle.conn.execute_batch("COMMIT")?;
+        if !self.words && self.shared.words.asked() {
+            self.words = true;
+            return Ok(true);
+        }
         if !more {
-            return Ok(false);
+            return Ok(words);
         }
         let registry = self.shared.registry();
         let left = custom::progress(&self.handle.conn, &self.shared.kinds, &registry)?;
@@ -173,7 +189,7 @@ impl Writer {
         if left.iter().filter(|number| waits(number)).count() < unready {
             self.shared.learn(&self.handle, true)?;
         }
-        Ok(!left.is_empty())
+        Ok(words || !left.is_empty())
     }
 
     fn group(&mut self, first: Job, jobs: &Receiver<Job>) {
@@ -270,6 +286,7 @@ impl Writer {
         let (seq, ms) = newest.unwrap_or((0, i64::MIN));
         let sql = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
         let audit = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        self.words = fulltext::state(conn)?.is_some();
         self.state = State { seq, ms, audit: audit.unwrap_or((0, crypto::chain::GENESIS)) };
         Ok(())
     }
