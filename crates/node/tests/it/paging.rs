@@ -90,7 +90,7 @@ fn pages_of_the_newest_show_what_the_first_one_saw() {
             })
         };
         let mut ids = Vec::new();
-        for number in 1..=12 {
+        for number in 1..=12_usize {
             // Two on each day, and two without one.
             let mut resource = weight(number.div_ceil(2), "first");
             if number > 10 {
