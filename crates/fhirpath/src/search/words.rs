@@ -79,8 +79,8 @@ fn without_markup(div: &str) -> Cow<'_, str> {
         rest = &rest[at..];
         let end = if rest.starts_with("<!--") {
             rest.find("-->").map(|end| end + 3)
-        } else if rest.starts_with('<') {
-            let tag = rest[1..].starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c));
+        } else if let Some(inner) = rest.strip_prefix('<') {
+            let tag = inner.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c));
             rest.find('>').map(|end| end + 1).filter(|_| tag)
         } else {
             let name = rest[1..].find(|c: char| !c.is_ascii_alphanumeric() && c != '#');
