@@ -5,7 +5,7 @@ use app::App;
 use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
-use super::{bundle, capability, history, openapi, read, search, write};
+use super::{bundle, capability, history, openapi, read, search, searches, write};
 
 /// What a route lets the node claim in its CapabilityStatement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,15 @@ pub const TABLE: &[Route] = &[
     }),
     route("GET", "/fhir/_history", System("history-system"), "History of everything", || {
         get(history::of_system)
+    }),
+    route("GET", "/fhir", System("search-system"), "Search over several types", || {
+        get(searches::system_by_get)
+    }),
+    route("GET", "/fhir/", System("search-system"), "Search over several types", || {
+        get(searches::system_by_get)
+    }),
+    route("POST", "/fhir/_search", System("search-system"), "The same by a form", || {
+        post(searches::system_by_post)
     }),
     route("GET", "/fhir/_page/{page}", Beside, "Another page of search results", || {
         get(search::turn_page)
@@ -131,7 +140,13 @@ pub fn of_system() -> Vec<&'static str> {
         System(code) if code != "capabilities" => Some(code),
         _ => None,
     };
-    TABLE.iter().filter_map(code).collect()
+    let mut codes: Vec<&'static str> = Vec::new();
+    for code in TABLE.iter().filter_map(code) {
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    codes
 }
 
 /// Whether a route lets every type claim an element of `rest.resource`.

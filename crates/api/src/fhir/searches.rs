@@ -3,7 +3,7 @@
 
 use app::records::bundle::query_pairs;
 use app::records::search::{self, Place};
-use app::{App, Caller, Error, Kind};
+use app::{App, Caller, Error};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -17,17 +17,42 @@ use crate::outcome::Failure;
 
 type Answered = Result<Response, Failure>;
 
-/// The routes; those of searches over one type are with the other interactions.
+/// The routes of compartments, one for each type that has a part in one, so that nothing else is
+/// routed there; other searches are with the other interactions.
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/fhir", get(system_by_get))
-        .route("/fhir/", get(system_by_get))
-        .route("/fhir/_search", post(system_by_post))
-        .route("/fhir/{type}/{id}/{inner}", get(compartment_by_get))
-        .route("/fhir/{type}/{id}/{inner}/_search", post(compartment_by_post))
+    // A star is a name here.
+    let mut router = Router::new().without_v07_checks();
+    for &centre in fhir::definitions::resource_types() {
+        let Some(within) = store::query::is_in_compartment(centre) else { continue };
+        for inner in within.into_iter().map(Some).chain([None]) {
+            let path = format!("/fhir/{centre}/{{id}}/{}", inner.unwrap_or("*"));
+            let place = move |id: &str| -> Result<Place, Failure> {
+                let id = Id::new(id).map_err(|e| Error::invalid("value", e.to_string()))?;
+                Ok(Place::Compartment { centre, id, resource_type: inner })
+            };
+            let by_get = move |State(app): State<App>,
+                               Asked(caller): Asked,
+                               Path(id): Path<String>,
+                               RawQuery(query): RawQuery| async move {
+                find(app, caller, place(&id)?, query.unwrap_or_default()).await
+            };
+            let by_post = move |State(app): State<App>,
+                                Asked(caller): Asked,
+                                Path(id): Path<String>,
+                                RawQuery(query): RawQuery,
+                                headers: HeaderMap,
+                                body: Bytes| async move {
+                find(app, caller, place(&id)?, form(query, &headers, &body)?).await
+            };
+            router = router.route(&path, get(by_get));
+            router = router.route(&format!("{path}/_search"), post(by_post));
+        }
+    }
+    router
 }
 
-async fn system_by_get(
+/// `GET [base]?_type=[types]&[parameters]`.
+pub async fn system_by_get(
     State(app): State<App>,
     Asked(caller): Asked,
     RawQuery(query): RawQuery,
@@ -35,7 +60,8 @@ async fn system_by_get(
     find(app, caller, Place::System, query.unwrap_or_default()).await
 }
 
-async fn system_by_post(
+/// `POST [base]/_search` with a form.
+pub async fn system_by_post(
     State(app): State<App>,
     Asked(caller): Asked,
     RawQuery(query): RawQuery,
@@ -43,44 +69,6 @@ async fn system_by_post(
     body: Bytes,
 ) -> Answered {
     find(app, caller, Place::System, form(query, &headers, &body)?).await
-}
-
-async fn compartment_by_get(
-    State(app): State<App>,
-    Asked(caller): Asked,
-    Path(path): Path<(String, String, String)>,
-    RawQuery(query): RawQuery,
-) -> Answered {
-    find(app, caller, place(&path)?, query.unwrap_or_default()).await
-}
-
-async fn compartment_by_post(
-    State(app): State<App>,
-    Asked(caller): Asked,
-    Path(path): Path<(String, String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answered {
-    find(app, caller, place(&path)?, form(query, &headers, &body)?).await
-}
-
-/// The compartment that a path names.
-fn place((centre, id, inner): &(String, String, String)) -> Result<Place, Failure> {
-    let unknown = || {
-        Failure(Error::new(Kind::NotFound, "there is no such interaction; see `/fhir/metadata`"))
-    };
-    let known = fhir::definitions::resource_type;
-    let centre = known(centre).ok_or_else(unknown)?;
-    if store::query::is_in_compartment(centre).is_none() {
-        return Err(unknown());
-    }
-    let resource_type = match inner.as_str() {
-        "*" => None,
-        inner => Some(known(inner).ok_or_else(unknown)?),
-    };
-    let id = Id::new(id).map_err(|e| Error::invalid("value", e.to_string()))?;
-    Ok(Place::Compartment { centre, id, resource_type })
 }
 
 /// The parameters of an address and a form together.

@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use fhirpath::search::{IndexEntry, Registry};
-use store::query::{Candidate, Filter, Query};
+use fhirpath::search::{IndexEntry, ParamNumber, Registry};
+use store::query::{Candidate, Filter, Links, Query, ReferenceTest, Test};
 use store::{Guard, Key, Snapshot, StoreError};
 
 use super::super::condition::{condition, matching, multiple, query_pairs};
@@ -82,31 +82,65 @@ impl<'a> Pending<'a> {
         let mut keys = Vec::new();
         for (key, at) in &self.written {
             let Some(entries) = self.indexed.get(at) else { continue };
-            if key.resource_type == query.resource_type && self.holds(query, key, entries)? {
+            if key.resource_type == query.resource_type && self.holds(query, key, *at, entries)? {
                 keys.push(key.clone());
             }
         }
         Ok(keys)
     }
 
-    /// Whether a written resource answers the query. What a chain leads to is looked up in the
-    /// store.
-    fn holds(&self, query: &Query, key: &Key, entries: &[IndexEntry]) -> Result<bool> {
-        let candidate = Candidate { id: key.id.as_str(), last_updated_ms: 0, entries };
-        let mut follow =
-            |kind: &str, id: &str, query: &Query| -> std::result::Result<bool, StoreError> {
-                if kind != query.resource_type {
-                    return Ok(false);
-                }
-                let mut one = query.clone();
-                one.filters.push(Filter::Id(vec![id.to_owned()]));
-                Ok(!self.snapshot.find(&one, 1, false)?.is_empty())
-            };
+    /// Whether a written resource answers the query. What links lead to is looked up in the store.
+    fn holds(&self, query: &Query, key: &Key, at: usize, entries: &[IndexEntry]) -> Result<bool> {
+        let text = match self.entries.get(at) {
+            Some(
+                Entry { request: Request::Create { resource, .. }, .. }
+                | Entry { request: Request::Update { resource, .. }, .. },
+            ) => resource.text(),
+            _ => "",
+        };
+        let (resource_type, id) = (key.resource_type, key.id.as_str());
+        let candidate = Candidate { resource_type, id, last_updated_ms: 0, entries, text };
+        let mut links = Standing(self.snapshot);
         for filter in &query.filters {
-            if !filter.holds(candidate, &mut follow)? {
+            if !filter.holds(candidate, &mut links)? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+}
+
+/// Links among what stands in the store.
+struct Standing<'a>(&'a dyn Snapshot);
+
+impl Standing<'_> {
+    fn any(&self, query: &Query, filter: Filter) -> std::result::Result<bool, StoreError> {
+        let mut one = query.clone();
+        one.filters.push(filter);
+        Ok(!self.0.find(&one, 1, false)?.is_empty())
+    }
+}
+
+impl Links for Standing<'_> {
+    fn leads_to(
+        &mut self,
+        kind: &str,
+        id: &str,
+        query: &Query,
+    ) -> std::result::Result<bool, StoreError> {
+        Ok(kind == query.resource_type && self.any(query, Filter::Id(vec![id.to_owned()]))?)
+    }
+
+    fn is_referred_to(
+        &mut self,
+        kind: &'static str,
+        id: &str,
+        param: ParamNumber,
+        source: &Query,
+    ) -> std::result::Result<bool, StoreError> {
+        let target =
+            ReferenceTest::Local { resource_type: Some(kind.to_owned()), id: id.to_owned() };
+        let tests = vec![Test::Reference(target)];
+        self.any(source, Filter::Param { param, tests, negated: false })
     }
 }
