@@ -2,6 +2,7 @@
 
 mod codegen;
 mod licences;
+mod postgres;
 mod terminology;
 mod test;
 mod tidy;

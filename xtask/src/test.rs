@@ -1,4 +1,5 @@
-//! All tests, with what they need: installs the browser where that is missing and possible.
+//! All tests, with what they need: installs the browser and PostgreSQL where they are missing and
+//! that is possible, and starts a PostgreSQL.
 
 use std::path::Path;
 use std::process::Command;
@@ -24,8 +25,12 @@ pub fn run(filter: &[String]) -> Outcome {
     } else {
         say("skipped: the definitions pack is not compared, the published package is absent");
     }
+    let server = crate::postgres::start()?;
     let mut test = Command::new("cargo");
     test.args(["test", "--workspace", "--quiet"]).args(filter).current_dir(root());
+    if let Some(server) = &server {
+        test.env(crate::postgres::VARIABLE, &server.address);
+    }
     step("all tests", &mut test)?;
     // Whoever asks for some tests does not ask for the suites.
     if !filter.is_empty() {

@@ -1,5 +1,9 @@
 //! What the operator sees and may switch; never clinical content.
 
+pub mod purge;
+pub mod retain;
+mod upkeep;
+
 use std::time::Duration;
 
 use crypto::Head;

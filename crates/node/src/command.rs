@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use crypto::Head;
 use identity::{NewAccount, Password, Role, base32};
 
+use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
 use crate::{config, demo, import, keys, packages, serve, terminology, validate};
 
@@ -64,6 +65,19 @@ enum Command {
         #[arg(long)]
         quiet: bool,
     },
+    /// Work with a store: copy it, check it
+    Store {
+        #[command(subcommand)]
+        task: StoreTask,
+    },
+    /// Back up a node's store, also while it serves
+    Backup(upkeep::Backup),
+    /// Make a node's empty store out of a backup, up to a point in time
+    Restore(upkeep::Restore),
+    /// Remove a patient for good: every version of everything about the patient but the audit
+    Purge(upkeep::Purge),
+    /// Remove what is older than its time for good
+    Retain(upkeep::Retain),
     /// Work with the audit
     Audit {
         #[command(subcommand)]
@@ -189,6 +203,11 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         }
         Command::Serve { dir } => runtime()?.block_on(serve_node(&dir))?,
         Command::Import { dir, paths, quiet } => return import_files(&dir, &paths, quiet),
+        Command::Store { task } => return upkeep::store_task(task),
+        Command::Backup(task) => return upkeep::back_up(&task),
+        Command::Restore(task) => return upkeep::bring_back(&task),
+        Command::Purge(task) => return upkeep::purge_patient(&task),
+        Command::Retain(task) => return upkeep::retain_types(&task),
         Command::Audit { task: Audit::Verify { dir, noted } } => {
             return audit_verify(&dir, noted.as_deref());
         }
@@ -289,7 +308,7 @@ fn import_files(dir: &Path, paths: &[PathBuf], quiet: bool) -> Result<ExitCode, 
 
 fn audit_verify(dir: &Path, noted: Option<&str>) -> Result<ExitCode, Fault> {
     let noted = noted.map(read_head).transpose()?;
-    let snapshot = store_sql::sqlite::open_read_only(&dir.join("store"))?;
+    let snapshot = config::Config::read(dir)?.location(dir)?.open_read_only()?;
     match verify(&*snapshot, noted, &mut |_| {}).map_err(|e| e.message)? {
         Verdict::Sound(head) => {
             let hash = crypto::hash::hex(&head.hash);

@@ -12,6 +12,8 @@ use app::services::{ConditionalDelete, Rest};
 use policy::consent::{Defaults, Existence};
 use serde::{Deserialize, Deserializer};
 
+use crate::stores::Location;
+
 /// Name of the file in the node's folder.
 pub const FILE: &str = "node.toml";
 
@@ -29,6 +31,9 @@ pub struct Config {
     pub base_url: String,
     /// Where other nodes are served, over mutual TLS.
     pub network_listen: SocketAddr,
+    /// Where records are kept: a folder below the node's, or the address of a PostgreSQL.
+    #[serde(default = "store")]
+    pub store: String,
     /// Public key of the council that signs the membership list.
     pub council_key: String,
     /// What holds where a patient has decided nothing.
@@ -93,6 +98,10 @@ where
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
+fn store() -> String {
+    "store".into()
+}
+
 fn soft() -> u64 {
     2_000
 }
@@ -121,6 +130,16 @@ impl Config {
         Self::parse(&text).map_err(|reason| ConfigError::Invalid(path, reason))
     }
 
+    /// Where the records of the node in `folder` are kept.
+    pub fn location(&self, folder: &Path) -> Result<Location, store::StoreError> {
+        Location::parse(&self.store, folder)
+    }
+
+    /// The address of the FHIR service, as clients reach it.
+    pub fn fhir_base(&self) -> String {
+        format!("{}/fhir", self.base_url.trim_end_matches('/'))
+    }
+
     /// What the network has agreed for everybody, for the consent engine.
     pub fn defaults(&self) -> Defaults {
         Defaults {
@@ -145,7 +164,7 @@ impl Config {
         }
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|e| e.to_string())?;
         if let Some(bad) = config.cors_origins.iter().find(|origin| !is_origin(origin)) {
             return Err(format!("`cors_origins` holds `{bad}`, which is no origin"));
@@ -217,6 +236,10 @@ base_url = "http://{listen}"
 
 # Where other nodes are served, over mutual TLS.
 network_listen = "{network_listen}"
+# Where records are kept: a folder with an SQLite database, or a PostgreSQL as
+# "postgres://user:password@host:5432/database?schema=consilium&sslmode=require".
+store = "store"
+
 # Public key of the council that signs membership.json.
 council_key = "{council_key}"
 

@@ -1,12 +1,16 @@
 //! A node: configuration, wiring, and the command line of `consilium`.
 
+pub mod backup;
 pub mod command;
 pub mod config;
 pub mod demo;
 pub mod import;
 pub mod keys;
 mod packages;
+pub mod restore;
 pub mod serve;
+pub mod stores;
 pub mod terminology;
+pub mod upkeep;
 mod validate;
 pub mod wiring;

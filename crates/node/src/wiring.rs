@@ -10,7 +10,6 @@ use app::{App, Organisation, Services, Settings};
 use crypto::{PublicKey, Random as _, SystemRandom};
 use federation::{Limits, Network, Outbox, Peers};
 use store::SharedStore;
-use store_sql::sqlite::{Options, SqliteStore};
 use wire::{OrgId, SignedMembership};
 
 use crate::config::Config;
@@ -67,9 +66,8 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     }
     let random = system_random();
     let identity = Arc::new(federation::Identity::new(own, keys.assertion, keys.tls)?);
-    let base = Some(format!("{}/fhir", config.base_url.trim_end_matches('/')));
-    let options = Options { base, ..Options::new(clock.clone()) };
-    let store: SharedStore = SqliteStore::open(&folder.join("store"), options)?;
+    let location = config.location(folder)?;
+    let store: SharedStore = location.open(clock.clone(), Some(config.fhir_base()))?;
     let peers = Peers::new(
         identity.clone(),
         network.clone(),

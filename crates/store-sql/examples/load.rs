@@ -1,5 +1,6 @@
 //! Loads a folder of transaction bundles (`*.json`, `*.json.gz`) into an empty store and prints what
-//! it cost: `cargo run --release -p consilium-store-sql --example load -- BUNDLES [STORE]`.
+//! it cost: `cargo run --release -p consilium-store-sql --example load -- BUNDLES [STORE]`, where STORE
+//! is a folder for SQLite or an address `postgres://…`.
 //! Resources keep their ids; `urn:uuid:x` becomes `Type/x`. With `-` for BUNDLES only the reading of
 //! what is there already is measured.
 #![expect(clippy::print_stdout, reason = "it is a program for the terminal")]
@@ -12,19 +13,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use consilium_store_sql::postgres::{self, Place, PostgresStore};
 use consilium_store_sql::sqlite::{Options, SqliteStore};
 use fhir::{Document, Id, Resource, edit};
 use store::query::search;
-use store::{Expect, Key, Method, Snapshot, Store, Transaction, Write};
+use store::{Expect, Key, Method, SharedStore, Snapshot, Transaction, Write};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
     let mut args = std::env::args_os().skip(1);
     let bundles = PathBuf::from(args.next().ok_or("usage: load BUNDLES [STORE]")?);
-    let folder = match args.next() {
-        Some(folder) => PathBuf::from(folder),
-        None => std::env::temp_dir().join(format!("consilium-load-{}", std::process::id())),
+    let to = match args.next() {
+        Some(to) => to.to_string_lossy().into_owned(),
+        None => {
+            let name = format!("consilium-load-{}", std::process::id());
+            std::env::temp_dir().join(name).to_string_lossy().into_owned()
+        }
     };
     let mut files: Vec<PathBuf> = match bundles.as_os_str() == "-" {
         true => Vec::new(),
@@ -36,8 +41,7 @@ fn main() -> Outcome<()> {
     files.sort();
     // Reading the definitions is not part of loading.
     search("Patient", &[("name", "x")])?;
-    let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as i64);
-    let store = SqliteStore::open(&folder, Options::new(Arc::new(clock)))?;
+    let store = open(&to)?;
     let (wall, cpu) = (Instant::now(), cpu_seconds());
     let loaded = load(&store, &files)?;
     let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
@@ -49,7 +53,7 @@ fn main() -> Outcome<()> {
     );
     let before = store.figures()?;
     drop(store);
-    let store = SqliteStore::open(&folder, Options::new(Arc::new(clock)))?;
+    let store = open(&to)?;
     let figures = store.figures()?;
     println!(
         "{} bytes ({} before closing), {:.0} per resource",
@@ -57,7 +61,9 @@ fn main() -> Outcome<()> {
         before.bytes,
         figures.bytes as f64 / figures.resources as f64
     );
-    sizes(&folder)?;
+    if !Place::is_one(&to) {
+        sizes(Path::new(&to))?;
+    }
     let snapshot = store.snapshot()?;
     point_reads(&*snapshot)?;
     searches(&*snapshot)?;
@@ -68,7 +74,15 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-fn load(store: &SqliteStore, files: &[PathBuf]) -> Outcome<usize> {
+fn open(to: &str) -> Outcome<SharedStore> {
+    let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as i64);
+    Ok(match Place::is_one(to) {
+        true => PostgresStore::open(&Place::parse(to)?, postgres::Options::new(Arc::new(clock)))?,
+        false => SqliteStore::open(Path::new(to), Options::new(Arc::new(clock)))?,
+    })
+}
+
+fn load(store: &SharedStore, files: &[PathBuf]) -> Outcome<usize> {
     let next = AtomicUsize::new(0);
     let worker = || -> Outcome<usize> {
         let mut loaded = 0;
@@ -222,7 +236,7 @@ fn searches(snapshot: &dyn Snapshot) -> Outcome<()> {
 }
 
 /// Many writers with one resource each: what a flush to disk costs when it is shared.
-fn small_commits(store: &Arc<SqliteStore>) -> Outcome<()> {
+fn small_commits(store: &SharedStore) -> Outcome<()> {
     const EACH: usize = 200;
     for writers in [1, 16] {
         let wall = Instant::now();

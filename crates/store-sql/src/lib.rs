@@ -1,5 +1,7 @@
-//! The store on SQL databases; for now SQLite, embedded in the node.
-//!
-//! See [`sqlite`] for how it keeps what `store::Store` promises.
+//! The store on SQL databases: SQLite, embedded in the node ([`sqlite`]), and PostgreSQL beside it
+//! ([`postgres`]). Both read resources and searches by the same rules (`fhirpath::search`,
+//! `store::query`) and pass the same suite (`store::suite`).
 
+mod gate;
+pub mod postgres;
 pub mod sqlite;

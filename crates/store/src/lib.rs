@@ -8,9 +8,12 @@
 //!   [`rules`] what every backend checks before it writes.
 //!
 //! To page through a search, call [`Snapshot::find`] once with `all`, keep the sequence numbers it
-//! returns, and [`Snapshot::load`] a slice of them for each page, from any later snapshot: versions
-//! never go away, so the pages stay what they were while the store moves on.
+//! returns, and [`Snapshot::load`] a slice of them for each page, from any later snapshot: only
+//! [`Write::Forget`] takes versions away, so the pages stay what they were while the store moves on.
 
+pub mod copy;
+pub mod digest;
+pub mod examine;
 pub mod memory;
 pub mod query;
 pub mod rules;
@@ -95,6 +98,33 @@ pub enum Write {
         /// What must hold of the current version.
         expect: Expect,
     },
+    /// Removes earlier versions for good, text and all; the newest version stays, whatever it is.
+    /// Nothing of an `AuditEvent` can be removed. It makes no version of its own. The numbers of
+    /// removed versions are never used again.
+    Forget {
+        /// Which resource.
+        key: Key,
+        /// Versions with a lower number than this go; `u64::MAX` for all but the newest.
+        below: u64,
+    },
+}
+
+impl Write {
+    /// Which resource it is about.
+    pub fn key(&self) -> &Key {
+        let (Write::Put { key, .. } | Write::Delete { key, .. } | Write::Forget { key, .. }) = self;
+        key
+    }
+}
+
+/// Versions and side values of another store, exactly as they were there: a part of a copy or of
+/// a backup.
+#[derive(Clone, Debug, Default)]
+pub struct Restored {
+    /// Versions by ascending number, all newer than what the store holds.
+    pub versions: Vec<Stored>,
+    /// Side values: namespace, key, and value or `None` where it is to be removed.
+    pub side: Vec<(String, Vec<u8>, Option<Vec<u8>>)>,
 }
 
 /// A condition on the whole store, checked inside the write.
@@ -143,7 +173,8 @@ pub struct Transaction {
 /// What a committed transaction did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// One per write: the version that now stands. `None` for a deletion of nothing.
+    /// One per write: the version that now stands. `None` for a deletion of nothing and where
+    /// versions were forgotten.
     pub versions: Vec<Option<Version>>,
 }
 
@@ -248,6 +279,12 @@ pub trait Store: Send + Sync + 'static {
     fn commit(&self, transaction: Transaction) -> Result<Committed, StoreError> {
         self.submit(transaction).wait()
     }
+
+    /// Takes in versions of another store as they were there, with their numbers and times, and
+    /// continues the audit chain with the entries among them. All or nothing, and durable when it
+    /// returns. For copies and backups only: a store that is in use is changed by
+    /// [`Store::submit`].
+    fn restore(&self, part: Restored) -> Result<(), StoreError>;
 
     /// Tells of every new highest sequence number.
     fn watch(&self) -> Watch;
@@ -380,6 +417,9 @@ pub trait Snapshot: Send {
 
     /// The newest link of the audit chain.
     fn audit_head(&self) -> Result<Option<AuditLink>, StoreError>;
+
+    /// The namespaces that hold side values, in order.
+    fn side_spaces(&self) -> Result<Vec<String>, StoreError>;
 
     /// A side value.
     fn side(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;

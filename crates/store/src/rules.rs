@@ -1,6 +1,8 @@
 //! What every backend checks before it writes.
 
-use crate::{Expect, Method, StoreError, Write};
+use fhir::{Document, Resource};
+
+use crate::{Expect, Method, Seq, StoreError, Stored, Write};
 
 /// The type whose entries can only be added.
 pub const AUDIT_TYPE: &str = "AuditEvent";
@@ -37,6 +39,10 @@ pub fn permit(write: &Write, current: Option<Standing>) -> Result<(), StoreError
             }
             (key, *expect)
         }
+        Write::Forget { key, .. } if key.resource_type == AUDIT_TYPE => {
+            return Err(StoreError::AuditImmutable);
+        }
+        Write::Forget { key, .. } => (key, Expect::Any),
     };
     let holds = match expect {
         Expect::Any => true,
@@ -44,4 +50,42 @@ pub fn permit(write: &Write, current: Option<Standing>) -> Result<(), StoreError
         Expect::Version(version) => live == Some(version),
     };
     if holds { Ok(()) } else { Err(StoreError::Conflict { key: key.clone(), current: live }) }
+}
+
+/// Whether a version of another store may follow what is here: `newest` is the number and time of
+/// the newest version of all, `current` what stands of the resource. Returns the resource, or
+/// `None` for a deletion.
+pub fn continues(
+    stored: &Stored,
+    newest: (Seq, i64),
+    current: Option<Standing>,
+) -> Result<Option<Resource>, StoreError> {
+    let refuse = |reason: &str| {
+        let seq = stored.seq;
+        Err(StoreError::Failed(format!("version `{seq}` cannot be taken in: {reason}")))
+    };
+    if stored.seq <= newest.0 || stored.last_updated_ms < newest.1 {
+        return refuse("it is older than what is here");
+    }
+    // Versions between may have been forgotten.
+    if current.is_some_and(|current| stored.version <= current.version) || stored.version == 0 {
+        return refuse("it does not follow the version before it");
+    }
+    let audit = stored.key.resource_type == AUDIT_TYPE;
+    if audit && (current.is_some() || stored.version != 1 || stored.method == Method::Delete) {
+        return Err(StoreError::AuditImmutable);
+    }
+    if stored.method == Method::Delete {
+        return if stored.text.is_empty() { Ok(None) } else { refuse("a deletion has no text") };
+    }
+    let parsed = Document::parse(stored.text.clone()).map_err(Into::into);
+    match parsed.and_then(Resource::from_document) {
+        Ok(resource)
+            if resource.type_name() == stored.key.resource_type
+                && resource.id().as_ref() == Some(&stored.key.id) =>
+        {
+            Ok(Some(resource))
+        }
+        _ => refuse("its text is not the resource that it should be"),
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use consilium_identity::{SessionError, Sessions, Settings, StepUpError, check_csrf, csrf};
 use parking_lot::Mutex;
 use store::{
-    Committed, Figures, Pending, SharedStore, Snapshot, Store, StoreError, Transaction, Watch,
+    Committed, Figures, Pending, Restored, SharedStore, Snapshot, Store, StoreError, Transaction,
+    Watch,
 };
 
 use crate::support::*;
@@ -180,6 +181,10 @@ impl Store for Interrupted {
 
     fn commit(&self, transaction: Transaction) -> Result<Committed, StoreError> {
         self.submit(transaction).wait()
+    }
+
+    fn restore(&self, part: Restored) -> Result<(), StoreError> {
+        self.inner.restore(part)
     }
 
     fn watch(&self) -> Watch {

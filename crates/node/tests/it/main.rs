@@ -21,6 +21,7 @@ mod record;
 mod refusals;
 mod rest;
 mod searches;
+mod stores;
 mod terminology;
 mod transactions;
 mod validate;

@@ -12,7 +12,11 @@ const RULES: &[(&str, &str)] = &[
          WHERE r.seq > 0 AND (v.seq IS NULL OR v.rid <> r.rid OR v.kind <> r.kind
              OR v.version <> r.version OR (v.method = 2) = (r.live = 1))",
     ),
-    ("sequence numbers are missing", "SELECT coalesce(max(seq), 0) - count(*) FROM version"),
+    (
+        "sequence numbers are missing",
+        "SELECT coalesce(max(seq), 0) - count(*)
+              - coalesce((SELECT value FROM meta WHERE name = 'forgotten'), 0) FROM version",
+    ),
     (
         "versions are not the newest of their resource and yet nothing follows them",
         "SELECT (SELECT count(*) FROM version) - (SELECT count(*) FROM resource WHERE seq > 0)
@@ -22,11 +26,12 @@ const RULES: &[(&str, &str)] = &[
         "versions do not continue the one before",
         "SELECT count(*) FROM version v LEFT JOIN version p ON p.seq = v.previous
          WHERE v.previous > 0 AND (p.seq IS NULL OR p.seq >= v.seq OR p.rid <> v.rid
-             OR p.version <> v.version - 1)",
+             OR p.version >= v.version)",
     ),
     (
         "versions are older than the one before",
-        "SELECT count(*) FROM version v JOIN version p ON p.seq = v.seq - 1 WHERE p.ms > v.ms",
+        "SELECT count(*) FROM (SELECT ms, lag(ms) OVER (ORDER BY seq) AS before FROM version)
+         WHERE before > ms",
     ),
     (
         "audit entries have no link, or links no entry",

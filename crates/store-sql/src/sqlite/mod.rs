@@ -15,14 +15,13 @@ mod custom;
 mod days;
 mod fault;
 mod fulltext;
-mod gate;
 mod handle;
 mod index;
 mod names;
 mod pool;
 mod rebuild;
 mod rows;
-mod schema;
+pub(crate) mod schema;
 mod search;
 mod side;
 mod train;
@@ -30,7 +29,7 @@ mod view;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -42,19 +41,21 @@ use crossbeam_channel::{SendTimeoutError, Sender, bounded};
 use fhirpath::search::Registry;
 use rusqlite::{Connection, OpenFlags};
 use store::{
-    Figures, Pending, Reindex, Seq, Snapshot, Store, StoreError, Transaction, Watch, Write,
+    Figures, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Transaction, Watch,
+    Write,
 };
 use tokio::sync::watch;
 
+use crate::gate::Gate;
+
 use fault::Fault;
-use gate::Gate;
 use handle::{Handle, Shared};
 use pool::Pool;
 use rows::Indexed;
 use search::Bounds;
 use train::Training;
 use view::View;
-use writer::{Job, Prepared, Writer};
+use writer::{Job, Prepared, Task, Writer};
 
 /// Tells the time in milliseconds since the Unix epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -79,6 +80,7 @@ pub struct Options {
     pub patience: Duration,
     /// The server's own address, such as `https://example.org/fhir`: references below it are
     /// references to its own resources. Another one than before means building the index anew.
+    /// `None` leaves the one that the store was opened with before.
     pub base: Option<String>,
     /// After how many versions the first compression dictionary is made out of them.
     pub dictionary_after: u64,
@@ -108,7 +110,7 @@ pub struct SqliteStore {
     patience: Duration,
     watch: Arc<watch::Sender<Seq>>,
     /// Present until the store is dropped.
-    jobs: Option<Sender<Job>>,
+    jobs: Option<Sender<Task>>,
     writer: Option<JoinHandle<()>>,
     /// Held until the end: no two processes open one store.
     _lock: File,
@@ -163,7 +165,7 @@ impl SqliteStore {
                 let day = self.shared.day(key.resource_type);
                 Indexed::of(resource, &registry, &self.shared.kinds, day)
             }
-            Write::Delete { .. } => Indexed::default(),
+            Write::Delete { .. } | Write::Forget { .. } => Indexed::default(),
         };
         Prepared { write, indexed, registry }
     }
@@ -178,16 +180,19 @@ impl SqliteStore {
     fn count(&self) -> Result<Figures, Fault> {
         let handle = self.pool.take()?;
         let sql = "SELECT (SELECT coalesce(sum(live), 0) FROM kind),
-                          (SELECT coalesce(max(seq), 0) FROM version)";
-        let found = handle.conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+                          (SELECT coalesce(max(seq), 0) FROM version),
+                          coalesce((SELECT value FROM meta WHERE name = 'forgotten'), 0)";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let found: Result<(i64, i64, i64), _> = handle.conn.query_row(sql, [], read);
         self.pool.put(handle);
-        let (resources, seq) = found?;
+        let (resources, seq, forgotten) = found?;
+        let versions = handle::unsigned(seq - forgotten)?;
         let seq = handle::unsigned(seq)?;
         let log = self.file.with_file_name(format!("{DATABASE}-wal"));
         let size = |file: &Path| std::fs::metadata(file).map_or(0, |data| data.len());
         Ok(Figures {
             resources: handle::unsigned(resources)?,
-            versions: seq,
+            versions,
             bytes: size(&self.file) + size(&log),
             seq,
             queued: self.jobs.as_ref().map_or(0, |jobs| jobs.len() as u64),
@@ -198,7 +203,7 @@ impl SqliteStore {
 fn size(write: &Write) -> usize {
     match write {
         Write::Put { resource, .. } => resource.text().len(),
-        Write::Delete { .. } => 0,
+        Write::Delete { .. } | Write::Forget { .. } => 0,
     }
 }
 
@@ -216,13 +221,15 @@ fn lock(path: &Path) -> Result<File, Fault> {
 }
 
 /// Opens a snapshot of the store in the folder `path` for reading only, also while another process
-/// writes to it: for checks beside a running node.
+/// writes to it: for checks, copies and backups beside a running node.
 pub fn open_read_only(path: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
+    open_file(&path.join(DATABASE))
+}
+
+/// Opens a snapshot of a store's database file, such as [`backup`] makes, for reading only.
+pub fn open_file(file: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
     let view = || -> Result<View, Fault> {
-        let file = path.join(DATABASE);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&file, flags)?;
-        schema::check(&conn)?;
+        let conn = reader(file)?;
         if !schema::index_is_current(&conn)? {
             let reason =
                 "the index was built by another release; open the store with this one first";
@@ -230,9 +237,61 @@ pub fn open_read_only(path: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
         }
         let shared = Arc::new(Shared::load(&conn)?);
         shared.learn(&Handle::new(conn), false)?;
-        View::open(shared, Arc::new(Pool::new(file, 1, 16 * 1024)))
+        View::open(shared, Arc::new(Pool::new(file.to_owned(), 1, 16 * 1024)))
     };
     Ok(Box::new(view()?))
+}
+
+/// A connection for reading to a file that is a store.
+fn reader(file: &Path) -> Result<Connection, Fault> {
+    if !file.is_file() {
+        let reason = format!("there is no store in `{}`", file.display());
+        return Err(Fault::Store(StoreError::Failed(reason)));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(file, flags)?;
+    schema::check(&conn)?;
+    Ok(conn)
+}
+
+/// Checks the database in the folder `path` itself, also while another process writes to it;
+/// returns what is wrong.
+pub fn faults(path: &Path) -> Result<Vec<String>, StoreError> {
+    let check = || -> Result<Vec<String>, Fault> {
+        let conn = reader(&path.join(DATABASE))?;
+        conn.execute_batch("BEGIN")?;
+        check::faults(&conn)
+    };
+    Ok(check()?)
+}
+
+/// Copies the database of the store in the folder `path` to the new file `to`, as it is at one
+/// moment, also while another process writes to it. The file is complete and on disk, or absent.
+pub fn backup(path: &Path, to: &Path) -> Result<(), StoreError> {
+    let copy = || -> Result<(), Fault> {
+        if to.exists() {
+            let reason = format!("`{}` exists already", to.display());
+            return Err(Fault::Store(StoreError::Failed(reason)));
+        }
+        let from = reader(&path.join(DATABASE))?;
+        let part = to.with_extension("part");
+        if part.exists() {
+            std::fs::remove_file(&part)?;
+        }
+        let mut target = Connection::open(&part)?;
+        // All pages in one step: a step holds a read transaction, and writers do not wait for it.
+        rusqlite::backup::Backup::new(&from, &mut target)?.step(-1)?;
+        // One file by itself, without a write-ahead log beside it.
+        target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
+        drop(target);
+        File::open(&part)?.sync_all()?;
+        std::fs::rename(&part, to)?;
+        if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    };
+    Ok(copy()?)
 }
 
 impl Store for SqliteStore {
@@ -252,10 +311,19 @@ impl Store for SqliteStore {
         let job = Job { guards, writes, side, answer, _ticket: ticket };
         // Where nobody listens any more the job is dropped, and with it the answer: the caller
         // learns that the store is closed.
-        if let Err(SendTimeoutError::Timeout(job)) = jobs.send_timeout(job, self.patience) {
+        let sent = jobs.send_timeout(Task::Write(job), self.patience);
+        if let Err(SendTimeoutError::Timeout(Task::Write(job))) = sent {
             let _ = job.answer.send(Err(StoreError::Busy));
         }
         pending
+    }
+
+    fn restore(&self, part: Restored) -> Result<(), StoreError> {
+        let (answer, done) = tokio::sync::oneshot::channel();
+        let closed = || StoreError::Failed("the store is closed".into());
+        let tasks = self.jobs.as_ref().ok_or_else(closed)?;
+        tasks.send(Task::Restore(part, answer)).map_err(|_| closed())?;
+        done.blocking_recv().unwrap_or_else(|_| Err(closed()))
     }
 
     fn watch(&self) -> Watch {

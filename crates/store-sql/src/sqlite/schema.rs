@@ -182,8 +182,10 @@ pub(super) fn prepare(conn: &mut Connection, base: Option<&str>) -> Result<(), F
         transaction.execute(sql, [fingerprint(base)])?;
     }
     // What is known of the own address is what the index goes by.
-    let sql = "INSERT OR REPLACE INTO meta(name, value) VALUES('base', ?1)";
-    transaction.execute(sql, [base.unwrap_or_default()])?;
+    if let Some(base) = base {
+        let sql = "INSERT OR REPLACE INTO meta(name, value) VALUES('base', ?1)";
+        transaction.execute(sql, [base])?;
+    }
     check(&transaction)?;
     transaction.execute_batch(ADDED)?;
     Kinds::complete(&transaction)?;
@@ -239,7 +241,7 @@ pub(super) fn adopt_index(conn: &Connection) -> Result<(), Fault> {
 
 /// Stands for the numbering and definition of all search parameters: their numbers are written
 /// into the index and may differ between releases.
-fn fingerprint(base: Option<&str>) -> String {
+pub(crate) fn fingerprint(base: Option<&str>) -> String {
     let registry = Registry::r4();
     let mut text = format!("form {INDEX_FORM} of {}\n", base.unwrap_or("-"));
     for resource_type in fhir::definitions::resource_types() {

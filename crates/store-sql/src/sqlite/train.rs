@@ -100,7 +100,8 @@ fn train(handle: &Handle, shared: &Shared) -> Result<Vec<u8>, Fault> {
     let step = usize::try_from(last / SAMPLES + 1).unwrap_or(1);
     let (mut samples, mut bytes) = (Vec::new(), 0);
     for seq in (1..=last).step_by(step) {
-        let text = handle.text_of(shared, seq)?;
+        // A version may have been forgotten.
+        let Ok(text) = handle.text_of(shared, seq) else { continue };
         bytes += text.len();
         if bytes > SAMPLE_BYTES {
             break;
@@ -164,7 +165,9 @@ impl Writer {
             "DELETE FROM version",
         );
         let mut copy = conn.prepare(copy)?;
-        for seq in 1..=self.state.seq {
+        let mut all = conn.prepare("SELECT seq FROM version ORDER BY seq")?;
+        let all: Vec<i64> = all.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for seq in all {
             let text = self.handle.text_of(&self.shared, seq)?;
             match text.is_empty() {
                 true => copy.execute(params![seq, PLAIN, &[] as &[u8]])?,

@@ -54,8 +54,8 @@ impl View {
         Ok(self.handle()?.collect(&self.shared, sql, params![kind, name], 1)?.pop())
     }
 
-    /// The sequence numbers of one resource's versions, newest first.
-    fn chain(&self, key: &Key) -> Result<Vec<i64>, Fault> {
+    /// The sequence numbers and versions of one resource, newest first.
+    fn chain(&self, key: &Key) -> Result<Vec<(i64, i64)>, Fault> {
         let handle = self.handle()?;
         let Some(kind) = self.shared.kinds.number(key.resource_type) else { return Ok(Vec::new()) };
         let current = "SELECT seq FROM resource WHERE kind = ?1 AND id = ?2";
@@ -63,11 +63,12 @@ impl View {
         let values = params![kind, Name::new(key.id.as_str())];
         let mut at: i64 = current.query_row(values, |row| row.get(0)).optional()?.unwrap_or(0);
         let mut before =
-            handle.conn.prepare_cached("SELECT previous FROM version WHERE seq = ?1")?;
+            handle.conn.prepare_cached("SELECT previous, version FROM version WHERE seq = ?1")?;
         let mut chain = Vec::new();
         while at > 0 {
-            chain.push(at);
-            let previous: i64 = before.query_row([at], |row| row.get(0))?;
+            let (previous, version): (i64, i64) =
+                before.query_row([at], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            chain.push((at, version));
             if previous >= at {
                 return Err(Fault::Corrupt("a version comes before itself"));
             }
@@ -84,10 +85,8 @@ impl View {
 
     fn vread_one(&self, key: &Key, version: u64) -> Result<Option<Stored>, Fault> {
         let chain = self.chain(key)?;
-        // Versions are numbered from 1 without gaps, and the chain holds all of them.
-        let from_the_end = usize::try_from(version).ok().and_then(|v| chain.len().checked_sub(v));
-        match from_the_end.and_then(|at| chain.get(at)) {
-            Some(seq) => self.load_one(*seq),
+        match chain.iter().find(|(_, number)| *number == signed(version)) {
+            Some((seq, _)) => self.load_one(*seq),
             None => Ok(None),
         }
     }
@@ -104,7 +103,8 @@ impl View {
         let mut found = match of {
             HistoryOf::Instance(key) => {
                 let mut found = Vec::new();
-                for seq in self.chain(key)?.into_iter().filter(|seq| *seq < before).take(limit) {
+                let chain = self.chain(key)?.into_iter();
+                for (seq, _) in chain.filter(|(seq, _)| *seq < before).take(limit) {
                     found.extend(self.load_one(seq)?);
                 }
                 return Ok(newer(found, since_ms));
@@ -280,6 +280,10 @@ impl Snapshot for View {
     fn audit_head(&self) -> Result<Option<AuditLink>, StoreError> {
         let sql = "SELECT number, seq, hash FROM audit ORDER BY number DESC LIMIT 1";
         Ok(self.links(sql, &[])?.pop())
+    }
+
+    fn side_spaces(&self) -> Result<Vec<String>, StoreError> {
+        Ok(super::side::spaces(&self.handle()?.conn)?)
     }
 
     fn side(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 
 use crate::rules::{self, AUDIT_TYPE, PARAMETER_TYPE, Standing};
 use crate::{
-    AuditLink, Committed, Figures, Guard, Key, Method, Pending, Reindex, Seq, Snapshot, Store,
-    StoreError, Stored, Transaction, Version, Watch, Write,
+    AuditLink, Committed, Figures, Guard, Key, Method, Pending, Reindex, Restored, Seq, Snapshot,
+    Store, StoreError, Stored, Transaction, Version, Watch, Write,
 };
 use view::View;
 
@@ -33,8 +33,9 @@ struct State {
     registry: Arc<Registry>,
     /// The numbers of parameters that were added, by what they mean.
     numbers: Vec<(&'static str, Arc<Definition>)>,
-    /// Every version; sequence number `n` is at `n - 1`.
-    versions: Vec<Arc<Row>>,
+    /// Every version that was not forgotten.
+    versions: BTreeMap<Seq, Arc<Row>>,
+    seq: Seq,
     current: HashMap<Key, Slot>,
     side: BTreeMap<(String, Vec<u8>), Vec<u8>>,
     audit: Vec<AuditLink>,
@@ -65,7 +66,8 @@ impl MemoryStore {
         let state = State {
             registry: Arc::new(Registry::new(&[], base)),
             numbers: Vec::new(),
-            versions: Vec::new(),
+            versions: BTreeMap::new(),
+            seq: 0,
             current: HashMap::new(),
             side: BTreeMap::new(),
             audit: Vec::new(),
@@ -84,8 +86,7 @@ impl MemoryStore {
         let mut versions = Vec::with_capacity(transaction.writes.len());
         let mut params_changed = false;
         for write in transaction.writes {
-            let (Write::Put { key, .. } | Write::Delete { key, .. }) = &write;
-            params_changed |= key.resource_type == PARAMETER_TYPE;
+            params_changed |= write.key().resource_type == PARAMETER_TYPE;
             versions.push(next.write(write)?);
         }
         if params_changed {
@@ -98,9 +99,36 @@ impl MemoryStore {
                 None => next.side.remove(&key),
             };
         }
-        let seq = next.versions.len() as Seq;
+        let seq = next.seq;
         self.watch.send_if_modified(|known| std::mem::replace(known, seq) != seq);
         Ok(Committed { versions })
+    }
+
+    fn take_in(&self, part: Restored) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        let mut next = State::clone(&state);
+        let mut params_changed = false;
+        for stored in part.versions {
+            let current = next.current.get(&stored.key).map(|slot| slot.standing);
+            let resource = rules::continues(&stored, (next.seq, next.last_ms), current)?;
+            let entries = resource.map_or(Vec::new(), |r| next.registry.extract(&r));
+            params_changed |= stored.key.resource_type == PARAMETER_TYPE;
+            (next.seq, next.last_ms) = (stored.seq, stored.last_updated_ms);
+            next.add(stored, entries);
+        }
+        if params_changed {
+            next.learn(self.base.as_deref())?;
+        }
+        for (space, key, value) in part.side {
+            match value {
+                Some(value) => next.side.insert((space, key), value),
+                None => next.side.remove(&(space, key)),
+            };
+        }
+        let seq = next.seq;
+        *state = Arc::new(next);
+        self.watch.send_if_modified(|known| std::mem::replace(known, seq) != seq);
+        Ok(())
     }
 }
 
@@ -133,7 +161,7 @@ fn check_guards(state: &Arc<State>, guards: &[Guard]) -> Result<(), StoreError> 
 fn check_writes(state: &State, writes: &[Write]) -> Result<(), StoreError> {
     let mut ahead: HashMap<&Key, Option<Standing>> = HashMap::new();
     for write in writes {
-        let (Write::Put { key, .. } | Write::Delete { key, .. }) = write;
+        let key = write.key();
         let standing =
             ahead.entry(key).or_insert_with(|| state.current.get(key).map(|slot| slot.standing));
         rules::permit(write, *standing)?;
@@ -143,7 +171,7 @@ fn check_writes(state: &State, writes: &[Write]) -> Result<(), StoreError> {
             Write::Delete { .. } if standing.is_some_and(|standing| standing.live) => {
                 *standing = Some(Standing { version, live: false });
             }
-            Write::Delete { .. } => {}
+            Write::Delete { .. } | Write::Forget { .. } => {}
         }
     }
     Ok(())
@@ -154,6 +182,10 @@ impl State {
         let (key, resource, method) = match write {
             Write::Put { key, resource, method, .. } => (key, Some(resource), method),
             Write::Delete { key, .. } => (key, None, Method::Delete),
+            Write::Forget { key, below } => {
+                self.forget(&key, below);
+                return Ok(None);
+            }
         };
         let before = self.current.get(&key).copied();
         let created = !before.is_some_and(|slot| slot.standing.live);
@@ -161,7 +193,7 @@ impl State {
             return Ok(None);
         }
         let version = before.map_or(0, |slot| slot.standing.version) + 1;
-        let seq = self.versions.len() as Seq + 1;
+        let seq = self.seq + 1;
         let last_updated_ms = self.last_ms;
         let (text, entries) = match &resource {
             Some(resource) => {
@@ -171,21 +203,36 @@ impl State {
             }
             None => (String::new(), Vec::new()),
         };
-        if key.resource_type == AUDIT_TYPE {
+        self.seq = seq;
+        let stored = Stored { key: key.clone(), version, seq, last_updated_ms, method, text };
+        self.add(stored, entries);
+        Ok(Some(Version { key, version, seq, last_updated_ms, created }))
+    }
+
+    /// Adds a version that has been checked.
+    fn add(&mut self, stored: Stored, entries: Vec<IndexEntry>) {
+        let seq = stored.seq;
+        if stored.key.resource_type == AUDIT_TYPE {
             let previous = self.audit.last().map_or(crypto::chain::GENESIS, |link| link.hash);
             let number = self.audit.len() as u64 + 1;
-            self.audit.push(AuditLink {
-                number,
-                seq,
-                hash: crypto::chain_hash(&previous, text.as_bytes()),
-            });
+            let hash = crypto::chain_hash(&previous, stored.text.as_bytes());
+            self.audit.push(AuditLink { number, seq, hash });
         }
-        let standing = Standing { version, live: method != Method::Delete };
-        let first = before.map_or(seq, |slot| slot.first);
-        self.current.insert(key.clone(), Slot { first, seq, standing });
-        let stored = Stored { key: key.clone(), version, seq, last_updated_ms, method, text };
-        self.versions.push(Arc::new(Row { stored, entries }));
-        Ok(Some(Version { key, version, seq, last_updated_ms, created }))
+        let live = stored.method != Method::Delete;
+        let standing = Standing { version: stored.version, live };
+        let first = self.current.get(&stored.key).map_or(seq, |slot| slot.first);
+        self.current.insert(stored.key.clone(), Slot { first, seq, standing });
+        self.versions.insert(seq, Arc::new(Row { stored, entries }));
+    }
+
+    /// Removes versions below `below`, but not the newest.
+    fn forget(&mut self, key: &Key, below: u64) {
+        let Some(slot) = self.current.get_mut(key) else { return };
+        self.versions.retain(|seq, row| {
+            *seq == slot.seq || row.stored.key != *key || row.stored.version >= below
+        });
+        let mut left = self.versions.values().filter(|row| row.stored.key == *key);
+        slot.first = left.next().map_or(slot.seq, |row| row.stored.seq);
     }
 }
 
@@ -201,8 +248,7 @@ impl State {
             .collect();
         live.sort_by_key(|slot| slot.first);
         for slot in live {
-            let at = usize::try_from(slot.seq).unwrap_or(usize::MAX).saturating_sub(1);
-            let row = self.versions.get(at);
+            let row = self.versions.get(&slot.seq);
             let resource = row.and_then(|row| Resource::parse(row.stored.text.clone()).ok());
             // What cannot be used is not used.
             definitions.extend(resource.and_then(|r| Definition::read(&r).ok().flatten()));
@@ -221,7 +267,7 @@ impl State {
             numbered.push(Numbered { number, resource_type, definition, ready: true });
         }
         self.registry = Arc::new(Registry::new(&numbered, base));
-        for row in &mut self.versions {
+        for row in self.versions.values_mut() {
             if let Ok(resource) = Resource::parse(row.stored.text.clone()) {
                 let entries = self.registry.extract(&resource);
                 *row = Arc::new(Row { stored: row.stored.clone(), entries });
@@ -257,6 +303,10 @@ impl Store for MemoryStore {
         pending
     }
 
+    fn restore(&self, part: Restored) -> Result<(), StoreError> {
+        self.take_in(part)
+    }
+
     fn watch(&self) -> Watch {
         self.watch.subscribe()
     }
@@ -272,8 +322,8 @@ impl Store for MemoryStore {
     fn figures(&self) -> Result<Figures, StoreError> {
         let state = self.state.lock();
         let live = state.current.values().filter(|slot| slot.standing.live).count();
-        let seq = state.versions.len() as u64;
-        Ok(Figures { resources: live as u64, versions: seq, bytes: 0, seq, queued: 0 })
+        let versions = state.versions.len() as u64;
+        Ok(Figures { resources: live as u64, versions, bytes: 0, seq: state.seq, queued: 0 })
     }
 
     fn integrity(&self) -> Result<Vec<String>, StoreError> {

@@ -1,6 +1,7 @@
 //! A snapshot of the store in memory.
 
 use std::collections::HashSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use fhir::Id;
@@ -54,8 +55,7 @@ impl Links for Walk<'_> {
 
 impl View {
     fn row(&self, seq: Seq) -> Option<&Row> {
-        let at = usize::try_from(seq.checked_sub(1)?).ok()?;
-        self.0.versions.get(at).map(Arc::as_ref)
+        self.0.versions.get(&seq).map(Arc::as_ref)
     }
 
     /// The current version of a resource that is not deleted.
@@ -132,7 +132,7 @@ fn targets(row: &Row, params: &[u32]) -> Vec<Key> {
 
 impl Snapshot for View {
     fn seq(&self) -> Seq {
-        self.0.versions.len() as Seq
+        self.0.seq
     }
 
     fn read(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
@@ -141,7 +141,7 @@ impl Snapshot for View {
     }
 
     fn vread(&self, key: &Key, version: u64) -> Result<Option<Stored>, StoreError> {
-        let mut rows = self.0.versions.iter();
+        let mut rows = self.0.versions.values();
         let found = rows.find(|row| row.stored.key == *key && row.stored.version == version);
         Ok(found.map(|row| row.stored.clone()))
     }
@@ -158,7 +158,7 @@ impl Snapshot for View {
             HistoryOf::Type(resource_type) => stored.key.resource_type == *resource_type,
             HistoryOf::System => true,
         };
-        let versions = self.0.versions.iter().rev().map(|row| &row.stored);
+        let versions = self.0.versions.values().rev().map(|row| &row.stored);
         let versions = versions.filter(|stored| stored.seq < before && wanted(stored));
         let versions = versions.take_while(|stored| stored.last_updated_ms >= since_ms);
         Ok(versions.take(limit).cloned().collect())
@@ -235,8 +235,8 @@ impl Snapshot for View {
     }
 
     fn changes(&self, after: Seq, limit: usize) -> Result<Vec<Change>, StoreError> {
-        let skip = usize::try_from(after).unwrap_or(usize::MAX);
-        let rows = self.0.versions.iter().skip(skip).take(limit);
+        let after = (Bound::Excluded(after), Bound::Unbounded);
+        let rows = self.0.versions.range(after).map(|(_, row)| row).take(limit);
         Ok(rows
             .map(|row| Change {
                 seq: row.stored.seq,
@@ -254,6 +254,12 @@ impl Snapshot for View {
 
     fn audit_head(&self) -> Result<Option<AuditLink>, StoreError> {
         Ok(self.0.audit.last().cloned())
+    }
+
+    fn side_spaces(&self) -> Result<Vec<String>, StoreError> {
+        let mut spaces: Vec<String> = self.0.side.keys().map(|(space, _)| space.clone()).collect();
+        spaces.dedup();
+        Ok(spaces)
     }
 
     fn side(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "scenarios are tests, kept where every backend finds them")]
 
 mod audit;
+mod copies;
 mod feed;
 mod kinds;
 mod params;
@@ -39,6 +40,10 @@ pub fn run(make: Make<'_>) {
         feed::a_reader_that_follows_sees_everything_once,
         audit::the_chain_covers_every_entry,
         audit::entries_cannot_be_changed,
+        copies::forgotten_versions_are_gone_and_the_rest_stays,
+        copies::audit_entries_are_never_forgotten,
+        copies::a_store_made_of_another_is_the_same,
+        copies::what_does_not_follow_is_not_taken_in,
         search::finds_what_the_table_says,
         search::follows_updates_and_deletions,
         search::sorts_and_drops_nothing,

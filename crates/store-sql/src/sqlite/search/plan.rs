@@ -248,13 +248,16 @@ impl Search<'_> {
 
     /// The first version that is not older than `ms`, or the one after the last.
     fn first_since(&self, ms: i64) -> Result<i64, Fault> {
-        let mut time = self.handle.conn.prepare_cached("SELECT ms FROM version WHERE seq = ?1")?;
+        // Versions between may have been forgotten; the newest never is.
+        let sql = "SELECT ms, seq FROM version WHERE seq >= ?1 ORDER BY seq LIMIT 1";
+        let mut time = self.handle.conn.prepare_cached(sql)?;
         let (mut low, mut high) = (1, self.handle.last_seq()? + 1);
         while low < high {
             let middle = low + (high - low) / 2;
-            let at: i64 = time.query_row([middle], |row| row.get(0))?;
+            let (at, seq): (i64, i64) =
+                time.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))?;
             if at < ms {
-                low = middle + 1;
+                low = seq + 1;
             } else {
                 high = middle;
             }

@@ -117,7 +117,7 @@ fn other() -> impl Strategy<Value = String> {
     prop_oneof![risk, set, place, list, plan]
 }
 
-fn step() -> impl Strategy<Value = Vec<Write>> {
+pub(crate) fn step() -> impl Strategy<Value = Vec<Write>> {
     let write = prop_oneof![
         4 => patient().prop_map(|text| put(&text)),
         6 => observation().prop_map(|text| put(&text)),
@@ -287,7 +287,7 @@ fn parameter_chain() -> impl Strategy<Value = String> {
     ]
 }
 
-fn url() -> impl Strategy<Value = String> {
+pub(crate) fn url() -> impl Strategy<Value = String> {
     let patients = (
         prop::collection::vec(parameter(true), 0..4),
         proptest::option::of(select(
@@ -365,7 +365,7 @@ fn bounds() -> impl Strategy<Value = Bounds> {
     })
 }
 
-fn same_includes(memory: &dyn Snapshot, disk: &dyn Snapshot) {
+pub(crate) fn same_includes(memory: &dyn Snapshot, disk: &dyn Snapshot) {
     for (url, name, value) in [
         ("Observation", "_include", "Observation:*"),
         ("Patient", "_revinclude", "Observation:subject"),

@@ -1,6 +1,6 @@
 //! The store as a whole: the suite, and what is particular to a folder on disk.
 
-mod agreement;
+pub(crate) mod agreement;
 mod folder;
 
 use std::path::Path;

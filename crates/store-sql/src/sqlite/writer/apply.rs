@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use fhir::edit;
+use fhir::{Resource, edit};
 use rusqlite::params;
 use store::rules::{AUDIT_TYPE, PARAMETER_TYPE};
-use store::{Method, Version, Write};
+use store::{Key, Method, Version, Write};
 
 use super::super::bodies::PLAIN;
 use super::super::fault::Fault;
@@ -34,7 +34,7 @@ impl Writer {
         }
         let (key, resource, method) = match write {
             Write::Put { key, resource, method, .. } => (key, Some(resource), method),
-            Write::Delete { key, .. } => (key, None, Method::Delete),
+            Write::Delete { key, .. } | Write::Forget { key, .. } => (key, None, Method::Delete),
         };
         self.params_changed |= key.resource_type == PARAMETER_TYPE;
         let seq = self.state.seq + 1;
@@ -42,20 +42,8 @@ impl Writer {
         let text = resource.as_ref().map_or(String::new(), |resource| {
             edit::stamp(resource.document(), key.id.as_str(), version, updated)
         });
-        self.add_version(&place, seq, method, &text)?;
-        let live = method != Method::Delete;
-        self.note_resource(&place, seq, live, indexed.day)?;
-        self.change_index(&place, indexed.rows)?;
-        if self.words {
-            fulltext::set(&self.handle.conn, place.rid, resource.as_ref())?;
-        }
-        if live != place.was_live {
-            *self.census.entry(place.kind).or_default() += if live { 1 } else { -1 };
-        }
-        if key.resource_type == AUDIT_TYPE {
-            self.extend_audit(seq, &text)?;
-        }
-        self.state.seq = seq;
+        let place = &place;
+        self.add(place, &key, seq, (method, &text), resource.as_ref(), indexed)?;
         Ok(Version {
             key,
             version,
@@ -63,6 +51,33 @@ impl Writer {
             last_updated_ms: self.state.ms,
             created: !place.was_live,
         })
+    }
+
+    /// Adds a version: its row, the resource's row, the changes of the index, the audit's link.
+    pub(super) fn add(
+        &mut self,
+        place: &Place,
+        key: &Key,
+        seq: i64,
+        (method, text): (Method, &str),
+        resource: Option<&Resource>,
+        indexed: Indexed,
+    ) -> Result<(), Fault> {
+        self.add_version(place, seq, method, text)?;
+        let live = method != Method::Delete;
+        self.note_resource(place, seq, live, indexed.day)?;
+        self.change_index(place, indexed.rows)?;
+        if self.words {
+            fulltext::set(&self.handle.conn, place.rid, resource)?;
+        }
+        if live != place.was_live {
+            *self.census.entry(place.kind).or_default() += if live { 1 } else { -1 };
+        }
+        if key.resource_type == AUDIT_TYPE {
+            self.extend_audit(seq, text)?;
+        }
+        self.state.seq = seq;
+        Ok(())
     }
 
     fn add_version(
@@ -119,8 +134,9 @@ impl Writer {
             self.numbers.note(place.kind, place.name.clone(), place.rid);
             return Ok(());
         }
-        let sql = "UPDATE resource SET seq = ?2, version = ?3, live = ?4, first = ?5, day = ?6,
-                   span = ?7 WHERE rid = ?1";
+        let sql = "UPDATE resource SET seq = ?2, version = ?3, live = ?4,
+                   first = CASE seq WHEN 0 THEN ?5 ELSE first END, day = ?6, span = ?7
+                   WHERE rid = ?1";
         conn.prepare_cached(sql)?.execute(params![
             place.rid,
             seq,

@@ -26,12 +26,13 @@ pub(super) struct Place {
     pub(super) was_live: bool,
 }
 
+/// What stands of a resource.
 #[derive(Clone, Copy)]
-struct Current {
-    rid: i64,
-    seq: i64,
-    first: i64,
-    standing: Option<Standing>,
+pub(super) struct Current {
+    pub(super) rid: i64,
+    pub(super) seq: i64,
+    pub(super) first: i64,
+    pub(super) standing: Option<Standing>,
 }
 
 impl Writer {
@@ -62,7 +63,7 @@ impl Writer {
         }
     }
 
-    fn current(&self, key: &Key) -> Result<Option<Current>, Fault> {
+    pub(super) fn current(&self, key: &Key) -> Result<Option<Current>, Fault> {
         let kind = self.kind(key)?;
         let sql = "SELECT rid, seq, first, version, live FROM resource WHERE kind = ?1 AND id = ?2";
         let mut statement = self.handle.conn.prepare_cached(sql)?;
@@ -74,7 +75,7 @@ impl Writer {
         Ok(Some(Current { rid: row.get(0)?, seq, first: row.get(2)?, standing }))
     }
 
-    fn kind(&self, key: &Key) -> Result<i64, Fault> {
+    pub(super) fn kind(&self, key: &Key) -> Result<i64, Fault> {
         let kind = self.shared.kinds.number(key.resource_type);
         kind.ok_or_else(|| {
             let name = key.resource_type;
@@ -89,7 +90,7 @@ impl Writer {
         let mut places = Vec::with_capacity(writes.len());
         let mut seq = self.state.seq;
         for Prepared { write, .. } in writes {
-            let (Write::Put { key, .. } | Write::Delete { key, .. }) = write;
+            let key = write.key();
             let current = match ahead.get(key) {
                 Some(current) => *current,
                 None => self.current(key)?,
@@ -98,30 +99,43 @@ impl Writer {
             permit(write, standing)?;
             let was_live = standing.is_some_and(|standing| standing.live);
             let live = matches!(write, Write::Put { .. });
-            if !live && !was_live {
+            if matches!(write, Write::Forget { .. }) || (!live && !was_live) {
                 places.push(None);
                 continue;
             }
             seq += 1;
             let version = standing.map_or(0, |standing| standing.version) + 1;
-            let rid = match current {
-                Some(current) => current.rid,
-                None => self.numbers.fresh_rid(&self.handle.conn)?,
-            };
-            let first = current.map(|c| c.first).filter(|first| *first > 0).unwrap_or(seq);
-            places.push(Some(Place {
-                kind: self.kind(key)?,
-                name: Name::new(key.id.as_str()),
-                rid,
-                new_row: current.is_none(),
-                version: signed(version),
-                previous: current.map_or(0, |current| current.seq),
-                first,
-                was_live,
-            }));
+            let place = self.place(key, current, seq, version)?;
             let standing = Some(Standing { version, live });
+            let (rid, first) = (place.rid, place.first);
             ahead.insert(key, Some(Current { rid, seq, first, standing }));
+            places.push(Some(place));
         }
         Ok(places)
+    }
+
+    /// Where version `version` of a resource goes, which will have the number `seq`.
+    pub(super) fn place(
+        &mut self,
+        key: &Key,
+        current: Option<Current>,
+        seq: i64,
+        version: u64,
+    ) -> Result<Place, Fault> {
+        let rid = match current {
+            Some(current) => current.rid,
+            None => self.numbers.fresh_rid(&self.handle.conn)?,
+        };
+        let standing = current.and_then(|current| current.standing);
+        Ok(Place {
+            kind: self.kind(key)?,
+            name: Name::new(key.id.as_str()),
+            rid,
+            new_row: current.is_none(),
+            version: signed(version),
+            previous: current.map_or(0, |current| current.seq),
+            first: current.map(|c| c.first).filter(|first| *first > 0).unwrap_or(seq),
+            was_live: standing.is_some_and(|standing| standing.live),
+        })
     }
 }

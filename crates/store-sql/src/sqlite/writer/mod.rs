@@ -4,6 +4,7 @@
 
 mod apply;
 mod check;
+mod keep;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,17 +15,17 @@ use crossbeam_channel::{Receiver, select};
 use fhir::time;
 use fhirpath::search::Registry;
 use rusqlite::{OptionalExtension, params};
-use store::{Committed, Guard, Reindex, Seq, SideWrite, StoreError, Write};
+use store::{Committed, Guard, Reindex, Restored, Seq, SideWrite, StoreError, Write};
 use tokio::sync::{oneshot, watch};
 
 use super::bodies::Packer;
 use super::fault::Fault;
-use super::gate::Ticket;
 use super::handle::{Handle, Shared};
 use super::index::{self, Numbers, Waiting};
 use super::rows::Indexed;
 use super::train::Training;
 use super::{Clock, custom, fulltext, side};
+use crate::gate::Ticket;
 
 /// The most transactions that share a flush.
 const MOST_JOBS: usize = 256;
@@ -34,6 +35,14 @@ const MANY_WRITES: usize = 1_000;
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// Index rows that are gathered before they are written.
 const MANY_ROWS: usize = 200_000;
+
+/// What the writer is asked to do.
+pub(super) enum Task {
+    /// A transaction.
+    Write(Job),
+    /// To take in a part of another store.
+    Restore(Restored, oneshot::Sender<Result<(), StoreError>>),
+}
 
 /// A transaction whose resources have been read and indexed already.
 pub(super) struct Job {
@@ -69,6 +78,7 @@ pub(super) struct Writer {
     behind: bool,
     /// There is an index of words.
     words: bool,
+    overwriting: bool,
     pub(in crate::sqlite) state: State,
 }
 
@@ -104,6 +114,7 @@ impl Writer {
             params_changed: false,
             behind: true,
             words: false,
+            overwriting: false,
             state: State::default(),
         };
         writer.reload()?;
@@ -111,7 +122,7 @@ impl Writer {
     }
 
     /// Writes until nobody can submit any more.
-    pub(in crate::sqlite) fn run(mut self, jobs: &Receiver<Job>) {
+    pub(in crate::sqlite) fn run(mut self, jobs: &Receiver<Task>) {
         loop {
             self.train_if_due();
             let trained = self.training.result();
@@ -119,7 +130,7 @@ impl Writer {
             let idle = if self.behind { Duration::ZERO } else { LOOK_AROUND };
             select! {
                 recv(jobs) -> job => match job {
-                    Ok(job) => self.group(job, jobs),
+                    Ok(task) => self.serve(task, jobs),
                     Err(_) => break,
                 },
                 recv(trained) -> dictionary => self.adopt(dictionary.ok()),
@@ -143,6 +154,20 @@ impl Writer {
         }
     }
 
+    fn serve(&mut self, task: Task, tasks: &Receiver<Task>) {
+        let mut next = Some(task);
+        while let Some(task) = next.take() {
+            match task {
+                Task::Write(job) => next = self.group(job, tasks),
+                Task::Restore(part, answer) => {
+                    let done = self.restore(part);
+                    // Nobody waits for the answer any more when this fails.
+                    let _ = answer.send(done);
+                }
+            }
+        }
+    }
+
     /// Indexes a little of what was stored before a search parameter.
     fn catch_up(&mut self) {
         match self.step() {
@@ -157,7 +182,14 @@ impl Writer {
     }
 
     fn step(&mut self) -> Result<bool, Fault> {
-        if !self.behind && (self.words || !self.shared.words.asked()) {
+        let asked = self.shared.words.asked();
+        if !self.behind && (self.words || !asked) {
+            return Ok(false);
+        }
+        // Where nothing is left, no lock is taken.
+        let registry = self.shared.registry();
+        let left = custom::progress(&self.handle.conn, &self.shared.kinds, &registry)?;
+        if left.is_empty() && !self.words && !asked {
             return Ok(false);
         }
         self.handle.conn.execute_batch("BEGIN IMMEDIATE")?;
@@ -192,14 +224,29 @@ impl Writer {
         Ok(words || !left.is_empty())
     }
 
-    fn group(&mut self, first: Job, jobs: &Receiver<Job>) {
+    /// Commits a transaction and those that wait behind it. Returns what is not a transaction.
+    fn group(&mut self, first: Job, tasks: &Receiver<Task>) -> Option<Task> {
         let mut writes = first.writes.len();
         let mut group = vec![first];
+        let mut other = None;
         while group.len() < MOST_JOBS && writes < MANY_WRITES {
-            let Ok(job) = jobs.try_recv() else { break };
-            writes += job.writes.len();
-            group.push(job);
+            match tasks.try_recv() {
+                Ok(Task::Write(job)) => {
+                    writes += job.writes.len();
+                    group.push(job);
+                }
+                Ok(task) => {
+                    other = Some(task);
+                    break;
+                }
+                Err(_) => break,
+            }
         }
+        self.commit_group(group);
+        other
+    }
+
+    fn commit_group(&mut self, group: Vec<Job>) {
         let mut answers = Vec::with_capacity(group.len());
         let outcome = self.commit(group, &mut answers);
         let failure = outcome.err().map(|fault| {
@@ -212,8 +259,7 @@ impl Writer {
             self.learn();
         }
         if failure.is_none() {
-            let seq = self.state.seq.unsigned_abs();
-            self.watch.send_if_modified(|known| std::mem::replace(known, seq) != seq);
+            self.announce();
         }
         for (answer, outcome) in answers {
             let outcome = match &failure {
@@ -223,6 +269,12 @@ impl Writer {
             // Nobody waits for the answer any more when this fails.
             let _ = answer.send(outcome);
         }
+    }
+
+    /// Tells those who follow the newest number.
+    fn announce(&self) {
+        let seq = self.state.seq.unsigned_abs();
+        self.watch.send_if_modified(|known| std::mem::replace(known, seq) != seq);
     }
 
     fn commit(&mut self, group: Vec<Job>, answers: &mut Answers) -> Result<(), Fault> {
@@ -249,7 +301,8 @@ impl Writer {
             Some(fault) => Err(fault),
             None => {
                 self.flush()?;
-                Ok(self.handle.conn.execute_batch("COMMIT")?)
+                self.handle.conn.execute_batch("COMMIT")?;
+                self.overwrite(false)
             }
         }
     }
@@ -307,13 +360,16 @@ impl Writer {
         let places = self.places(&writes)?;
         let mut versions = Vec::with_capacity(writes.len());
         for (prepared, place) in writes.into_iter().zip(places) {
+            if let Write::Forget { key, below } = &prepared.write {
+                self.forget(key, *below).map_err(broken)?;
+            }
             versions.push(match place {
                 Some(place) => Some(self.write(prepared, place, updated).map_err(broken)?),
                 None => None,
             });
         }
         for write in side {
-            side::set(&self.handle.conn, write)?;
+            side::set(&self.handle.conn, write.space, &write.key, write.value.as_deref())?;
         }
         if self.waiting.len() > MANY_ROWS {
             self.flush().map_err(broken)?;

@@ -1,0 +1,32 @@
+//! The store as a whole: the suite, and what is particular to PostgreSQL.
+
+mod agreement;
+mod server;
+mod upkeep;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use store::{SharedStore, suite};
+
+use super::{Clock, Options, Place, PostgresStore};
+
+const START_MS: i64 = 1_700_000_000_000;
+
+/// A clock that moves by 7 ms at every look.
+fn clock() -> Clock {
+    let ticks = AtomicI64::new(START_MS);
+    Arc::new(move || ticks.fetch_add(7, Ordering::Relaxed))
+}
+
+fn open(place: &Place) -> Arc<PostgresStore> {
+    PostgresStore::open(place, Options { readers: 4, ..Options::new(clock()) }).unwrap()
+}
+
+#[test]
+fn passes_the_suite() {
+    if server::place().is_none() {
+        return;
+    }
+    suite::run(&|| open(&server::place().unwrap()) as SharedStore);
+}
