@@ -15,6 +15,7 @@ const HOMES: [(&str, &[&str]); 7] = [
     ("reqwest", &["federation", "identity", "testkit"]),
     ("clap", &["node", "testkit", "xtask"]),
     ("askama", &["web"]),
+    ("parquet", &["lake"]),
 ];
 /// File names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "helper", "helpers", "common", "misc"];

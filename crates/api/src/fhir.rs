@@ -19,6 +19,7 @@ mod prefer;
 mod read;
 mod search;
 mod searches;
+mod view_definitions;
 mod write;
 
 use std::sync::Arc;
@@ -49,7 +50,9 @@ type Answered = Result<Response, Failure>;
 pub fn router(app: App) -> Router {
     let routes = interactions::routes()
         .merge(operations::routes())
+        .merge(operations::free_routes())
         .merge(searches::routes())
+        .merge(view_definitions::routes())
         .fallback(|| async {
             Failure(Error::new(
                 Kind::NotFound,
@@ -91,6 +94,7 @@ async fn frame(State(door): State<Door>, mut request: Request, next: Next) -> Re
     let origin = allowed_origin(&door.app, request.headers());
     let mut response = match request.method() {
         &Method::OPTIONS => options(&door.routes, request.uri().path(), origin.is_some()),
+        _ if operations::is_free(request.uri().path()) => next.run(request).await,
         _ => framed(request, next).await,
     };
     let headers = response.headers_mut();

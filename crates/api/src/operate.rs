@@ -18,6 +18,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/figures", get(figures))
         .route("/answering", post(answering))
+        .route("/jobs", get(jobs))
         .with_state(app)
 }
 
@@ -49,6 +50,28 @@ async fn figures(
         "peers": peers,
     }))
     .into_response())
+}
+
+/// `GET /operate/jobs`: exports, imports and other long work, newest first.
+async fn jobs(
+    State(app): State<App>,
+    client: auth::Client,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let caller = auth::caller(&app, &headers, client, true).await?;
+    let jobs = app.run(move |app| app::jobs::list(app, &caller)).await?;
+    let list: Vec<Value> = jobs
+        .iter()
+        .map(|job| {
+            json!({
+                "id": job.id.as_str(), "kind": job.kind, "title": job.title, "state": job.state,
+                "owner": job.owner(), "created": job.created_ms, "ended": job.ended_ms,
+                "attempts": job.attempts, "done": job.progress.done, "total": job.progress.total,
+                "failure": job.failure.as_ref().map(|failure| &failure.message),
+            })
+        })
+        .collect();
+    Ok(Json(json!({"jobs": list})).into_response())
 }
 
 /// `POST /operate/answering` with `{"answering": false}` stops talking to other nodes.

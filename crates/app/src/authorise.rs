@@ -55,6 +55,15 @@ impl Action {
         }
     }
 
+    /// Taking much out at once: staff need leave for it, a patient has what is their own.
+    pub fn exporting() -> Self {
+        Self {
+            staff: policy::Action::Export,
+            patient: Some(policy::Action::OwnRecord),
+            content: Content::Clinical,
+        }
+    }
+
     /// Something that has a policy action of its own.
     pub fn of(action: policy::Action) -> Self {
         Self { staff: action, patient: Some(action), content: Content::Clinical }

@@ -6,14 +6,17 @@
 
 pub mod audit;
 pub mod authorise;
+pub mod bulk;
 pub mod caller;
 pub mod consent;
 pub mod error;
+pub mod jobs;
 pub mod operate;
 pub mod records;
 pub mod services;
 pub mod session;
 pub mod terminology;
+pub mod views;
 
 pub use caller::{Caller, Evidence, User};
 pub use error::{Error, Kind, Result};

@@ -10,6 +10,7 @@ use store::{SharedStore, Transaction};
 use tokio::sync::watch;
 
 use crate::audit::Event;
+use crate::jobs::Jobs;
 use crate::records::page::Pages;
 use crate::terminology::Shelf;
 use crate::{Error, Kind, Result};
@@ -88,6 +89,8 @@ pub struct Services {
     pub validation: crate::records::validate::Validation,
     /// Rules.
     pub settings: Settings,
+    /// How long work is done.
+    pub jobs: crate::jobs::Options,
     /// Time.
     pub clock: Clock,
     /// Chance.
@@ -102,6 +105,7 @@ struct Inner {
     services: Services,
     pages: Pages,
     terminology: Shelf,
+    jobs: Jobs,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -110,10 +114,13 @@ impl App {
     /// Puts a node together.
     pub fn new(services: Services) -> Self {
         let pages = Pages::default();
+        let jobs = Jobs::new(services.jobs.clone());
+        crate::bulk::register(&jobs);
+        crate::views::register(&jobs);
         let answering = watch::Sender::new(true);
         let listening = watch::Sender::new(false);
         let terminology = Shelf::default();
-        Self(Arc::new(Inner { services, pages, terminology, answering, listening }))
+        Self(Arc::new(Inner { services, pages, terminology, jobs, answering, listening }))
     }
 
     /// The institution.
@@ -181,6 +188,11 @@ impl App {
     /// What the node knows of terminology. [`crate::terminology`] has the questions.
     pub fn terminology(&self) -> &Shelf {
         &self.0.terminology
+    }
+
+    /// Long work.
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.

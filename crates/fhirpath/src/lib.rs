@@ -2,7 +2,8 @@
 //! index entries that is driven by it.
 //!
 //! [`Expr`] is a parsed expression, [`Env`] what it is evaluated in, [`Item`] what it works on.
-//! [`search`] turns a resource into index entries by the published SearchParameters.
+//! [`search`] turns a resource into index entries by the published SearchParameters, [`views`]
+//! turns it into rows of a table by a ViewDefinition of SQL on FHIR.
 
 mod ast;
 mod eval;
@@ -15,6 +16,7 @@ mod reference;
 pub mod search;
 mod temporal;
 mod units;
+pub mod views;
 
 pub use eval::{Env, EvalError, MAX_ITEMS, MAX_STEPS};
 pub use functions::codes::Codes;

@@ -66,6 +66,15 @@ pub struct Config {
     /// What content must fulfil before it is stored: for `default` and for resource types.
     #[serde(default)]
     pub validation: BTreeMap<String, String>,
+    /// How many exports, imports and other long jobs run at the same time.
+    #[serde(default = "jobs_at_once")]
+    pub jobs_at_once: usize,
+    /// Hours for which a finished job and its files are kept.
+    #[serde(default = "jobs_keep_hours")]
+    pub jobs_keep_hours: u32,
+    /// Most resources or rows in one file of an export.
+    #[serde(default = "jobs_file_rows")]
+    pub jobs_file_rows: u64,
 }
 
 /// Whether existence of withheld data is shown. Sensitive data is hidden in any case.
@@ -108,6 +117,18 @@ fn soft() -> u64 {
 
 fn hard() -> u64 {
     10_000
+}
+
+fn jobs_at_once() -> usize {
+    2
+}
+
+fn jobs_keep_hours() -> u32 {
+    24
+}
+
+fn jobs_file_rows() -> u64 {
+    100_000
 }
 
 /// Why a configuration cannot be used.
@@ -264,6 +285,12 @@ cors_origins = []
 # Milliseconds after which slow institutions are named as outstanding, and given up.
 soft_deadline_ms = 2000
 hard_deadline_ms = 10000
+
+# How many exports, imports and other long jobs run at the same time, for how many hours a finished
+# one and its files are kept, and how many resources or rows one file holds at most.
+jobs_at_once = 2
+jobs_keep_hours = 24
+jobs_file_rows = 100000
 
 # What content must fulfil before it is stored: "off", "structure" (elements that R4 has, of the
 # right type and format), "base" (all rules of R4) or "profiles" (those that it claims, too).

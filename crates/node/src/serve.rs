@@ -82,6 +82,7 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     let deliveries =
         outbox.run(network, peers, courier, clock, WorkerOptions::default(), stopped.clone());
     tasks.spawn(deliveries);
+    tasks.spawn(app::jobs::run_all(app.clone(), stopped.clone()));
     tasks.spawn(sweep(app.clone(), stopped));
     Ok(Running { app, address, stop, tasks })
 }
@@ -101,6 +102,9 @@ async fn sweep(app: App, mut stopped: watch::Receiver<bool>) {
         }
         if let Err(error) = app.run(app::session::sweep).await {
             tracing::error!(reason = %error.message, "expired sessions could not be removed");
+        }
+        if let Err(error) = app.run(app::jobs::sweep).await {
+            tracing::error!(reason = %error.message, "expired jobs could not be removed");
         }
     }
 }

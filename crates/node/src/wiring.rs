@@ -101,6 +101,12 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             hard_deadline_ms: config.hard_deadline_ms,
             rest: config.rest(),
         },
+        jobs: app::jobs::Options {
+            at_once: config.jobs_at_once,
+            keep_ms: i64::from(config.jobs_keep_hours) * 60 * 60 * 1000,
+            file_rows: config.jobs_file_rows,
+            ..app::jobs::Options::new(folder.join("jobs"))
+        },
         clock,
         random,
     });

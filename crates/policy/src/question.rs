@@ -73,6 +73,8 @@ words! {
         Read = "read",
         /// Search resources of the own organisation.
         Search = "search",
+        /// Take many records of the own organisation out at once.
+        Export = "export",
         /// Create, change or delete a resource of the own organisation.
         Write = "write",
         /// Ask other organisations about a patient; decided by the asker's node.

@@ -23,7 +23,7 @@ struct Published {
 }
 
 /// All suites. Those of a newer edition may have more cases; fewer mean that some were lost.
-const ALL: [Published; 4] = [
+const ALL: [Published; 5] = [
     Published {
         name: "fhirpath",
         place: "conformance/fhirpath",
@@ -44,6 +44,13 @@ const ALL: [Published; 4] = [
         run: suites::json_patch::run,
         cases: 16,
         aim: 16,
+    },
+    Published {
+        name: "sql-on-fhir",
+        place: "conformance/sql-on-fhir",
+        run: suites::sql_on_fhir::run,
+        cases: 144,
+        aim: 144,
     },
     Published {
         name: "examples",

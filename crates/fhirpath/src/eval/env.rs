@@ -17,6 +17,7 @@ pub struct Env<'a> {
     pub(crate) root_resource: Option<Node<'a>>,
     pub(crate) known: Option<&'a HashMap<String, Node<'a>>>,
     pub(crate) codes: Option<&'a dyn Codes>,
+    row_index: Option<usize>,
     variables: Vec<(String, Collection<'a>)>,
 }
 
@@ -30,6 +31,7 @@ impl<'a> Env<'a> {
             root_resource: None,
             known: None,
             codes: None,
+            row_index: None,
             variables: Vec::new(),
         }
     }
@@ -73,6 +75,11 @@ impl<'a> Env<'a> {
         self
     }
 
+    /// The same environment at an item of an iteration of a view: defines `%rowIndex`.
+    pub(crate) fn at_row(&self, index: usize) -> Self {
+        Self { row_index: Some(index), ..self.clone() }
+    }
+
     /// Makes what is usually tolerated an error: elements that a type does not have, `as` on
     /// several items, a criterion of `iif` that is no boolean.
     pub fn strict(mut self) -> Self {
@@ -94,6 +101,10 @@ impl<'a> Env<'a> {
             "ucum" => text("http://unitsofmeasure.org"),
             "sct" => text("http://snomed.info/sct"),
             "loinc" => text("http://loinc.org"),
+            "rowIndex" if self.row_index.is_some() => {
+                let index = self.row_index.and_then(|index| i64::try_from(index).ok());
+                Ok(index.map(Item::Integer).into_iter().collect())
+            }
             _ => {
                 let url = |kind, name| format!("http://hl7.org/fhir/{kind}/{name}");
                 let url = match name.split_once('-') {

@@ -3,6 +3,7 @@
 use fhir::definitions::{Kind, definitions};
 
 use super::{Call, Function as F, truth};
+use crate::ast::Ast;
 use crate::eval::{EvalError, Evaluated, Evaluator, MAX_ITEMS, wrong_type};
 use crate::item::{Collection, Item, Node};
 use crate::reference::Target;
@@ -28,6 +29,11 @@ impl<'a> Evaluator<'_, 'a> {
                     item.as_text().is_some_and(|text| super::narrative::is_sound(&text))
                 });
                 truth(sound)
+            }
+            F::GetResourceKey => Ok(call.input.iter().filter_map(resource_key).collect()),
+            F::GetReferenceKey => {
+                let wanted = key_type(call.args)?;
+                Ok(call.input.iter().filter_map(|item| reference_key(item, wanted)).collect())
             }
             _ => Err(EvalError::Unsupported(name)),
         }
@@ -135,6 +141,48 @@ fn children<'a>(items: &[Item<'a>]) -> Collection<'a> {
         }
     }
     found
+}
+
+/// The key of a resource, for joins between tables: `Type/id` (SQL on FHIR v2, getResourceKey).
+fn resource_key<'a>(item: &Item<'a>) -> Option<Item<'a>> {
+    let Item::Node(node) = item else { return None };
+    if !node.type_of().is_concrete_resource() {
+        return None;
+    }
+    let id = node.value()?.str_at("id")?;
+    Some(Item::String(format!("{}/{id}", node.type_of().name).into()))
+}
+
+/// The type that stands in the brackets of `getReferenceKey`: a name, not an expression.
+fn key_type(args: &[Ast]) -> Result<Option<&'static str>, EvalError> {
+    let name = match args.first() {
+        None => return Ok(None),
+        Some(Ast::Member { input: None, name, .. }) => name,
+        Some(Ast::Member { input: Some(namespace), name, .. }) if matches!(&**namespace, Ast::Member { input: None, name, .. } if name == "FHIR") => {
+            name
+        }
+        Some(_) => {
+            let reason = "the argument must be the name of a resource type".into();
+            return Err(EvalError::Argument { function: "getReferenceKey", reason });
+        }
+    };
+    match fhir::resource_type(name) {
+        Some(known) => Ok(Some(known)),
+        None => Err(EvalError::UnknownType(name.clone())),
+    }
+}
+
+/// The key of what a reference leads to, as [`resource_key`] makes it; nothing for a target of
+/// another type or at another place (SQL on FHIR v2, getReferenceKey).
+fn reference_key<'a>(item: &Item<'a>, wanted: Option<&str>) -> Option<Item<'a>> {
+    let Item::Node(node) = item else { return None };
+    let reference = node.value()?.str_at("reference")?;
+    let target = Target::parse(&reference);
+    let (kind, id) = (target.resource_type?, target.id?);
+    if target.url.is_some() || wanted.is_some_and(|wanted| wanted != kind) {
+        return None;
+    }
+    Some(Item::String(format!("{kind}/{id}").into()))
 }
 
 fn has_value(item: &Item<'_>) -> bool {

@@ -171,6 +171,8 @@ functions! {
     Subsumes "subsumes" 1 1 Codes,
     SubsumedBy "subsumedBy" 1 1 Codes,
     HtmlChecks "htmlChecks" 0 0 Element,
+    GetResourceKey "getResourceKey" 0 0 Element,
+    GetReferenceKey "getReferenceKey" 0 1 Element,
 }
 
 impl Function {

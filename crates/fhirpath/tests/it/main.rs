@@ -11,6 +11,7 @@ mod patch;
 mod published;
 #[path = "../suites/mod.rs"]
 mod suites;
+mod views;
 
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::suites::{Suite, fhirpath_patch, fhirpath_r4, json_patch};
+use crate::suites::{Suite, fhirpath_patch, fhirpath_r4, json_patch, sql_on_fhir};
 
 fn check(folder: &str, run: fn(&Path) -> Result<Suite, String>, least: usize) {
     let Some(folder) = crate::shared(folder) else { return };
@@ -25,4 +25,9 @@ fn fhirpath_patch_passes() {
 #[test]
 fn json_patch_passes() {
     check("conformance/patch", json_patch::run, 16);
+}
+
+#[test]
+fn sql_on_fhir_passes() {
+    check("conformance/sql-on-fhir", sql_on_fhir::run, 144);
 }

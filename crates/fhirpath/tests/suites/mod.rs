@@ -4,6 +4,7 @@
 pub mod fhirpath_patch;
 pub mod fhirpath_r4;
 pub mod json_patch;
+pub mod sql_on_fhir;
 
 use fhir::{Kind, Value};
 

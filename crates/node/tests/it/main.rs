@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod audit;
+mod bulk;
 mod bundles;
 mod claims;
 mod client;
@@ -25,3 +26,4 @@ mod stores;
 mod terminology;
 mod transactions;
 mod validate;
+mod views;

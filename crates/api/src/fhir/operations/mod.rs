@@ -1,13 +1,17 @@
 //! Operations, one module for each family. A family says what it offers once, in its
 //! `OPERATIONS`; routing, the CapabilityStatement and the guide's tests go by that.
 
+mod bulk;
 mod everything;
+pub mod jobs;
 mod meta;
 mod observation;
 mod parameters;
 mod patient;
+mod rows;
 mod terminology;
 mod validate;
+mod views;
 
 use app::App;
 use axum::Router;
@@ -40,6 +44,8 @@ const FAMILIES: &[&[Operation]] = &[
     observation::OPERATIONS,
     terminology::OPERATIONS,
     validate::OPERATIONS,
+    bulk::OPERATIONS,
+    views::OPERATIONS,
 ];
 
 /// Every operation of this node.
@@ -56,6 +62,26 @@ pub fn routes() -> Router<App> {
         .merge(observation::routes())
         .merge(terminology::routes())
         .merge(validate::routes())
+}
+
+/// Whether an address answers in forms of its own, so that nothing is done to its bodies.
+pub fn is_free(path: &str) -> bool {
+    const NAMES: [&str; 7] = [
+        "$export",
+        "$import",
+        "$run",
+        "$sql-run",
+        "$sql-export",
+        "$viewdefinition-run",
+        "$viewdefinition-export",
+    ];
+    let last = path.rsplit('/').next().unwrap_or_default();
+    path.starts_with("/fhir/_jobs/") || NAMES.contains(&last)
+}
+
+/// The routes of operations that answer in forms of their own, files and tables for example.
+pub fn free_routes() -> Router<App> {
+    Router::new().merge(bulk::routes()).merge(jobs::routes()).merge(views::routes())
 }
 
 #[cfg(test)]
