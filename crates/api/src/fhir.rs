@@ -53,12 +53,7 @@ pub fn router(app: App) -> Router {
         .merge(operations::free_routes())
         .merge(searches::routes())
         .merge(view_definitions::routes())
-        .fallback(|| async {
-            Failure(Error::new(
-                Kind::NotFound,
-                "there is no such interaction; see `/fhir/metadata`",
-            ))
-        })
+        .fallback(searches::every_type)
         .method_not_allowed_fallback(|| async {
             Failure(Error::new(
                 Kind::NotSupported,

@@ -3,11 +3,11 @@
 
 use app::records::bundle::query_pairs;
 use app::records::search::{self, Place};
-use app::{App, Caller, Error};
+use app::{App, Caller, Error, Kind};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{FromRequestParts, Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use fhir::Id;
@@ -15,21 +15,20 @@ use fhir::Id;
 use super::{Asked, answer};
 use crate::outcome::Failure;
 
+/// The longest form of a search in bytes.
+const LONGEST_FORM: usize = 1 << 20;
+
 type Answered = Result<Response, Failure>;
 
 /// The routes of compartments, one for each type that has a part in one, so that nothing else is
 /// routed there; other searches are with the other interactions.
 pub fn routes() -> Router<App> {
-    // A star is a name here.
-    let mut router = Router::new().without_v07_checks();
+    let mut router = Router::new();
     for &centre in fhir::definitions::resource_types() {
         let Some(within) = store::query::is_in_compartment(centre) else { continue };
-        for inner in within.into_iter().map(Some).chain([None]) {
-            let path = format!("/fhir/{centre}/{{id}}/{}", inner.unwrap_or("*"));
-            let place = move |id: &str| -> Result<Place, Failure> {
-                let id = Id::new(id).map_err(|e| Error::invalid("value", e.to_string()))?;
-                Ok(Place::Compartment { centre, id, resource_type: inner })
-            };
+        for inner in within {
+            let path = format!("/fhir/{centre}/{{id}}/{inner}");
+            let place = move |id: &str| compartment(centre, id, Some(inner));
             let by_get = move |State(app): State<App>,
                                Asked(caller): Asked,
                                Path(id): Path<String>,
@@ -49,6 +48,42 @@ pub fn routes() -> Router<App> {
         }
     }
     router
+}
+
+fn compartment(
+    centre: &'static str,
+    id: &str,
+    resource_type: Option<&'static str>,
+) -> Result<Place, Failure> {
+    let id = Id::new(id).map_err(|e| Error::invalid("value", e.to_string()))?;
+    Ok(Place::Compartment { centre, id, resource_type })
+}
+
+/// What no other route takes: `GET Patient/1/*` and `POST Patient/1/*/_search` over every type of a
+/// compartment, which the router cannot tell from its own signs.
+pub async fn every_type(State(app): State<App>, request: Request) -> Answered {
+    let unknown = || {
+        let message = "there is no such interaction; see `/fhir/metadata`";
+        Failure(Error::new(Kind::NotFound, message))
+    };
+    let path = request.uri().path().to_owned();
+    let path: Vec<&str> = path.strip_prefix("/fhir/").unwrap_or_default().split('/').collect();
+    let (centre, id) = match (request.method(), path.as_slice()) {
+        (&Method::GET | &Method::HEAD, [centre, id, "*"]) => (*centre, *id),
+        (&Method::POST, [centre, id, "*", "_search"]) => (*centre, *id),
+        _ => return Err(unknown()),
+    };
+    let centre = fhir::definitions::resource_type(centre)
+        .filter(|centre| store::query::is_in_compartment(centre).is_some())
+        .ok_or_else(unknown)?;
+    let place = compartment(centre, id, None)?;
+    let (mut parts, body) = request.into_parts();
+    let Asked(caller) = Asked::from_request_parts(&mut parts, &app).await?;
+    let body = axum::body::to_bytes(body, LONGEST_FORM)
+        .await
+        .map_err(|_| Error::invalid("too-long", "the form is too long"))?;
+    let query = form(parts.uri.query().map(str::to_owned), &parts.headers, &body)?;
+    find(app, caller, place, query).await
 }
 
 /// `GET [base]?_type=[types]&[parameters]`.
