@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::{Outcome, root, say};
 
 /// Heavy libraries and the only crates that may use them, tests aside (DESIGN, section 3).
-const HOMES: [(&str, &[&str]); 7] = [
+const HOMES: [(&str, &[&str]); 8] = [
     ("rusqlite", &["store-sql"]),
     ("tokio-postgres", &["store-sql"]),
     ("cedar-policy", &["policy"]),
