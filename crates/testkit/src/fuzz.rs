@@ -110,7 +110,7 @@ fn thread_seconds() -> f64 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail this way")]
+    #![expect(clippy::panic, reason = "tests fail this way")]
 
     use super::*;
     use targets::Kind;
