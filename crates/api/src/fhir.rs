@@ -20,6 +20,7 @@ mod read;
 mod search;
 mod searches;
 mod view_definitions;
+pub mod websocket;
 mod write;
 
 use std::sync::Arc;

@@ -22,6 +22,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(|| async { (StatusCode::OK, "ready\n") }))
         .nest("/auth", auth::router(app.clone()))
         .nest("/operate", operate::router(app.clone()))
+        .merge(fhir::websocket::router(app.clone()))
         .merge(fhir::router(app))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
 }

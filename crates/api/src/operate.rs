@@ -3,11 +3,12 @@
 use app::operate;
 use app::{App, Error};
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use fhir::Id;
 use serde_json::{Value, json};
 
 use crate::auth;
@@ -19,6 +20,7 @@ pub fn router(app: App) -> Router {
         .route("/figures", get(figures))
         .route("/answering", post(answering))
         .route("/jobs", get(jobs))
+        .route("/subscriptions/{id}/retry", post(serve_again))
         .with_state(app)
 }
 
@@ -40,6 +42,16 @@ async fn figures(
             })
         })
         .collect();
+    let given_up: Vec<Value> = state
+        .given_up
+        .iter()
+        .map(|one| {
+            json!({
+                "subscription": one.id.as_str(), "waiting": one.waiting, "attempts": one.attempts,
+                "since": one.since_ms, "reason": one.reason,
+            })
+        })
+        .collect();
     Ok(Json(json!({
         "answering": state.answering,
         "resources": state.store.resources, "versions": state.store.versions,
@@ -47,6 +59,7 @@ async fn figures(
         "auditEntries": state.audit.map(|head| head.number),
         "auditHead": state.audit.map(|head| crypto::hash::hex(&head.hash)),
         "deadLetters": state.dead_letters.len(),
+        "subscriptionsGivenUp": given_up,
         "peers": peers,
     }))
     .into_response())
@@ -72,6 +85,19 @@ async fn jobs(
         })
         .collect();
     Ok(Json(json!({"jobs": list})).into_response())
+}
+
+/// `POST /operate/subscriptions/[id]/retry` has a subscription served again that was given up.
+async fn serve_again(
+    State(app): State<App>,
+    client: auth::Client,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let caller = auth::caller(&app, &headers, client, false).await?;
+    let id = Id::new(&id).map_err(|e| Error::invalid("value", e.to_string()))?;
+    app.run(move |app| operate::serve_again(app, &caller, &id)).await?;
+    Ok(Json(json!({"requested": true})).into_response())
 }
 
 /// `POST /operate/answering` with `{"answering": false}` stops talking to other nodes.

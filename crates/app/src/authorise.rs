@@ -51,6 +51,12 @@ impl Action {
                 patient: Some(policy::Action::Consent),
                 content,
             },
+            // A subscription tells its owner what the owner may read anyway.
+            "Subscription" => Self {
+                staff: policy::Action::Write,
+                patient: Some(policy::Action::OwnRecord),
+                content,
+            },
             _ => Self { staff: policy::Action::Write, patient: None, content },
         }
     }
@@ -83,12 +89,18 @@ pub enum Scope {
 #[derive(Clone, Debug)]
 pub struct Permit {
     scope: Scope,
+    account: String,
 }
 
 impl Permit {
     /// What it reaches.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// The account it was given to.
+    pub fn account(&self) -> &str {
+        &self.account
     }
 
     /// Whether it reaches everything at this institution.
@@ -101,7 +113,7 @@ impl Permit {
 pub fn authorise(app: &App, caller: &Caller, action: Action) -> Result<Permit> {
     let (question, scope) = local_question(app, caller, action)?;
     decide(app, caller, &question)?;
-    Ok(Permit { scope })
+    Ok(Permit { scope, account: caller.user.id.clone() })
 }
 
 fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Question, Scope)> {
@@ -142,7 +154,7 @@ pub fn authorise_asking(app: &App, caller: &Caller, patient: &Id, granted: bool)
     let mut question = question(app, caller, policy::Action::Ask, relation)?;
     question.break_glass.granted = granted;
     decide(app, caller, &question)?;
-    Ok(Permit { scope })
+    Ok(Permit { scope, account: caller.user.id.clone() })
 }
 
 /// The purpose of use of a request that states none: the usual one of the user's role.

@@ -8,13 +8,21 @@ use std::time::Duration;
 
 use crypto::Head;
 use federation::{DeadLetter, PeerFigures};
-use store::Figures;
+use fhir::Id;
+use store::{Figures, Key, Method, Snapshot, Transaction};
 
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::audit::verify::{self, Verdict};
 use crate::authorise::{Action, authorise};
+use crate::notify::definition::{Definition, Status};
+use crate::notify::log;
+use crate::notify::work::become_;
+use crate::records::parse;
 use crate::{App, Caller, Error, Result};
+
+/// Subscriptions that are listed at once.
+const MAX_GIVEN_UP: usize = 1_000;
 
 /// One other node.
 #[derive(Clone, Debug)]
@@ -25,6 +33,21 @@ pub struct Peer {
     pub waiting: usize,
     /// When the oldest of them was enqueued, milliseconds since the Unix epoch.
     pub oldest_ms: Option<i64>,
+}
+
+/// A subscription whose delivery was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Its id.
+    pub id: Id,
+    /// Events that wait.
+    pub waiting: u64,
+    /// Attempts since the last success.
+    pub attempts: u32,
+    /// When delivery began to fail, milliseconds since the Unix epoch.
+    pub since_ms: i64,
+    /// Why the last attempt failed.
+    pub reason: String,
 }
 
 /// The state of the node.
@@ -42,6 +65,8 @@ pub struct State {
     pub peers: Vec<Peer>,
     /// Deliveries that were refused for good.
     pub dead_letters: Vec<DeadLetter>,
+    /// Subscriptions whose delivery was given up.
+    pub given_up: Vec<GivenUp>,
 }
 
 /// The state of the node.
@@ -70,7 +95,46 @@ pub fn state(app: &App, caller: &Caller) -> Result<State> {
         audit_ms: last.and_then(|entries| Some(entries.first()?.last_updated_ms)),
         peers,
         dead_letters: app.outbox().dead_letters()?,
+        given_up: given_up(&*snapshot)?,
     })
+}
+
+/// Subscriptions whose delivery was given up and that nobody has asked for again since.
+fn given_up(snapshot: &dyn Snapshot) -> Result<Vec<GivenUp>> {
+    let mut list = Vec::new();
+    for (id, delivered) in log::dead(snapshot, MAX_GIVEN_UP)? {
+        let matched = log::matched(snapshot, &id)?.unwrap_or_default();
+        list.push(GivenUp {
+            id,
+            waiting: matched.events.saturating_sub(delivered.acked),
+            attempts: delivered.attempts,
+            since_ms: delivered.failing_since_ms.unwrap_or(delivered.last_ms),
+            reason: delivered.error.unwrap_or_default(),
+        });
+    }
+    Ok(list)
+}
+
+/// Has a subscription served again whose delivery was given up: from the first event that was not
+/// acknowledged.
+///
+/// Errors: [`crate::Kind::NotFound`] where there is no such subscription (any more).
+pub fn serve_again(app: &App, caller: &Caller, id: &Id) -> Result<()> {
+    authorise(app, caller, Action::of(policy::Action::Operate))?;
+    let key = Key { resource_type: "Subscription", id: id.clone() };
+    let snapshot = app.store().snapshot()?;
+    let stored = snapshot.read(&key)?.filter(|stored| stored.method != Method::Delete);
+    let stored = stored.ok_or_else(Error::not_found)?;
+    if !log::delivered(&*snapshot, id)?.dead {
+        return Err(Error::not_found());
+    }
+    drop(snapshot);
+    let definition = Definition::read(&parse(&stored)?, stored.version)?;
+    let mut writes = become_(app, &definition, Status::Requested, None)?;
+    let note = format!("serves Subscription/{id} again");
+    writes.push(Event::by(caller, Pattern::Configure).note(note).write(app)?);
+    app.store().commit(Transaction { writes, ..Transaction::default() })?;
+    Ok(())
 }
 
 /// Checks the whole audit chain.

@@ -39,12 +39,15 @@ pub(crate) fn parse(stored: &Stored) -> Result<Resource> {
 }
 
 /// The patients whose compartments `resource` is in (FHIR R4 CompartmentDefinition/patient), a
-/// Patient being in its own.
+/// Patient being in its own, and a Subscription of a patient's account in the patient's.
 pub fn patients_of(resource: &Resource) -> Vec<Id> {
     let registry = Registry::r4();
     let mut patients = Vec::new();
     if resource.type_name() == "Patient" {
         patients.extend(resource.id());
+    }
+    if resource.type_name() == "Subscription" {
+        patients.extend(crate::notify::subscriber(resource));
     }
     let params = registry.compartment(resource.type_name());
     if params.is_empty() {

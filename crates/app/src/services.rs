@@ -13,7 +13,7 @@ use crate::audit::Event;
 use crate::jobs::Jobs;
 use crate::records::page::Pages;
 use crate::terminology::Shelf;
-use crate::{Error, Kind, Result};
+use crate::{Error, Kind, Result, notify};
 
 /// The institution that runs this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Settings {
     pub soft_deadline_ms: u64,
     /// When the slow ones are given up.
     pub hard_deadline_ms: u64,
+    /// What subscribers may have.
+    pub notify: notify::Rules,
     /// What the standard leaves to a server.
     pub rest: Rest,
 }
@@ -106,6 +108,7 @@ struct Inner {
     pages: Pages,
     terminology: Shelf,
     jobs: Jobs,
+    notify: notify::Hub,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -120,7 +123,8 @@ impl App {
         let answering = watch::Sender::new(true);
         let listening = watch::Sender::new(false);
         let terminology = Shelf::default();
-        Self(Arc::new(Inner { services, pages, terminology, jobs, answering, listening }))
+        let notify = notify::Hub::default();
+        Self(Arc::new(Inner { services, pages, terminology, jobs, notify, answering, listening }))
     }
 
     /// The institution.
@@ -193,6 +197,11 @@ impl App {
     /// Long work.
     pub fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// The websockets of subscribers.
+    pub fn notify(&self) -> &notify::Hub {
+        &self.0.notify
     }
 
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.

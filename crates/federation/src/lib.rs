@@ -9,6 +9,7 @@
 //!   peer can delay or break the answers of the others.
 //! * [`Outbox`] hands over what must not be lost, in order, at least once; [`inbox`] makes that
 //!   exactly once at the receiver.
+//! * [`notify`] sends what subscribers asked to be told of, over HTTP and by mail.
 //!
 //! Time comes from a [`Clock`] and random bytes from a `crypto::Random`; only deadlines use the
 //! timer of the runtime.
@@ -23,6 +24,7 @@ pub mod identity;
 pub mod inbound;
 pub mod inbox;
 pub mod network;
+pub mod notify;
 pub mod outbox;
 pub mod peers;
 pub mod reply;

@@ -88,8 +88,6 @@ impl<W: Write + Send> Table<W> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
-
     use fhirpath::views::ColumnType;
     use parquet::file::reader::{FileReader, SerializedFileReader};
 

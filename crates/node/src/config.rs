@@ -57,6 +57,18 @@ pub struct Config {
     /// Origins whose pages may call the API from a browser.
     #[serde(default)]
     pub cors_origins: Vec<String>,
+    /// Hosts and networks that subscribers may point to beyond public `https` addresses.
+    #[serde(default)]
+    pub notify_allowed: Vec<String>,
+    /// The mail server for subscriptions; empty sends no mail.
+    #[serde(default)]
+    pub mail_server: String,
+    /// The sender of mails.
+    #[serde(default)]
+    pub mail_from: String,
+    /// Whether mails may name or carry what they tell of.
+    #[serde(default)]
+    pub mail_content: bool,
     /// Milliseconds after which slow institutions are named as outstanding.
     #[serde(default = "soft")]
     pub soft_deadline_ms: u64,
@@ -281,6 +293,15 @@ conditional_delete = "single"
 referential_integrity = false
 # Origins whose pages may call the API from a browser, ["https://app.example"] for example.
 cors_origins = []
+# Where subscribers may have notifications sent: public https addresses, and these host names,
+# addresses and networks, over http too; "10.1.0.0/16" or "hooks.hospital.example" for example.
+notify_allowed = []
+# The mail server for subscriptions, "smtps://user:password@host" or
+# "smtp://user:password@host?tls=required"; empty sends no mail. Then the sender, and whether mails
+# may name or carry what they tell of: mail is not encrypted beyond the server.
+mail_server = ""
+mail_from = ""
+mail_content = false
 
 # Milliseconds after which slow institutions are named as outstanding, and given up.
 soft_deadline_ms = 2000

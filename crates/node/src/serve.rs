@@ -46,7 +46,7 @@ impl Running {
 
 /// Binds both addresses and starts serving. Returns once the node answers.
 pub async fn start(node: Node) -> Result<Running, Fault> {
-    let Node { config, app, identity, network } = node;
+    let Node { config, app, identity, network, postman } = node;
     let bind = |address: SocketAddr| async move {
         TcpListener::bind(address).await.map_err(|e| format!("cannot listen on {address}: {e}"))
     };
@@ -83,6 +83,7 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
         outbox.run(network, peers, courier, clock, WorkerOptions::default(), stopped.clone());
     tasks.spawn(deliveries);
     tasks.spawn(app::jobs::run_all(app.clone(), stopped.clone()));
+    tasks.spawn(app::notify::run(app.clone(), postman, stopped.clone()));
     tasks.spawn(sweep(app.clone(), stopped));
     Ok(Running { app, address, stop, tasks })
 }

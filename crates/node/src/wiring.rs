@@ -8,6 +8,7 @@ use app::records::validate::{Enforced, Validation};
 use app::services::{Clock, Random};
 use app::{App, Organisation, Services, Settings};
 use crypto::{PublicKey, Random as _, SystemRandom};
+use federation::notify::{Allowed, Mail, Postman};
 use federation::{Limits, Network, Outbox, Peers};
 use store::SharedStore;
 use wire::{OrgId, SignedMembership};
@@ -29,6 +30,8 @@ pub struct Node {
     pub identity: Arc<federation::Identity>,
     /// The membership list in force.
     pub network: Network,
+    /// Who carries notifications of subscriptions.
+    pub postman: Arc<Postman>,
 }
 
 /// The system clock, in milliseconds since the Unix epoch.
@@ -80,6 +83,17 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     let accounts = identity::Sessions::new(accounts, identity::Settings::default())?;
     let outbox = Arc::new(Outbox::open(store.clone())?);
     let validation = validation_of(folder, &config)?;
+    let allowed = Allowed::new(&config.notify_allowed)?;
+    let mail = match config.mail_server.as_str() {
+        "" => None,
+        server => Some(Mail::new(server, &config.mail_from)?),
+    };
+    let rules = app::notify::Rules {
+        allowed: allowed.clone(),
+        mail: mail.is_some(),
+        mail_content: config.mail_content,
+    };
+    let postman = Arc::new(Postman::new(allowed, mail)?);
     let app = App::new(Services {
         org: Organisation {
             id: config.organisation.clone(),
@@ -100,6 +114,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             soft_deadline_ms: config.soft_deadline_ms,
             hard_deadline_ms: config.hard_deadline_ms,
             rest: config.rest(),
+            notify: rules,
         },
         jobs: app::jobs::Options {
             at_once: config.jobs_at_once,
@@ -111,7 +126,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         random,
     });
     app.terminology().load(crate::terminology::shelf(folder)?);
-    Ok(Node { config, app, identity, network })
+    Ok(Node { config, app, identity, network, postman })
 }
 
 /// What content is validated with: the packages in the node's folder, their terms, and what the

@@ -132,8 +132,6 @@ fn settle(writer: BufWriter<File>) -> Outcome<()> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
-
     use super::*;
 
     fn texts(folder: &Path) -> Vec<(String, String)> {

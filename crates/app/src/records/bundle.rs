@@ -13,7 +13,7 @@ use store::{Key, Snapshot, Stored};
 use super::condition::{Params, Standing, at_most_one, condition};
 use super::patch::Patch;
 use super::write::{Written, check_id, retry};
-use crate::{App, Caller, Error, Kind, Result};
+use crate::{App, Caller, Error, Kind, Result, notify};
 
 pub use super::condition::query_pairs;
 
@@ -21,7 +21,7 @@ pub use super::condition::query_pairs;
 pub const MAX_ENTRIES: usize = 50_000;
 
 /// One entry's request, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// `fullUrl`, by which other entries refer to it.
     pub full_url: Option<String>,
@@ -30,7 +30,7 @@ pub struct Entry {
 }
 
 /// What one entry asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Request {
     /// `POST Type`, with `ifNoneExist`.
     Create {
@@ -228,6 +228,8 @@ fn target(url: &str) -> Result<Target> {
 
 /// Carries out a transaction: everything or nothing. Answers are in the order of the entries.
 pub fn transaction(app: &App, caller: &Caller, entries: &[Entry]) -> Result<Vec<Answer>> {
+    let accepted = notify::accept::accept_all(app, caller, entries)?;
+    let entries = accepted.as_deref().unwrap_or(entries);
     let sees_all = plan::check(app, caller, entries)?;
     retry(|| plan::Plan::make(app, caller, entries, sees_all)?.commit(app, caller, entries))
 }

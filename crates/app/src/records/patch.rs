@@ -11,13 +11,13 @@ use super::{in_scope, integrity, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
-use crate::{App, Caller, Error, Kind, Result};
+use crate::{App, Caller, Error, Kind, Result, notify};
 
 /// Media type of JSON Patch (RFC 6902).
 pub const JSON_PATCH: &str = "application/json-patch+json";
 
 /// What to change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Patch {
     /// JSON Patch (RFC 6902).
     Json(Document),
@@ -148,7 +148,7 @@ fn apply(
         return Err(Error::not_found());
     }
     standing.expect(Some(stored.version))?;
-    let new = patch.apply(&old, app.now_ms())?;
+    let new = notify::accept::accept(app, caller, patch.apply(&old, app.now_ms())?)?;
     check_content(&new, key.resource_type, permit)?;
     guards.extend(integrity::of_new(app, &new)?);
     let mut patients = patients_of(&new);

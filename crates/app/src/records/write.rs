@@ -9,7 +9,7 @@ use super::{in_scope, integrity, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
-use crate::{App, Caller, Error, Kind, Result, consent};
+use crate::{App, Caller, Error, Kind, Result, consent, notify};
 
 /// How often a write is tried again after another write came in between.
 pub(crate) const ATTEMPTS: usize = 16;
@@ -55,6 +55,7 @@ pub fn create(
     if_none_exist: Option<&[(String, String)]>,
 ) -> Result<Written> {
     let permit = authorise(app, caller, Action::writing(resource_type))?;
+    let resource = notify::accept::accept(app, caller, resource)?;
     check_content(&resource, resource_type, &permit)?;
     let Some(params) = if_none_exist else {
         return put_new(app, caller, resource_type, resource, Vec::new());
@@ -102,6 +103,7 @@ pub fn update(
     standing: &Standing,
 ) -> Result<Written> {
     let permit = authorise(app, caller, Action::writing(key.resource_type))?;
+    let resource = notify::accept::accept(app, caller, resource)?;
     check_content(&resource, key.resource_type, &permit)?;
     check_id(&resource, &key.id)?;
     put(app, caller, &permit, &key, resource, standing, Vec::new())
@@ -122,6 +124,7 @@ pub fn update_matching(
     standing: &Standing,
 ) -> Result<Written> {
     let permit = authorise(app, caller, Action::writing(resource_type))?;
+    let resource = notify::accept::accept(app, caller, resource)?;
     check_content(&resource, resource_type, &permit)?;
     check_may_state(&permit)?;
     let query = condition(resource_type, params)?;
@@ -267,6 +270,12 @@ pub(crate) fn check_content(
     permit: &Permit,
 ) -> Result<()> {
     check_storable(resource, resource_type)?;
+    if notify::accept::is_foreign(resource, permit.account()) {
+        return Err(Error::new(
+            Kind::Unprocessable,
+            "whose a subscription is is stated by the node; leave the extension `subscription-owner` out",
+        ));
+    }
     if !in_scope(resource, permit.scope()) {
         return Err(Error::new(Kind::Forbidden, "you may only write about your own record")
             .by_rule("own-record"));

@@ -191,6 +191,14 @@ impl Store for Interrupted {
         self.inner.watch()
     }
 
+    fn registry(&self) -> Arc<fhirpath::search::Registry> {
+        self.inner.registry()
+    }
+
+    fn reindex_progress(&self) -> Result<Vec<store::Reindex>, StoreError> {
+        self.inner.reindex_progress()
+    }
+
     fn figures(&self) -> Result<Figures, StoreError> {
         self.inner.figures()
     }

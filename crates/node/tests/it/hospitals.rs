@@ -122,6 +122,15 @@ impl Hospitals {
     }
 }
 
+/// The use cases of one hospital whose doors are closed, and its folder.
+pub fn idle(clock: app::services::Clock) -> (App, tempfile::TempDir) {
+    let folder = home();
+    let sites = sites(1);
+    prepare(folder.path(), &sites, &[]);
+    let home = folder.path().join(&sites[0].org);
+    (block_in_place(|| open(&home, clock).expect("the node opens")).app, folder)
+}
+
 impl Hospital {
     /// Makes an account of its own for a test.
     pub fn account(&self, role: Role, patient: Option<&str>) -> Account {

@@ -46,7 +46,12 @@ fn view(app: &App, state: &State, verification: Option<Verification>) -> Network
                 next_ms: None,
             })
             .collect(),
-        dead_letters: state.dead_letters.iter().map(|letter| letter_view(app, letter)).collect(),
+        dead_letters: state
+            .dead_letters
+            .iter()
+            .map(|letter| letter_view(app, letter))
+            .chain(state.given_up.iter().map(given_up_view))
+            .collect(),
         store: StoreFigures {
             resources: state.store.resources,
             versions: state.store.versions,
@@ -94,6 +99,20 @@ fn letter_view(app: &App, letter: &federation::DeadLetter) -> DeadLetter {
         // It is given up when the peer refuses it; how often it found nobody before is not kept.
         attempts: 1,
         fault: letter.reason.clone(),
+    }
+}
+
+/// A subscription that was given up stands among the dead letters, under this prefix and its id.
+const SUBSCRIPTION: &str = "subscription-";
+
+fn given_up_view(one: &operate::GivenUp) -> DeadLetter {
+    DeadLetter {
+        id: format!("{SUBSCRIPTION}{}", one.id),
+        peer: format!("Subscription/{}", one.id),
+        what: format!("subscription ({})", one.waiting),
+        at_ms: one.since_ms,
+        attempts: one.attempts,
+        fault: one.reason.clone(),
     }
 }
 
@@ -154,6 +173,10 @@ async fn try_redeliver(
     visit
         .app()
         .run(move |app| {
+            if let Some(id) = letter.strip_prefix(SUBSCRIPTION) {
+                let id = fhir::Id::new(id).map_err(|_| Error::not_found())?;
+                return operate::serve_again(app, &caller, &id);
+            }
             let letters = operate::state(app, &caller)?.dead_letters;
             let wanted = letters.iter().find(|one| crypto::hash::hex(&one.key) == letter);
             let wanted = wanted.ok_or_else(Error::not_found)?;

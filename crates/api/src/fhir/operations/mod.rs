@@ -9,6 +9,7 @@ mod observation;
 mod parameters;
 mod patient;
 mod rows;
+mod subscription;
 mod terminology;
 mod validate;
 mod views;
@@ -42,6 +43,7 @@ const FAMILIES: &[&[Operation]] = &[
     everything::OPERATIONS,
     meta::OPERATIONS,
     observation::OPERATIONS,
+    subscription::OPERATIONS,
     terminology::OPERATIONS,
     validate::OPERATIONS,
     bulk::OPERATIONS,
@@ -60,6 +62,7 @@ pub fn routes() -> Router<App> {
         .merge(everything::routes())
         .merge(meta::routes())
         .merge(observation::routes())
+        .merge(subscription::routes())
         .merge(terminology::routes())
         .merge(validate::routes())
 }

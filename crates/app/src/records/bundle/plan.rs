@@ -19,7 +19,7 @@ use super::{Answer, Entry, Request, Target, at_entry};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
-use crate::{App, Caller, Error, Kind, Result, consent};
+use crate::{App, Caller, Error, Kind, Result, consent, notify};
 
 /// Checks every entry by itself: permission, content, and what a read asks for. Returns whether the
 /// caller may read all there is of what the entries read.
@@ -477,6 +477,11 @@ fn patched(
     let stored = live(snapshot, &key)?.ok_or_else(Error::not_found)?;
     standing.expect(Some(stored.version))?;
     let new = patch.apply(&parse_stored(&stored)?, app.now_ms())?;
+    if notify::accept::is_checked(&new) {
+        let kind = key.resource_type;
+        let message = format!("a `{kind}` of this kind is patched by itself, not in a transaction");
+        return Err(Error::new(Kind::NotSupported, message));
+    }
     check_storable(&new, key.resource_type)?;
     enforce(app, &new)?;
     Ok(Aim::Patch(key, Expect::Version(stored.version), Box::new(new)))

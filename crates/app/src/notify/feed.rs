@@ -1,0 +1,362 @@
+//! Follows the change feed and gives every match an event number.
+//!
+//! One step takes a piece of the feed, finds who is told of what, and commits the new events with
+//! the new place in the feed. A step that is not committed is made again from the same place, so
+//! nothing is lost and nothing is numbered twice. A Subscription is in force from its own place in
+//! the feed on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use fhir::Id;
+use store::{Change, Guard, Key, Method, Seq, SideWrite, Snapshot, Stored, Transaction};
+
+use super::criteria::{Changed, Indexed, Trigger, compile};
+use super::definition::{Definition, Status};
+use super::log::{self, Delivered, Matched};
+use super::topic::{self, Topics};
+use super::{OWNER, stored_topic};
+use crate::records::{parse, patients_of};
+use crate::{App, Result};
+
+/// Changes that one step takes from the feed.
+const PIECE: usize = 500;
+/// How far the feed is followed in memory before the place is written down although nothing
+/// matched.
+const LAG: Seq = 5_000;
+
+/// A subscription in force.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// What it asks for.
+    pub definition: Arc<Definition>,
+    /// Number of its last event.
+    pub events: u64,
+    /// How far delivery has come.
+    pub delivered: Delivered,
+    /// Whether a delivery is under way.
+    pub busy: bool,
+    triggers: Arc<Vec<Trigger>>,
+}
+
+/// The subscriptions in force and the place in the feed.
+pub struct Feed {
+    app: App,
+    cursor: Seq,
+    written: Option<Vec<u8>>,
+    topics: Topics,
+    live: BTreeMap<Id, Live>,
+    index: Index,
+}
+
+/// Who may be pulled by a change of a type: everybody who does not name patients, and those who
+/// name one of the patients it is about.
+#[derive(Debug, Default)]
+struct Index(HashMap<&'static str, OfType>);
+
+#[derive(Debug, Default)]
+struct OfType {
+    any: Vec<(Id, usize)>,
+    by_patient: HashMap<String, Vec<(Id, usize)>>,
+}
+
+impl Index {
+    fn add(&mut self, id: &Id, triggers: &[Trigger]) {
+        for (at, trigger) in triggers.iter().enumerate() {
+            let of_type = self.0.entry(trigger.resource_type).or_default();
+            if trigger.patients.is_empty() {
+                of_type.any.push((id.clone(), at));
+            }
+            for patient in &trigger.patients {
+                of_type.by_patient.entry(patient.clone()).or_default().push((id.clone(), at));
+            }
+        }
+    }
+
+    fn remove(&mut self, id: &Id, triggers: &[Trigger]) {
+        for trigger in triggers {
+            let Some(of_type) = self.0.get_mut(trigger.resource_type) else { continue };
+            of_type.any.retain(|(other, _)| other != id);
+            for patient in &trigger.patients {
+                if let Some(list) = of_type.by_patient.get_mut(patient) {
+                    list.retain(|(other, _)| other != id);
+                    if list.is_empty() {
+                        of_type.by_patient.remove(patient);
+                    }
+                }
+            }
+            if of_type.any.is_empty() && of_type.by_patient.is_empty() {
+                self.0.remove(trigger.resource_type);
+            }
+        }
+    }
+}
+
+impl Feed {
+    /// Takes up where the last life ended. Blocks on the medium.
+    pub fn open(app: App) -> Result<Self> {
+        let topics = topic::all(&app)?;
+        let snapshot = app.store().snapshot()?;
+        let (cursor, written) = log::cursor(&*snapshot)?;
+        let mut feed = Self {
+            app: app.clone(),
+            cursor,
+            written,
+            topics,
+            live: BTreeMap::new(),
+            index: Index::default(),
+        };
+        for (id, matched) in log::every(&*snapshot)? {
+            let key = Key { resource_type: "Subscription", id: id.clone() };
+            if let Some(stored) = snapshot.vread(&key, matched.version)? {
+                let delivered = log::delivered(&*snapshot, &id)?;
+                feed.enter(&stored, matched.events, delivered)?;
+            }
+        }
+        Ok(feed)
+    }
+
+    /// The subscriptions in force.
+    pub fn live(&mut self) -> impl Iterator<Item = (&Id, &mut Live)> {
+        self.live.iter_mut()
+    }
+
+    /// One of them.
+    pub fn find(&mut self, id: &Id) -> Option<&mut Live> {
+        self.live.get_mut(id)
+    }
+
+    /// Follows the feed by one piece. Returns whether there may be more. Blocks on the medium.
+    pub fn step(&mut self) -> Result<bool> {
+        let app = self.app.clone();
+        let snapshot = app.store().snapshot()?;
+        let changes = snapshot.changes(self.cursor, PIECE)?;
+        let Some(last) = changes.last().map(|change| change.seq) else { return Ok(false) };
+        let mut news = News::default();
+        let result = self.take(&*snapshot, &changes, &mut news);
+        if let Err(error) = result.and_then(|()| self.commit(&*snapshot, last, &news)) {
+            // What was entered in memory does not stand in the log: start again from there.
+            let fresh = Self::open(app)?;
+            let busy: Vec<Id> =
+                self.live.iter().filter(|(_, l)| l.busy).map(|(id, _)| id.clone()).collect();
+            *self = fresh;
+            for id in busy {
+                if let Some(live) = self.live.get_mut(&id) {
+                    live.busy = true;
+                }
+            }
+            return Err(error);
+        }
+        for (id, seqs) in &news.events {
+            if let Some(live) = self.live.get_mut(id) {
+                live.events += seqs.len() as u64;
+            }
+        }
+        Ok(changes.len() == PIECE)
+    }
+
+    /// Looks at the changes in their order.
+    fn take(&mut self, snapshot: &dyn Snapshot, changes: &[Change], news: &mut News) -> Result<()> {
+        for change in changes {
+            match change.key.resource_type {
+                "Subscription" => self.subscription(snapshot, change, news)?,
+                kind => {
+                    if kind == "Basic" {
+                        self.topic(snapshot, change)?;
+                    }
+                    if self.index.0.contains_key(kind) {
+                        let loaded = snapshot.load(&[change.seq])?;
+                        if let Some(stored) = loaded.first() {
+                            self.matching(snapshot, stored, news)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, snapshot: &dyn Snapshot, last: Seq, news: &News) -> Result<()> {
+        let written = self.written.as_deref().and_then(|v| v.try_into().ok());
+        let behind = last.saturating_sub(written.map_or(0, Seq::from_be_bytes));
+        if news.is_empty() && behind < LAG {
+            self.cursor = last;
+            return Ok(());
+        }
+        let mut side: Vec<SideWrite> = news.side.clone();
+        for (id, seqs) in &news.events {
+            let Some(live) = self.live.get(id) else { continue };
+            side.extend(log::append(snapshot, id, live.events, seqs)?);
+            let events = live.events + seqs.len() as u64;
+            side.push(log::write_matched(id, Matched { version: live.definition.version, events }));
+        }
+        let cursor = log::write_cursor(last);
+        let value = cursor.value.clone();
+        side.push(cursor);
+        // Should two follow one feed by mistake, the later one finds its place taken.
+        let guard = Guard::Side {
+            space: log::SPACE,
+            key: log::CURSOR.to_vec(),
+            value: self.written.clone(),
+        };
+        let transaction = Transaction { guards: vec![guard], writes: Vec::new(), side };
+        self.app.store().commit(transaction)?;
+        self.written = value;
+        self.cursor = last;
+        Ok(())
+    }
+
+    /// A Subscription was written or deleted.
+    fn subscription(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        change: &Change,
+        news: &mut News,
+    ) -> Result<()> {
+        let id = &change.key.id;
+        let before = self.leave(id);
+        let events = before.as_ref().map_or(0, |live| live.events);
+        let pending = news.events.remove(id).unwrap_or_default();
+        if change.method == Method::Delete {
+            news.side.extend(log::forget(id, events));
+            return Ok(());
+        }
+        let Some(stored) = snapshot.load(&[change.seq])?.pop() else { return Ok(()) };
+        let busy = before.as_ref().is_some_and(|live| live.busy);
+        let delivered = match before {
+            Some(live) => live.delivered,
+            None => log::delivered(snapshot, id)?,
+        };
+        if self.enter(&stored, events, delivered)? {
+            if let Some(live) = self.live.get_mut(id) {
+                live.busy = busy;
+            }
+            // Counted under the version before; its numbers go on.
+            news.side.push(log::write_matched(id, Matched { version: change.version, events }));
+            if !pending.is_empty() {
+                news.events.insert(id.clone(), pending);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a Subscription in force; returns whether it is one of this node's.
+    fn enter(&mut self, stored: &Stored, events: u64, delivered: Delivered) -> Result<bool> {
+        if stored.method == Method::Delete {
+            return Ok(false);
+        }
+        let resource = parse(stored)?;
+        if !stored.text.contains(OWNER) {
+            return Ok(false);
+        }
+        // What cannot be read any more was stored by another version of this software.
+        let Ok(definition) = Definition::read(&resource, stored.version) else { return Ok(false) };
+        let triggers = match definition.status {
+            Status::Off => Vec::new(),
+            _ => compile(&definition, &self.topics).unwrap_or_default(),
+        };
+        let id = stored.key.id.clone();
+        self.index.add(&id, &triggers);
+        let delivered = delivered.under(definition.status);
+        let live = Live {
+            definition: Arc::new(definition),
+            events,
+            delivered,
+            busy: false,
+            triggers: Arc::new(triggers),
+        };
+        self.live.insert(id, live);
+        Ok(true)
+    }
+
+    fn leave(&mut self, id: &Id) -> Option<Live> {
+        let live = self.live.remove(id)?;
+        self.index.remove(id, &live.triggers);
+        Some(live)
+    }
+
+    /// A topic may have been written or deleted: subscriptions to it follow.
+    fn topic(&mut self, snapshot: &dyn Snapshot, change: &Change) -> Result<()> {
+        let before = match change.version.checked_sub(1) {
+            Some(version @ 1..) => snapshot.vread(&change.key, version)?,
+            _ => None,
+        };
+        let now = snapshot.load(&[change.seq])?.pop();
+        let mut concerned = false;
+        for stored in [before, now].into_iter().flatten() {
+            if stored.method != Method::Delete {
+                concerned |= stored_topic::is_topic(&parse(&stored)?);
+            }
+        }
+        if !concerned {
+            return Ok(());
+        }
+        self.topics = topic::all(&self.app)?;
+        let subscribed: Vec<Id> = self
+            .live
+            .iter()
+            .filter(|(_, live)| live.definition.topic().is_some())
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in subscribed {
+            let Some(mut live) = self.leave(&id) else { continue };
+            if live.definition.status != Status::Off {
+                let triggers = compile(&live.definition, &self.topics).unwrap_or_default();
+                live.triggers = Arc::new(triggers);
+            }
+            self.index.add(&id, &live.triggers);
+            self.live.insert(id, live);
+        }
+        Ok(())
+    }
+
+    /// Finds who is told of a change.
+    fn matching(&self, snapshot: &dyn Snapshot, stored: &Stored, news: &mut News) -> Result<()> {
+        let Some(of_type) = self.index.0.get(stored.key.resource_type) else { return Ok(()) };
+        let new = match stored.method {
+            Method::Delete => None,
+            _ => Some(Indexed::new(stored.clone())?),
+        };
+        let changed = Changed::new(snapshot, stored, new.as_ref());
+        let mut candidates: Vec<&(Id, usize)> = of_type.any.iter().collect();
+        let version = match &new {
+            Some(new) => Some(new),
+            None => changed.old()?,
+        };
+        let Some(version) = version else { return Ok(()) };
+        for patient in version.about() {
+            candidates.extend(of_type.by_patient.get(patient).into_iter().flatten());
+        }
+        let mut inside: Option<Vec<Id>> = None;
+        for (id, at) in candidates {
+            let Some(live) = self.live.get(id) else { continue };
+            let Some(trigger) = live.triggers.get(*at) else { continue };
+            if let Some(own) = &live.definition.patient {
+                if inside.is_none() {
+                    inside = Some(patients_of(&parse(&version.stored)?));
+                }
+                if !inside.as_ref().is_some_and(|inside| inside.contains(own)) {
+                    continue;
+                }
+            }
+            let told = news.events.get(id).and_then(|seqs| seqs.last()) == Some(&stored.seq);
+            if !told && changed.pulls(trigger)? {
+                news.events.entry(id.clone()).or_default().push(stored.seq);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What one step found.
+#[derive(Debug, Default)]
+struct News {
+    events: BTreeMap<Id, Vec<Seq>>,
+    side: Vec<SideWrite>,
+}
+
+impl News {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.side.is_empty()
+    }
+}
