@@ -338,7 +338,7 @@ fn the_capability_statement_claims_only_what_answers() {
         for operation in patient["operation"].as_array().unwrap() {
             let name = text(&operation["name"]);
             let path = match name.as_str() {
-                "match" => "/fhir/Patient/$match".to_owned(),
+                "match" | "export" => format!("/fhir/Patient/${name}"),
                 _ => format!("/fhir/Patient/nobody/${name}"),
             };
             // Not signed in: a route that exists says so, one that does not is not found.
