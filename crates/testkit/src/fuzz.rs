@@ -128,10 +128,12 @@ mod tests {
         assert!(sound.accepted >= 1 && sound.inputs > sound.accepted);
         let broken =
             outcome(|input| if input.is_empty() { panic!("on purpose") } else { Ok(true) });
-        assert_eq!(broken.faults, ["made up by hand: nothing: panicked\n    \"\""]);
+        let first = broken.faults.first().map(String::as_str);
+        assert_eq!(first, Some("made up by hand: nothing: panicked\n    \"\""));
         let wrong =
             outcome(|input| if input.is_empty() { Err("is wrong".into()) } else { Ok(true) });
-        assert_eq!(wrong.faults, ["made up by hand: nothing: is wrong\n    \"\""]);
+        let first = wrong.faults.first().map(String::as_str);
+        assert_eq!(first, Some("made up by hand: nothing: is wrong\n    \"\""));
     }
 
     #[test]

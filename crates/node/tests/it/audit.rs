@@ -128,6 +128,7 @@ fn tamper(home: &Path, links: &[AuditLink]) {
     for (name, number, change) in changes {
         let copy = tempfile::tempdir_in(home).unwrap();
         copy_folder(&home.join("store"), &copy.path().join("store"));
+        std::fs::copy(home.join("node.toml"), copy.path().join("node.toml")).unwrap();
         let database = database(&copy.path().join("store"), links);
         let mut file = std::fs::read(&database).unwrap();
         change(&mut file);

@@ -256,7 +256,8 @@ fn a_patch_that_does_not_go_with_the_resource_changes_nothing() {
 fn patches_at_the_same_moment_all_arrive() {
     run(async {
         let client = clinician().await;
-        let id = client.create(&json!({"resourceType": "Basic", "code": {"coding": []}})).await;
+        let first = json!({"resourceType": "Basic", "code": {"coding": [{"code": "first"}]}});
+        let id = client.create(&first).await;
         let path = format!("/fhir/Basic/{id}");
         let all = (0..12).map(|number| {
             let (client, path) = (client.clone(), path.clone());
@@ -268,7 +269,7 @@ fn patches_at_the_same_moment_all_arrive() {
         });
         futures_util::future::join_all(all).await;
         let read = client.get(&path).await.expect(200).json();
-        assert_eq!(read["code"]["coding"].as_array().unwrap().len(), 12);
+        assert_eq!(read["code"]["coding"].as_array().unwrap().len(), 13);
         assert_eq!(read["meta"]["versionId"], "13");
     });
 }
