@@ -8,6 +8,7 @@ mod continuing;
 pub mod decide_link;
 pub mod delete;
 pub mod everything;
+pub mod graphql;
 pub mod history;
 pub mod holdings;
 pub mod import;

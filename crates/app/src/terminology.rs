@@ -4,6 +4,8 @@
 //! A question about a code is about nobody, so nothing is disclosed that an audit entry could tell
 //! of: policy is asked, and refusals are recorded as everywhere (`docs/adr/0006-terminology.md`).
 
+mod lists;
+
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -13,6 +15,8 @@ use terminology::{Kind as Definition, Layer, Terminology};
 
 use crate::authorise::{Action, Scope, authorise};
 use crate::{App, Caller, Error, Kind, Result};
+
+pub use lists::Lists;
 
 /// The types whose resources are taken in.
 const TYPES: [&str; 3] = ["CodeSystem", "ValueSet", "ConceptMap"];

@@ -32,7 +32,7 @@ pub use grammar::{GRAMMARS, Grammar};
 pub use layer::{Kind, Layer};
 pub use lookup::Found;
 pub use pack::{embedded, write as write_pack};
-pub use render::{expansion, lookup as lookup_answer, translation, validation};
+pub use render::{definition, expansion, lookup as lookup_answer, translation, validation};
 pub use subsumes::Subsumption;
 pub use system::{
     Builder, CodeSystem, Concept, Content, DamagedFile, Designation, Details, Head, Property,

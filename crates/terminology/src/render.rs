@@ -7,6 +7,7 @@ use crate::lookup::Found;
 use crate::system::{Designation, PropertyValue};
 use crate::translate::Translation;
 use crate::validate::Checked;
+use crate::value_set::{Component, Filter, Listed, ValueSet};
 
 const TX_ISSUE_TYPE: &str = "http://hl7.org/fhir/tools/CodeSystem/tx-issue-type";
 
@@ -63,6 +64,61 @@ pub fn expansion(
     }
     resource.insert("expansion".into(), expansion);
     Value::Object(resource)
+}
+
+/// `ValueSet.compose`; `None` where the value set's codes were taken from a stored expansion, since
+/// how that came about is not known.
+pub fn definition(set: &ValueSet) -> Option<Value> {
+    if set.from_expansion {
+        return None;
+    }
+    let mut compose = Map::new();
+    if let Some(inactive) = set.inactive {
+        compose.insert("inactive".into(), inactive.into());
+    }
+    for (name, list) in [("include", &set.include), ("exclude", &set.exclude)] {
+        if !list.is_empty() {
+            let list: Vec<_> = list.iter().map(component).collect();
+            compose.insert(name.into(), list.into());
+        }
+    }
+    Some(Value::Object(compose))
+}
+
+fn component(component: &Component) -> Value {
+    let mut members = Map::new();
+    for (name, text) in [("system", &component.system), ("version", &component.version)] {
+        if let Some(text) = text {
+            members.insert(name.into(), (&**text).into());
+        }
+    }
+    if !component.listed.is_empty() {
+        let list: Vec<_> = component.listed.iter().map(listed).collect();
+        members.insert("concept".into(), list.into());
+    }
+    if !component.filters.is_empty() {
+        let filter = |filter: &Filter| json!({"property": &*filter.property, "op": &*filter.op, "value": &*filter.value});
+        let list: Vec<_> = component.filters.iter().map(filter).collect();
+        members.insert("filter".into(), list.into());
+    }
+    if !component.imports.is_empty() {
+        let list: Vec<Value> = component.imports.iter().map(|url| (&**url).into()).collect();
+        members.insert("valueSet".into(), list.into());
+    }
+    Value::Object(members)
+}
+
+fn listed(listed: &Listed) -> Value {
+    let mut members = Map::new();
+    members.insert("code".into(), (&*listed.code).into());
+    if let Some(display) = &listed.display {
+        members.insert("display".into(), (&**display).into());
+    }
+    if !listed.designations.is_empty() {
+        let list = listed.designations.iter().map(|d| Value::Object(designation(d)));
+        members.insert("designation".into(), list.collect::<Vec<_>>().into());
+    }
+    Value::Object(members)
 }
 
 fn entry(entry: &Entry) -> Value {

@@ -37,7 +37,7 @@ pub async fn metadata(
     let body = match mode.as_str() {
         // All of the statement is normative in R4.
         "full" | "normative" => app.run(move |app| Ok(statement(app, &claims).to_string())).await?,
-        "terminology" => terminology(&app, &claims).to_string(),
+        "terminology" => app.run(move |app| Ok(terminology(app, &claims)?.to_string())).await?,
         _ => {
             let message = "`mode` is `full`, `normative` or `terminology`";
             return Err(Error::invalid("value", message).into());
@@ -89,20 +89,44 @@ pub fn statement(app: &App, claims: &Claims) -> Value {
     statement
 }
 
-/// What is said of terminology (FHIR R4 TerminologyCapabilities): the operations that are offered.
-fn terminology(app: &App, claims: &Claims) -> Value {
+/// What is said of terminology (FHIR R4 TerminologyCapabilities): the code systems that can be
+/// asked about, and the operations that are offered.
+fn terminology(app: &App, claims: &Claims) -> Result<Value, Error> {
     let mut statement = head(app, claims, "TerminologyCapabilities");
+    let mut systems: Vec<Value> = Vec::new();
+    for listed in app::terminology::code_systems(app)? {
+        let version = (!listed.version.is_empty()).then(|| json!({"code": listed.version}));
+        match systems.last_mut().filter(|last| last["uri"] == listed.url.as_str()) {
+            Some(last) => {
+                if let (Some(known), Some(version)) = (last["version"].as_array_mut(), &version) {
+                    known.push(version.clone());
+                } else if let Some(version) = version {
+                    last["version"] = json!([version]);
+                }
+            }
+            None => {
+                let mut system = json!({"uri": listed.url});
+                if let Some(version) = version {
+                    system["version"] = json!([version]);
+                }
+                systems.push(system);
+            }
+        }
+    }
+    if !systems.is_empty() {
+        statement["codeSystem"] = Value::Array(systems);
+    }
     let has = |name: &str| claims.calls.iter().any(|call| call.operation.name == name);
     if has("expand") {
-        statement["expansion"] = json!({"hierarchical": false, "paging": true});
+        statement["expansion"] = json!({"hierarchical": true, "paging": true});
     }
     if has("validate-code") {
         statement["validateCode"] = json!({"translations": false});
     }
     if has("translate") {
-        statement["translation"] = json!({"needsMap": true});
+        statement["translation"] = json!({"needsMap": false});
     }
-    statement
+    Ok(statement)
 }
 
 /// The operations that are called at a level, each once.

@@ -6,15 +6,15 @@ pub mod statistics;
 use std::collections::HashMap;
 
 use fhir::{Resource, Value};
-use fhirpath::search::{IndexValue, Registry};
+use fhirpath::search::IndexValue;
 use store::Stored;
-use store::query::parse as parse_query;
+use store::query::Parser;
 
-use super::search::refused;
+use super::search::{Place, permitted, refused};
 use super::{parse, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, Scope, authorise};
+use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result};
 
 /// Most observations that one call looks at.
@@ -41,15 +41,15 @@ pub fn newest_first(
     params: &[(String, String)],
     operation: &str,
 ) -> Result<Vec<Found>> {
-    let permit = authorise(app, caller, Action::searching("Observation"))?;
-    let registry = Registry::r4();
-    let search = parse_query(registry, "Observation", params).map_err(|e| refused(&e))?;
+    let registry = app.store().registry();
+    let lists = Lists::new(app, caller);
+    let parser = Parser::new(&registry).with_terms(&lists);
+    let search = parser.parse("Observation", params).map_err(|e| refused(&e))?;
+    let place = Place::Type("Observation");
+    let found = permitted(app, caller, &place, vec![search])?.pop();
+    let (search, _) = found.ok_or_else(Error::not_found)?;
     let snapshot = app.store().snapshot()?;
-    let mut versions = snapshot.find(&search.query, MOST, true)?;
-    if let Scope::Patient(own) = permit.scope() {
-        let own: std::collections::HashSet<_> = snapshot.compartment(own)?.into_iter().collect();
-        versions.retain(|seq| own.contains(seq));
-    }
+    let versions = snapshot.find(&search.query, MOST, true)?;
     let date = registry.find("Observation", "date").map(|param| param.number);
     let mut found = Vec::with_capacity(versions.len());
     let mut patients = Vec::new();

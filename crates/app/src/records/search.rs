@@ -18,6 +18,7 @@ use super::{in_scope, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, Scope, authorise};
+use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result};
 
 /// Matches on a page unless `_count` says otherwise.
@@ -86,7 +87,8 @@ pub fn search_in(
     query: &str,
 ) -> Result<Page> {
     let registry = app.store().registry();
-    let parser = Parser::new(&registry);
+    let lists = Lists::new(app, caller);
+    let parser = Parser::new(&registry).with_terms(&lists);
     let parsed = match place {
         Place::Type(name) | Place::Compartment { resource_type: Some(name), .. } => {
             vec![parser.parse(name, params).map_err(|e| refused(&e))?]
@@ -189,7 +191,7 @@ fn page_size(search: &ParsedSearch) -> usize {
 
 /// The searches that the caller may make, each confined to the place. A search of one type is
 /// refused where policy says so; of several types those are left out that it does not allow.
-fn permitted(
+pub(super) fn permitted(
     app: &App,
     caller: &Caller,
     place: &Place,

@@ -31,6 +31,8 @@ DELETE /fhir/Observation/{observation}                         204 403 403 403 4
 GET    /fhir/AuditEvent?_count=1                               403 200 200 403 403 401
 GET    /fhir/AuditEvent/{audit}                                403 404 200 403 403 401
 POST   /fhir/Patient/$match                     person         200 200 403 403 200 401
+GET    /fhir/$graphql?query={PatientList(_count:1){id}}         200 200 403 403 200 401
+GET    /fhir/Patient/{own}/$graphql?query={id}                 200 200 403 403 200 401
 GET    /fhir/Patient/{own}/$longitudinal-record                200 200 403 403 403 401
 GET    /fhir/Patient/{own}/$accesses                           403 200 200 403 403 401
 POST   /fhir/Patient/{own}/$consent             permit         403 200 200 403 403 401
@@ -85,7 +87,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 28 * 6);
+        assert_eq!(asked, 30 * 6);
     });
 }
 

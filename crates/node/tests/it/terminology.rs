@@ -148,6 +148,101 @@ fn parameters_are_posted() {
 }
 
 #[test]
+fn the_definition_comes_with_an_expansion_by_address() {
+    run(async {
+        let client = clinician().await;
+        let url = "http://hl7.org/fhir/ValueSet/administrative-gender";
+        let path = format!("/fhir/ValueSet/$expand?url={url}&includeDefinition=true");
+        let answer = client.get(&path).await.expect(200).json();
+        let include = json!([{"system": "http://hl7.org/fhir/administrative-gender"}]);
+        assert_eq!(answer["compose"]["include"], include);
+        let without = client.get(&format!("/fhir/ValueSet/$expand?url={url}")).await.expect(200);
+        assert!(without.json()["compose"].is_null());
+    });
+}
+
+#[test]
+fn searches_ask_value_sets_and_hierarchies() {
+    run(async {
+        let client = clinician().await;
+        let system = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+        let patient = client.create(&json!({"resourceType": "Patient"})).await;
+        let mut ids = Vec::new();
+        for code in ["AMB", "_ActEncounterCode", "_ActCode-not-in-it"] {
+            let encounter = json!({
+                "resourceType": "Encounter", "status": "finished",
+                "class": {"system": system, "code": code},
+                "subject": {"reference": format!("Patient/{patient}")},
+            });
+            ids.push(client.create(&encounter).await);
+        }
+        let (amb, top, other) = (ids[0].clone(), ids[1].clone(), ids[2].clone());
+        let set = client
+            .create(&json!({
+                "resourceType": "ValueSet", "url": "http://test/walk-in", "status": "active",
+                "compose": {"include": [{"system": system, "concept": [{"code": "AMB"}]}]},
+            }))
+            .await;
+        let published = "http://terminology.hl7.org/ValueSet/v3-ActEncounterCode";
+        for (criterion, expected) in [
+            (format!("class:below={system}|_ActEncounterCode"), vec![&amb, &top]),
+            (format!("class:above={system}|AMB"), vec![&amb, &top]),
+            (format!("class:below={system}|AMB"), vec![&amb]),
+            (format!("class:above={system}|_ActEncounterCode"), vec![&top]),
+            (format!("class:in={published}"), vec![&amb]),
+            ("class:in=http://test/walk-in".to_owned(), vec![&amb]),
+            (format!("class:in=ValueSet/{set}"), vec![&amb]),
+            ("class:not-in=http://test/walk-in".to_owned(), vec![&top, &other]),
+        ] {
+            let path = format!("Encounter?subject=Patient/{patient}&{criterion}&_sort=_id");
+            let mut found = client.found(&path).await;
+            found.sort();
+            let mut expected: Vec<String> = expected.into_iter().cloned().collect();
+            expected.sort();
+            assert_eq!(found, expected, "{criterion}");
+        }
+        for (criterion, expected) in [
+            ("class:in=http://nowhere", "the value set is not known here"),
+            ("class:below=AMB", "name the code system too"),
+            ("class:below=http://nowhere|x", "the code or its system is not known here"),
+            ("class:in=http://hl7.org/fhir/ValueSet/mimetypes", "it stands for too many codes"),
+        ] {
+            let answer = client.get(&format!("/fhir/Encounter?{criterion}")).await.expect(400);
+            let said = answer.issue().1;
+            assert!(said.contains(expected), "{criterion}: {said}");
+        }
+        // In a Bundle and by GraphQL too.
+        let url = format!("Encounter?subject=Patient/{patient}&class:in=http://test/walk-in");
+        let batch = json!({"resourceType": "Bundle", "type": "transaction", "entry": [
+            {"request": {"method": "GET", "url": url}},
+        ]});
+        let answer = client.post("/fhir", &batch).await.expect(200).json();
+        assert_eq!(answer["entry"][0]["resource"]["total"], 1, "{answer}");
+        let filter = "class in http://test/walk-in";
+        let query = format!(
+            "/fhir/$graphql?query={{EncounterList(subject:\"{patient}\",_filter:\"{filter}\"){{id}}}}"
+        );
+        let answer = client.get(&query).await.expect(200).json();
+        assert_eq!(answer["data"]["EncounterList"], json!([{"id": amb}]), "{answer}");
+    });
+}
+
+#[test]
+fn the_code_systems_are_listed() {
+    run(async {
+        let client = clinician().await;
+        let answer = client.get("/fhir/metadata?mode=terminology").await.expect(200).json();
+        assert_eq!(answer["resourceType"], "TerminologyCapabilities");
+        let systems = answer["codeSystem"].as_array().unwrap();
+        let find = |uri: &str| systems.iter().find(|system| system["uri"] == uri);
+        assert!(find("http://unitsofmeasure.org").is_some());
+        let gender = find("http://hl7.org/fhir/administrative-gender").unwrap();
+        assert_eq!(gender["version"][0]["code"], "4.0.1");
+        assert!(systems.len() > 500, "{}", systems.len());
+    });
+}
+
+#[test]
 fn what_is_not_understood_is_refused() {
     run(async {
         let client = clinician().await;
@@ -159,6 +254,11 @@ fn what_is_not_understood_is_refused() {
             ("ValueSet/$expand?url=x&date=2001-01-01", 400, "only the present definitions"),
             ("ValueSet/$expand", 400, "name a value set by `url`"),
             ("ValueSet/none/$expand", 404, "there is no such resource"),
+            (
+                "ConceptMap/$translate?code=male&system=http://hl7.org/fhir/administrative-gender&version=4.0.1",
+                400,
+                "`version` is not supported",
+            ),
             (
                 "ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/mimetypes",
                 403,

@@ -24,8 +24,8 @@ pub trait Terms {
     /// The codes of a value set, by canonical (`http://…|version`) or as `ValueSet/id`.
     fn members(&self, value_set: &str, limit: usize) -> Result<Vec<Code>, TermsError>;
 
-    /// The code and everything that it subsumes. Without a system, in every system that has the
-    /// code.
+    /// The code and everything that it subsumes. A terminology may insist on the system
+    /// ([`TermsError::NeedsSystem`]).
     fn descendants(
         &self,
         system: Option<&str>,
@@ -51,6 +51,9 @@ pub enum TermsError {
     /// The code or its code system is not known.
     #[error("the code or its system is not known here")]
     UnknownCode,
+    /// The code alone does not tell which code system is meant.
+    #[error("name the code system too, as `system|code`")]
+    NeedsSystem,
     /// The list is too long.
     #[error("it stands for too many codes")]
     TooMany,

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod everything;
+mod graphql;
 pub mod jobs;
 mod meta;
 mod observation;
@@ -41,6 +42,7 @@ impl Operation {
 const FAMILIES: &[&[Operation]] = &[
     patient::OPERATIONS,
     everything::OPERATIONS,
+    graphql::OPERATIONS,
     meta::OPERATIONS,
     observation::OPERATIONS,
     subscription::OPERATIONS,
@@ -60,6 +62,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .merge(patient::routes())
         .merge(everything::routes())
+        .merge(graphql::routes())
         .merge(meta::routes())
         .merge(observation::routes())
         .merge(subscription::routes())

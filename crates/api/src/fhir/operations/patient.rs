@@ -110,45 +110,79 @@ async fn longitudinal_record(
     Ok(answer::json(StatusCode::OK, body))
 }
 
+/// `POST Patient/$match`: Parameters, or the Patient alone (IHE PDQm, ITI-119).
 async fn match_(AppState(app): AppState<App>, Asked(caller): Asked, body: Bytes) -> Answered {
     let body = app
         .run(move |app| {
             let document = Document::parse_bytes(body.to_vec()).map_err(|e| {
                 Error::invalid("structure", format!("the body is not valid JSON: {e}"))
             })?;
-            let bare =
-                document.root().get("resourceType").is_some_and(|kind| kind.is_str("Patient"));
-            let (text, only_certain, count) = if bare {
-                (document.text().to_owned(), false, 20)
-            } else {
-                match_parameters(&Parameters(document))?
+            let asked = match document.root().str_at("resourceType").as_deref() {
+                Some("Patient") => described(document.text(), false, false, None)?,
+                Some("Parameters") => match_parameters(&document)?,
+                _ => {
+                    let message = "send a Parameters resource, or a Patient";
+                    return Err(Error::invalid("structure", message));
+                }
             };
-            let described =
-                Resource::parse(text).map_err(|e| Error::invalid("structure", e.to_string()))?;
-            let known = matching::match_here(app, &caller, &described, only_certain, count)?;
-            Ok(matches(app, &known))
+            Ok(matches(app, &matching::match_here(app, &caller, &asked)?))
         })
         .await?;
     Ok(answer::json(StatusCode::OK, body))
 }
 
-fn match_parameters(parameters: &Parameters) -> Result<(String, bool, usize), Error> {
-    let resource = parameters
-        .find("resource")
-        .and_then(|parameter| parameter.get("resource"))
+fn described(
+    text: &str,
+    only_certain: bool,
+    only_single: bool,
+    count: Option<usize>,
+) -> Result<matching::Asked, Error> {
+    let described =
+        Resource::parse(text).map_err(|e| Error::invalid("structure", e.to_string()))?;
+    let count = count.unwrap_or(matching::DEFAULT_COUNT);
+    Ok(matching::Asked { described, only_certain, only_single, count })
+}
+
+fn match_parameters(document: &Document) -> Result<matching::Asked, Error> {
+    let (mut resource, mut count) = (None, None);
+    let (mut only_certain, mut only_single) = (None, None);
+    let list = document.root().get("parameter").into_iter().flat_map(fhir::Value::items);
+    for parameter in list {
+        let name = parameter.str_at("name").unwrap_or_default();
+        let wrong = |what: &str| Error::invalid("value", format!("`{name}` takes {what}"));
+        let truth = || {
+            let given = parameter.get("valueBoolean").and_then(fhir::Value::as_bool);
+            given.ok_or_else(|| wrong("`true` or `false` as `valueBoolean`"))
+        };
+        let repeated = match name.as_ref() {
+            "resource" => {
+                let given = parameter.get("resource").map(|given| given.raw().to_owned());
+                resource.replace(given.ok_or_else(|| wrong("a Patient"))?).is_some()
+            }
+            "onlyCertainMatches" => only_certain.replace(truth()?).is_some(),
+            "onlySingleMatch" => only_single.replace(truth()?).is_some(),
+            "count" => {
+                let given = parameter.get("valueInteger").and_then(fhir::Value::as_number);
+                let given = given.and_then(|n| n.parse().ok()).filter(|count| *count > 0);
+                let what = "a whole number from 1 as `valueInteger`";
+                count.replace(given.ok_or_else(|| wrong(what))?).is_some()
+            }
+            other => return Err(super::parameters::unknown(other)),
+        };
+        if repeated {
+            let message = format!("`{name}` is given more than once");
+            return Err(Error::invalid("value", message));
+        }
+    }
+    let resource = resource
         .ok_or_else(|| Error::invalid("required", "the parameter `resource` is missing"))?;
-    let only_certain = parameters
-        .find("onlyCertainMatches")
-        .and_then(|parameter| parameter.get("valueBoolean")?.as_bool());
-    let count = parameters
-        .find("count")
-        .and_then(|parameter| parameter.get("valueInteger")?.as_number()?.parse().ok());
-    Ok((resource.raw().to_owned(), only_certain.unwrap_or(false), count.unwrap_or(20)))
+    described(&resource, only_certain.unwrap_or(false), only_single.unwrap_or(false), count)
 }
 
 /// The searchset of `$match`, with score and match-grade (FHIR R4, Patient/$match).
-fn matches(app: &App, known: &[matching::Known]) -> String {
-    let entries: Vec<String> = known
+fn matches(app: &App, matched: &matching::Matched) -> String {
+    let entries: Vec<String> = matched
+        .known
         .iter()
         .map(|known| {
             let score = &known.found.score;
@@ -175,7 +209,7 @@ fn matches(app: &App, known: &[matching::Known]) -> String {
     };
     format!(
         "{{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":{}{entries}}}",
-        known.len()
+        matched.total
     )
 }
 

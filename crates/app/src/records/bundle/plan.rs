@@ -114,8 +114,11 @@ fn check_read(
     };
     if path == kind && !query.is_empty() {
         let params = super::query_pairs(query);
-        let registry = fhirpath::search::Registry::r4();
-        store::query::parse(registry, resource_type, &params)
+        let registry = app.store().registry();
+        let lists = crate::terminology::Lists::new(app, caller);
+        store::query::Parser::new(&registry)
+            .with_terms(&lists)
+            .parse(resource_type, &params)
             .map_err(|e| super::super::search::refused(&e))?;
     }
     Ok(sees_all)

@@ -166,11 +166,17 @@ pub fn expand(question: &Question<'_>) -> Asked<Json> {
         versions: question.versions()?,
     };
     let (expanded, definition) = match question.value_set()? {
-        Set::Known(url) => (question.terms.expand(&url, &wanted)?, None),
+        Set::Known(url) => {
+            let expanded = question.terms.expand(&url, &wanted)?;
+            let definition = ::terminology::definition(&expanded.set);
+            (expanded, definition)
+        }
         Set::Given(set) => {
             let source = question.instance.as_ref().map(Document::root);
             let source = source.or_else(|| given.element("valueSet", "resource"));
-            (question.terms.expand_set(set, &wanted)?, source.and_then(|s| s.get("compose")))
+            let compose = source.and_then(|source| source.get("compose"));
+            let definition = compose.and_then(|c| serde_json::from_str(c.raw()).ok());
+            (question.terms.expand_set(set, &wanted)?, definition)
         }
     };
     let repeated = given.texts().filter(|(name, _)| !matches!(*name, "url" | "valueSetVersion"));
@@ -189,11 +195,13 @@ pub fn expand(question: &Question<'_>) -> Asked<Json> {
     let timestamp = fhir::time::instant(question.app.now_ms());
     let mut resource =
         ::terminology::expansion(&expanded, &wanted, &identifier, &timestamp, parameters);
-    if given.flag("includeDefinition") == Some(true)
-        && let Some(compose) = definition.and_then(|c| serde_json::from_str(c.raw()).ok())
-        && let Some(members) = resource.as_object_mut()
-    {
-        let _: Option<Json> = members.insert("compose".into(), compose);
+    if given.flag("includeDefinition") == Some(true) {
+        let message = "`includeDefinition` cannot be true: only the codes of this value set are \
+                       known here, not their definition";
+        let compose: Json = definition.ok_or_else(|| Error::invalid("not-supported", message))?;
+        if let Some(members) = resource.as_object_mut() {
+            members.insert("compose".into(), compose);
+        }
     }
     Ok(resource)
 }
@@ -310,9 +318,13 @@ pub fn subsumes(question: &Question<'_>) -> Asked<Json> {
 }
 
 pub fn translate(question: &Question<'_>) -> Asked<Json> {
+    if question.text("version").is_some() {
+        let message = "`version` is not supported: maps are not told apart by the version of the \
+                       source's code system; leave it out";
+        return Err(Error::invalid("not-supported", message));
+    }
     let held = question.held();
-    let (codings, _) =
-        question.codings(&held, question.text("system"), question.text("version"))?;
+    let (codings, _) = question.codings(&held, question.text("system"), None)?;
     let handed = question.given.element("conceptMap", "resource");
     let resource = question.instance.as_ref().map(Document::root).or(handed);
     let map = match (resource, question.text("url")) {
