@@ -152,7 +152,7 @@ fn case_5_several_records_that_nothing_ties_to_one_person_are_not_told() {
         assert!(found.iter().all(|(_, grade)| grade == "possible"), "{found:?}");
         assert!(matched(&client, &asked(&again, &[only_certain()])).await.is_empty());
         let single = json!({"name": "onlySingleMatch", "valueBoolean": true});
-        assert!(matched(&client, &asked(&again, &[single.clone()])).await.is_empty());
+        assert!(matched(&client, &asked(&again, std::slice::from_ref(&single))).await.is_empty());
 
         // Tied by a link they are one person's, and both are certain.
         again["id"] = json!(first);
