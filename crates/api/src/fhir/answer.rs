@@ -178,6 +178,13 @@ fn query(page: &Page) -> String {
     if query.is_empty() { query } else { format!("?{query}") }
 }
 
+/// Adds a match of a searchset to a list of entries.
+pub fn push_match(entries: &mut String, base: &str, stored: &Stored) {
+    push_entry(entries, base, stored, "\"search\":{\"mode\":\"match\"}");
+}
+
+/// Adds an entry to a list of entries. `base` is the address of the FHIR service, `rest` what
+/// stands beside the resource.
 fn push_entry(out: &mut String, base: &str, stored: &Stored, rest: &str) {
     if !out.is_empty() {
         out.push(',');

@@ -9,9 +9,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use fhir::Id;
-use fhir::json::quote;
 use futures_util::stream;
-use store::{Key, Stored};
+use store::Key;
 use tokio::sync::mpsc;
 
 use super::Operation;
@@ -137,15 +136,20 @@ fn wanted(pairs: &Pairs, resource_type: &str) -> Result<(Wanted, Option<usize>)>
 fn stream_of(app: App, found: Everything) -> Body {
     let (sender, receiver) = mpsc::channel::<std::result::Result<Bytes, std::io::Error>>(AHEAD);
     tokio::task::spawn_blocking(move || {
-        let base = format!("{}/fhir/", app.org().base_url);
+        let base = format!("{}/fhir", app.org().base_url);
         let start = "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[";
         let mut text = start.to_owned();
-        let mut total = 0_u64;
+        let mut total = 0;
         let outcome = found.load(&app, |stored| {
+            let mut entries = String::new();
             for one in &stored {
-                push(&mut text, &base, one, total == 0);
-                total += 1;
+                answer::push_match(&mut entries, &base, one);
             }
+            if total > 0 && !stored.is_empty() {
+                text.push(',');
+            }
+            text.push_str(&entries);
+            total += stored.len();
             sender.blocking_send(Ok(Bytes::from(std::mem::take(&mut text)))).is_ok()
         });
         match outcome {
@@ -164,16 +168,4 @@ fn stream_of(app: App, found: Everything) -> Body {
     Body::from_stream(stream::unfold(receiver, |mut receiver| async move {
         receiver.recv().await.map(|piece| (piece, receiver))
     }))
-}
-
-fn push(text: &mut String, base: &str, stored: &Stored, first: bool) {
-    if !first {
-        text.push(',');
-    }
-    let url = format!("{base}{}/{}", stored.key.resource_type, stored.key.id);
-    text.push_str("{\"fullUrl\":");
-    text.push_str(&quote(&url));
-    text.push_str(",\"resource\":");
-    text.push_str(&stored.text);
-    text.push_str(",\"search\":{\"mode\":\"match\"}}");
 }

@@ -9,8 +9,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use fhir::Value;
-use fhir::json::quote;
-use store::Stored;
 
 use super::Operation;
 use super::parameters::{self, Parameters};
@@ -55,28 +53,21 @@ async fn lastn(
     let body = app
         .run(move |app| {
             let found = observations::last(app, &caller, &pairs, max)?;
-            let entries: Vec<String> = found.iter().map(|stored| entry(app, stored)).collect();
+            let base = format!("{}/fhir", app.org().base_url);
+            let mut entries = String::new();
+            for stored in &found {
+                answer::push_match(&mut entries, &base, stored);
+            }
+            let total = found.len();
+            if total > 0 {
+                entries = format!(",\"entry\":[{entries}]");
+            }
             Ok(format!(
-                "{{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":{}{}}}",
-                entries.len(),
-                if entries.is_empty() {
-                    String::new()
-                } else {
-                    format!(",\"entry\":[{}]", entries.join(","))
-                }
+                "{{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":{total}{entries}}}"
             ))
         })
         .await?;
     Ok(answer::json(StatusCode::OK, body))
-}
-
-fn entry(app: &App, stored: &Stored) -> String {
-    let url = format!("{}/fhir/Observation/{}", app.org().base_url, stored.key.id);
-    format!(
-        "{{\"fullUrl\":{},\"resource\":{},\"search\":{{\"mode\":\"match\"}}}}",
-        quote(&url),
-        stored.text
-    )
 }
 
 async fn stats(
