@@ -7,6 +7,7 @@ mod terminology;
 mod test;
 mod tidy;
 
+use std::env;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -87,9 +88,11 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// The root of the checkout.
+/// The root of the checkout that cargo was started in: a target directory may serve several.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+    let manifest = env::var_os("CARGO_MANIFEST_DIR");
+    let xtask = manifest.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    xtask.parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
 /// Runs a program and fails with its name.
