@@ -161,7 +161,10 @@ pub async fn caller(
 ) -> Result<Caller, Failure> {
     let token = bearer(headers).or_else(|| if reading { cookie(headers) } else { None });
     let token = token.ok_or_else(unauthenticated)?.to_owned();
-    let user: User = app.run(move |app| app::session::user(app, &token)).await?;
+    let user: User = match app::session::known_user(app, &token) {
+        Some(known) => known?,
+        None => app.run(move |app| app::session::user(app, &token)).await?,
+    };
     let text = |name: &str| -> Result<Option<String>, Failure> {
         headers
             .get(name)

@@ -3,6 +3,7 @@
 
 use fhir::Id;
 use policy::{BreakGlass, Content, Decision, Purpose, Question, Relation, Role};
+use store::Pending;
 
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -116,6 +117,28 @@ pub fn authorise(app: &App, caller: &Caller, action: Action) -> Result<Permit> {
     Ok(Permit { scope, account: caller.user.id.clone() })
 }
 
+/// A refusal and its audit entry on the way; nobody is told before that is durable.
+#[derive(Debug)]
+pub struct Refused {
+    /// What to answer.
+    pub error: Error,
+    /// The entry.
+    pub audited: Pending,
+}
+
+/// The same as [`authorise`] without waiting for the audit entry of a refusal.
+pub fn begin_authorise(
+    app: &App,
+    caller: &Caller,
+    action: Action,
+) -> Result<std::result::Result<Permit, Refused>> {
+    let (question, scope) = local_question(app, caller, action)?;
+    Ok(match refused(app, caller, &question)? {
+        None => Ok(Permit { scope, account: caller.user.id.clone() }),
+        Some(refused) => Err(refused),
+    })
+}
+
 fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Question, Scope)> {
     let role = role(caller)?;
     let (action_word, relation, scope) = match (role, &caller.user.patient, action.patient) {
@@ -190,14 +213,20 @@ fn question(
 }
 
 fn decide(app: &App, caller: &Caller, question: &Question) -> Result<()> {
+    let Some(refused) = refused(app, caller, question)? else { return Ok(()) };
+    refused.audited.wait()?;
+    Err(refused.error)
+}
+
+fn refused(app: &App, caller: &Caller, question: &Question) -> Result<Option<Refused>> {
     let decision = app.policy().decide(question);
     if decision.allowed {
-        return Ok(());
+        return Ok(None);
     }
     let error = refusal(&decision);
     let rule = error.rule.clone().unwrap_or_default();
-    app.audit(Event::by(caller, Pattern::Refuse).refused(format!("{} {rule}", question.action)))?;
-    Err(error)
+    let event = Event::by(caller, Pattern::Refuse).refused(format!("{} {rule}", question.action));
+    Ok(Some(Refused { error, audited: app.begin_audit(event)? }))
 }
 
 /// A policy decision as an error.

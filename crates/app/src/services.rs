@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::Id;
 use serde_json::{Value, json};
-use store::{SharedStore, Transaction};
+use store::{Pending, SharedStore, Transaction};
 use tokio::sync::watch;
 
 use crate::audit::Event;
@@ -244,9 +244,24 @@ impl App {
     /// Commits one audit entry by itself: for what changes nothing else. If it cannot be written,
     /// the caller must not go on.
     pub fn audit(&self, event: Event<'_>) -> Result<()> {
-        let transaction = Transaction { writes: vec![event.write(self)?], ..Default::default() };
-        self.store().commit(transaction)?;
+        self.begin_audit(event)?.wait()?;
         Ok(())
+    }
+
+    /// The same without waiting: what the entry is about must not leave before it is done.
+    pub fn begin_audit(&self, event: Event<'_>) -> Result<Pending> {
+        let transaction = Transaction { writes: vec![event.write(self)?], ..Default::default() };
+        Ok(self.store().submit(transaction))
+    }
+
+    /// Runs a short use case that waits for nothing but the store: here and now where the store
+    /// is at hand, off the async threads elsewhere. Handing work over and back takes longer than
+    /// a point read.
+    pub async fn run_short<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&App) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if self.store().is_at_hand() { work(self) } else { self.run(work).await }
     }
 
     /// Runs a blocking use case off the async threads.

@@ -207,23 +207,37 @@ impl Sessions {
         Ok(Session { token, principal })
     }
 
+    /// The same as [`Sessions::resolve`] where memory holds the answer: it never blocks.
+    pub fn resolve_known(
+        &self,
+        token: &str,
+        now_ms: i64,
+    ) -> Option<Result<Principal, SessionError>> {
+        let (record, account) = self.known.find(&place(token)?, self.accounts.changes().now())?;
+        self.is_recent(&record, now_ms).then(|| {
+            self.check_session(&record, &account, now_ms)?;
+            Ok(Principal::new(account, &record, self.settings.absolute_ms))
+        })
+    }
+
+    /// Whether the session's use was written down so recently that the idle limit is not reached
+    /// before it is written down again.
+    fn is_recent(&self, record: &Record, now_ms: i64) -> bool {
+        let write_back_ms = WRITE_BACK_MS.min(self.settings.idle_ms / 4);
+        now_ms.saturating_sub(record.last_seen_ms) < write_back_ms
+    }
+
     /// Who is behind `token`, with the role and links that the account has at this moment. Using a
     /// session keeps it from going idle; that is written down at most once a minute.
     pub fn resolve(&self, token: &str, now_ms: i64) -> Result<Principal, SessionError> {
-        let place = place(token).ok_or(SessionError::Unknown)?;
-        // Written down often enough that the idle limit is not reached in between.
-        let write_back_ms = WRITE_BACK_MS.min(self.settings.idle_ms / 4);
-        let is_recent =
-            |record: &Record| now_ms.saturating_sub(record.last_seen_ms) < write_back_ms;
-        let changes = self.accounts.changes().now();
-        let known = self.known.find(&place, changes);
-        if let Some((record, account)) = known.filter(|(record, _)| is_recent(record)) {
-            self.check_session(&record, &account, now_ms)?;
-            return Ok(Principal::new(account, &record, self.settings.absolute_ms));
+        if let Some(known) = self.resolve_known(token, now_ms) {
+            return known;
         }
+        let place = place(token).ok_or(SessionError::Unknown)?;
+        let changes = self.accounts.changes().now();
         for _ in 0..ATTEMPTS {
             let (bytes, mut record, account) = self.load(&place, now_ms)?;
-            if is_recent(&record) {
+            if self.is_recent(&record, now_ms) {
                 self.known.keep(place, changes, record.clone(), account.clone());
                 return Ok(Principal::new(account, &record, self.settings.absolute_ms));
             }

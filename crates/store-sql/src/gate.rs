@@ -34,6 +34,11 @@ impl Gate {
         *waiting += bytes;
         Some(Ticket { gate: self.clone(), bytes })
     }
+
+    /// Whether there is room for many small transactions.
+    pub(super) fn has_room(&self) -> bool {
+        *self.waiting.lock() < MOST_BYTES / 2
+    }
 }
 
 impl Drop for Ticket {

@@ -275,6 +275,12 @@ pub trait Store: Send + Sync + 'static {
     /// that are queued together share one flush to disk.
     fn submit(&self, transaction: Transaction) -> Pending;
 
+    /// Whether a short read and a submission would at this moment wait for nobody, so that they
+    /// need no thread that may block. A store on another machine is never so.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
+
     /// Commits and waits.
     fn commit(&self, transaction: Transaction) -> Result<Committed, StoreError> {
         self.submit(transaction).wait()
@@ -403,8 +409,12 @@ pub trait Snapshot: Send {
     fn include(&self, matches: &[Seq], include: &Include) -> Result<Vec<Seq>, StoreError>;
 
     /// The current versions of everything in the patient's compartment (FHIR R4
-    /// CompartmentDefinition/patient), the Patient itself first.
-    fn compartment(&self, patient: &Id) -> Result<Vec<Seq>, StoreError>;
+    /// CompartmentDefinition/patient) that is of a `wanted` type, the Patient itself first.
+    fn compartment(
+        &self,
+        patient: &Id,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Seq>, StoreError>;
 
     /// Whole versions, in the order asked for. Unknown numbers are left out.
     fn load(&self, versions: &[Seq]) -> Result<Vec<Stored>, StoreError>;

@@ -2,8 +2,12 @@
 
 pub mod import;
 pub mod matching;
+pub mod peers;
 pub mod reads;
 pub mod record;
+pub mod server;
+pub mod wire;
+pub mod workload;
 
 use std::path::PathBuf;
 

@@ -48,14 +48,27 @@ impl Table {
 
 /// CPU time of this process so far, user and system, in seconds.
 pub fn cpu_seconds() -> Result<f64, Fault> {
-    let text = std::fs::read_to_string("/proc/self/stat")?;
+    cpu_seconds_of("self")
+}
+
+/// CPU time of a process so far, by its id: user and system, in seconds.
+pub fn cpu_seconds_of(process: &str) -> Result<f64, Fault> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The second field is the program's name, in brackets, and may hold spaces.
-    let (_, rest) = text.rsplit_once(')').ok_or("`/proc/self/stat` cannot be read")?;
+    let (_, rest) = text.rsplit_once(')').ok_or("`/proc/…/stat` cannot be read")?;
     let mut fields = rest.split_ascii_whitespace().skip(11);
     let mut ticks = || -> Result<f64, Fault> {
-        Ok(fields.next().ok_or("`/proc/self/stat` is too short")?.parse()?)
+        Ok(fields.next().ok_or("`/proc/…/stat` is too short")?.parse()?)
     };
     Ok((ticks()? + ticks()?) / TICKS)
+}
+
+/// Memory that a process holds, by its id, in bytes (its resident set).
+pub fn resident_bytes(process: &str) -> Result<u64, Fault> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_ascii_whitespace().next());
+    Ok(kib.ok_or("`/proc/…/status` has no VmRSS")?.parse::<u64>()? * 1024)
 }
 
 /// Durations of the same thing.

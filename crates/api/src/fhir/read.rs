@@ -1,9 +1,10 @@
 //! Reads: the current version of a resource, or one version of it.
 
 use app::records::read;
-use app::{App, Error};
+use app::{App, Caller, Error};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
+use store::{Key, Stored};
 
 use super::{Answered, Asked, answer, binary, key, prefer};
 use crate::outcome::Failure;
@@ -18,7 +19,7 @@ pub async fn read_(
 ) -> Answered {
     check_parameters(query.as_deref(), &headers)?;
     let key = key(&kind, &id)?;
-    let stored = app.run(move |app| read::read(app, &caller, &key, None)).await?;
+    let stored = stored(&app, caller, key, None).await?;
     if stored.key.resource_type == "Binary" {
         return binary::content(stored, &headers, query.as_deref());
     }
@@ -36,11 +37,20 @@ pub async fn vread(
     check_parameters(query.as_deref(), &headers)?;
     let key = key(&kind, &id)?;
     let version = version.parse().map_err(|_| Error::not_found())?;
-    let stored = app.run(move |app| read::read(app, &caller, &key, Some(version))).await?;
+    let stored = stored(&app, caller, key, Some(version)).await?;
     if stored.key.resource_type == "Binary" {
         return binary::content(stored, &headers, query.as_deref());
     }
     Ok(answer::resource(stored, &headers))
+}
+
+async fn stored(
+    app: &App,
+    caller: Caller,
+    key: Key,
+    version: Option<u64>,
+) -> Result<Stored, Error> {
+    app.run_short(move |app| read::begin(app, &caller, &key, version)).await?.done().await
 }
 
 /// A read knows the parameters of the answer's form and no others.

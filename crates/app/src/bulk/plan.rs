@@ -131,7 +131,7 @@ fn members(snapshot: &dyn Snapshot, folder: &Path, window: &Window) -> Outcome<M
     }
     let mut found = Vec::new();
     for patient in patients {
-        found.extend(snapshot.compartment(patient)?);
+        found.extend(snapshot.compartment(patient, &|_| true)?);
         if found.len() > MAX_SELECTED {
             return Ok(Members::Listed);
         }

@@ -203,16 +203,19 @@ pub fn everything(app: &App, caller: &Caller, key: &Key, wanted: Wanted) -> Resu
     if !in_scope(&focus, permit.scope()) {
         return Err(Error::not_found());
     }
+    let readable = readable(app, caller, &permit);
+    let chosen = |kind: &str| {
+        readable.contains(kind) && (wanted.types.is_empty() || wanted.types.contains(&kind))
+    };
     let mut versions = match key.resource_type {
-        "Patient" => snapshot.compartment(&key.id)?,
+        "Patient" => snapshot.compartment(&key.id, &chosen)?,
         _ => encounter(&*snapshot, &key.id, stored.seq)?,
     };
     if let Scope::Patient(own) = permit.scope() {
-        let own: HashSet<Seq> = snapshot.compartment(own)?.into_iter().collect();
+        let own: HashSet<Seq> = snapshot.compartment(own, &chosen)?.into_iter().collect();
         versions.retain(|seq| own.contains(seq));
     }
     drop(snapshot);
-    let readable = readable(app, caller, &permit);
     let reference = format!("{}/{}/$everything", key.resource_type, key.id);
     app.audit(Event::by(caller, Pattern::Query).patients(patients_of(&focus)).query(reference))?;
     Ok(Everything { versions, wanted, readable })

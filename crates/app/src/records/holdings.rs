@@ -22,7 +22,7 @@ const EXPLAINING: [&str; 2] = ["Medication", "Substance"];
 /// The patient's resources here, the Patient first: the compartment of FHIR R4, without what
 /// governs access, with what the resources need to be understood.
 pub fn record(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
-    let mut versions = snapshot.compartment(patient)?;
+    let mut versions = snapshot.compartment(patient, &|kind| !GOVERNANCE.contains(&kind))?;
     for (resource_type, code) in beside_the_compartment() {
         let params = [((*code).to_owned(), format!("Patient/{patient}"))];
         let search = parse(Registry::r4(), resource_type, &params)

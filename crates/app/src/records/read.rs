@@ -1,11 +1,11 @@
 //! Reads one resource, or one version of it.
 
-use store::{Key, Method, Stored};
+use store::{Key, Method, Pending, Stored};
 
 use super::{in_scope, parse, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, authorise};
+use crate::authorise::{Action, Permit, Refused, begin_authorise};
 use crate::{App, Caller, Error, Kind, Result};
 
 /// The current version, or `version` where it is given.
@@ -13,7 +13,45 @@ use crate::{App, Caller, Error, Kind, Result};
 /// Errors: [`Kind::NotFound`] when it does not exist or is outside the caller's scope,
 /// [`Kind::Gone`] when it (or that version) is a deletion.
 pub fn read(app: &App, caller: &Caller, key: &Key, version: Option<u64>) -> Result<Stored> {
-    let permit = authorise(app, caller, Action::reading(key.resource_type))?;
+    let reading = begin(app, caller, key, version)?;
+    reading.audited.wait()?;
+    reading.outcome
+}
+
+/// What a read comes to, known to nobody before its audit entry is durable.
+#[derive(Debug)]
+pub struct Reading {
+    outcome: Result<Stored>,
+    audited: Pending,
+}
+
+impl Reading {
+    /// The resource or the refusal, when the audit entry is durable.
+    pub async fn done(self) -> Result<Stored> {
+        self.audited.done().await?;
+        self.outcome
+    }
+}
+
+/// The same as [`read`], without waiting for the audit entry.
+pub fn begin(app: &App, caller: &Caller, key: &Key, version: Option<u64>) -> Result<Reading> {
+    let permit = match begin_authorise(app, caller, Action::reading(key.resource_type))? {
+        Ok(permit) => permit,
+        Err(Refused { error, audited }) => return Ok(Reading { outcome: Err(error), audited }),
+    };
+    let (stored, patients) = find(app, &permit, key, version)?;
+    let reference = format!("{}/{}", key.resource_type, key.id);
+    let event = Event::by(caller, Pattern::Read).patients(patients).data(reference);
+    Ok(Reading { outcome: Ok(stored), audited: app.begin_audit(event)? })
+}
+
+/// The version and the patients that it is about.
+fn find(
+    app: &App,
+    permit: &Permit,
+    key: &Key,
+    version: Option<u64>,
+) -> Result<(Stored, Vec<fhir::Id>)> {
     let snapshot = app.store().snapshot()?;
     let stored = match version {
         Some(version) => snapshot.vread(key, version)?,
@@ -33,8 +71,6 @@ pub fn read(app: &App, caller: &Caller, key: &Key, version: Option<u64>) -> Resu
     if !in_scope(&resource, permit.scope()) {
         return Err(Error::not_found());
     }
-    let reference = format!("{}/{}", key.resource_type, key.id);
-    let event = Event::by(caller, Pattern::Read).patients(patients_of(&resource)).data(reference);
-    app.audit(event)?;
-    Ok(stored)
+    let patients = patients_of(&resource);
+    Ok((stored, patients))
 }

@@ -190,7 +190,7 @@ fn versions(
     if let Some(patients) = patients {
         let mut owned = HashSet::new();
         for patient in patients {
-            owned.extend(snapshot.compartment(patient)?);
+            owned.extend(snapshot.compartment(patient, &|one| one == kind)?);
         }
         found.retain(|seq| owned.contains(seq));
     }

@@ -35,7 +35,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -97,8 +97,8 @@ struct Shared {
     runtime: Handle,
     place: Place,
     kinds: Kinds,
-    /// Every parameter by which something belongs to a patient's compartment.
-    compartment: HashSet<ParamNumber>,
+    /// Every parameter by which something belongs to a patient's compartment, with the type.
+    compartment: HashMap<ParamNumber, &'static str>,
     /// The search parameters as they are now.
     registry: RwLock<Arc<Registry>>,
 }
@@ -107,8 +107,12 @@ impl Shared {
     fn load(conn: &Conn, runtime: Handle, place: Place) -> Result<Self, Fault> {
         let types = fhir::definitions::resource_types();
         let registry = Registry::new(&[], None);
-        let indexed = |param: &ParamNumber| registry.indexed_as(*param);
-        let compartment = |name: &&'static str| registry.compartment(name).iter().flat_map(indexed);
+        let compartment = |name: &&'static str| {
+            let indexed = |param: &ParamNumber| registry.indexed_as(*param);
+            let numbers: Vec<_> = registry.compartment(name).iter().flat_map(indexed).collect();
+            let name = *name;
+            numbers.into_iter().map(move |number| (number, name))
+        };
         let compartment = types.iter().flat_map(compartment).collect();
         let kinds = Kinds::load(conn)?;
         let registry = RwLock::new(Arc::new(registry));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use fhir::Id;
+use fhirpath::search::Registry;
 use store::query::{Include, Query};
 use store::{
     AuditLink, Change, HistoryOf, Key, Method, Seq, SideValue, Snapshot, StoreError, Stored,
@@ -23,6 +24,8 @@ pub(super) struct View {
     pool: Arc<Pool>,
     /// Present until the view is dropped.
     conn: Option<Conn>,
+    /// The search parameters of a moment before the snapshot: what they say is indexed is.
+    registry: Arc<Registry>,
     seq: Seq,
     /// What runs the connection where no store does; it ends last.
     driver: Option<Driver>,
@@ -31,8 +34,9 @@ pub(super) struct View {
 impl View {
     pub(super) fn open(shared: Arc<Shared>, pool: Arc<Pool>) -> Result<Self, Fault> {
         let conn = pool.take()?;
+        let registry = shared.registry();
         match begin(&conn) {
-            Ok(seq) => Ok(Self { shared, pool, conn: Some(conn), seq, driver: None }),
+            Ok(seq) => Ok(Self { shared, pool, conn: Some(conn), registry, seq, driver: None }),
             Err(fault) => {
                 pool.discard(conn);
                 Err(fault)
@@ -51,7 +55,7 @@ impl View {
     }
 
     fn search(&self) -> Result<Search<'_>, Fault> {
-        Ok(Search::new(self.conn()?, &self.shared))
+        Ok(Search::new(self.conn()?, &self.shared, self.registry.clone()))
     }
 
     fn stored(
@@ -264,8 +268,12 @@ impl Snapshot for View {
         Ok(self.search()?.include(matches, include)?)
     }
 
-    fn compartment(&self, patient: &Id) -> Result<Vec<Seq>, StoreError> {
-        Ok(self.search()?.compartment(patient)?)
+    fn compartment(
+        &self,
+        patient: &Id,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Seq>, StoreError> {
+        Ok(self.search()?.compartment(patient, wanted)?)
     }
 
     fn load(&self, versions: &[Seq]) -> Result<Vec<Stored>, StoreError> {

@@ -1,7 +1,7 @@
 //! One connection with what it needs to read: names, dictionaries and row shapes.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use fhir::{Document, Resource};
@@ -24,8 +24,8 @@ pub(super) struct Shared {
     pub(super) dictionaries: Dictionaries,
     /// The clinical date parameter of each type that has one.
     pub(super) days: HashMap<&'static str, ParamNumber>,
-    /// Every parameter by which something belongs to a patient's compartment.
-    pub(super) compartment: HashSet<ParamNumber>,
+    /// Every parameter by which something belongs to a patient's compartment, with the type.
+    pub(super) compartment: HashMap<ParamNumber, &'static str>,
     pub(super) bounds: Bounds,
     pub(super) tallies: Tallies,
     pub(super) words: Wanted,
@@ -38,8 +38,12 @@ impl Shared {
         let types = fhir::definitions::resource_types();
         let day = |name: &&'static str| super::days::param(name).map(|param| (*name, param));
         let r4 = Registry::r4();
-        let indexed = |param: &ParamNumber| r4.indexed_as(*param);
-        let compartment = |name: &&'static str| r4.compartment(name).iter().flat_map(indexed);
+        let compartment = |name: &&'static str| {
+            let indexed = |param: &ParamNumber| r4.indexed_as(*param);
+            let numbers: Vec<_> = r4.compartment(name).iter().flat_map(indexed).collect();
+            let name = *name;
+            numbers.into_iter().map(move |number| (number, name))
+        };
         Ok(Self {
             kinds: Kinds::load(conn)?,
             dictionaries: Dictionaries::default(),

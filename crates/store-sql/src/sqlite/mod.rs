@@ -299,6 +299,11 @@ impl Store for SqliteStore {
         Ok(Box::new(View::open(self.shared.clone(), self.pool.clone())?))
     }
 
+    fn is_at_hand(&self) -> bool {
+        let queued = self.jobs.as_ref().map_or(QUEUE, Sender::len);
+        queued < QUEUE / 2 && self.gate.has_room() && self.pool.has_idle()
+    }
+
     fn submit(&self, transaction: Transaction) -> Pending {
         let (answer, pending) = Pending::new();
         let bytes = transaction.writes.iter().map(size).sum();

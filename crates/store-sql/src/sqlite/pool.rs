@@ -55,6 +55,11 @@ impl Pool {
         self.open().inspect_err(|_| self.forget())
     }
 
+    /// Whether a connection is there to be taken.
+    pub(super) fn has_idle(&self) -> bool {
+        !self.state.lock().idle.is_empty()
+    }
+
     fn open(&self) -> Result<Handle, Fault> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(&self.file, flags)?;

@@ -159,7 +159,7 @@ impl View {
         Ok(found)
     }
 
-    fn members(&self, patient: &Id) -> Result<Vec<Seq>, Fault> {
+    fn members(&self, patient: &Id, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Seq>, Fault> {
         let handle = self.handle()?;
         let Some(kind) = self.shared.kinds.number("Patient") else { return Ok(Vec::new()) };
         let Some(centre) = handle.rid(kind, &Name::new(patient.as_str()))? else {
@@ -170,7 +170,7 @@ impl View {
         let mut rows = statement.query([centre])?;
         let mut members = HashSet::new();
         while let Some(row) = rows.next()? {
-            if self.shared.compartment.contains(&row.get(0)?) {
+            if self.shared.compartment.get(&row.get(0)?).is_some_and(|kind| wanted(kind)) {
                 members.insert(row.get::<_, i64>(1)?);
             }
         }
@@ -256,8 +256,12 @@ impl Snapshot for View {
         Ok(self.search()?.include(matches, include)?)
     }
 
-    fn compartment(&self, patient: &Id) -> Result<Vec<Seq>, StoreError> {
-        Ok(self.members(patient)?)
+    fn compartment(
+        &self,
+        patient: &Id,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Seq>, StoreError> {
+        Ok(self.members(patient, wanted)?)
     }
 
     fn load(&self, versions: &[Seq]) -> Result<Vec<Stored>, StoreError> {

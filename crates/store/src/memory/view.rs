@@ -216,13 +216,18 @@ impl Snapshot for View {
         Ok(found.into_iter().map(|(_, seq)| seq).collect())
     }
 
-    fn compartment(&self, patient: &Id) -> Result<Vec<Seq>, StoreError> {
+    fn compartment(
+        &self,
+        patient: &Id,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Seq>, StoreError> {
         let centre = Key { resource_type: "Patient", id: patient.clone() };
         let mut found: Vec<Seq> =
             self.live(&centre).map(|(slot, _)| slot.seq).into_iter().collect();
         for (key, slot, row) in self.all_live() {
             let params = self.0.registry.compartment(key.resource_type);
-            if *key != centre && targets(row, params).contains(&centre) {
+            let other = *key != centre && wanted(key.resource_type);
+            if other && targets(row, params).contains(&centre) {
                 found.push(slot.seq);
             }
         }

@@ -307,7 +307,7 @@ pub(super) fn the_compartment_is_everything_about_the_patient(make: Make<'_>) {
     let store = filled(make);
     let members = |id: &str| {
         let snapshot = store.snapshot().unwrap();
-        let found = snapshot.compartment(&fhir::Id::new(id).unwrap()).unwrap();
+        let found = snapshot.compartment(&fhir::Id::new(id).unwrap(), &|_| true).unwrap();
         references(&snapshot.load(&found).unwrap())
     };
     let of_a = "Patient/a Encounter/e1 Observation/w1 Observation/w2 RiskAssessment/r1";

@@ -85,7 +85,8 @@ fn size(file: &Path) -> u64 {
     file.metadata().map_or(0, |meta| meta.len())
 }
 
-fn folder_size(folder: &Path) -> Result<u64, Fault> {
+/// Bytes of all files in a folder and those below.
+pub fn folder_size(folder: &Path) -> Result<u64, Fault> {
     let mut sum = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use testkit::bench::{Settings, import, matching, reads, record};
+use testkit::bench::{Settings, import, matching, peers, reads, record};
 use testkit::client::Fault;
 use testkit::figures::{Table, say};
 use testkit::{network, population};
@@ -28,6 +28,21 @@ struct Arguments {
     /// Questions for a longitudinal record in each setting and way of asking, 1 to 100
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=100))]
     questions: u16,
+    /// The file that names the servers to compare with, for `peers`
+    #[arg(long, default_value = "bench/peers.toml")]
+    peers: PathBuf,
+    /// A folder with the programs of those servers, besides the path
+    #[arg(long)]
+    programs: Option<PathBuf>,
+    /// Patients of Synthea's that every compared server is loaded with
+    #[arg(long, default_value_t = 1_000)]
+    patients: usize,
+    /// Measure what `peers` measures for Consilium only
+    #[arg(long)]
+    alone: bool,
+    /// Of what `peers` asks, only the kinds whose names contain this
+    #[arg(long)]
+    only: Option<String>,
     /// Fail where an aim is missed
     #[arg(long)]
     strict: bool,
@@ -39,6 +54,8 @@ enum Part {
     Import,
     Reads,
     Record,
+    /// Whole servers as processes, side by side; not among `all`
+    Peers,
     All,
 }
 
@@ -81,6 +98,17 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
     say(&format!("{cores} cores, {kind}, seed {}", settings.seed));
     let wanted = |part: Part| [part, Part::All].contains(&arguments.part);
     let mut table = Table::default();
+    if arguments.part == Part::Peers {
+        let choice = peers::Choice {
+            file: arguments.peers,
+            programs: arguments.programs,
+            patients: arguments.patients,
+            alone: arguments.alone,
+            only: arguments.only,
+        };
+        peers::measure(&settings, &choice, &mut table).await?;
+        return Ok(table);
+    }
     if wanted(Part::Import) || wanted(Part::Reads) {
         let own = settings.clone();
         let imported = tokio::task::spawn_blocking(move || -> Result<_, Fault> {

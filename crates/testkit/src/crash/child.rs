@@ -24,6 +24,11 @@ pub struct Program {
 pub struct Running(Child);
 
 impl Running {
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Ends it with SIGKILL and waits until it is gone. Returns whether it had ended by itself,
     /// and how: `true` for success.
     pub fn kill(&mut self) -> Result<Option<bool>, Fault> {

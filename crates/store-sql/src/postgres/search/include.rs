@@ -84,11 +84,16 @@ impl Search<'_> {
     }
 
     /// See `Snapshot::compartment`.
-    pub(in crate::postgres) fn compartment(&self, patient: &Id) -> Result<Vec<Seq>, Fault> {
+    pub(in crate::postgres) fn compartment(
+        &self,
+        patient: &Id,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Seq>, Fault> {
         let Some(kind) = self.shared.kinds.number("Patient") else { return Ok(Vec::new()) };
         let mut sql = Sql::default();
         let (kind, id) = (sql.bind(Value::Small(kind)), sql.text(patient.as_str()));
-        let params = self.shared.compartment.iter().copied().map(number).collect();
+        let params = self.shared.compartment.iter().filter(|(_, kind)| wanted(kind));
+        let params = params.map(|(param, _)| number(*param)).collect();
         let params = sql.bind(Value::Ints(params));
         let statement = format!(
             "SELECT seq FROM (

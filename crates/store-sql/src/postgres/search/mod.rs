@@ -37,8 +37,9 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(conn: &'a Conn, shared: &'a Shared) -> Self {
-        Self { conn, shared, registry: shared.registry() }
+    /// By the search parameters of `registry`, which must not be newer than what `conn` sees.
+    pub(super) fn new(conn: &'a Conn, shared: &'a Shared, registry: Arc<Registry>) -> Self {
+        Self { conn, shared, registry }
     }
 
     /// Conditions for a query.

@@ -31,7 +31,7 @@ impl Writer {
             Guard::Found { query, keys } => {
                 // The search must see what earlier transactions of the group have done.
                 self.flush().map_err(super::apply::broken)?;
-                let search = Search::new(&self.conn, &self.shared);
+                let search = Search::new(&self.conn, &self.shared, self.shared.registry());
                 let found = match search.find(query, keys.len(), true) {
                     Ok(found) => found,
                     Err(Fault::Store(StoreError::TooCostly { .. })) => return Ok(false),

@@ -415,7 +415,12 @@ proptest! {
         same_includes(&*expected, &*done);
         for id in 0..6 {
             let id = fhir::Id::new(format!("p{id}")).unwrap();
-            prop_assert_eq!(expected.compartment(&id).unwrap(), done.compartment(&id).unwrap());
+            for wanted in [|_: &str| true, |kind: &str| kind == "Observation"] {
+                prop_assert_eq!(
+                    expected.compartment(&id, &wanted).unwrap(),
+                    done.compartment(&id, &wanted).unwrap()
+                );
+            }
         }
         let all: Vec<u64> = (1..=expected.seq()).collect();
         prop_assert_eq!(expected.load(&all).unwrap(), done.load(&all).unwrap());

@@ -1,0 +1,170 @@
+//! Servers as child processes: started, measured from outside, ended.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use synthetic::sites;
+use tempfile::TempDir;
+
+use super::wire::{Ask, Connection, Door};
+use crate::client::{Client, Fault};
+use crate::crash::child::{self, Program};
+use crate::figures::{cpu_seconds_of, resident_bytes};
+use crate::network::prepare;
+
+/// How long a server may take to answer after a start.
+const START: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(50);
+
+/// How another maker's server is started.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Name and version.
+    pub name: String,
+    /// The command that installs it.
+    pub install: String,
+    /// The program, looked for in the given folder and on the path.
+    program: String,
+    arguments: Vec<String>,
+    /// A path that answers once it is ready.
+    ready: String,
+    /// Path of its FHIR API.
+    base: String,
+    #[serde(default)]
+    environment: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Peers {
+    peer: Vec<Peer>,
+}
+
+/// The peers of a file such as `bench/peers.toml`.
+pub fn peers(file: &Path) -> Result<Vec<Peer>, Fault> {
+    let text = std::fs::read_to_string(file).map_err(|e| format!("`{}`: {e}", file.display()))?;
+    Ok(toml::from_str::<Peers>(&text)?.peer)
+}
+
+/// A server that runs; it ends when this is dropped.
+pub struct Server {
+    /// Name and version.
+    pub name: String,
+    /// Where it is asked.
+    pub door: Door,
+    /// Path of its FHIR API.
+    pub base: String,
+    process: u32,
+    data: PathBuf,
+    _ends: Ends,
+}
+
+/// What is dropped in this order: the process, then its folder.
+struct Ends {
+    _process: Process,
+    _folder: TempDir,
+}
+
+enum Process {
+    Ours(#[expect(dead_code, reason = "held to be dropped")] child::Running),
+    Theirs(Child),
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Self::Theirs(child) = self {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Server {
+    /// A node of ours, as an institution runs it, asked by a clinician who is signed in.
+    pub async fn consilium() -> Result<Self, Fault> {
+        let folder = tempfile::Builder::new().prefix("consilium-bench-").tempdir()?;
+        let place = prepare(folder.path(), &sites(1))?.into_iter().next().ok_or("no hospital")?;
+        let (address, data) = (place.people, place.folder.join("store"));
+        let program = Program::new(child::find(None)?, place);
+        let account = program.add_account("clinician", "bench-clinician", None)?;
+        let (running, _) = program.serve().await?;
+        let token = Client::sign_in(&account).await?.token().to_owned();
+        let process = running.id();
+        Ok(Self {
+            name: "consilium".into(),
+            door: Door { address, token: Some(token) },
+            base: "/fhir".into(),
+            process,
+            data,
+            _ends: Ends { _process: Process::Ours(running), _folder: folder },
+        })
+    }
+
+    /// Another maker's server; `None` where it is not installed.
+    pub async fn peer(peer: &Peer, programs: Option<&Path>) -> Result<Option<Self>, Fault> {
+        let Some(program) = find(&peer.program, programs) else { return Ok(None) };
+        let folder = tempfile::Builder::new().prefix("peer-bench-").tempdir()?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let dir = folder.path().to_string_lossy().into_owned();
+        let fill = |text: &String| text.replace("{port}", &port.to_string()).replace("{dir}", &dir);
+        let mut command = Command::new(program);
+        command
+            .args(peer.arguments.iter().map(fill))
+            .envs(peer.environment.iter().map(|(name, value)| (name, fill(value))))
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = command.spawn()?;
+        let process = child.id();
+        let server = Self {
+            name: peer.name.clone(),
+            door: Door { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), token: None },
+            base: peer.base.clone(),
+            process,
+            data: folder.path().to_owned(),
+            _ends: Ends { _process: Process::Theirs(child), _folder: folder },
+        };
+        server.wait_for(&peer.ready).await?;
+        Ok(Some(server))
+    }
+
+    async fn wait_for(&self, path: &str) -> Result<(), Fault> {
+        let started = Instant::now();
+        while started.elapsed() < START {
+            if let Ok(mut connection) = Connection::open(&self.door).await
+                && let Ok((status, _)) = connection.send(&Ask::get(path)).await
+                && status.is_success()
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Err(format!("{} did not answer within {} s", self.name, START.as_secs()).into())
+    }
+
+    /// CPU seconds that it has used so far.
+    pub fn cpu(&self) -> Result<f64, Fault> {
+        cpu_seconds_of(&self.process.to_string())
+    }
+
+    /// Memory that it holds, in bytes (resident set).
+    pub fn memory(&self) -> Result<u64, Fault> {
+        resident_bytes(&self.process.to_string())
+    }
+
+    /// What it takes on disk, in bytes.
+    pub fn disk(&self) -> Result<u64, Fault> {
+        super::import::folder_size(&self.data)
+    }
+}
+
+fn find(program: &str, folder: Option<&Path>) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = folder.map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
+    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
+}
