@@ -50,14 +50,9 @@ pub fn patients_of(resource: &Resource) -> Vec<Id> {
     if resource.type_name() == "Subscription" {
         patients.extend(crate::notify::subscriber(resource));
     }
-    let params = registry.compartment(resource.type_name());
-    if params.is_empty() {
-        return patients;
-    }
-    for entry in registry.extract(resource) {
+    for entry in registry.extract_compartment(resource) {
         let IndexValue::Reference { resource_type, id, .. } = entry.value else { continue };
-        let is_patient = resource_type.as_deref() == Some("Patient");
-        if is_patient && params.contains(&entry.param) {
+        if resource_type.as_deref() == Some("Patient") {
             let id = id.and_then(|id| Id::new(id).ok());
             patients.extend(id.filter(|id| !patients.contains(id)));
         }

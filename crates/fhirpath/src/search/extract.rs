@@ -8,6 +8,7 @@ use fhir::{Resource, Value};
 
 use super::plan::{Plan, Route};
 use super::shape::Shape;
+use super::trie::{End, Trie};
 use super::{IndexEntry, IndexValue, ParamNumber, ParamType, Registry, SearchParam};
 use crate::{Env, Expr, Item};
 
@@ -21,6 +22,8 @@ const FEW: usize = 16;
 #[derive(Debug)]
 pub(super) struct Extraction {
     params: Vec<ParamPlan>,
+    /// The walks of all of them.
+    trie: Trie,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,11 @@ struct Part {
 }
 
 impl Extraction {
-    pub(super) fn new(params: &[SearchParam], type_of: &'static Type) -> Self {
+    /// What to do for some parameters of a type.
+    pub(super) fn new<'p>(
+        params: impl IntoIterator<Item = &'p SearchParam>,
+        type_of: &'static Type,
+    ) -> Self {
         let plan = |param: &SearchParam| {
             let parsed = param.parsed()?;
             let planned = Plan::new(&parsed, type_of)?;
@@ -61,7 +68,42 @@ impl Extraction {
             };
             Some(ParamPlan { number: param.number, param_type: param.param_type, work })
         };
-        Self { params: params.iter().filter_map(plan).collect() }
+        let params: Vec<ParamPlan> = params.into_iter().filter_map(plan).collect();
+        let trie = Trie::new(params.iter().enumerate().flat_map(|(at, param)| {
+            let routes: Vec<&Route> = match &param.work {
+                Work::Walks(routes) => routes.iter().map(|(route, _)| route).collect(),
+                Work::Composite(elements) => elements.iter().map(|(route, _)| route).collect(),
+                Work::Expression(_) => Vec::new(),
+            };
+            routes.into_iter().enumerate().map(move |(own, route)| ((at, own), route))
+        }));
+        Self { params, trie }
+    }
+
+    /// Calls `emit` for every value, with the place of its parameter and of the walk to it.
+    fn run(&self, resource: &Resource, emit: &mut dyn FnMut(End, IndexValue)) {
+        let root = resource.root();
+        for (at, param) in self.params.iter().enumerate() {
+            if let Work::Expression(expr) = &param.work {
+                evaluate(expr, param.param_type, resource, &mut |value| emit((at, 0), value));
+            }
+        }
+        self.trie.walk(root, &mut |end, value| {
+            let (at, own) = end;
+            match self.params.get(at).map(|param| &param.work) {
+                Some(Work::Walks(routes)) => {
+                    if let Some((_, shape)) = routes.get(own) {
+                        shape.emit(value, &mut |value| emit(end, value));
+                    }
+                }
+                Some(Work::Composite(elements)) => {
+                    if let Some((_, parts)) = elements.get(own) {
+                        combine(parts, value, root, &mut |value| emit(end, value));
+                    }
+                }
+                Some(Work::Expression(_)) | None => {}
+            }
+        });
     }
 }
 
@@ -118,17 +160,24 @@ fn combine(
     parts: &[Part],
     element: Value<'_>,
     resource: Value<'_>,
-    found: &mut Entries,
-    param: ParamNumber,
+    emit: &mut dyn FnMut(IndexValue),
 ) {
-    let mut combined: Vec<Vec<IndexValue>> = vec![Vec::with_capacity(parts.len())];
-    for part in parts {
+    // What a part is lacking is mostly its last: the value of a type that is not there.
+    let mut all: Vec<Vec<IndexValue>> = Vec::with_capacity(parts.len());
+    for part in parts.iter().rev() {
         let mut values = Vec::new();
         let start = if part.from_resource { resource } else { element };
         for (route, shape) in &part.routes {
             let mut keep = |value| values.extend(comparable(value));
             route.walk(start, &mut |value| shape.emit(value, &mut keep));
         }
+        if values.is_empty() {
+            return;
+        }
+        all.push(values);
+    }
+    let mut combined: Vec<Vec<IndexValue>> = vec![Vec::with_capacity(parts.len())];
+    for values in all.iter().rev() {
         let longer = combined.iter().flat_map(|held| {
             values.iter().map(|value| {
                 let mut held = held.clone();
@@ -138,7 +187,7 @@ fn combine(
         });
         combined = longer.take(MOST_COMPOSED).collect();
     }
-    combined.into_iter().for_each(|values| found.push(param, IndexValue::Composite(values)));
+    combined.into_iter().for_each(|values| emit(IndexValue::Composite(values)));
 }
 
 /// Collects the entries of all parameters, in the order of the parameters.
@@ -147,26 +196,19 @@ pub(super) fn extract(
     resource: &Resource,
     registry: &Registry,
 ) -> Vec<IndexEntry> {
-    let list = Vec::with_capacity(32);
+    let mut values: Vec<(End, IndexValue)> = Vec::with_capacity(48);
+    extraction.run(resource, &mut |end, value| values.push((end, value)));
+    values.sort_by_key(|(end, _)| *end);
+    let list = Vec::with_capacity(values.len());
     let mut found = Entries { list, start: 0, seen: HashMap::new(), registry };
-    let root = resource.root();
-    for param in &extraction.params {
-        found.begin();
-        if let Work::Composite(elements) = &param.work {
-            for (route, parts) in elements {
-                route.walk(root, &mut |e| combine(parts, e, root, &mut found, param.number));
-            }
-            continue;
+    let mut current = None;
+    for ((at, _), value) in values {
+        if current != Some(at) {
+            found.begin();
+            current = Some(at);
         }
-        let mut emit = |value: IndexValue| found.push(param.number, value);
-        match &param.work {
-            Work::Walks(routes) => {
-                for (route, shape) in routes {
-                    route.walk(resource.root(), &mut |value| shape.emit(value, &mut emit));
-                }
-            }
-            Work::Expression(expr) => evaluate(expr, param.param_type, resource, &mut emit),
-            Work::Composite(_) => {}
+        if let Some(param) = extraction.params.get(at) {
+            found.push(param.number, value);
         }
     }
     found.list
@@ -300,7 +342,7 @@ mod tests {
                 if param.param_type != ParamType::Composite {
                     continue;
                 }
-                let planned = Extraction::new(std::slice::from_ref(param), type_of);
+                let planned = Extraction::new([param], type_of);
                 let Some(ParamPlan { work: Work::Composite(elements), .. }) =
                     planned.params.first()
                 else {

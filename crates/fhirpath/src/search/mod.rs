@@ -13,6 +13,7 @@ mod plan;
 mod ranges;
 mod registry;
 mod shape;
+mod trie;
 mod values;
 mod words;
 

@@ -25,12 +25,13 @@ pub(super) enum Plan {
 /// One way to elements of one type.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     pub type_of: &'static Type,
 }
 
-#[derive(Clone, Debug)]
-enum Step {
+/// One step of a walk.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Step {
     /// To a member, and to each item where it is an array.
     Member(&'static str),
     /// Goes on only where a member holds the text.
@@ -203,16 +204,17 @@ fn walk<'a>(steps: &[Step], value: Value<'a>, visit: &mut dyn FnMut(Value<'a>)) 
                 walk(rest, item, visit);
             }
         }
-        Step::Equals(name, text) => {
-            if value.get(name).is_some_and(|member| member.is_str(text)) {
-                walk(rest, value, visit);
-            }
-        }
-        Step::PointsTo(resource_type) => {
-            if points_to(value) == Some(resource_type) {
-                walk(rest, value, visit);
-            }
-        }
+        test if passes(test, value) => walk(rest, value, visit),
+        _ => {}
+    }
+}
+
+/// Whether a value passes a step that leads nowhere else.
+pub(super) fn passes(step: &Step, value: Value<'_>) -> bool {
+    match step {
+        Step::Member(_) => false,
+        Step::Equals(name, text) => value.get(name).is_some_and(|member| member.is_str(text)),
+        Step::PointsTo(resource_type) => points_to(value) == Some(resource_type),
     }
 }
 

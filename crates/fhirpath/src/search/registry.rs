@@ -85,9 +85,19 @@ struct TypeEntry {
     type_of: &'static Type,
     params: Range<usize>,
     compartment: Vec<ParamNumber>,
-    /// Made when the first resource of the type comes; registries share those of types that they
-    /// have the same parameters for.
-    extraction: Arc<OnceLock<Extraction>>,
+    /// Registries share those of types that they have the same parameters for.
+    extractions: Arc<Extractions>,
+}
+
+/// What is read of the resources of a type; each made when it is first needed.
+#[derive(Debug, Default)]
+struct Extractions {
+    /// All parameters.
+    all: OnceLock<Extraction>,
+    /// Those that an index has rows for.
+    indexed: OnceLock<Extraction>,
+    /// Those by which a resource belongs to the compartment of a patient.
+    compartment: OnceLock<Extraction>,
 }
 
 impl Registry {
@@ -108,17 +118,17 @@ impl Registry {
             custom: HashMap::new(),
             base: base.map(|base| base.trim_end_matches('/').to_owned()),
         };
-        for (type_of, params, extraction) in all_published() {
-            let (mut params, mut extraction) = (params.clone(), extraction.clone());
+        for (type_of, params, extractions) in all_published() {
+            let (mut params, mut extractions) = (params.clone(), extractions.clone());
             let others = added.iter().filter(|one| one.resource_type == type_of.name);
             for param in others.map(|one| customised(one, added)) {
                 if params.iter().all(|known| known.code != param.code) {
                     params.push(param);
-                    extraction = Arc::default();
+                    extractions = Arc::default();
                 }
             }
             params.sort_by(|a, b| a.code.cmp(&b.code));
-            registry.add(type_of, params, extraction);
+            registry.add(type_of, params, extractions);
         }
         registry.number();
         registry
@@ -149,10 +159,39 @@ impl Registry {
     /// What the resource holds for the parameters of its type, without duplicates, in an order
     /// that depends on the content alone. Empty for a type that FHIR R4 does not have.
     pub fn extract(&self, resource: &Resource) -> Vec<IndexEntry> {
+        self.extract_by(resource, |made| &made.all, |_| true)
+    }
+
+    /// The same without what an index needs no rows for: `_id`, `_lastUpdated`, and parameters that
+    /// others cover, unless they are dates.
+    pub fn extract_indexed(&self, resource: &Resource) -> Vec<IndexEntry> {
+        self.extract_by(
+            resource,
+            |made| &made.indexed,
+            |param| {
+                let covered = !param.covered_by.is_empty() && param.param_type != ParamType::Date;
+                !covered && param.code != "_id" && param.code != "_lastUpdated"
+            },
+        )
+    }
+
+    /// The same of those parameters alone by which it belongs to the compartment of a patient.
+    pub fn extract_compartment(&self, resource: &Resource) -> Vec<IndexEntry> {
+        let params = self.compartment(resource.type_name());
+        let is_one = |param: &SearchParam| params.contains(&param.number);
+        self.extract_by(resource, |made| &made.compartment, is_one)
+    }
+
+    fn extract_by(
+        &self,
+        resource: &Resource,
+        which: impl Fn(&Extractions) -> &OnceLock<Extraction>,
+        wanted: impl Fn(&SearchParam) -> bool,
+    ) -> Vec<IndexEntry> {
         let Some(entry) = self.types.get(resource.type_name()) else { return Vec::new() };
         let params = self.of_type(resource.type_name());
-        let plan = entry.extraction.get_or_init(|| Extraction::new(params, entry.type_of));
-        extract(plan, resource, self)
+        let make = || Extraction::new(params.iter().filter(|param| wanted(param)), entry.type_of);
+        extract(which(&entry.extractions).get_or_init(make), resource, self)
     }
 
     /// The parameters by which a resource of this type belongs to the compartment of a patient.
@@ -184,7 +223,7 @@ impl Registry {
         &mut self,
         type_of: &'static Type,
         params: Vec<SearchParam>,
-        extraction: Arc<OnceLock<Extraction>>,
+        extractions: Arc<Extractions>,
     ) {
         let start = self.params.len();
         let codes = definitions().compartment("Patient").map(|c| c.params(type_of.name));
@@ -195,7 +234,7 @@ impl Registry {
             .collect();
         self.params.extend(params);
         let params = start..self.params.len();
-        let entry = TypeEntry { type_of, params, compartment, extraction };
+        let entry = TypeEntry { type_of, params, compartment, extractions };
         self.types.insert(type_of.name, entry);
     }
 
@@ -216,7 +255,7 @@ impl Registry {
     }
 }
 
-type Published = (&'static Type, Vec<SearchParam>, Arc<OnceLock<Extraction>>);
+type Published = (&'static Type, Vec<SearchParam>, Arc<Extractions>);
 
 /// The published parameters of every type, made at first use.
 fn all_published() -> &'static [Published] {

@@ -158,15 +158,14 @@ impl Indexed {
         kinds: &Kinds,
         day: Option<ParamNumber>,
     ) -> Self {
-        let entries = registry.extract(resource);
+        let entries = registry.extract_indexed(resource);
         let has_date = day.is_some();
         let day = day.map_or(Day::default(), |param| super::days::of(&entries, param));
         let mut rows =
             Rows { list: Vec::with_capacity(entries.len() + 2), day: day.bucket(has_date), kinds };
         for entry in entries {
-            // The id is in the resource row, lastUpdated in the version row.
-            let known = registry.by_number(entry.param);
-            if !known.is_some_and(|p| is_own(&p.code) || !p.covered_by.is_empty()) {
+            // A date that others cover is read for the day alone.
+            if registry.by_number(entry.param).is_none_or(|param| param.covered_by.is_empty()) {
                 rows.push(entry);
             }
         }
@@ -175,10 +174,6 @@ impl Indexed {
         rows.dedup();
         Self { rows, day }
     }
-}
-
-fn is_own(code: &str) -> bool {
-    code == "_id" || code == "_lastUpdated"
 }
 
 fn open(low: f64, high: f64) -> i64 {
