@@ -516,7 +516,19 @@ fn published_examples_extract_without_error() {
     let (mut resources, mut entries) = (0, 0);
     for text in lines.lines() {
         let resource = Resource::parse(text.unwrap()).unwrap();
-        let found = Registry::r4().extract(&resource);
+        let registry = Registry::r4();
+        let found = registry.extract(&resource);
+        let param = |entry: &&IndexEntry| registry.by_number(entry.param).unwrap();
+        // What is read in part is that part of the whole.
+        let indexed = found.iter().filter(|entry| {
+            let param = param(entry);
+            let needed = param.covered_by.is_empty() || param.param_type == ParamType::Date;
+            needed && param.code != "_id" && param.code != "_lastUpdated"
+        });
+        assert_eq!(registry.extract_indexed(&resource), indexed.cloned().collect::<Vec<_>>());
+        let compartment = registry.compartment(resource.type_name());
+        let members = found.iter().filter(|entry| compartment.contains(&entry.param));
+        assert_eq!(registry.extract_compartment(&resource), members.cloned().collect::<Vec<_>>());
         let ids = found.iter().filter(|e| line(e).starts_with("_id = ")).count();
         assert_eq!(ids, usize::from(resource.id().is_some()), "{}", resource.type_name());
         resources += 1;
