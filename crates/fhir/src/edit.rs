@@ -64,11 +64,19 @@ impl Edits {
 
 /// Sets `id`, `meta.versionId` and `meta.lastUpdated`; everything else of `meta` stays.
 pub fn stamp(resource: &Document, id: &str, version: u64, last_updated: &str) -> String {
+    stamp_as(resource, id, &version_stamp(version, last_updated))
+}
+
+/// `versionId` and `lastUpdated` (a FHIR `instant`) as members of `meta`.
+pub fn version_stamp(version: u64, last_updated: &str) -> String {
+    format!("\"versionId\":\"{version}\",\"lastUpdated\":\"{last_updated}\"")
+}
+
+/// The same as [`stamp`] with `stamp` where [`version_stamp`] would stand.
+pub fn stamp_as(resource: &Document, id: &str, stamp: &str) -> String {
     let root = resource.root();
     let mut edits = Edits::default();
-    let version = quote(&version.to_string());
-    let updated = quote(last_updated);
-    let mut meta = format!("{{\"versionId\":{version},\"lastUpdated\":{updated}");
+    let mut meta = format!("{{{stamp}");
     if let Some(old) = root.get("meta") {
         for member in old.members() {
             if !member.is_named("versionId") && !member.is_named("lastUpdated") {

@@ -1,10 +1,15 @@
 //! Compressed texts. Resources of one store resemble each other, so a dictionary trained on some
 //! of them makes the others several times smaller than compression by itself (RFC 8878, section 5).
+//!
+//! Number and time of a version are known only when it is committed, and they stand in its text.
+//! A mark stands for them in what is packed, so that texts are packed by those who bring them and
+//! not by the writer; they are filled in out of the version's row when the text is read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use fhir::{Document, edit, time};
+use parking_lot::{Mutex, RwLock};
 use rusqlite::{Connection, OptionalExtension};
 use zstd::zstd_safe::{self, CCtx, CDict, DCtx, DDict};
 
@@ -45,12 +50,47 @@ pub(super) fn newest(conn: &Connection) -> Result<i64, Fault> {
     Ok(conn.query_row(sql, [], |row| row.get(0))?)
 }
 
-/// Compresses, with the newest dictionary.
+/// Stands for number and time of a version: no JSON text holds a control character.
+const MARK: &str = "\u{1}";
+/// Room for number and time of a version in bytes.
+const STAMP: usize = 80;
+/// Compressors that are kept for the next texts; each takes about a megabyte.
+const KEPT: usize = 4;
+
+/// The text of a resource under its id, without number and time of the version.
+pub(super) fn unstamped(resource: &Document, id: &str) -> String {
+    edit::stamp_as(resource, id, MARK)
+}
+
+/// The text as it is read: with number and time of the version.
+pub(super) fn stamped(mut text: String, version: u64, ms: i64) -> String {
+    if let Some(at) = text.find(MARK) {
+        let stamp = edit::version_stamp(version, &time::instant(ms));
+        text.replace_range(at..at + MARK.len(), &stamp);
+    }
+    text
+}
+
+/// A text as it is stored.
+pub(super) struct Body {
+    /// The dictionary that it is packed with.
+    pub(super) dictionary: i64,
+    /// The packed text.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Body {
+    /// What is stored of a deletion.
+    pub(super) fn empty() -> Self {
+        Self { dictionary: PLAIN, bytes: Vec::new() }
+    }
+}
+
+/// Compresses, with the newest dictionary; for any number of threads.
 pub(super) struct Packer {
-    context: CCtx<'static>,
     number: i64,
     dictionary: Option<CDict<'static>>,
-    buffer: Vec<u8>,
+    contexts: Mutex<Vec<CCtx<'static>>>,
 }
 
 impl Packer {
@@ -60,7 +100,7 @@ impl Packer {
             PLAIN => None,
             _ => Some(CDict::create(&content(conn, number)?, LEVEL)),
         };
-        Ok(Self { context: CCtx::create(), number, dictionary, buffer: Vec::new() })
+        Ok(Self { number, dictionary, contexts: Mutex::default() })
     }
 
     /// Which dictionary is in use.
@@ -68,17 +108,27 @@ impl Packer {
         self.number
     }
 
-    pub(super) fn pack(&mut self, text: &str) -> Result<&[u8], Fault> {
-        self.buffer.clear();
-        self.buffer.reserve(zstd_safe::compress_bound(text.len()));
+    /// Packs a text.
+    pub(super) fn pack(&self, text: &str) -> Result<Body, Fault> {
+        let kept = self.contexts.lock().pop();
+        let mut context = kept.unwrap_or_else(CCtx::create);
+        let mut bytes = Vec::with_capacity(zstd_safe::compress_bound(text.len()));
         let done = match &self.dictionary {
             Some(dictionary) => {
-                self.context.compress_using_cdict(&mut self.buffer, text.as_bytes(), dictionary)
+                context.compress_using_cdict(&mut bytes, text.as_bytes(), dictionary)
             }
-            None => self.context.compress(&mut self.buffer, text.as_bytes(), LEVEL),
+            None => context.compress(&mut bytes, text.as_bytes(), LEVEL),
         };
+        let mut contexts = self.contexts.lock();
+        if contexts.len() < KEPT {
+            contexts.push(context);
+        }
+        drop(contexts);
         match done {
-            Ok(_) => Ok(&self.buffer),
+            Ok(_) => {
+                bytes.shrink_to_fit();
+                Ok(Body { dictionary: self.number, bytes })
+            }
             Err(_) => Err(Fault::Corrupt("a text could not be compressed")),
         }
     }
@@ -109,7 +159,7 @@ impl Unpacker {
         let Some(size) = size.filter(|size| *size <= fhir::json::MAX_BYTES * 2) else {
             return Err(fault);
         };
-        let mut text = Vec::with_capacity(size);
+        let mut text = Vec::with_capacity(size + STAMP);
         let done = match number {
             PLAIN => self.context.decompress(&mut text, body),
             _ => {

@@ -49,8 +49,9 @@ const RULES: &[(&str, &str)] = &[
     ),
 ];
 
-const INDEX_TABLES: &[&str] =
-    &["ix_token", "ix_text", "ix_link", "ix_date", "ix_number", "ix_quantity", "ix_uri"];
+/// The tables of the index.
+pub(super) const INDEX_TABLES: &[&str] =
+    &["ix_token", "ix_pair", "ix_text", "ix_link", "ix_date", "ix_number", "ix_quantity", "ix_uri"];
 
 /// What is wrong, in sentences; nothing where all is well. It reads everything.
 pub(super) fn faults(conn: &Connection) -> Result<Vec<String>, Fault> {
@@ -76,7 +77,8 @@ pub(super) fn faults(conn: &Connection) -> Result<Vec<String>, Fault> {
     for table in INDEX_TABLES {
         let sql = format!(
             "SELECT count(*) FROM {table} x LEFT JOIN resource r ON r.rid = x.rid
-             WHERE r.live IS NOT 1"
+             WHERE r.live IS NOT 1 AND NOT EXISTS(
+                 SELECT 1 FROM hidden h WHERE x.rid >= h.low AND x.rid < h.upto)"
         );
         count(&format!("rows of {table} belong to nothing that exists"), &sql)?;
     }

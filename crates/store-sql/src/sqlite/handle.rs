@@ -10,10 +10,11 @@ use parking_lot::RwLock;
 use rusqlite::{Connection, OptionalExtension, Row};
 use store::{Key, Method, Seq, Stored};
 
-use super::bodies::{Dictionaries, Unpacker};
+use super::bodies::{Dictionaries, Packer, Unpacker, stamped};
 use super::custom;
 use super::fault::Fault;
 use super::fulltext::Wanted;
+use super::hidden::Hiding;
 use super::names::{Kinds, Name};
 use super::search::Bounds;
 use super::search::tallies::Tallies;
@@ -29,8 +30,11 @@ pub(super) struct Shared {
     pub(super) bounds: Bounds,
     pub(super) tallies: Tallies,
     pub(super) words: Wanted,
+    pub(super) hiding: Hiding,
     /// The search parameters as they are now.
     pub(super) registry: RwLock<Arc<Registry>>,
+    /// What packs texts at this moment.
+    pub(super) packer: RwLock<Arc<Packer>>,
 }
 
 impl Shared {
@@ -52,13 +56,20 @@ impl Shared {
             bounds: Bounds::default(),
             tallies: Tallies::default(),
             words: Wanted::default(),
+            hiding: Hiding::default(),
             registry: RwLock::new(Arc::new(Registry::new(&[], None))),
+            packer: RwLock::new(Arc::new(Packer::new(conn)?)),
         })
     }
 
     /// The search parameters as they are now.
     pub(super) fn registry(&self) -> Arc<Registry> {
         self.registry.read().clone()
+    }
+
+    /// What packs texts at this moment.
+    pub(super) fn packer(&self) -> Arc<Packer> {
+        self.packer.read().clone()
     }
 
     /// Takes up the search parameters that are stored, see [`custom::load`].
@@ -92,19 +103,16 @@ impl Handle {
     pub(super) fn stored(&self, shared: &Shared, row: &Row<'_>) -> Result<Stored, Fault> {
         let resource_type = shared.kinds.name(row.get(0)?)?;
         let key = Key { resource_type, id: Name::read(row.get_ref(1)?)?.id()? };
-        let method = method(row.get(5)?)?;
+        let (method, version, ms) = (method(row.get(5)?)?, unsigned(row.get(3)?)?, row.get(4)?);
         let text = match method {
             Method::Delete => String::new(),
-            _ => self.text(shared, row.get(6)?, row.get_ref(7)?.as_blob().map_err(blob)?)?,
+            _ => {
+                let body = row.get_ref(7)?.as_blob().map_err(blob)?;
+                stamped(self.unpack(shared, row.get(6)?, body)?, version, ms)
+            }
         };
-        Ok(Stored {
-            key,
-            version: unsigned(row.get(3)?)?,
-            seq: unsigned(row.get(2)?)?,
-            last_updated_ms: row.get(4)?,
-            method,
-            text,
-        })
+        let seq = unsigned(row.get(2)?)?;
+        Ok(Stored { key, version, seq, last_updated_ms: ms, method, text })
     }
 
     /// Runs a query over [`STORED`] and collects at most `limit` versions.
@@ -125,21 +133,32 @@ impl Handle {
         Ok(found)
     }
 
-    fn text(&self, shared: &Shared, dictionary: i64, body: &[u8]) -> Result<String, Fault> {
+    fn unpack(&self, shared: &Shared, dictionary: i64, body: &[u8]) -> Result<String, Fault> {
         let mut unpacker = self.unpacker.borrow_mut();
         unpacker.unpack(&self.conn, &shared.dictionaries, dictionary, body)
     }
 
     /// The text of one version; empty for a deletion.
     pub(super) fn text_of(&self, shared: &Shared, seq: i64) -> Result<String, Fault> {
-        let sql = "SELECT method, dictionary, body FROM version WHERE seq = ?1";
+        let (text, version, ms) = self.packed_text(shared, seq)?;
+        Ok(stamped(text, version, ms))
+    }
+
+    /// The text of one version as it was packed, with the version's number and time.
+    pub(super) fn packed_text(
+        &self,
+        shared: &Shared,
+        seq: i64,
+    ) -> Result<(String, u64, i64), Fault> {
+        let sql = "SELECT method, dictionary, body, version, ms FROM version WHERE seq = ?1";
         let mut statement = self.conn.prepare_cached(sql)?;
         let mut rows = statement.query([seq])?;
         let row = rows.next()?.ok_or(Fault::Corrupt("a version is missing"))?;
-        match method(row.get(0)?)? {
-            Method::Delete => Ok(String::new()),
-            _ => self.text(shared, row.get(1)?, row.get_ref(2)?.as_blob().map_err(blob)?),
-        }
+        let text = match method(row.get(0)?)? {
+            Method::Delete => String::new(),
+            _ => self.unpack(shared, row.get(1)?, row.get_ref(2)?.as_blob().map_err(blob)?)?,
+        };
+        Ok((text, unsigned(row.get(3)?)?, row.get(4)?))
     }
 
     /// One version, parsed; it must not be a deletion.

@@ -1,8 +1,8 @@
 //! A store in one folder on one SQLite database.
 //!
 //! * One thread writes ([`writer`]); transactions that wait together share one flush to disk.
-//!   Resources are parsed and indexed by the threads that submit them, so that the writer only
-//!   stamps, compresses and inserts.
+//!   Resources are parsed, indexed and packed by the threads that submit them, so that the writer
+//!   only inserts.
 //! * Readers are connections of a pool ([`pool`]); a snapshot is a read transaction of SQLite's
 //!   write-ahead log and never blocks the writer.
 //! * Versions are rows that are only added ([`schema`]); what search needs is in tables that are
@@ -16,6 +16,7 @@ mod days;
 mod fault;
 mod fulltext;
 mod handle;
+mod hidden;
 mod index;
 mod names;
 mod pool;
@@ -24,6 +25,7 @@ mod rows;
 pub(crate) mod schema;
 mod search;
 mod side;
+mod tables;
 mod train;
 mod view;
 mod writer;
@@ -40,6 +42,7 @@ use std::time::Duration;
 use crossbeam_channel::{SendTimeoutError, Sender, bounded};
 use fhirpath::search::Registry;
 use rusqlite::{Connection, OpenFlags};
+use store::rules::AUDIT_TYPE;
 use store::{
     Figures, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Transaction, Watch,
     Write,
@@ -48,6 +51,7 @@ use tokio::sync::watch;
 
 use crate::gate::Gate;
 
+use bodies::Body;
 use fault::Fault;
 use handle::{Handle, Shared};
 use pool::Pool;
@@ -133,7 +137,9 @@ impl SqliteStore {
         schema::configure_writer(&conn)?;
         schema::prepare(&mut conn, options.base.as_deref())?;
         let conn = rebuild::rebuild_if_outdated(conn)?;
+        hidden::clean(&conn)?;
         let shared = Arc::new(Shared { bounds, ..Shared::load(&conn)? });
+        shared.hiding.set(false);
         let handle = Handle::new(conn);
         shared.learn(&handle, true)?;
         let (watch, _) = watch::channel(handle::unsigned(handle.last_seq()?)?);
@@ -158,16 +164,22 @@ impl SqliteStore {
         })
     }
 
-    fn prepare(&self, write: Write) -> Prepared {
+    /// Does everything for a write that needs no database: reads its index rows, packs its text.
+    fn prepare(&self, write: Write) -> Result<Prepared, Fault> {
         let registry = self.shared.registry();
-        let indexed = match &write {
+        let (indexed, body, text) = match &write {
             Write::Put { key, resource, .. } => {
                 let day = self.shared.day(key.resource_type);
-                Indexed::of(resource, &registry, &self.shared.kinds, day)
+                let indexed = Indexed::of(resource, &registry, &self.shared.kinds, day);
+                let text = bodies::unstamped(resource.document(), key.id.as_str());
+                let body = self.shared.packer().pack(&text)?;
+                (indexed, body, (key.resource_type == AUDIT_TYPE).then_some(text))
             }
-            Write::Delete { .. } | Write::Forget { .. } => Indexed::default(),
+            Write::Delete { .. } | Write::Forget { .. } => {
+                (Indexed::default(), Body::empty(), None)
+            }
         };
-        Prepared { write, indexed, registry }
+        Ok(Prepared { write, indexed, registry, body, text })
     }
 
     fn faults(&self) -> Result<Vec<String>, Fault> {
@@ -311,9 +323,16 @@ impl Store for SqliteStore {
             let _ = answer.send(Err(StoreError::Busy));
             return pending;
         };
-        let writes = transaction.writes.into_iter().map(|write| self.prepare(write)).collect();
-        let Transaction { guards, side, .. } = transaction;
-        let job = Job { guards, writes, side, answer, _ticket: ticket };
+        let Transaction { guards, writes, side } = transaction;
+        let prepared: Result<_, Fault> = writes.into_iter().map(|w| self.prepare(w)).collect();
+        let writes = match prepared {
+            Ok(writes) => writes,
+            Err(fault) => {
+                let _ = answer.send(Err(fault.into()));
+                return pending;
+            }
+        };
+        let job = Job { guards, writes, side, answer, ticket };
         // Where nobody listens any more the job is dropped, and with it the answer: the caller
         // learns that the store is closed.
         let sent = jobs.send_timeout(Task::Write(job), self.patience);

@@ -13,7 +13,7 @@ use super::names::Kinds;
 /// Marks the file as ours: `Cons`.
 const APPLICATION: i64 = 0x436f_6e73;
 /// The form of the tables. It grows by one whenever they change.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// The form of the index rows. It grows by one whenever they mean something else, and every store
 /// then builds its index anew when it is opened.
 const INDEX_FORM: u32 = 2;
@@ -73,6 +73,9 @@ CREATE TABLE IF NOT EXISTS custom( -- search parameters that are not published
 CREATE TABLE IF NOT EXISTS words(  -- one row where there is an index of words, see `fulltext`
     one INTEGER PRIMARY KEY,
     done INTEGER NOT NULL, last INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS hidden( -- rows from low up to, without upto, do not count, see `hidden`
+    low INTEGER PRIMARY KEY, upto INTEGER NOT NULL
 ) STRICT;
 ";
 
@@ -188,6 +191,8 @@ pub(super) fn prepare(conn: &mut Connection, base: Option<&str>) -> Result<(), F
     }
     check(&transaction)?;
     transaction.execute_batch(ADDED)?;
+    // Programs that know only older forms cannot read what is written from now on.
+    transaction.pragma_update(None, "user_version", SCHEMA)?;
     Kinds::complete(&transaction)?;
     transaction.commit()?;
     Ok(())

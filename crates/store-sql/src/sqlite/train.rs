@@ -6,13 +6,14 @@
 //! written before keeps the dictionary it was written with.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, bounded, never};
 use rusqlite::{Connection, OpenFlags, params};
 use store::StoreError;
 
-use super::bodies::{DICTIONARY_BYTES, PLAIN, Packer, newest};
+use super::bodies::{Body, DICTIONARY_BYTES, PLAIN, Packer, newest};
 use super::fault::Fault;
 use super::handle::{Handle, Shared};
 use super::writer::Writer;
@@ -101,7 +102,7 @@ fn train(handle: &Handle, shared: &Shared) -> Result<Vec<u8>, Fault> {
     let (mut samples, mut bytes) = (Vec::new(), 0);
     for seq in (1..=last).step_by(step) {
         // A version may have been forgotten.
-        let Ok(text) = handle.text_of(shared, seq) else { continue };
+        let Ok((text, ..)) = handle.packed_text(shared, seq) else { continue };
         bytes += text.len();
         if bytes > SAMPLE_BYTES {
             break;
@@ -118,9 +119,9 @@ impl Writer {
             return;
         }
         self.training.postpone();
-        if self.packer.number() >= MOST {
+        if self.shared.packer().number() >= MOST {
             self.training.due = i64::MAX;
-        } else if self.packer.number() == PLAIN {
+        } else if self.shared.packer().number() == PLAIN {
             if let Err(fault) = self.train_first() {
                 // Compression works without; the next attempt comes when the store has grown.
                 let error = StoreError::from(fault);
@@ -136,11 +137,15 @@ impl Writer {
         let dictionary = train(&self.handle, &self.shared)?;
         let transaction = self.handle.conn.unchecked_transaction()?;
         self.store_dictionary(&dictionary)?;
-        let mut packer = Packer::new(&self.handle.conn)?;
-        self.pack_again(&mut packer)?;
+        let packer = Packer::new(&self.handle.conn)?;
+        self.pack_again(&packer)?;
         transaction.commit()?;
-        self.packer = packer;
+        self.use_packer(packer);
         Ok(())
+    }
+
+    fn use_packer(&self, packer: Packer) {
+        *self.shared.packer.write() = Arc::new(packer);
     }
 
     fn store_dictionary(&self, content: &[u8]) -> Result<(), Fault> {
@@ -152,7 +157,7 @@ impl Writer {
 
     /// Writes every version again. Rows that only shrink would leave their pages half empty, so
     /// the table is emptied and filled in order.
-    fn pack_again(&self, packer: &mut Packer) -> Result<(), Fault> {
+    fn pack_again(&self, packer: &Packer) -> Result<(), Fault> {
         let conn = &self.handle.conn;
         conn.execute_batch(
             "CREATE TEMP TABLE packing AS
@@ -168,14 +173,9 @@ impl Writer {
         let mut all = conn.prepare("SELECT seq FROM version ORDER BY seq")?;
         let all: Vec<i64> = all.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for seq in all {
-            let text = self.handle.text_of(&self.shared, seq)?;
-            match text.is_empty() {
-                true => copy.execute(params![seq, PLAIN, &[] as &[u8]])?,
-                false => {
-                    let number = packer.number();
-                    copy.execute(params![seq, number, packer.pack(&text)?])?
-                }
-            };
+            let (text, ..) = self.handle.packed_text(&self.shared, seq)?;
+            let body = if text.is_empty() { Body::empty() } else { packer.pack(&text)? };
+            copy.execute(params![seq, body.dictionary, body.bytes])?;
         }
         drop(copy);
         conn.execute(delete, [])?;
@@ -191,7 +191,7 @@ impl Writer {
         let Some(Some(content)) = dictionary else { return };
         let adopted = self.store_dictionary(&content).and_then(|()| Packer::new(&self.handle.conn));
         match adopted {
-            Ok(packer) => self.packer = packer,
+            Ok(packer) => self.use_packer(packer),
             Err(fault) => {
                 let error = StoreError::from(fault);
                 tracing::warn!(%error, "a compression dictionary was lost");

@@ -22,6 +22,7 @@ use store::{Seq, StoreError};
 
 use super::fault::Fault;
 use super::handle::{Handle, Shared, unsigned};
+use super::hidden::Hidden;
 use super::names::Name;
 use plan::{Plan, Probe};
 
@@ -52,6 +53,7 @@ pub(in crate::sqlite) struct Search<'a> {
     handle: &'a Handle,
     shared: &'a Shared,
     registry: Arc<Registry>,
+    hidden: Hidden,
 }
 
 /// What is left to do for one filter.
@@ -66,7 +68,7 @@ impl<'a> Search<'a> {
         shared: &'a Shared,
         registry: Arc<Registry>,
     ) -> Self {
-        Self { handle, shared, registry }
+        Self { handle, shared, registry, hidden: Hidden::default() }
     }
 
     /// The versions that match, see [`store::Snapshot::find`].
@@ -148,7 +150,8 @@ impl<'a> Search<'a> {
         open.sort_by_key(|open| (!open.starts(), open.plan.rank));
         let mut by_text = Vec::new();
         let mut base = match self.most_selective(&mut open)? {
-            Some((rids, open)) => {
+            Some((mut rids, open)) => {
+                self.leave_hidden(&mut rids)?;
                 by_text.extend(Some(open).filter(|open| !open.plan.exact));
                 rids
             }
@@ -172,6 +175,23 @@ impl<'a> Search<'a> {
             base = kept;
         }
         Ok(base)
+    }
+
+    /// Leaves out what does not count yet.
+    fn leave_hidden(&self, rids: &mut Vec<i64>) -> Result<(), Fault> {
+        let mut fault = None;
+        rids.retain(|rid| match self.is_hidden(*rid) {
+            Ok(hidden) => !hidden,
+            Err(error) => {
+                fault.get_or_insert(error);
+                true
+            }
+        });
+        fault.map_or(Ok(()), Err)
+    }
+
+    fn is_hidden(&self, rid: i64) -> Result<bool, Fault> {
+        self.hidden.holds(&self.handle.conn, &self.shared.hiding, rid)
     }
 
     /// Lists filters until one is complete; that one is taken out of `open`.

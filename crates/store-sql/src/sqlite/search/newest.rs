@@ -111,7 +111,7 @@ impl Search<'_> {
             for cursor in cursors.iter_mut().filter(|cursor| next(cursor) == Some(day)) {
                 let Some((_, rid)) = cursor.rows.pop() else { continue };
                 read += 1;
-                if seen.insert(rid) {
+                if seen.insert(rid) && !self.is_hidden(rid)? {
                     match self.passes_probes(rid, others)? {
                         Some(true) => kept.push(rid),
                         Some(false) => {}
@@ -176,7 +176,7 @@ impl Search<'_> {
                     return Ok(false);
                 }
                 let rid = row.get(0)?;
-                if seen.insert(rid) {
+                if seen.insert(rid) && !self.is_hidden(rid)? {
                     match self.passes_probes(rid, others)? {
                         Some(true) => kept.push(rid),
                         Some(false) => {}

@@ -2,6 +2,7 @@
 
 pub(crate) mod agreement;
 mod folder;
+mod large;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use fhir::{Resource, edit};
+use fhir::Resource;
 use rusqlite::params;
 use store::rules::{AUDIT_TYPE, PARAMETER_TYPE};
 use store::{Key, Method, Version, Write};
 
-use super::super::bodies::PLAIN;
+use super::super::bodies::{Body, stamped};
 use super::super::fault::Fault;
 use super::super::fulltext;
 use super::super::handle::{method_number, unsigned};
@@ -15,15 +15,21 @@ use super::super::rows::{Day, Indexed, Row, difference};
 use super::check::Place;
 use super::{Prepared, Writer};
 
+/// What a version consists of.
+pub(super) struct Content<'a> {
+    pub(super) method: Method,
+    pub(super) body: &'a Body,
+    /// The final text, where it is an audit entry.
+    pub(super) text: Option<&'a str>,
+    /// Nothing for a deletion.
+    pub(super) resource: Option<&'a Resource>,
+}
+
 impl Writer {
-    /// Makes a write that has been checked. `updated` is lastUpdated as FHIR writes it.
-    pub(super) fn write(
-        &mut self,
-        prepared: Prepared,
-        place: Place,
-        updated: &str,
-    ) -> Result<Version, Fault> {
-        let Prepared { write, mut indexed, registry } = prepared;
+    /// Makes a write that has been checked.
+    pub(super) fn write(&mut self, mut prepared: Prepared, place: Place) -> Result<Version, Fault> {
+        self.pack_better(&mut prepared)?;
+        let Prepared { write, mut indexed, registry, body, text } = prepared;
         let current = self.shared.registry();
         if let Write::Put { key, resource, .. } = &write {
             // The search parameters have changed while it waited.
@@ -39,11 +45,10 @@ impl Writer {
         self.params_changed |= key.resource_type == PARAMETER_TYPE;
         let seq = self.state.seq + 1;
         let version = place.version.unsigned_abs();
-        let text = resource.as_ref().map_or(String::new(), |resource| {
-            edit::stamp(resource.document(), key.id.as_str(), version, updated)
-        });
-        let place = &place;
-        self.add(place, &key, seq, (method, &text), resource.as_ref(), indexed)?;
+        let text = text.map(|text| stamped(text, version, self.state.ms));
+        let resource = resource.as_ref();
+        let content = Content { method, body: &body, text: text.as_deref(), resource };
+        self.add(&place, &key, seq, content, indexed)?;
         Ok(Version {
             key,
             version,
@@ -59,11 +64,11 @@ impl Writer {
         place: &Place,
         key: &Key,
         seq: i64,
-        (method, text): (Method, &str),
-        resource: Option<&Resource>,
+        content: Content<'_>,
         indexed: Indexed,
     ) -> Result<(), Fault> {
-        self.add_version(place, seq, method, text)?;
+        let Content { method, body, text, resource } = content;
+        self.add_version(place, seq, method, body)?;
         let live = method != Method::Delete;
         self.note_resource(place, seq, live, indexed.day)?;
         self.change_index(place, indexed.rows)?;
@@ -74,23 +79,19 @@ impl Writer {
             *self.census.entry(place.kind).or_default() += if live { 1 } else { -1 };
         }
         if key.resource_type == AUDIT_TYPE {
-            self.extend_audit(seq, text)?;
+            self.extend_audit(seq, text.ok_or(Fault::Corrupt("an audit entry has no text"))?)?;
         }
         self.state.seq = seq;
         Ok(())
     }
 
-    fn add_version(
-        &mut self,
+    pub(super) fn add_version(
+        &self,
         place: &Place,
         seq: i64,
         method: Method,
-        text: &str,
+        body: &Body,
     ) -> Result<(), Fault> {
-        let (dictionary, body) = match method {
-            Method::Delete => (PLAIN, &[][..]),
-            _ => (self.packer.number(), self.packer.pack(text)?),
-        };
         let conn = &self.handle.conn;
         let sql =
             "INSERT INTO version(seq, rid, kind, version, ms, method, previous, dictionary, body)
@@ -103,13 +104,13 @@ impl Writer {
             self.state.ms,
             method_number(method),
             place.previous,
-            dictionary,
-            body,
+            body.dictionary,
+            body.bytes,
         ])?;
         Ok(())
     }
 
-    fn note_resource(
+    pub(super) fn note_resource(
         &mut self,
         place: &Place,
         seq: i64,
@@ -149,21 +150,24 @@ impl Writer {
         Ok(())
     }
 
-    /// Notes by which rows the index changes; the old ones come from the version before.
+    /// Notes by which rows the index changes.
     fn change_index(&mut self, place: &Place, rows: Vec<Row>) -> Result<(), Fault> {
-        let old = match place.was_live {
-            true => {
-                let old = self.handle.resource(&self.shared, place.previous)?;
-                let day = self.shared.day(old.type_name());
-                Indexed::of(&old, &self.shared.registry(), &self.shared.kinds, day).rows
-            }
-            false => Vec::new(),
-        };
+        let old = self.standing_rows(place)?;
         difference(old, rows, |row, added| self.waiting.push(place.rid, row, added));
         Ok(())
     }
 
-    fn extend_audit(&mut self, seq: i64, text: &str) -> Result<(), Fault> {
+    /// The index rows of what stands, which come from the version before.
+    pub(super) fn standing_rows(&self, place: &Place) -> Result<Vec<Row>, Fault> {
+        if !place.was_live {
+            return Ok(Vec::new());
+        }
+        let old = self.handle.resource(&self.shared, place.previous)?;
+        let day = self.shared.day(old.type_name());
+        Ok(Indexed::of(&old, &self.shared.registry(), &self.shared.kinds, day).rows)
+    }
+
+    pub(super) fn extend_audit(&mut self, seq: i64, text: &str) -> Result<(), Fault> {
         let (number, previous) = self.state.audit;
         let next = (number + 1, crypto::chain_hash(&previous, text.as_bytes()));
         let sql = "INSERT INTO audit(number, seq, hash) VALUES(?1, ?2, ?3)";

@@ -105,7 +105,7 @@ impl Writer {
             }
             seq += 1;
             let version = standing.map_or(0, |standing| standing.version) + 1;
-            let place = self.place(key, current, seq, version)?;
+            let place = self.place(key, current, None, seq, version)?;
             let standing = Some(Standing { version, live });
             let (rid, first) = (place.rid, place.first);
             ahead.insert(key, Some(Current { rid, seq, first, standing }));
@@ -114,17 +114,20 @@ impl Writer {
         Ok(places)
     }
 
-    /// Where version `version` of a resource goes, which will have the number `seq`.
+    /// Where version `version` of a resource goes, which will have the number `seq`. A resource that
+    /// has no row gets row `fresh`, or the next one.
     pub(super) fn place(
         &mut self,
         key: &Key,
         current: Option<Current>,
+        fresh: Option<i64>,
         seq: i64,
         version: u64,
     ) -> Result<Place, Fault> {
-        let rid = match current {
-            Some(current) => current.rid,
-            None => self.numbers.fresh_rid(&self.handle.conn)?,
+        let rid = match (current, fresh) {
+            (Some(current), _) => current.rid,
+            (None, Some(fresh)) => fresh,
+            (None, None) => self.numbers.fresh_rid(&self.handle.conn)?,
         };
         let standing = current.and_then(|current| current.standing);
         Ok(Place {

@@ -4,11 +4,13 @@ use rusqlite::params;
 use store::rules::continues;
 use store::{Key, Restored, StoreError};
 
+use super::super::bodies::Body;
 use super::super::fault::Fault;
 use super::super::handle::signed;
 use super::super::rows::Indexed;
 use super::super::side;
 use super::Writer;
+use super::apply::Content;
 
 impl Writer {
     /// Removes the versions of a resource below `below`, but not the newest. The pages they were
@@ -70,6 +72,7 @@ impl Writer {
     }
 
     fn take_in(&mut self, part: Restored) -> Result<(), Fault> {
+        self.sync(true)?;
         self.handle.conn.execute_batch("BEGIN IMMEDIATE")?;
         let mut gaps = 0;
         for stored in part.versions {
@@ -79,14 +82,19 @@ impl Writer {
             let resource = continues(&stored, newest, standing)?;
             let seq = signed(stored.seq);
             gaps += seq - self.state.seq - 1;
-            let place = self.place(&stored.key, current, seq, stored.version)?;
+            let place = self.place(&stored.key, current, None, seq, stored.version)?;
             let indexed = resource.as_ref().map_or(Indexed::default(), |resource| {
                 let day = self.shared.day(stored.key.resource_type);
                 Indexed::of(resource, &self.shared.registry(), &self.shared.kinds, day)
             });
             self.state.ms = stored.last_updated_ms;
-            let content = (stored.method, stored.text.as_str());
-            self.add(&place, &stored.key, seq, content, resource.as_ref(), indexed)?;
+            let body = match resource {
+                Some(_) => self.shared.packer().pack(&stored.text)?,
+                None => Body::empty(),
+            };
+            let (method, resource) = (stored.method, resource.as_ref());
+            let content = Content { method, body: &body, text: Some(&stored.text), resource };
+            self.add(&place, &stored.key, seq, content, indexed)?;
         }
         self.count_forgotten(gaps)?;
         for (space, key, value) in part.side {

@@ -1,10 +1,13 @@
 //! The one thread that writes. Transactions that wait together become one transaction of SQLite
 //! and share one flush to disk; each is checked whole before it touches anything, so that a
-//! refused one leaves no trace and needs no undoing.
+//! refused one leaves no trace and needs no undoing. Large ones are made in slices ([`large`]).
 
 mod apply;
 mod check;
 mod keep;
+mod large;
+mod line;
+mod publish;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,20 +15,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, select};
-use fhir::time;
+use fhir::Resource;
 use fhirpath::search::Registry;
 use rusqlite::{OptionalExtension, params};
 use store::{Committed, Guard, Reindex, Restored, Seq, SideWrite, StoreError, Write};
 use tokio::sync::{oneshot, watch};
 
-use super::bodies::Packer;
+use super::bodies::{Body, PLAIN, unstamped};
 use super::fault::Fault;
 use super::handle::{Handle, Shared};
 use super::index::{self, Numbers, Waiting};
 use super::rows::Indexed;
 use super::train::Training;
-use super::{Clock, custom, fulltext, side};
+use super::{Clock, custom, fulltext, hidden, side};
 use crate::gate::Ticket;
+use line::Line;
 
 /// The most transactions that share a flush.
 const MOST_JOBS: usize = 256;
@@ -51,21 +55,33 @@ pub(super) struct Job {
     pub(in crate::sqlite) side: Vec<SideWrite>,
     pub(in crate::sqlite) answer: oneshot::Sender<Result<Committed, StoreError>>,
     /// Given back when the transaction is done with.
-    pub(in crate::sqlite) _ticket: Ticket,
+    pub(in crate::sqlite) ticket: Ticket,
 }
 
-/// A write with the index rows of what it puts.
+/// A write with the index rows and the packed text of what it puts.
 pub(super) struct Prepared {
     pub(in crate::sqlite) write: Write,
     pub(in crate::sqlite) indexed: Indexed,
     /// The search parameters that it was indexed by.
     pub(in crate::sqlite) registry: Arc<Registry>,
+    pub(in crate::sqlite) body: Body,
+    /// The text of an audit entry without number and time of the version.
+    pub(in crate::sqlite) text: Option<String>,
+}
+
+impl Prepared {
+    /// What it puts.
+    fn resource(&self) -> Option<&Resource> {
+        match &self.write {
+            Write::Put { resource, .. } => Some(resource),
+            Write::Delete { .. } | Write::Forget { .. } => None,
+        }
+    }
 }
 
 pub(super) struct Writer {
     pub(in crate::sqlite) handle: Handle,
     pub(in crate::sqlite) shared: Arc<Shared>,
-    pub(in crate::sqlite) packer: Packer,
     pub(in crate::sqlite) training: Training,
     clock: Clock,
     watch: Arc<watch::Sender<Seq>>,
@@ -79,6 +95,11 @@ pub(super) struct Writer {
     /// There is an index of words.
     words: bool,
     overwriting: bool,
+    /// Commits wait for the disk.
+    synced: bool,
+    /// A transaction left something behind that has to be removed before the next one.
+    unclean: bool,
+    line: Line,
     pub(in crate::sqlite) state: State,
 }
 
@@ -102,7 +123,6 @@ impl Writer {
         watch: Arc<watch::Sender<Seq>>,
     ) -> Result<Self, Fault> {
         let mut writer = Self {
-            packer: Packer::new(&handle.conn)?,
             handle,
             shared,
             training,
@@ -115,6 +135,9 @@ impl Writer {
             behind: true,
             words: false,
             overwriting: false,
+            synced: true,
+            unclean: false,
+            line: Line::default(),
             state: State::default(),
         };
         writer.reload()?;
@@ -126,17 +149,23 @@ impl Writer {
         loop {
             self.train_if_due();
             let trained = self.training.result();
-            // While there is something to index, nobody is waited for.
-            let idle = if self.behind { Duration::ZERO } else { LOOK_AROUND };
+            // While there is something to do, nobody is waited for.
+            let busy = self.behind || self.line.is_busy();
+            let idle = if busy { Duration::ZERO } else { LOOK_AROUND };
             select! {
                 recv(jobs) -> job => match job {
                     Ok(task) => self.serve(task, jobs),
                     Err(_) => break,
                 },
                 recv(trained) -> dictionary => self.adopt(dictionary.ok()),
-                default(idle) => self.catch_up(),
+                default(idle) => if !self.line.is_busy() { self.catch_up() },
+            }
+            // Large transactions and others take turns.
+            if self.line.is_busy() {
+                self.advance();
             }
         }
+        self.finish_large();
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         if let Err(error) = self.handle.conn.query_row(sql, [], |_| Ok(())) {
             tracing::warn!(%error, "the write-ahead log could not be folded in; it will be next time");
@@ -160,6 +189,7 @@ impl Writer {
             match task {
                 Task::Write(job) => next = self.group(job, tasks),
                 Task::Restore(part, answer) => {
+                    self.finish_large();
                     let done = self.restore(part);
                     // Nobody waits for the answer any more when this fails.
                     let _ = answer.send(done);
@@ -226,12 +256,13 @@ impl Writer {
 
     /// Commits a transaction and those that wait behind it. Returns what is not a transaction.
     fn group(&mut self, first: Job, tasks: &Receiver<Task>) -> Option<Task> {
-        let mut writes = first.writes.len();
-        let mut group = vec![first];
+        let mut group: Vec<Job> = self.line.take(first).into_iter().collect();
+        let mut writes = group.iter().map(|job| job.writes.len()).sum::<usize>();
         let mut other = None;
         while group.len() < MOST_JOBS && writes < MANY_WRITES {
             match tasks.try_recv() {
                 Ok(Task::Write(job)) => {
+                    let Some(job) = self.line.take(job) else { continue };
                     writes += job.writes.len();
                     group.push(job);
                 }
@@ -242,8 +273,27 @@ impl Writer {
                 Err(_) => break,
             }
         }
-        self.commit_group(group);
+        if !group.is_empty() {
+            self.commit_group(group);
+        }
         other
+    }
+
+    /// Brings everything that is on its way to its end.
+    fn finish_large(&mut self) {
+        while self.line.is_busy() {
+            self.advance();
+        }
+    }
+
+    /// Whether commits wait for the disk from now on.
+    fn sync(&mut self, on: bool) -> Result<(), Fault> {
+        if self.synced != on {
+            let level = if on { "FULL" } else { "NORMAL" };
+            self.handle.conn.pragma_update(None, "synchronous", level)?;
+            self.synced = on;
+        }
+        Ok(())
     }
 
     fn commit_group(&mut self, group: Vec<Job>) {
@@ -279,12 +329,10 @@ impl Writer {
 
     fn commit(&mut self, group: Vec<Job>, answers: &mut Answers) -> Result<(), Fault> {
         self.state.ms = self.state.ms.max((self.clock)());
-        let updated = time::instant(self.state.ms);
-        let begun = self.handle.conn.execute_batch("BEGIN IMMEDIATE").map_err(Fault::from);
-        let mut failed = begun.err();
+        let mut failed = self.begin().err();
         for job in group {
             let outcome = match failed {
-                None => self.apply(job.guards, job.writes, &job.side, &updated),
+                None => self.apply(job.guards, job.writes, &job.side),
                 Some(_) => Err(Fault::Corrupt("an earlier write failed")),
             };
             let outcome = match outcome {
@@ -305,6 +353,31 @@ impl Writer {
                 self.overwrite(false)
             }
         }
+    }
+
+    /// Packs a text again that was packed before there was a dictionary.
+    fn pack_better(&self, prepared: &mut Prepared) -> Result<(), Fault> {
+        let Write::Put { key, resource, .. } = &prepared.write else { return Ok(()) };
+        let packer = self.shared.packer();
+        if prepared.body.dictionary == PLAIN && packer.number() != PLAIN {
+            prepared.body = packer.pack(&unstamped(resource.document(), key.id.as_str()))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a transaction left behind that failed half way.
+    fn tidy(&mut self) -> Result<(), Fault> {
+        if self.unclean {
+            hidden::clean(&self.handle.conn)?;
+            self.unclean = false;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), Fault> {
+        self.sync(true)?;
+        self.tidy()?;
+        Ok(self.handle.conn.execute_batch("BEGIN IMMEDIATE")?)
     }
 
     fn flush(&mut self) -> Result<(), Fault> {
@@ -350,7 +423,6 @@ impl Writer {
         guards: Vec<Guard>,
         writes: Vec<Prepared>,
         side: &[SideWrite],
-        updated: &str,
     ) -> Result<Committed, Fault> {
         for guard in &guards {
             if !self.holds(guard)? {
@@ -364,7 +436,7 @@ impl Writer {
                 self.forget(key, *below).map_err(broken)?;
             }
             versions.push(match place {
-                Some(place) => Some(self.write(prepared, place, updated).map_err(broken)?),
+                Some(place) => Some(self.write(prepared, place).map_err(broken)?),
                 None => None,
             });
         }
