@@ -1,6 +1,8 @@
 //! Batch and transaction over HTTP. The writes of a transaction are one act of `app`; the entries
 //! of a batch, and what a transaction reads, are answered by the same routes as plain requests.
 
+use std::collections::HashMap;
+
 use app::records::bundle::{self, Answer, at_entry, relative};
 use app::{App, Caller, Error};
 use axum::body::{Body, Bytes};
@@ -90,7 +92,7 @@ async fn transaction(
     resource: Resource,
 ) -> Result<Vec<String>, Failure> {
     let (caller, wish) = (sender.caller.clone(), sender.wish);
-    let (resource, mut entries) = app
+    let (resource, mut entries): (Resource, Vec<String>) = app
         .run(move |app| {
             let entries = bundle::entries(app, resource.root())?;
             let answers = bundle::transaction(app, &caller, &entries)?;
@@ -100,18 +102,19 @@ async fn transaction(
                 // A large transaction would double otherwise.
                 _ => Return::Minimal,
             });
-            let mut entries = Vec::with_capacity(answers.len());
-            for one in &answers {
-                entries.push(match one {
-                    Answer::Get { .. } => String::new(),
-                    Answer::Written(written) if wish == Return::Representation => {
-                        let text = bundle::representation(app, written)?.map(|s| s.text);
-                        answer::response_entry(app, one, text.as_deref(), wish)
-                    }
-                    _ => answer::response_entry(app, one, None, wish),
-                });
-            }
-            Ok((resource, entries))
+            let stored = match wish {
+                Return::Representation => bundle::representations(app, &answers)?,
+                _ => HashMap::new(),
+            };
+            let entries = answers.iter().map(|one| match one {
+                Answer::Get { .. } => String::new(),
+                Answer::Written(written) => {
+                    let text = stored.get(&written.seq).map(|stored| stored.text.as_str());
+                    answer::response_entry(app, one, text, wish)
+                }
+                Answer::Deleted(_) => answer::response_entry(app, one, None, wish),
+            });
+            Ok((resource, entries.collect()))
         })
         .await?;
     let reads = requests(app, resource.root())

@@ -7,6 +7,8 @@
 mod pending;
 mod plan;
 
+use std::collections::HashMap;
+
 use fhir::{Id, Resource, Value};
 use store::{Key, Snapshot, Stored};
 
@@ -251,7 +253,17 @@ fn unmatched(kind: &str) -> Error {
     Error::new(Kind::Precondition, format!("a conditional reference to `{kind}` matches nothing"))
 }
 
-/// What an entry's `resource` shows after the write, for `Prefer: return=representation`.
+/// What a write left standing, for `Prefer: return=representation`.
 pub fn representation(app: &App, written: &Written) -> Result<Option<Stored>> {
     Ok(app.store().snapshot()?.load(&[written.seq])?.pop())
+}
+
+/// What stands after the writes of a transaction, by number, for `Prefer: return=representation`.
+pub fn representations(app: &App, answers: &[Answer]) -> Result<HashMap<store::Seq, Stored>> {
+    let written = answers.iter().filter_map(|answer| match answer {
+        Answer::Written(written) => Some(written.seq),
+        Answer::Deleted(_) | Answer::Get { .. } => None,
+    });
+    let stored = app.store().snapshot()?.load(&written.collect::<Vec<_>>())?;
+    Ok(stored.into_iter().map(|stored| (stored.seq, stored)).collect())
 }

@@ -108,22 +108,25 @@ impl<'a> Import<'a> {
         if value.kind() != JsonKind::Object {
             return Err(Error::invalid("structure", "a resource is a JSON object"));
         }
-        let resource =
-            Resource::parse(value.raw()).map_err(|e| Error::invalid("structure", e.to_string()))?;
-        let resource_type = fhir::definitions::resource_type(resource.type_name())
-            .ok_or_else(|| Error::invalid("not-supported", "not a resource type of FHIR R4"))?;
-        if resource_type == "AuditEvent" {
+        let name = value.str_at("resourceType").unwrap_or_default();
+        let known_type = fhir::definitions::resource_type(&name);
+        if known_type == Some("AuditEvent") {
             return Err(Error::invalid("not-supported", "audit entries are not imported"));
         }
-        let id = match resource.id() {
-            Some(id) => id,
-            None => self.app.new_id(),
-        };
-        let resource = references::rewrite(resource, known, None, &mut |reference| {
+        let rewritten = references::rewrite(value, known, None, &mut |reference| {
             let found = self.resolve(reference)?;
             *unresolved += usize::from(found.is_none());
             Ok(found)
         })?;
+        let text = rewritten.unwrap_or_else(|| value.raw().to_owned());
+        let resource =
+            Resource::parse(text).map_err(|e| Error::invalid("structure", e.to_string()))?;
+        let resource_type = known_type
+            .ok_or_else(|| Error::invalid("not-supported", "not a resource type of FHIR R4"))?;
+        let id = match resource.id() {
+            Some(id) => id,
+            None => self.app.new_id(),
+        };
         let key = Key { resource_type, id };
         Ok(Write::Put { key, resource, expect: Expect::Any, method: Method::Put })
     }

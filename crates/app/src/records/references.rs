@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use fhir::Value;
 use fhir::definitions::{Type, definitions};
 use fhir::edit::Edits;
 use fhir::json::{Kind as JsonKind, quote};
-use fhir::{Resource, Value};
 
-use crate::{Error, Kind, Result};
+use crate::{Error, Result};
 
 /// Types whose values may be a temporary id (FHIR R4 http, transaction processing: "Reference,
 /// uri, url, oid, uuid"; canonical is not among them).
@@ -50,6 +50,8 @@ pub fn base_of(full_url: &str) -> Option<&str> {
 struct Rewriting<'a> {
     known: &'a Known,
     base: Option<&'a str>,
+    /// Where the resource starts in its document.
+    start: usize,
     find: &'a mut dyn FnMut(&str) -> Result<Option<String>>,
     edits: Edits,
     changed: bool,
@@ -58,25 +60,22 @@ struct Rewriting<'a> {
 
 /// Rewrites temporary ids by `known`, seen from an entry with this `fullUrl`, and asks `find` for
 /// each conditional reference (`Type?query`). The rest of the text stays as it is. `find` returns
-/// what to put there, or `None` to leave it.
+/// what to put there, or `None` to leave it. `resource` may be part of a larger document. Returns
+/// the new text, or `None` where nothing changes.
 pub fn rewrite(
-    resource: Resource,
+    resource: Value<'_>,
     known: &Known,
     full_url: Option<&str>,
     find: &mut dyn FnMut(&str) -> Result<Option<String>>,
-) -> Result<Resource> {
-    let base = full_url.and_then(base_of);
+) -> Result<Option<String>> {
+    let (base, start) = (full_url.and_then(base_of), resource.range().start);
     let edits = Edits::default();
-    let mut all = Rewriting { known, base, find, edits, changed: false, failure: None };
-    all.object(resource.root(), definitions().get(resource.type_name()));
-    if let Some(error) = all.failure {
-        return Err(error);
+    let mut all = Rewriting { known, base, start, find, edits, changed: false, failure: None };
+    all.object(resource, None);
+    match all.failure {
+        Some(error) => Err(error),
+        None => Ok(all.changed.then(|| all.edits.apply(resource.raw()))),
     }
-    if !all.changed {
-        return Ok(resource);
-    }
-    let text = all.edits.apply(resource.text());
-    Resource::parse(text).map_err(|e| Error::new(Kind::Internal, e.to_string()))
 }
 
 /// Whether a reference names its target by a search: `Type?parameters`.
@@ -129,7 +128,8 @@ impl Rewriting<'_> {
             new => new,
         };
         if let Some(new) = new {
-            self.edits.replace(value.range(), quote(&new));
+            let range = value.range();
+            self.edits.replace(range.start - self.start..range.end - self.start, quote(&new));
             self.changed = true;
         }
     }
@@ -176,6 +176,8 @@ fn next_address(text: &str) -> Option<(usize, char)> {
 
 #[cfg(test)]
 mod tests {
+    use fhir::Document;
+
     use super::*;
 
     fn rewritten(text: &str, full_url: Option<&str>) -> String {
@@ -189,8 +191,11 @@ mod tests {
         }
         let mut find =
             |reference: &str| Ok(reference.ends_with("=known").then(|| "Patient/k".to_owned()));
-        let resource = Resource::parse(text).unwrap();
-        rewrite(resource, &known, full_url, &mut find).unwrap().into_text()
+        // As part of a larger document, which is how it mostly comes.
+        let bundle = Document::parse(format!(r#"{{"entry":[ {text} ]}}"#)).unwrap();
+        let resource = bundle.root().get("entry").unwrap().items().next().unwrap();
+        let new = rewrite(resource, &known, full_url, &mut find).unwrap();
+        new.unwrap_or_else(|| text.to_owned())
     }
 
     #[test]

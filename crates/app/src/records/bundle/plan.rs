@@ -239,9 +239,16 @@ impl Plan {
                 }
                 let content = |resource: &Resource, pending: &mut Pending<'_>| {
                     let full_url = entry.full_url.as_deref();
-                    references::rewrite(resource.clone(), known, full_url, &mut |reference| {
+                    let root = resource.root();
+                    let new = references::rewrite(root, known, full_url, &mut |reference| {
                         pending.resolve(reference).map(Some)
-                    })
+                    });
+                    match new? {
+                        Some(text) => {
+                            Resource::parse(text).map_err(|e| Error::internal(e.to_string()))
+                        }
+                        None => Ok(resource.clone()),
+                    }
                 };
                 *slot = Slot::Write(self.writes.len());
                 match (aim, &entry.request) {
