@@ -2,12 +2,14 @@
 
 pub mod import;
 pub mod matching;
+pub mod memory;
 pub mod peers;
 pub mod reads;
 pub mod record;
 pub mod server;
 pub mod wire;
 pub mod workload;
+pub mod writes;
 
 use std::path::PathBuf;
 

@@ -11,6 +11,7 @@
 
 mod bodies;
 mod check;
+mod checkpoint;
 mod custom;
 mod days;
 mod fault;
@@ -52,6 +53,7 @@ use tokio::sync::watch;
 use crate::gate::Gate;
 
 use bodies::Body;
+use checkpoint::Checkpoints;
 use fault::Fault;
 use handle::{Handle, Shared};
 use pool::Pool;
@@ -145,7 +147,9 @@ impl SqliteStore {
         let (watch, _) = watch::channel(handle::unsigned(handle.last_seq()?)?);
         let watch = Arc::new(watch);
         let training = Training::new(file.clone(), options.dictionary_after, &handle.conn)?;
-        let writer = Writer::new(handle, shared.clone(), training, options.clock, watch.clone())?;
+        let mut writer =
+            Writer::new(handle, shared.clone(), training, options.clock, watch.clone())?;
+        writer.checkpoints = Some(Checkpoints::new(&file)?);
         let (jobs, queue) = bounded(QUEUE);
         let thread = std::thread::Builder::new().name("store-writer".into());
         let writer = thread.spawn(move || writer.run(&queue))?;

@@ -162,7 +162,8 @@ pub(super) fn configure_writer(conn: &Connection) -> Result<(), Fault> {
         return Err(failed("this file system does not support a write-ahead log"));
     }
     conn.pragma_update(None, "synchronous", "FULL")?;
-    conn.pragma_update(None, "wal_autocheckpoint", 8000)?;
+    // A thread does that, see `checkpoint`; this is for when it cannot keep up.
+    conn.pragma_update(None, "wal_autocheckpoint", 40_000)?;
     conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(())
 }

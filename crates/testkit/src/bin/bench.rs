@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use testkit::bench::{Settings, import, matching, peers, reads, record};
+use mimalloc::MiMalloc;
+use testkit::bench::{Settings, import, matching, memory, peers, reads, record, writes};
 use testkit::client::Fault;
 use testkit::figures::{Table, say};
 use testkit::{network, population};
 
 #[derive(Parser)]
-#[command(name = "bench", about = "Measure import, reads, the longitudinal record and matching")]
+#[command(
+    name = "bench",
+    about = "Measure import, reads, writes, memory, the longitudinal record and matching"
+)]
 struct Arguments {
     /// What to measure
     #[arg(value_enum, default_value_t = Part::All)]
@@ -53,6 +57,9 @@ enum Part {
     Matching,
     Import,
     Reads,
+    Transactions,
+    Fairness,
+    Memory,
     Record,
     /// Whole servers as processes, side by side; not among `all`
     Peers,
@@ -109,7 +116,8 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
         peers::measure(&settings, &choice, &mut table).await?;
         return Ok(table);
     }
-    if wanted(Part::Import) || wanted(Part::Reads) {
+    let parts = [Part::Import, Part::Reads, Part::Transactions, Part::Fairness];
+    if parts.into_iter().any(wanted) {
         let own = settings.clone();
         let imported = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
             let filled = import::measure(&own, &mut table)?;
@@ -120,6 +128,15 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
         if wanted(Part::Reads) {
             reads::measure(&settings, &filled, &mut table).await?;
         }
+        if wanted(Part::Transactions) {
+            writes::transactions(&settings, &filled, &mut table).await?;
+        }
+        if wanted(Part::Fairness) {
+            writes::fairness(&settings, &filled, &mut table).await?;
+        }
+    }
+    if wanted(Part::Memory) {
+        memory::measure(&settings, &mut table).await?;
     }
     if wanted(Part::Record) {
         record::measure(&settings, &mut table).await?;

@@ -12,6 +12,8 @@ use crate::client::Fault;
 
 /// Most writes of one worker in one round.
 const MOST: u64 = 300;
+/// Observations of a large transaction: more than a node makes in one piece.
+const LARGE: std::ops::Range<u32> = 600..2400;
 /// Two decisions of one patient are at least this far apart, so that their order is that of their
 /// dates, which count in milliseconds.
 const APART: Duration = Duration::from_millis(2);
@@ -56,7 +58,8 @@ pub async fn imports(session: Session, name: String, seed: u64) -> Done {
         let tag = format!("{name}-{number}");
         let sent = match number % 4 {
             0 | 1 => {
-                let (body, sent) = transaction(&tag, &mut chance);
+                let size = chance.random_range(2..14);
+                let (body, sent) = transaction(&tag, size, &mut chance);
                 let answered = send(session.send(Method::POST, "", &body)).await;
                 let answer = read(&answered, stands);
                 done.promises.push(Promise::Transaction { tag, sent, answer });
@@ -173,8 +176,32 @@ fn update(id: &str, number: u64) -> Value {
     })
 }
 
-/// A transaction of an Encounter and observations that refer to it, created and updated in turn.
-fn transaction(tag: &str, chance: &mut ChaCha8Rng) -> (Value, Vec<Value>) {
+/// Large transactions, one after the other: most lives of a node end in the middle of one.
+pub async fn large(session: Session, name: String, seed: u64) -> Done {
+    let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    let mut done = Done { promises: Vec::new(), refused: Vec::new() };
+    for number in 0..MOST {
+        let tag = format!("{name}-{number}");
+        let size = chance.random_range(LARGE);
+        let (body, sent) = transaction(&tag, size, &mut chance);
+        let answered = send(session.send(Method::POST, "", &body)).await;
+        let answer = read(&answered, stands);
+        done.promises.push(Promise::Transaction { tag, sent, answer });
+        match answered {
+            Sent::Answered(_) => {}
+            Sent::Refused(reason) => {
+                done.refused.push(reason);
+                break;
+            }
+            Sent::StatusOnly | Sent::Gone => break,
+        }
+    }
+    done
+}
+
+/// A transaction of an Encounter and `size` observations that refer to it, created and updated in
+/// turn.
+fn transaction(tag: &str, size: u32, chance: &mut ChaCha8Rng) -> (Value, Vec<Value>) {
     let meta = json!({"tag": [{"system": TAGS, "code": tag}]});
     let url = "urn:uuid:6f1e5c1a-8f0b-4a52-9d1c-2b7c1a3e4f50";
     let encounter = json!({
@@ -185,7 +212,7 @@ fn transaction(tag: &str, chance: &mut ChaCha8Rng) -> (Value, Vec<Value>) {
         "fullUrl": url, "resource": encounter, "request": {"method": "POST", "url": "Encounter"},
     })];
     let mut sent = vec![encounter];
-    for number in 0..chance.random_range(2..14) {
+    for number in 0..size {
         let value: u32 = chance.random_range(0..1_000_000);
         let mut observation = json!({
             "resourceType": "Observation", "meta": meta, "status": "final",

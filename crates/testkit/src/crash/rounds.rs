@@ -10,13 +10,13 @@ use serde_json::json;
 use synthetic::sites;
 
 use super::child::Program;
-use super::load::{Done, decisions, imports, write_files};
+use super::load::{Done, decisions, imports, large, write_files};
 use super::promise::{Judge, Kept, Promise, Session};
 use crate::client::{Account, Client, Fault};
 use crate::figures::{Times, ms, say};
 use crate::network::prepare;
 
-/// Workers that write at the same time.
+/// Workers that make small writes at the same time, beside one that makes large ones.
 const WORKERS: usize = 4;
 /// Patients who decide at the same time.
 const DECIDERS: usize = 2;
@@ -240,14 +240,17 @@ impl Run {
     }
 
     fn start_imports(&mut self, round: u32) -> Vec<tokio::task::JoinHandle<Done>> {
-        (0..WORKERS)
+        let mut workers: Vec<_> = (0..WORKERS)
             .map(|worker| {
                 let name = format!("r{round}w{worker}");
                 let (seed, session) =
                     (self.chance.random_range(0..u64::MAX), self.judge.clinician.clone());
                 tokio::spawn(imports(session, name, seed))
             })
-            .collect()
+            .collect();
+        let (seed, session) = (self.chance.random_range(0..u64::MAX), self.judge.clinician.clone());
+        workers.push(tokio::spawn(large(session, format!("r{round}large"), seed)));
+        workers
     }
 
     async fn start_decisions(

@@ -22,6 +22,7 @@ use store::{Committed, Guard, Reindex, Restored, Seq, SideWrite, StoreError, Wri
 use tokio::sync::{oneshot, watch};
 
 use super::bodies::{Body, PLAIN, unstamped};
+use super::checkpoint::{Checkpoints, checkpoint};
 use super::fault::Fault;
 use super::handle::{Handle, Shared};
 use super::index::{self, Numbers, Waiting};
@@ -100,6 +101,7 @@ pub(super) struct Writer {
     /// A transaction left something behind that has to be removed before the next one.
     unclean: bool,
     line: Line,
+    pub(in crate::sqlite) checkpoints: Option<Checkpoints>,
     pub(in crate::sqlite) state: State,
 }
 
@@ -138,6 +140,7 @@ impl Writer {
             synced: true,
             unclean: false,
             line: Line::default(),
+            checkpoints: None,
             state: State::default(),
         };
         writer.reload()?;
@@ -164,11 +167,23 @@ impl Writer {
             if self.line.is_busy() {
                 self.advance();
             }
+            self.fold_log();
         }
         self.finish_large();
+        self.checkpoints = None;
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         if let Err(error) = self.handle.conn.query_row(sql, [], |_| Ok(())) {
             tracing::warn!(%error, "the write-ahead log could not be folded in; it will be next time");
+        }
+    }
+
+    /// Tells of what may have been committed, and does what is left of folding the log in.
+    fn fold_log(&mut self) {
+        let (seq, more) = (self.state.seq, self.line.is_busy());
+        if self.checkpoints.as_mut().is_some_and(|thread| thread.committed(seq, more))
+            && let Err(error) = checkpoint(&self.handle.conn, "PASSIVE")
+        {
+            tracing::warn!(%error, "the write-ahead log was not folded in; it will be next time");
         }
     }
 
