@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use app::records::bundle::{self, Answer, at_entry, relative};
+use app::records::patch::{IN_BINARY, JSON_PATCH, XML_PATCH};
 use app::{App, Caller, Error};
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -250,11 +251,8 @@ fn body(entry: Value<'_>, method: &str) -> Result<(Option<&'static str>, Vec<u8>
             if patch.get("resourceType").is_some_and(|kind| kind.is_str("Binary")) =>
         {
             let kind = patch.str_at("contentType").unwrap_or_default();
-            let known = app::records::patch::JSON_PATCH;
-            if media::name(&kind) != known {
-                let message = format!("a patch in a Binary has the `contentType` `{known}`");
-                return Err(Error::invalid("not-supported", message));
-            }
+            let known = [JSON_PATCH, XML_PATCH].into_iter().find(|one| media::name(&kind) == *one);
+            let known = known.ok_or_else(|| Error::invalid("not-supported", IN_BINARY))?;
             let data = patch.str_at("data").unwrap_or_default();
             let bytes = STANDARD
                 .decode(data.as_bytes())
@@ -309,7 +307,7 @@ impl Sender {
 }
 
 /// Status, headers and FHIR JSON of an answer.
-async fn text_of(response: Response) -> Result<(Parts, String), Error> {
+pub async fn text_of(response: Response) -> Result<(Parts, String), Error> {
     let (parts, body) = response.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes());
     if kind.is_some_and(|kind| !kind.starts_with(b"application/fhir+json")) {
@@ -324,7 +322,7 @@ async fn text_of(response: Response) -> Result<(Parts, String), Error> {
 }
 
 /// One entry of a batch-response or transaction-response, out of the answer to a plain request.
-fn entry(parts: &Parts, body: &str) -> String {
+pub fn entry(parts: &Parts, body: &str) -> String {
     let status = parts.status;
     let mut response = format!("\"response\":{{\"status\":{}", quote(&status.to_string()));
     let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());

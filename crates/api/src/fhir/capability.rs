@@ -70,8 +70,7 @@ pub fn statement(app: &App, claims: &Claims) -> Value {
     let mut statement = head(app, claims, "CapabilityStatement");
     statement["fhirVersion"] = json!("4.0.1");
     statement["format"] = json!(["application/fhir+json", "json", "application/fhir+xml", "xml"]);
-    statement["patchFormat"] =
-        json!(["application/json-patch+json", "application/fhir+json", "application/fhir+xml"]);
+    statement["patchFormat"] = json!(super::write::PATCH_FORMATS);
     statement["rest"] = json!([{
         "mode": "server",
         "security": {

@@ -254,6 +254,7 @@ fn components() -> Value {
             "application/json-patch+json": {"schema": {"type": "array", "items": {
                 "type": "object", "required": ["op", "path"],
             }}},
+            "application/xml-patch+xml": {"schema": {"type": "string"}},
             "application/fhir+json": {"schema": resource},
         }}},
         "parameters": {

@@ -2,7 +2,7 @@
 
 use app::records::bundle::{query_pairs, representation};
 use app::records::condition::{Params, Standing};
-use app::records::patch::{JSON_PATCH, Patch};
+use app::records::patch::{JSON_PATCH, Patch, XML_PATCH};
 use app::records::write::Written;
 use app::records::{delete, patch, write};
 use app::{App, Caller, Error};
@@ -168,19 +168,20 @@ pub async fn update_matching(
     .map_err(Failure)
 }
 
+/// The forms of patches that [`patch_of`] reads, as the CapabilityStatement lists them.
+pub const PATCH_FORMATS: [&str; 4] =
+    [JSON_PATCH, XML_PATCH, "application/fhir+json", "application/fhir+xml"];
+
 /// The patch in a body; a refusal for other media types names what is offered.
 fn patch_of(headers: &HeaderMap, body: &[u8]) -> Result<Result<Patch, Error>, Refusal> {
     let kind = content_type(headers).unwrap_or_default();
     match (media::name(kind).as_str(), media::of_content(kind)) {
         (JSON_PATCH, _) => Ok(Patch::json(body.to_vec())),
         (_, Some(_)) => Ok(parse(body).and_then(Patch::fhirpath)),
-        ("application/xml-patch+xml", _) => Err(unsupported_media(
-            "XML Patch is not offered; send `application/json-patch+json`, or a FHIRPath Patch \
-             as Parameters in JSON or XML",
-        )),
+        (XML_PATCH, _) => Ok(Patch::xml(body.to_vec())),
         _ => Err(unsupported_media(
-            "send a patch as `application/json-patch+json`, or as Parameters in \
-             `application/fhir+json` or `application/fhir+xml`",
+            "send a patch as `application/json-patch+json` or `application/xml-patch+xml`, or as \
+             Parameters in `application/fhir+json` or `application/fhir+xml`",
         )),
     }
 }

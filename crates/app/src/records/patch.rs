@@ -16,11 +16,20 @@ use crate::{App, Caller, Error, Kind, Result, notify};
 /// Media type of JSON Patch (RFC 6902).
 pub const JSON_PATCH: &str = "application/json-patch+json";
 
+/// Media type of XML Patch (RFC 5261), as FHIR R4 http names it.
+pub const XML_PATCH: &str = "application/xml-patch+xml";
+
+/// The refusal of other patches in a Binary.
+pub const IN_BINARY: &str = "a patch in a Binary has the `contentType` \
+                             `application/json-patch+json` or `application/xml-patch+xml`";
+
 /// What to change.
 #[derive(Clone, Debug)]
 pub enum Patch {
     /// JSON Patch (RFC 6902).
     Json(Document),
+    /// XML Patch (RFC 5261).
+    Xml(String),
     /// FHIRPath Patch: a Parameters resource (FHIR R4 fhirpatch).
     FhirPath(Resource),
 }
@@ -34,6 +43,14 @@ impl Patch {
         Ok(Self::Json(document))
     }
 
+    /// Reads an XML Patch.
+    pub fn xml(bytes: Vec<u8>) -> Result<Self> {
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Error::invalid("structure", "the patch is not valid UTF-8"))?;
+        fhir::patch::xml::check(&text).map_err(|e| Error::invalid("structure", e.to_string()))?;
+        Ok(Self::Xml(text))
+    }
+
     /// Takes a Parameters resource as a FHIRPath Patch.
     pub fn fhirpath(resource: Resource) -> Result<Self> {
         if resource.type_name() != "Parameters" {
@@ -45,23 +62,22 @@ impl Patch {
         Ok(Self::FhirPath(resource))
     }
 
-    /// The patch in an entry of a Bundle: a Binary with a JSON Patch, or Parameters.
+    /// The patch in an entry of a Bundle: a Binary with a JSON Patch or an XML Patch, or Parameters.
     pub fn of_entry(resource: &Resource) -> Result<Self> {
         if resource.type_name() != "Binary" {
             return Self::fhirpath(resource.clone());
         }
         let kind = resource.root().str_at("contentType").unwrap_or_default();
-        if kind.split(';').next().map(str::trim) != Some(JSON_PATCH) {
-            return Err(Error::invalid(
-                "not-supported",
-                format!("a patch in a Binary has the `contentType` `{JSON_PATCH}`"),
-            ));
-        }
+        let read = match kind.split(';').next().map(str::trim) {
+            Some(JSON_PATCH) => Self::json,
+            Some(XML_PATCH) => Self::xml,
+            _ => return Err(Error::invalid("not-supported", IN_BINARY)),
+        };
         let data = resource.root().str_at("data").unwrap_or_default();
         let bytes = STANDARD
             .decode(data.as_bytes())
             .map_err(|_| Error::invalid("value", "`Binary.data` is not valid base64"))?;
-        Self::json(bytes)
+        read(bytes)
     }
 
     /// The resource as the patch leaves it. What was well-formed stays so: type and id do not
@@ -73,6 +89,8 @@ impl Patch {
         let refused = |reason: String| Error::new(Kind::Unprocessable, reason);
         let text = match self {
             Self::Json(patch) => fhir::patch::json::apply(resource.document(), patch)
+                .map_err(|e| refused(e.to_string()))?,
+            Self::Xml(patch) => fhir::patch::xml::apply(resource.root(), patch)
                 .map_err(|e| refused(e.to_string()))?,
             Self::FhirPath(patch) => fhirpath::patch::apply(resource, patch, now_ms)
                 .map_err(|e| refused(e.to_string()))?,

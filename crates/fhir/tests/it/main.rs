@@ -5,6 +5,7 @@
 mod examples;
 mod json_patch;
 mod xml;
+mod xml_patch;
 
 use std::path::PathBuf;
 

@@ -245,10 +245,80 @@ fn a_patch_that_does_not_go_with_the_resource_changes_nothing() {
         client.send(Method::PATCH, &path, Some("[".into()), &[JSON_PATCH]).await.expect(400);
         let xml = [("content-type", "application/xml-patch+xml")];
         let refused = client.send(Method::PATCH, &path, Some("<diff/>".into()), &xml).await;
-        assert!(refused.expect(415).issue().1.contains("XML Patch"));
+        assert!(refused.expect(400).issue().1.contains("XML Patch"));
+        let unknown = [("content-type", "text/x-diff")];
+        let refused = client.send(Method::PATCH, &path, Some("---".into()), &unknown).await;
+        assert!(refused.expect(415).issue().1.contains("application/xml-patch+xml"));
         let read = client.get(&path).await.expect(200);
         assert_eq!(read.header("etag"), "W/\"1\"");
         assert_eq!(read.json()["active"], true);
+    });
+}
+
+#[test]
+fn a_resource_is_patched_as_xml() {
+    run(async {
+        let client = clinician().await;
+        let patient = json!({
+            "resourceType": "Patient", "active": true,
+            "text": {"status": "generated",
+                     "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">A &lt; B<br/></div>"},
+            "identifier": [{"system": "urn:one", "value": "1"}, {"system": "urn:two", "value": "2"}],
+            "name": [{"family": "One", "given": ["A", "B"]}],
+            "extension": [{"url": "urn:x", "valueDecimal": 0}],
+        });
+        let exact = patient.to_string().replace("\"valueDecimal\":0", "\"valueDecimal\":1.50");
+        let made = client.send(Method::POST, "/fhir/Patient", Some(exact), &[]).await.expect(201);
+        let id = text(&made.json()["id"]);
+        let path = format!("/fhir/Patient/{id}");
+        let xml = [("content-type", "application/xml-patch+xml; charset=utf-8")];
+        let patch = "<diff xmlns=\"http://hl7.org/fhir\" xmlns:f=\"http://hl7.org/fhir\">\
+            <replace sel=\"f:Patient/f:active/@value\">false</replace>\
+            <remove sel=\"f:Patient/f:identifier[f:system/@value='urn:one']\"/>\
+            <add sel=\"/f:Patient/f:name[1]/f:given[1]\" pos=\"before\"><given value=\"Zero &amp; more\"/></add>\
+            <add sel=\"f:Patient/f:name\" pos=\"after\"><f:birthDate value=\"2000-01-01\"/></add>\
+            </diff>";
+        let answer = client.send(Method::PATCH, &path, Some(patch.into()), &xml).await.expect(200);
+        let new = answer.json();
+        assert_eq!(new["active"], false);
+        assert_eq!(new["identifier"], json!([{"system": "urn:two", "value": "2"}]));
+        assert_eq!(new["name"][0]["given"], json!(["Zero & more", "A", "B"]));
+        assert_eq!(new["birthDate"], "2000-01-01");
+        assert_eq!(new["text"], patient["text"]);
+        assert!(answer.text.contains("1.50"), "digits stay: {}", answer.text);
+        let refusals = [
+            ("<remove sel=\"f:Patient/f:photo\"/>", "finds nothing"),
+            ("<remove sel=\"f:Patient/f:name/f:given\"/>", "finds 3 nodes"),
+            ("<remove sel=\"//f:given\"/>", "//"),
+            ("<remove sel=\"id('x')\"/>", "cannot be followed"),
+            ("<remove sel=\"f:Patient/f:active\" ws=\"both\"/>", "`ws`"),
+            ("<replace sel=\"f:Patient/f:id/@value\">other</replace>", "`id`"),
+            ("<add sel=\"f:Patient\"><colour value=\"red\"/></add>", "colour"),
+        ];
+        for (operation, names) in refusals {
+            let patch = format!("<diff xmlns:f=\"http://hl7.org/fhir\">{operation}</diff>");
+            let refused = client.send(Method::PATCH, &path, Some(patch), &xml).await.expect(422);
+            assert!(refused.issue().1.contains(names), "{operation}: {}", refused.text);
+        }
+        assert_eq!(client.get(&path).await.header("etag"), "W/\"2\"");
+
+        use base64::Engine as _;
+        let patch = "<diff xmlns=\"http://hl7.org/fhir\"><replace sel=\"Patient/active/@value\">true</replace></diff>";
+        let data = base64::engine::general_purpose::STANDARD.encode(patch);
+        let binary = json!({"resourceType": "Binary", "contentType": "application/xml-patch+xml", "data": data});
+        for kind in ["batch", "transaction"] {
+            let bundle = json!({"resourceType": "Bundle", "type": kind, "entry": [
+                {"resource": binary, "request": {"method": "PATCH", "url": format!("Patient/{id}")}}]});
+            let answer = client.post("/fhir", &bundle).await.expect(200).json();
+            assert_eq!(answer["entry"][0]["response"]["status"], "200 OK", "{answer}");
+        }
+        let statement = client.get("/fhir/metadata").await.expect(200).json();
+        assert!(
+            statement["patchFormat"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("application/xml-patch+xml"))
+        );
     });
 }
 
