@@ -12,6 +12,7 @@ mod claims;
 mod content;
 mod history;
 mod interactions;
+mod later;
 mod media;
 mod openapi;
 mod operations;
@@ -49,7 +50,19 @@ type Answered = Result<Response, Failure>;
 
 /// All FHIR routes.
 pub fn router(app: App) -> Router {
-    let routes = interactions::routes()
+    let routes = routes(&app);
+    let claims = Arc::new(Claims::of(&app, &routes));
+    app.jobs().register(app::later::LATER, Arc::new(later::run));
+    let door = Door { app, routes: routes.clone() };
+    // What a Bundle asks for is answered by the same routes.
+    let routes = routes.layer(Extension(claims));
+    let inner = Inner(routes.clone());
+    routes.layer(Extension(inner)).layer(from_fn_with_state(door, frame))
+}
+
+/// The routes without what is the same for all of them.
+fn routes(app: &App) -> Router {
+    interactions::routes()
         .merge(operations::routes())
         .merge(operations::free_routes())
         .merge(searches::routes())
@@ -61,13 +74,7 @@ pub fn router(app: App) -> Router {
                 "this method is not offered here; see `/fhir/metadata`",
             ))
         })
-        .with_state(app.clone());
-    let claims = Arc::new(Claims::of(&app, &routes));
-    let door = Door { app, routes: routes.clone() };
-    // What a Bundle asks for is answered by the same routes.
-    let routes = routes.layer(Extension(claims));
-    let inner = Inner(routes.clone());
-    routes.layer(Extension(inner)).layer(from_fn_with_state(door, frame))
+        .with_state(app.clone())
 }
 
 /// What [`frame`] needs.
@@ -91,7 +98,7 @@ async fn frame(State(door): State<Door>, mut request: Request, next: Next) -> Re
     let mut response = match request.method() {
         &Method::OPTIONS => options(&door.routes, request.uri().path(), origin.is_some()),
         _ if operations::is_free(request.uri().path()) => next.run(request).await,
-        _ => framed(request, next).await,
+        _ => framed(&door, request, next).await,
     };
     let headers = response.headers_mut();
     if let Some(id) = id {
@@ -106,7 +113,7 @@ async fn frame(State(door): State<Door>, mut request: Request, next: Next) -> Re
     response
 }
 
-async fn framed(mut request: Request, next: Next) -> Response {
+async fn framed(door: &Door, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_operation = path.contains('$');
     let is_binary = path.starts_with("/fhir/Binary");
@@ -142,6 +149,10 @@ async fn framed(mut request: Request, next: Next) -> Response {
             if is_operation {
                 // An operation has parameters of these names where it defines them.
                 wanted.part = content::Part::default();
+            }
+            if later::is_wanted(&door.routes, &request) {
+                let response = later::accept(&door.app, request).await.into_response();
+                return content::dress(response, wanted).await;
             }
             let response = content::explained(next.run(request).await);
             content::dress(response, wanted).await

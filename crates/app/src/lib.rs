@@ -11,6 +11,7 @@ pub mod caller;
 pub mod consent;
 pub mod error;
 pub mod jobs;
+pub mod later;
 pub mod notify;
 pub mod operate;
 pub mod records;

@@ -80,6 +80,25 @@ pub fn known_user(app: &App, token: &str) -> Option<Result<User>> {
     Some(known.map(view).map_err(ended))
 }
 
+/// Whether the account of somebody who ordered something earlier still stands as it did then: open,
+/// with the same role and the same patient.
+///
+/// Errors: [`Kind::Forbidden`] where it does not.
+pub fn check_standing(app: &App, caller: &Caller) -> Result<()> {
+    let account = app.identity().accounts().get(&caller.user.id);
+    let account = account.map_err(|e| Error::internal(e.to_string()))?;
+    let stands = account.is_some_and(|account| {
+        !account.disabled
+            && account.role.code() == caller.user.role
+            && account.patient == caller.user.patient
+    });
+    if stands {
+        return Ok(());
+    }
+    let message = "the account that ordered this was closed or changed since; order it again";
+    Err(Error::new(Kind::Forbidden, message).by_rule("account-changed"))
+}
+
 /// Ends the session of a token; nothing happens where there is none.
 pub fn sign_out(app: &App, token: &str) -> Result<()> {
     app.identity().sign_out(token).map_err(|e| Error::internal(e.to_string()))

@@ -15,6 +15,7 @@ mod contents;
 mod graphql;
 mod history;
 mod hospitals;
+mod later;
 mod matching;
 mod network;
 mod operations;

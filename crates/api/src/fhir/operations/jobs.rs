@@ -15,13 +15,13 @@ use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 
 use super::{bulk, views};
-use crate::fhir::Asked;
+use crate::fhir::{Asked, later};
 use crate::outcome::{FHIR_JSON, Failure};
 
 /// Bytes of a file that are read at once.
 const CHUNK: usize = 64 * 1024;
 /// What a client should wait before it asks again, in seconds.
-const RETRY_AFTER_S: &str = "2";
+pub const RETRY_AFTER_S: &str = "2";
 
 type Answered = Result<Response, Failure>;
 
@@ -84,9 +84,11 @@ async fn status(
     headers: HeaderMap,
 ) -> Answered {
     let id = id(&job)?;
-    let job = app.run(move |app| jobs::status(app, &caller, &id)).await?;
+    let asker = caller.clone();
+    let job = app.run(move |app| jobs::status(app, &asker, &id)).await?;
     let mut response = match job.state {
         State::Waiting | State::Running => running(&job),
+        State::Done if job.kind == app::later::LATER => later::answered(&app, caller, &job).await?,
         _ if job.kind == app::views::EXPORT => {
             let mut response = StatusCode::SEE_OTHER.into_response();
             set(&mut response, header::LOCATION, &format!("{}/result", url(&app, &job.id)));
