@@ -21,6 +21,7 @@ mod network;
 mod operations;
 mod paging;
 mod presence;
+mod purge;
 mod receiver;
 mod record;
 mod refusals;

@@ -25,6 +25,7 @@ use crate::outcome::Failure;
 /// What this family offers.
 pub const OPERATIONS: &[Operation] = &[
     of_patient("match", "http://hl7.org/fhir/OperationDefinition/Patient-match"),
+    of_patient("purge", "http://hl7.org/fhir/OperationDefinition/Patient-purge"),
     of_patient(
         "longitudinal-record",
         "https://consilium.health/fhir/OperationDefinition/Patient-longitudinal-record",
@@ -58,6 +59,7 @@ type Answered = Result<Response, Failure>;
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/fhir/Patient/$match", post(match_))
+        .route("/fhir/Patient/{id}/$purge", post(purge))
         .route("/fhir/Patient/{id}/$longitudinal-record", get(longitudinal_record))
         .route("/fhir/Patient/{id}/$accesses", get(accesses_))
         .route("/fhir/Patient/{id}/$consent", post(consent))
@@ -69,6 +71,28 @@ pub fn routes() -> Router<App> {
 
 fn patient_id(id: &str) -> Result<Id, Failure> {
     Id::new(id).map_err(|e| Error::invalid("value", e.to_string()).into())
+}
+
+/// `POST Patient/[id]/$purge`: removes every version of what is in the patient's compartment for
+/// good; the audit stays. For privacy officers and operators.
+async fn purge(
+    AppState(app): AppState<App>,
+    Asked(caller): Asked,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Answered {
+    let patient = patient_id(&id)?;
+    if let Some((name, _)) = super::parameters::pairs(query.as_deref(), &body)?.first() {
+        return Err(super::parameters::unknown(name).into());
+    }
+    let purged =
+        app.run(move |app| app::operate::purge::purge(app, Some(&caller), &patient)).await?;
+    let text = format!(
+        "purged {} resources for good, and versions of {} that belong to others too",
+        purged.resources, purged.shortened
+    );
+    Ok(answer::json(StatusCode::OK, answer::information(&text)))
 }
 
 fn json_answer(body: &Json) -> Response {
