@@ -5,6 +5,7 @@
 //! that moment, however long it takes: the change feed is walked once from its start, page by
 //! page, so memory is bounded whatever the size, and the number reached is the checkpoint.
 
+mod associated;
 mod columns;
 mod export;
 mod files;
@@ -16,6 +17,7 @@ mod selection;
 
 use std::sync::Arc;
 
+pub use associated::Associated;
 pub use export::{OUTPUT_PARQUET, OutputFile, Produced};
 pub use files::{Part, Rolls};
 pub use plan::Plan;

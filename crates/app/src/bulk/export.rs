@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Key, Method, Seq, Stored};
 
+use super::associated::{Associated, Exported, Newest, PROVENANCE};
 use super::columns::convert;
 use super::files::{Part, Rolls};
 use super::plan::Plan;
@@ -75,6 +76,12 @@ struct Checkpoint {
     /// Bytes of the list of what is referred to, and how many of it have been brought along.
     found_bytes: u64,
     brought: usize,
+    /// Bytes of the list of what was exported, kept where something comes along with it.
+    #[serde(default)]
+    exported_bytes: u64,
+    /// How far the walk for what comes along is.
+    #[serde(default)]
+    associated_after: Seq,
     parts: BTreeMap<String, Vec<Part>>,
     tables: BTreeMap<String, Vec<Part>>,
 }
@@ -99,6 +106,7 @@ struct Export<'a> {
     at: Checkpoint,
     rolls: Rolls,
     referenced: Referenced,
+    exported: Exported,
     trim: Trim,
     saved_ms: i64,
 }
@@ -117,6 +125,8 @@ impl<'a> Export<'a> {
                 walked: false,
                 found_bytes: 0,
                 brought: 0,
+                exported_bytes: 0,
+                associated_after: 0,
                 parts: BTreeMap::new(),
                 tables: BTreeMap::new(),
             },
@@ -126,9 +136,11 @@ impl<'a> Export<'a> {
         let rows = app.jobs().options().file_rows;
         let rolls = Rolls::resume(&run.out(), rows, known)?;
         let referenced = Referenced::open(run, at.found_bytes)?;
+        let exported = Exported::open(run.folder(), at.exported_bytes)?;
         let saved_ms = app.now_ms();
         let trim = Trim::new(request.elements.clone());
-        let mut export = Self { app, run, request, window, at, rolls, referenced, trim, saved_ms };
+        let mut export =
+            Self { app, run, request, window, at, rolls, referenced, exported, trim, saved_ms };
         // What was decided at the first start must not be decided otherwise at the next.
         export.save()?;
         Ok(export)
@@ -137,6 +149,7 @@ impl<'a> Export<'a> {
     fn save(&mut self) -> Outcome<()> {
         self.rolls.sync()?;
         self.at.found_bytes = self.referenced.sync()?;
+        self.at.exported_bytes = self.exported.sync()?;
         let parts = self.rolls.parts().iter().filter(|(key, _)| !key.ends_with(' '));
         self.at.parts = parts.map(|(key, parts)| (key.clone(), parts.clone())).collect();
         self.saved_ms = self.app.now_ms();
@@ -155,6 +168,10 @@ impl<'a> Export<'a> {
         }
         if self.request.level != Level::System {
             self.bring_along()?;
+        }
+        if let Some(associated) = self.request.associated {
+            self.save()?;
+            self.bring_associated(associated)?;
         }
         if !self.request.ignored.is_empty() && !self.rolls.parts().contains_key(OUTCOME) {
             for ignored in &self.request.ignored {
@@ -178,6 +195,7 @@ impl<'a> Export<'a> {
             self.run.progress(scan.progress());
             self.run.check()?;
             let (rolls, referenced) = (&mut self.rolls, &mut self.referenced);
+            let exported = &mut self.exported;
             let (request, trim) = (&self.request, &mut self.trim);
             let mut deleted = Vec::new();
             let more = scan.page(self.app, page, &mut |met| match met {
@@ -185,7 +203,16 @@ impl<'a> Export<'a> {
                     deleted.push(key);
                     Ok(())
                 }
+                // It is brought along where it is about something else that is exported.
+                Met::Resource(stored, _)
+                    if request.associated.is_some() && stored.key.resource_type == PROVENANCE =>
+                {
+                    Ok(())
+                }
                 Met::Resource(stored, resource) => {
+                    if request.associated.is_some() {
+                        exported.note(stored.seq);
+                    }
                     if along {
                         let resource = resource.map_or_else(|| parse(&stored), Ok)?;
                         referenced.collect(&resource, request)?;
@@ -228,6 +255,67 @@ impl<'a> Export<'a> {
             self.rolls.line(OUTCOME, "ndjson", &outcome(&message))?;
         }
         Ok(())
+    }
+
+    /// Brings along the Provenance resources of what was exported.
+    fn bring_associated(&mut self, associated: Associated) -> Outcome<()> {
+        let newest = match associated {
+            Associated::Relevant => None,
+            Associated::Latest => {
+                let mut newest = Newest::default();
+                self.walk_provenance(0, &mut |export, stored, resource, targets| {
+                    for target in targets {
+                        newest.meet(target, resource, stored.seq)?;
+                    }
+                    export.run.check()
+                })?;
+                Some(newest.into_versions())
+            }
+        };
+        let after = self.at.associated_after;
+        self.walk_provenance(after, &mut |export, stored, _, targets| {
+            let wanted = newest.as_ref().map_or(!targets.is_empty(), |n| n.contains(&stored.seq));
+            if wanted {
+                let text = export.trim.of(stored)?;
+                export.rolls.line(PROVENANCE, "ndjson", &one_line(&text))?;
+            }
+            export.at.associated_after = stored.seq;
+            export.save_sometimes()
+        })
+    }
+
+    /// Walks over the Provenance resources of the moment and hands out each with the exported
+    /// versions that it is about. A patient meets those of the own record only.
+    fn walk_provenance(
+        &mut self,
+        after: Seq,
+        take: &mut dyn FnMut(&mut Self, &Stored, &Resource, Vec<Seq>) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let own = self.run.caller().user.patient.is_some();
+        let plan = self.at.plan.for_associated(own);
+        let window = Window { types: vec![PROVENANCE], ..Window::default() };
+        let mut scan = Scan::open(self.run.folder(), plan, window, after)?;
+        loop {
+            self.run.check()?;
+            let mut met = Vec::new();
+            let more = scan.page(self.app, 1000, &mut |one| {
+                if let Met::Resource(stored, resource) = one {
+                    let resource = resource.map_or_else(|| parse(&stored), Ok)?;
+                    met.push((stored, resource));
+                }
+                Ok(())
+            })?;
+            let snapshot = self.app.store().snapshot()?;
+            for (stored, resource) in met {
+                let brought = |key: &Key| self.referenced.seen.contains(key);
+                let targets =
+                    self.exported.targets(&*snapshot, &resource, self.at.plan.seq, brought)?;
+                take(self, &stored, &resource, targets)?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
     }
 
     /// Makes tables of the lines, one file after the other.

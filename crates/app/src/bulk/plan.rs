@@ -71,6 +71,15 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The same moment for what comes along: from the start, whatever was searched for, and of
+    /// everybody unless it is one patient's own export.
+    pub(super) fn for_associated(&self, own: bool) -> Self {
+        let members = if own { self.members } else { Members::Everybody };
+        Self { start: 0, filtered: Vec::new(), members, ..*self }
+    }
+}
+
 /// A time that stands for the moment `seq`: whatever is committed later is newer than it, so that
 /// a client who asks next for what is newer misses nothing. Commit times never decrease but may
 /// repeat, so it lies just before that of the newest version.

@@ -8,7 +8,7 @@ use serde_json::json;
 use store::query::parse;
 use store::{Key, Method, Snapshot};
 
-use super::EXPORT;
+use super::{Associated, EXPORT};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Scope, authorise};
@@ -59,6 +59,9 @@ pub struct ExportRequest {
     pub patients: Vec<String>,
     /// The elements wanted, as `_elements` has them.
     pub elements: Option<String>,
+    /// Which Provenance resources come along with what is exported.
+    #[serde(default)]
+    pub associated: Option<Associated>,
     /// The form of the files.
     pub format: Format,
     /// The address of the request.
@@ -90,6 +93,7 @@ impl ExportRequest {
             filters: Vec::new(),
             patients: Vec::new(),
             elements: None,
+            associated: None,
             format: Format::Ndjson,
             url: url.to_owned(),
             ignored: Vec::new(),
@@ -145,6 +149,19 @@ impl ExportRequest {
                     let message =
                         format!("`patient`: at most {MAX_PATIENTS} can be named; use a Group");
                     return Err(Error::invalid("too-costly", message));
+                }
+            }
+            "includeAssociatedData" => {
+                for wanted in value.split(',').map(str::trim) {
+                    let known = Associated::read(wanted).ok_or_else(|| {
+                        let wanted: String = wanted.chars().take(40).collect();
+                        unsupported(&format!(
+                            "`includeAssociatedData`: `{wanted}` is not known here; use \
+                             `LatestProvenanceResources` or `RelevantProvenanceResources`"
+                        ))
+                    })?;
+                    // Of several the widest counts.
+                    self.associated = self.associated.max(Some(known));
                 }
             }
             // Leave to answer in parts; one whole manifest is always allowed.

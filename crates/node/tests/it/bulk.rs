@@ -176,6 +176,69 @@ fn exports_of_groups_and_patients_keep_to_them() {
 }
 
 #[test]
+fn provenance_comes_along_with_what_is_exported() {
+    run(async {
+        let hospitals = alone().await;
+        let client = hospitals.all[0].signed_in(Role::Clinician).await;
+        let patients = client.found("Patient?_count=100").await;
+        let (one, other) = (&patients[0], &patients[1]);
+        let about = |target: String, recorded: &str| {
+            json!({"resourceType": "Provenance", "target": [{"reference": target}],
+                   "recorded": recorded, "agent": [{"who": {"display": "x"}}]})
+        };
+        let observation = json!({"resourceType": "Observation", "status": "final",
+            "code": {"text": "x"}, "subject": {"reference": format!("Patient/{one}")}});
+        let observation = client.create(&observation).await;
+        let mut made = Vec::new();
+        for (target, recorded) in [
+            (format!("Observation/{observation}"), "2020-01-02T00:00:00Z"),
+            (format!("Observation/{observation}"), "2020-01-01T00:00:00Z"),
+            (format!("Patient/{one}"), "2020-01-01T00:00:00Z"),
+            (format!("Patient/{other}"), "2020-01-01T00:00:00Z"),
+        ] {
+            made.push(client.create(&about(target, recorded)).await);
+        }
+        let sorted = |ids: &[&String]| {
+            let mut ids: Vec<String> = ids.iter().map(|id| (*id).clone()).collect();
+            ids.sort();
+            ids
+        };
+        let [newest, older, of_patient, of_other] = &made[..] else { panic!("four") };
+        let of_one = format!("Patient/$export?patient=Patient/{one}&_type=Patient,Observation");
+        for (path, expected) in [
+            (of_one.clone(), sorted(&[])),
+            (
+                format!("{of_one}&includeAssociatedData=LatestProvenanceResources"),
+                sorted(&[newest, of_patient]),
+            ),
+            (
+                format!(
+                    "{of_one}&includeAssociatedData=RelevantProvenanceResources,LatestProvenanceResources"
+                ),
+                sorted(&[newest, older, of_patient]),
+            ),
+            (
+                "$export?includeAssociatedData=RelevantProvenanceResources".to_owned(),
+                sorted(&[newest, older, of_patient, of_other]),
+            ),
+            (
+                "$export?_type=Encounter&includeAssociatedData=RelevantProvenanceResources"
+                    .to_owned(),
+                sorted(&[]),
+            ),
+        ] {
+            let manifest = exported(&client, &format!("/fhir/{path}")).await;
+            let found = lines(&client, &manifest, "output").await;
+            assert_eq!(ids(found.get("Provenance").map_or(&[], Vec::as_slice)), expected, "{path}");
+        }
+        let own = hospitals.all[0].patient(one).await;
+        let path = "/fhir/Patient/$export?includeAssociatedData=RelevantProvenanceResources";
+        let mine = lines(&own, &exported(&own, path).await, "output").await;
+        assert_eq!(ids(&mine["Provenance"]), sorted(&[of_patient]), "the own compartment");
+    });
+}
+
+#[test]
 fn what_an_export_cannot_do_is_refused_by_name() {
     run(async {
         let hospitals = alone().await;
@@ -186,11 +249,7 @@ fn what_an_export_cannot_do_is_refused_by_name() {
             ("$export?_type=Human", 400, "Human"),
             ("$export?_type=AuditEvent", 400, "AuditEvent"),
             ("$export?colour=red", 400, "colour"),
-            (
-                "$export?includeAssociatedData=LatestProvenanceResources",
-                400,
-                "includeAssociatedData",
-            ),
+            ("$export?includeAssociatedData=_myProvenance", 400, "includeAssociatedData"),
             ("$export?organizeOutputBy=Patient", 400, "organizeOutputBy"),
             ("$export?_outputFormat=text/html", 400, "_outputFormat"),
             ("$export?_since=yesterday", 400, "_since"),
