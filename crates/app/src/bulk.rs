@@ -8,17 +8,20 @@
 mod associated;
 mod columns;
 mod export;
+mod fetch;
 mod files;
 pub mod import;
 mod plan;
 mod request;
 mod scan;
 mod selection;
+pub mod submit;
 
 use std::sync::Arc;
 
 pub use associated::Associated;
 pub use export::{OUTPUT_PARQUET, OutputFile, Produced};
+pub use fetch::Manifest;
 pub use files::{Part, Rolls};
 pub use plan::Plan;
 pub use request::{ExportRequest, Format, Level, kick_off};

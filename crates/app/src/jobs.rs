@@ -54,13 +54,16 @@ pub struct Options {
     pub keep_ms: i64,
     /// Most resources or rows in one file.
     pub file_rows: u64,
+    /// Where files of an import may be fetched from.
+    pub allowed: federation::notify::Allowed,
 }
 
 impl Options {
     /// The usual ones: two at a time, kept for a day, 100,000 rows a file.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let keep_ms = 24 * 60 * 60 * 1000;
-        Self { folder: folder.into(), at_once: 2, keep_ms, file_rows: 100_000 }
+        let allowed = federation::notify::Allowed::default();
+        Self { folder: folder.into(), at_once: 2, keep_ms, file_rows: 100_000, allowed }
     }
 }
 
@@ -220,6 +223,7 @@ pub fn sweep(app: &App) -> Result<()> {
             remove_folder(&app.jobs().folder(&job.id));
         }
     }
+    crate::bulk::submit::sweep(app)?;
     let Ok(folders) = std::fs::read_dir(&app.jobs().options().folder) else { return Ok(()) };
     for folder in folders.flatten() {
         let known = Id::new(folder.file_name().to_string_lossy())

@@ -20,6 +20,7 @@ pub mod ask;
 pub mod batch;
 mod breaker;
 pub mod fan_out;
+pub mod fetch;
 pub mod identity;
 pub mod inbound;
 pub mod inbox;

@@ -60,6 +60,9 @@ pub struct Config {
     /// Hosts and networks that subscribers may point to beyond public `https` addresses.
     #[serde(default)]
     pub notify_allowed: Vec<String>,
+    /// Hosts and networks that imports may fetch files from beyond public `https` addresses.
+    #[serde(default)]
+    pub import_allowed: Vec<String>,
     /// The mail server for subscriptions; empty sends no mail.
     #[serde(default)]
     pub mail_server: String,
@@ -296,6 +299,8 @@ cors_origins = []
 # Where subscribers may have notifications sent: public https addresses, and these host names,
 # addresses and networks, over http too; "10.1.0.0/16" or "hooks.hospital.example" for example.
 notify_allowed = []
+# Where imports may fetch files from, in the same way.
+import_allowed = []
 # The mail server for subscriptions, "smtps://user:password@host" or
 # "smtp://user:password@host?tls=required"; empty sends no mail. Then the sender, and whether mails
 # may name or carry what they tell of: mail is not encrypted beyond the server.

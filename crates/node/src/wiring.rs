@@ -120,6 +120,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             at_once: config.jobs_at_once,
             keep_ms: i64::from(config.jobs_keep_hours) * 60 * 60 * 1000,
             file_rows: config.jobs_file_rows,
+            allowed: Allowed::new(&config.import_allowed)?,
             ..app::jobs::Options::new(folder.join("jobs"))
         },
         clock,

@@ -37,10 +37,15 @@ const CHECK: Duration = Duration::from_millis(250);
 /// and what the node says of itself is ready anyway.
 pub fn is_wanted(routes: &Router, request: &Request) -> bool {
     let path = request.uri().path();
-    let own = matches!(path, "/fhir/metadata" | "/fhir/openapi.json");
+    if matches!(path, "/fhir/metadata" | "/fhir/openapi.json")
+        || !prefers(request.headers(), "respond-async")
+    {
+        return false;
+    }
     let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
-    !own && prefers(request.headers(), "respond-async")
-        && claims::methods(routes, path).iter().any(|known| known == method)
+    // Every type of a compartment is told from other addresses behind the routes.
+    let every_type = path.ends_with("/*") || path.ends_with("/*/_search");
+    every_type || claims::methods(routes, path).iter().any(|known| known == method)
 }
 
 /// Makes a request a job.

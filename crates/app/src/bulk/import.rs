@@ -1,4 +1,5 @@
-//! Taking lines of resources in, as a job: uploaded with the request, or stored as Binary before.
+//! Taking lines of resources in, as a job: uploaded with the request, stored as Binary before, or
+//! fetched from elsewhere.
 //!
 //! The ids that the resources bring are kept, so that a line which is read a second time, after a
 //! restart or because the file is sent again, updates and does not double. A line that cannot be
@@ -7,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Key, Method};
 
-use super::IMPORT;
 use super::files::{Part, Rolls};
+use super::{IMPORT, Manifest, fetch};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
@@ -42,6 +44,8 @@ pub enum Source {
     Upload,
     /// A Binary of this node, by its id.
     Binary(String),
+    /// A file elsewhere, to be fetched from the address of the input.
+    Fetch,
 }
 
 /// One input.
@@ -58,6 +62,9 @@ pub struct Input {
 /// An import as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportRequest {
+    /// The manifest that names the inputs, where they are not named here.
+    #[serde(default)]
+    pub manifest: Option<Manifest>,
     /// Its inputs.
     pub inputs: Vec<Input>,
     /// The address of the request.
@@ -69,6 +76,9 @@ pub struct ImportRequest {
 pub struct Imported {
     /// When it ended, milliseconds since the Unix epoch.
     pub time_ms: i64,
+    /// The inputs.
+    #[serde(default)]
+    pub urls: Vec<String>,
     /// Resources stored, by input and type.
     pub stored: Vec<BTreeMap<String, u64>>,
     /// Lines that were not stored, by input.
@@ -94,7 +104,9 @@ pub fn kick_off(
     reserved: Reserved,
 ) -> Result<Job> {
     check_caller(app, caller)?;
-    if request.inputs.is_empty() || request.inputs.len() > MAX_INPUTS {
+    if let Some(manifest) = &request.manifest {
+        fetch::check(app, &manifest.url, &manifest.headers)?;
+    } else if request.inputs.is_empty() || request.inputs.len() > MAX_INPUTS {
         let message = format!("an import has between 1 and {MAX_INPUTS} inputs");
         return Err(Error::invalid("required", message));
     }
@@ -109,6 +121,9 @@ pub fn kick_off(
             let id = Id::new(id).map_err(|_| Error::not_found())?;
             crate::records::read::read(app, caller, &Key { resource_type: "Binary", id }, None)?;
         }
+        if input.source == Source::Fetch {
+            fetch::check(app, &input.url, &[])?;
+        }
     }
     let event = Event::by(caller, Pattern::Import).note("an import was ordered");
     jobs::submit_reserved(app, caller, reserved, IMPORT, "Bulk import", json!(request), event)
@@ -117,6 +132,9 @@ pub fn kick_off(
 /// Where to go on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Checkpoint {
+    /// What a manifest has named.
+    #[serde(default)]
+    listed: Option<Vec<Input>>,
     input: usize,
     /// Bytes of the input that are done.
     offset: u64,
@@ -135,8 +153,14 @@ pub(super) fn run(app: &App, run: &Run) -> Outcome<Value> {
         None => Checkpoint::default(),
     };
     let rolls = Rolls::resume(&run.out(), app.jobs().options().file_rows, at.parts.clone())?;
-    let mut taking = Taking { app, run, at, rolls, permits: HashMap::new() };
-    while let Some(input) = request.inputs.get(taking.at.input) {
+    crate::session::check_standing(app, run.caller())?;
+    let headers = request.manifest.as_ref().map(|m| m.headers.clone()).unwrap_or_default();
+    let mut taking = Taking { app, run, at, rolls, headers, permits: HashMap::new() };
+    if let Some(manifest) = request.manifest.as_ref().filter(|_| taking.at.listed.is_none()) {
+        taking.list(manifest)?;
+    }
+    let inputs = taking.at.listed.clone().unwrap_or(request.inputs);
+    while let Some(input) = inputs.get(taking.at.input) {
         taking.take(input)?;
         taking.at.input += 1;
         (taking.at.offset, taking.at.line) = (0, 0);
@@ -144,6 +168,7 @@ pub(super) fn run(app: &App, run: &Run) -> Outcome<Value> {
     }
     let mut imported = taking.at.imported.clone();
     imported.time_ms = app.now_ms();
+    imported.urls = inputs.into_iter().map(|input| input.url).collect();
     let parts = taking.rolls.parts().values().flatten();
     imported.problems = parts.map(|part| (part.name.clone(), part.count)).collect();
     Ok(json!(imported))
@@ -154,6 +179,8 @@ struct Taking<'a> {
     run: &'a Run,
     at: Checkpoint,
     rolls: Rolls,
+    /// Headers for what is fetched.
+    headers: Vec<(String, String)>,
     permits: HashMap<&'static str, Result<Permit>>,
 }
 
@@ -164,12 +191,49 @@ impl Taking<'_> {
         self.run.save(&json!(self.at))
     }
 
+    /// Finds out what a manifest names, once.
+    fn list(&mut self, manifest: &Manifest) -> Outcome<()> {
+        let listed = match fetch::manifest(self.app, self.run, manifest)? {
+            Ok(listed) if listed.files.len() > MAX_INPUTS => {
+                let message = format!("an import has at most {MAX_INPUTS} inputs");
+                return Err(Error::new(Kind::TooCostly, message).into());
+            }
+            Ok(listed) => listed,
+            Err(message) => return Err(Error::invalid("processing", message).into()),
+        };
+        for message in &listed.left_out {
+            self.rolls.line(OUTCOME, "ndjson", &outcome("warning", message))?;
+        }
+        let input = |(kind, url)| Input { source: Source::Fetch, kind, url };
+        self.at.listed = Some(listed.files.into_iter().map(input).collect());
+        self.save()
+    }
+
     fn take(&mut self, input: &Input) -> Outcome<()> {
         self.at.imported.stored.resize(self.at.input + 1, BTreeMap::new());
         self.at.imported.refused.resize(self.at.input + 1, 0);
+        let fetched = self.run.folder().join(format!("input-{}.ndjson", self.at.input));
+        if input.source == Source::Fetch {
+            let fetch = fetch::file(self.app, self.run, &input.url, &self.headers, &fetched)?;
+            if let Err(error) = fetch {
+                return self.refuse_input(&error.to_string());
+            }
+        }
+        self.read(input, &fetched)?;
+        if input.source == Source::Fetch {
+            // Whatever stays behind goes with the folder.
+            let _ = std::fs::remove_file(&fetched);
+        }
+        Ok(())
+    }
+
+    /// Takes the lines of an input.
+    fn read(&mut self, input: &Input, fetched: &Path) -> Outcome<()> {
         let mut source: Box<dyn std::io::BufRead> = match &input.source {
-            Source::Upload => {
-                let file = File::open(self.run.folder().join(UPLOAD));
+            Source::Upload | Source::Fetch => {
+                let upload = self.run.folder().join(UPLOAD);
+                let of_upload = input.source == Source::Upload;
+                let file = File::open(if of_upload { upload.as_path() } else { fetched });
                 let mut file = file.map_err(|e| failed("read", &e))?;
                 let seek = SeekFrom::Start(self.at.offset);
                 file.seek(seek).map_err(|e| failed("read", &e))?;
@@ -270,10 +334,23 @@ impl Taking<'_> {
             *refused += 1;
         }
         let diagnostics = format!("input {}, line {}: {why}", self.at.input + 1, line + 1);
-        let issue = json!({"severity": "error", "code": "processing", "diagnostics": diagnostics});
-        let outcome = json!({"resourceType": "OperationOutcome", "issue": [issue]});
-        self.rolls.line(OUTCOME, "ndjson", &outcome.to_string())
+        self.rolls.line(OUTCOME, "ndjson", &outcome("error", &diagnostics))
     }
+
+    /// Tells that an input could not be had at all.
+    fn refuse_input(&mut self, why: &str) -> Outcome<()> {
+        if let Some(refused) = self.at.imported.refused.get_mut(self.at.input) {
+            *refused += 1;
+        }
+        let diagnostics = format!("input {} was not taken: {why}", self.at.input + 1);
+        self.rolls.line(OUTCOME, "ndjson", &outcome("error", &diagnostics))
+    }
+}
+
+/// An OperationOutcome of one issue, on one line.
+fn outcome(severity: &str, diagnostics: &str) -> String {
+    let issue = json!({"severity": severity, "code": "processing", "diagnostics": diagnostics});
+    json!({"resourceType": "OperationOutcome", "issue": [issue]}).to_string()
 }
 
 /// The content of a Binary.

@@ -74,7 +74,7 @@ impl Allowed {
     }
 
     /// The same, returning the address to send to.
-    pub(super) fn parse(&self, endpoint: &str) -> Result<Url, EndpointError> {
+    pub(crate) fn parse(&self, endpoint: &str) -> Result<Url, EndpointError> {
         if endpoint.len() > MAX_URL {
             return Err(EndpointError::Invalid);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, redirect, retry};
+use reqwest::{Client, ClientBuilder, redirect, retry};
 
 use super::{Allowed, EndpointError, Method, Request, SendError};
 
@@ -39,18 +39,23 @@ impl Resolve for Guarded {
     }
 }
 
+/// The beginning of a client that goes only where `allowed` says, whatever names resolve to.
+pub(crate) fn guarded(allowed: &Arc<Allowed>) -> ClientBuilder {
+    // Whoever is first decides; it is the same provider either way.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    Client::builder()
+        .no_proxy()
+        .dns_resolver(Guarded(Arc::clone(allowed)))
+        // A redirect would lead past the checks of the endpoint.
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .connect_timeout(CONNECT)
+}
+
 impl Http {
     pub(super) fn new(allowed: Allowed) -> Result<Self, reqwest::Error> {
-        // Whoever is first decides; it is the same provider either way.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let allowed = Arc::new(allowed);
-        let client = Client::builder()
-            .no_proxy()
-            .dns_resolver(Guarded(Arc::clone(&allowed)))
-            // A redirect would lead past the checks of the endpoint.
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .connect_timeout(CONNECT)
+        let client = guarded(&allowed)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build()?;

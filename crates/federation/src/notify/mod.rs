@@ -11,6 +11,7 @@ mod mail;
 use std::time::Duration;
 
 pub use address::{Allowed, AllowedError, EndpointError};
+pub(crate) use http::guarded;
 pub use mail::{Mail, MailError};
 
 /// What is to be sent.

@@ -12,6 +12,7 @@ mod compartment;
 mod conditions;
 mod consent;
 mod contents;
+mod fetching;
 mod graphql;
 mod history;
 mod hospitals;

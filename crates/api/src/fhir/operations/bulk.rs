@@ -191,7 +191,7 @@ async fn import_(
         let body = body.map_err(|_| Error::invalid("too-costly", "the body is too large"))?;
         ordered(&app.org().base_url, &body)?
     };
-    let request = ImportRequest { inputs, url };
+    let request = ImportRequest { manifest: None, inputs, url };
     let job = app.run(move |app| import::kick_off(app, &caller, &request, reserved)).await?;
     let body = answer::information("the import is accepted; ask after it at Content-Location");
     Ok(jobs::accepted(&app, &job, body))
@@ -231,6 +231,13 @@ fn ordered(base: &str, body: &Bytes) -> Result<Vec<Input>, Failure> {
             match parameter["name"].as_str().unwrap_or_default() {
                 "inputFormat" => form = value(parameter),
                 "inputSource" => {}
+                "storageDetail" => {
+                    let parts = parameter["part"].as_array().into_iter().flatten();
+                    for part in parts {
+                        let name = part["name"].as_str().unwrap_or_default();
+                        storage(name, value(part).as_deref())?;
+                    }
+                }
                 "input" => {
                     let part = |wanted: &str| {
                         let parts = parameter["part"].as_array()?;
@@ -243,9 +250,12 @@ fn ordered(base: &str, body: &Bytes) -> Result<Vec<Input>, Failure> {
         }
     } else {
         for name in document.as_object().into_iter().flat_map(|object| object.keys()) {
-            if !matches!(name.as_str(), "inputFormat" | "inputSource" | "input") {
+            if !matches!(name.as_str(), "inputFormat" | "inputSource" | "storageDetail" | "input") {
                 return Err(not_known(name));
             }
+        }
+        for (name, value) in document["storageDetail"].as_object().into_iter().flatten() {
+            storage(name, value.as_str())?;
         }
         form = text(&document, "inputFormat");
         let inputs = document["input"].as_array().into_iter().flatten();
@@ -258,14 +268,25 @@ fn ordered(base: &str, body: &Bytes) -> Result<Vec<Input>, Failure> {
     let input = |(kind, url): (Option<String>, Option<String>)| {
         let url = url.ok_or_else(|| Error::invalid("required", "`input.url` is missing"))?;
         let local = url.strip_prefix(&format!("{base}/fhir/")).unwrap_or(&url);
-        let id = local.strip_prefix("Binary/").ok_or_else(|| {
-            let message = "`input.url` must be a Binary of this node: store the lines there, or \
-                           send them as the body";
-            Error::invalid("not-supported", message)
-        })?;
-        Ok::<_, Failure>(Input { source: Source::Binary(id.to_owned()), kind, url: url.clone() })
+        let source = match local.strip_prefix("Binary/") {
+            Some(id) => Source::Binary(id.to_owned()),
+            None => Source::Fetch,
+        };
+        Ok::<_, Failure>(Input { source, kind, url: url.clone() })
     };
     found.into_iter().map(input).collect()
+}
+
+/// One part of `storageDetail` (SMART bulk import): files are fetched over `https`.
+fn storage(name: &str, value: Option<&str>) -> Result<(), Failure> {
+    match (name, value) {
+        ("type", Some("https")) => Ok(()),
+        ("type", _) => {
+            let message = "`storageDetail.type` is `https`";
+            Err(Error::invalid("not-supported", message).into())
+        }
+        _ => Err(not_known(&format!("storageDetail.{name}"))),
+    }
 }
 
 fn not_known(name: &str) -> Failure {
@@ -278,7 +299,7 @@ pub fn imported(app: &App, job: &Job, result: &Json) -> String {
     let Ok(imported) = serde_json::from_value::<Imported>(result.clone()) else {
         return result.to_string();
     };
-    let url = |at: usize| job.request["inputs"][at]["url"].clone();
+    let url = |at: usize| imported.urls.get(at).cloned().unwrap_or_default();
     let mut output = Vec::new();
     for (at, stored) in imported.stored.iter().enumerate() {
         output.extend(

@@ -10,6 +10,7 @@ mod observation;
 mod parameters;
 mod patient;
 mod rows;
+mod submit;
 mod subscription;
 mod terminology;
 mod validate;
@@ -49,6 +50,7 @@ const FAMILIES: &[&[Operation]] = &[
     terminology::OPERATIONS,
     validate::OPERATIONS,
     bulk::OPERATIONS,
+    submit::OPERATIONS,
     views::OPERATIONS,
 ];
 
@@ -72,7 +74,9 @@ pub fn routes() -> Router<App> {
 
 /// Whether an address answers in forms of its own, so that nothing is done to its bodies.
 pub fn is_free(path: &str) -> bool {
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 9] = [
+        "$bulk-submit",
+        "$bulk-submit-status",
         "$export",
         "$import",
         "$run",
@@ -82,12 +86,19 @@ pub fn is_free(path: &str) -> bool {
         "$viewdefinition-export",
     ];
     let last = path.rsplit('/').next().unwrap_or_default();
-    path.starts_with("/fhir/_jobs/") || NAMES.contains(&last)
+    path.starts_with("/fhir/_jobs/")
+        || path.starts_with("/fhir/_submissions/")
+        || NAMES.contains(&last)
 }
 
 /// The routes of operations that answer in forms of their own, files and tables for example.
 pub fn free_routes() -> Router<App> {
-    Router::new().merge(bulk::routes()).merge(jobs::routes()).merge(views::routes())
+    Router::new()
+        .merge(bulk::routes())
+        .merge(submit::routes())
+        .merge(jobs::routes())
+        .merge(views::routes())
+        
 }
 
 #[cfg(test)]
