@@ -5,6 +5,7 @@
 
 pub mod definition;
 mod export;
+mod query;
 mod rows;
 mod run;
 mod subject;
@@ -12,6 +13,7 @@ mod subject;
 use std::sync::Arc;
 
 pub use export::{Tables, TablesRequest, ViewOrder, kick_off};
+pub use query::{QueryRequest, QuerySubject, query};
 pub use rows::{Format, Rows};
 pub use run::{MAX_RESOURCES, RunRequest, run};
 pub use subject::Subject;

@@ -5,3 +5,4 @@
 mod gate;
 pub mod postgres;
 pub mod sqlite;
+pub mod tables;

@@ -28,6 +28,7 @@ mod record;
 mod refusals;
 mod rest;
 mod searches;
+mod sql_query;
 mod stores;
 mod subscriptions;
 mod subscriptions_simulation;

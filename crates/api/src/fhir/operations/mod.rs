@@ -10,6 +10,7 @@ mod observation;
 mod parameters;
 mod patient;
 mod rows;
+mod sql_query;
 mod submit;
 mod subscription;
 mod terminology;
@@ -52,6 +53,7 @@ const FAMILIES: &[&[Operation]] = &[
     bulk::OPERATIONS,
     submit::OPERATIONS,
     views::OPERATIONS,
+    sql_query::OPERATIONS,
 ];
 
 /// Every operation of this node.
@@ -74,7 +76,8 @@ pub fn routes() -> Router<App> {
 
 /// Whether an address answers in forms of its own, so that nothing is done to its bodies.
 pub fn is_free(path: &str) -> bool {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
+        "$sqlquery-run",
         "$bulk-submit",
         "$bulk-submit-status",
         "$export",
@@ -98,7 +101,7 @@ pub fn free_routes() -> Router<App> {
         .merge(submit::routes())
         .merge(jobs::routes())
         .merge(views::routes())
-        
+        .merge(sql_query::routes())
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ async fn binary(app: App, caller: Caller, request: RunRequest) -> Result<Respons
     let media_type = request.format.media_type();
     let data = app
         .run(move |app| {
-            let table = run(app, &caller, &request, Held(Vec::new()));
+            let table = run(app, &caller, &request, Held::default());
             table.map(|held| held.0).map_err(|error| match error.kind {
                 Kind::Internal if error.message.contains(TOO_LARGE) => {
                     Error::new(Kind::TooCostly, TOO_LARGE)
@@ -115,10 +115,12 @@ fn base64(data: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(data)
 }
 
-const TOO_LARGE: &str = "the table is too large for a Binary; ask for it in its own media type";
+/// What is said of a table beyond [`MAX_BINARY`].
+pub const TOO_LARGE: &str = "the table is too large for a Binary; ask for it in its own media type";
 
 /// A table that is held, up to a size.
-struct Held(Vec<u8>);
+#[derive(Default)]
+pub struct Held(pub Vec<u8>);
 
 impl Write for Held {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
