@@ -10,6 +10,7 @@ mod budget;
 mod check;
 mod directives;
 mod find;
+mod introspect;
 mod listing;
 mod output;
 mod query;
@@ -105,6 +106,9 @@ pub fn answer(app: &App, caller: &Caller, focus: &Focus, request: &Request) -> R
         Ok(plan) => plan,
         Err(faults) => return Ok(Answer::refused(faults)),
     };
+    if introspect::is_asked(&plan) {
+        return Ok(introspect::answer(&plan, focus, &find::registry(app)));
+    }
     let faults = check::check(&plan, focus, &find::registry(app));
     if !faults.is_empty() {
         return Ok(Answer::refused(faults));

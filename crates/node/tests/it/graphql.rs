@@ -346,7 +346,7 @@ fn what_cannot_be_answered_is_refused_by_name() {
                 "the variable `$n` takes a value",
             ),
             ("mutation { PatientDelete(id: 1) { id } }", 400, "only queries are offered"),
-            ("{ __schema { types { name } } }", 400, "introspection is not offered"),
+            ("{ PatientList { id } __schema { types { name } } }", 400, "a query of its own"),
             (
                 "query A { PatientList { id } } query B { PatientList { id } }",
                 400,
@@ -468,5 +468,83 @@ fn a_query_leaves_one_entry_that_names_its_patients() {
         assert_eq!(found["total"], 1, "{found}");
         let entities = found["entry"][0]["resource"]["entity"].to_string();
         assert!(entities.contains(&story.patient), "{entities}");
+    });
+}
+
+/// What tools ask first (GraphQL, reference implementation: the usual introspection query).
+const SCHEMA: &str = "query IntrospectionQuery { __schema { queryType { name } mutationType { name } \
+    subscriptionType { name } types { ...FullType } directives { name description locations args { ...InputValue } } } } \
+    fragment FullType on __Type { kind name description fields(includeDeprecated: true) { name description \
+    args { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason } inputFields { ...InputValue } \
+    interfaces { ...TypeRef } enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } \
+    possibleTypes { ...TypeRef } } \
+    fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue } \
+    fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+
+#[test]
+fn the_schema_can_be_read() {
+    run(async {
+        let client = clinician().await;
+        let answer = ask(&client, SCHEMA, json!({})).await.expect(200).json();
+        let schema = &answer["data"]["__schema"];
+        assert_eq!(schema["queryType"]["name"], "Query");
+        let types = schema["types"].as_array().unwrap();
+        let of = |name: &str| types.iter().find(|one| one["name"] == name).unwrap();
+        // Every type that something leads to is described.
+        let names: std::collections::BTreeSet<&str> =
+            types.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        fn last(mut of: &Value) -> &str {
+            while !of["ofType"].is_null() {
+                of = &of["ofType"];
+            }
+            of["name"].as_str().unwrap()
+        }
+        for one in types {
+            for field in one["fields"].as_array().into_iter().flatten() {
+                assert!(names.contains(last(&field["type"])), "{field}");
+                for argument in field["args"].as_array().unwrap() {
+                    assert!(names.contains(last(&argument["type"])), "{argument}");
+                }
+            }
+        }
+        let patient = of("Patient")["fields"].as_array().unwrap();
+        let field = |name: &str| patient.iter().find(|one| one["name"] == name).unwrap();
+        assert_eq!(field("active")["type"]["name"], "Boolean");
+        assert_eq!(field("name")["type"]["kind"], "LIST");
+        assert_eq!(last(&field("contact")["type"]), "PatientContact");
+        assert_eq!(last(&field("_birthDate")["type"]), "Element");
+        assert_eq!(of("Resource")["kind"], "INTERFACE");
+        assert!(of("Resource")["possibleTypes"].as_array().unwrap().len() > 140);
+
+        // What the schema names can be asked.
+        let query = of("Query")["fields"].as_array().unwrap();
+        let list = query.iter().find(|one| one["name"] == "ObservationList").unwrap();
+        assert!(list["args"].as_array().unwrap().iter().any(|one| one["name"] == "value_quantity"));
+        let simple = patient.iter().filter(|one| {
+            let of = &one["type"];
+            let of = if of["kind"] == "LIST" { &of["ofType"] } else { of };
+            of["kind"] == "SCALAR"
+        });
+        let simple: Vec<&str> = simple.map(|one| one["name"].as_str().unwrap()).collect();
+        let all = format!("{{ PatientList(_count: 1) {{ {} }} }}", simple.join(" "));
+        ask(&client, &all, json!({})).await.expect(200);
+
+        let one = "query One($name: String!) { __typename __type(name: $name) { kind name fields { name } } \
+                   none: __type(name: \"Human\") { name } }";
+        let one = ask(&client, one, json!({"name": "HumanName"})).await.expect(200).json();
+        assert_eq!(one["data"]["__typename"], "Query");
+        assert_eq!(one["data"]["none"], Value::Null);
+        assert_eq!(one["data"]["__type"]["kind"], "OBJECT");
+        let deep = format!(
+            "{{ __type(name: \"Patient\") {{ {} name {} }} }}",
+            "fields { type { ".repeat(12),
+            "} }".repeat(12)
+        );
+        let deep = ask(&client, &deep, json!({})).await;
+        assert!(
+            message(&deep).contains("deep") || message(&deep).contains("long"),
+            "{}",
+            deep.text
+        );
     });
 }

@@ -149,10 +149,7 @@ impl<'p, 'q> Checker<'p, 'q> {
         let mut kinds = of.fields(field.name);
         if kinds.is_empty() {
             let message = match field.name {
-                "__schema" | "__type" => {
-                    "introspection is not offered; the schema is the one published with FHIR R4"
-                        .to_owned()
-                }
+                "__schema" | "__type" => "ask for the schema in a query of its own".to_owned(),
                 name => format!("`{}` has no field `{}`", of.name(), short(name)),
             };
             self.fault(field.position, "not-supported", message);

@@ -87,7 +87,7 @@ pub fn resource_type(name: &str) -> Option<&'static Type> {
 
 impl Of {
     /// A type of the definitions.
-    fn of_type(known: &'static Type) -> Self {
+    pub fn of_type(known: &'static Type) -> Self {
         match known.name {
             "Resource" | "DomainResource" => Self::Resource,
             _ => Self::Type(known),
