@@ -16,6 +16,7 @@ mod fetching;
 mod graphql;
 mod history;
 mod hospitals;
+mod killed;
 mod later;
 mod matching;
 mod network;
