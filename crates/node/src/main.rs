@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// Gives memory back after a large request, which the system's does not.
+/// Gives memory back to the system soon after a large request, which the system's own does not.
 #[global_allocator]
 static MEMORY: MiMalloc = MiMalloc;
 

@@ -12,7 +12,7 @@ use super::rows::{Concept, Row, Second};
 use super::tables::{Held, Tables, Written};
 
 /// How many names of each sort are remembered; beyond it all are forgotten and looked up again.
-const REMEMBERED: usize = 200_000;
+const REMEMBERED: usize = 50_000;
 
 /// Row changes that wait to be written.
 #[derive(Default)]

@@ -93,12 +93,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// What suits a node of a few hundred users: 128 MiB, 16 readers, 5 seconds, a dictionary after
-    /// 2,000 versions.
+    /// What suits a node of a few hundred users: 48 MiB (what is beyond comes out of the system's own
+    /// cache of files), 16 readers, 5 seconds, a dictionary after 2,000 versions.
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            cache_mb: 128,
+            cache_mb: 48,
             readers: 16,
             patience: Duration::from_secs(5),
             base: None,
