@@ -11,6 +11,10 @@ use testkit::client::Fault;
 use testkit::figures::{Table, say};
 use testkit::{network, population};
 
+/// The same as in the node.
+#[global_allocator]
+static MEMORY: MiMalloc = MiMalloc;
+
 #[derive(Parser)]
 #[command(
     name = "bench",
