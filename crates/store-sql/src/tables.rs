@@ -59,6 +59,9 @@ pub enum TablesError {
     Failed(String),
 }
 
+/// What is given each row of an answer and says whether to go on.
+pub type Take<'t, E> = dyn FnMut(&[Datum]) -> Result<ControlFlow<()>, E> + 't;
+
 /// Tables for one question.
 pub struct Tables {
     connection: Connection,
@@ -115,7 +118,7 @@ impl Tables {
         parameters: &[(String, Datum)],
         goes_on: impl Fn() -> bool + Send + 'static,
         heading: impl FnOnce(&[String]) -> Result<(), E>,
-        take: &mut dyn FnMut(&[Datum]) -> Result<ControlFlow<()>, E>,
+        take: &mut Take<'_, E>,
     ) -> Result<(), E> {
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("COMMIT").map_err(|e| fault(&e))?;
@@ -130,7 +133,7 @@ impl Tables {
             return Err(TablesError::Forbidden.into());
         }
         bind(&mut statement, parameters)?;
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         heading(&names)?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(|e| fault(&e))? {
