@@ -15,9 +15,11 @@ const NEEDED: [(&str, &str); 3] = [
 
 /// How long each reader of outside input is given bad input at random.
 const FUZZ_SECONDS: &str = "5";
+/// How many times a node is killed while it delivers to subscribers.
+const KILLS: &str = "4";
 
-/// Installs what is missing, then runs every test, the outside conformance suites, and the readers
-/// of outside input on bad input.
+/// Installs what is missing, then runs every test, the outside conformance suites, the readers of
+/// outside input on bad input, and a node that is killed while it delivers to subscribers.
 pub fn run(filter: &[String]) -> Outcome {
     install()?;
     if crate::codegen::available() {
@@ -37,7 +39,12 @@ pub fn run(filter: &[String]) -> Outcome {
         return Ok(());
     }
     crate::development("conformance", &[])?;
-    crate::development("fuzz", &["--seconds".into(), FUZZ_SECONDS.into()])
+    crate::development("fuzz", &["--seconds".into(), FUZZ_SECONDS.into()])?;
+    // The tests have built it; cargo only makes sure.
+    let mut build = Command::new("cargo");
+    build.args(["build", "--quiet", "--package", "consilium-node"]);
+    step("build the node", build.current_dir(root()))?;
+    crate::development("crash", &["--deliveries".into(), "--rounds".into(), KILLS.into()])
 }
 
 fn install() -> Outcome {

@@ -8,8 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use testkit::client::Fault;
-use testkit::crash::child;
-use testkit::crash::rounds::{Plan, run};
+use testkit::crash::{Plan, child, deliveries, rounds};
 use testkit::figures::say;
 use testkit::network::use_cryptography;
 
@@ -19,10 +18,13 @@ struct Arguments {
     /// How many times the serving node is killed, 2 to 1000
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..=1000))]
     rounds: u32,
+    /// Kill it while it delivers to subscribers, and check that every event arrives in order
+    #[arg(long)]
+    deliveries: bool,
     /// Seed of the points in time; default: the clock's
     #[arg(long)]
     seed: Option<u64>,
-    /// The program `consilium`; default: the optimised build
+    /// The program `consilium`; default: the one beside this program, else the optimised build
     #[arg(long)]
     binary: Option<PathBuf>,
     /// Make the node in this empty folder and leave it there
@@ -57,5 +59,9 @@ async fn start(arguments: Arguments) -> Result<bool, Fault> {
         "{} rounds, seed {seed} (`--seed {seed}` repeats it), {program}",
         arguments.rounds
     ));
-    run(Plan { binary, folder, rounds: arguments.rounds, seed }).await
+    let plan = Plan { binary, folder, rounds: arguments.rounds, seed };
+    match arguments.deliveries {
+        true => deliveries::run(plan).await,
+        false => rounds::run(plan).await,
+    }
 }

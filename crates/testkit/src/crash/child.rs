@@ -49,12 +49,12 @@ impl Drop for Running {
     }
 }
 
-/// Where the program is: `given`, else in `CARGO_TARGET_DIR/release`, else beside this program.
+/// Where the program is: `given`, else beside this program, else in `CARGO_TARGET_DIR/release`.
 pub fn find(given: Option<PathBuf>) -> Result<PathBuf, Fault> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(|dir| Path::new(&dir).join("release"));
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
     let places =
-        [given, target.map(|dir| dir.join("consilium")), beside.map(|dir| dir.join("consilium"))];
+        [given, beside.map(|dir| dir.join("consilium")), target.map(|dir| dir.join("consilium"))];
     let found = places.into_iter().flatten().find(|path| path.is_file());
     found.ok_or_else(|| {
         "there is no `consilium`; run `cargo build --release -p consilium-node`".into()

@@ -28,7 +28,8 @@ pub struct Session {
 }
 
 impl Session {
-    async fn get(&self, path: &str) -> Result<String, Fault> {
+    /// A GET below `/fhir` that must succeed.
+    pub async fn get(&self, path: &str) -> Result<String, Fault> {
         let url = format!("{}/fhir/{path}", self.base);
         let answer = self.http.get(url).bearer_auth(&self.token).send().await?;
         let status = answer.status();

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use synthetic::sites;
 
+use super::Plan;
 use super::child::Program;
 use super::load::{Done, decisions, imports, large, write_files};
 use super::promise::{Judge, Kept, Promise, Session};
@@ -31,19 +32,6 @@ const FILES: usize = 60;
 const FILE_SIZE: u64 = 200;
 /// Faults that are printed.
 const SHOWN: usize = 20;
-
-/// What to do.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The program `consilium`.
-    pub binary: PathBuf,
-    /// Where the node's folder is made.
-    pub folder: PathBuf,
-    /// How many times the serving node is killed.
-    pub rounds: u32,
-    /// Seed of the points in time and of what is written.
-    pub seed: u64,
-}
 
 /// An import from the command line that was killed: where its files are and what is in them.
 struct Cut {
