@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use store::copy::{Progress, copy};
+use store::copy::{Progress, copy, is_beginning};
 use store::rules::AUDIT_TYPE;
 use store::{Key, Method, Restored, Seq, Store, Stored, Transaction, Write};
 use store_sql::sqlite;
@@ -31,7 +31,7 @@ pub struct Restoration {
 /// Restores `from`, a file or a folder of backups, into the empty store `to`, up to `until_ms`
 /// (inclusive; milliseconds since the Unix epoch). Side values (accounts, sessions, deliveries)
 /// have no times: they come from the newest part that lies before `until_ms` as a whole, else from the
-/// base.
+/// base. What was interrupted, or ended earlier, goes on where it ended.
 pub fn restore(
     from: &Path,
     to: &dyn Store,
@@ -45,13 +45,16 @@ pub fn restore(
     for (path, _, _) in &increments {
         increment::read(path, &mut |_| Ok(()))?;
     }
-    let report = copy(&*sqlite::open_file(&base)?, to, until_ms, progress)?;
-    let mut done = Restoration { base: report.copied, ..Restoration::default() };
-    for (path, after, last) in increments {
+    let base = sqlite::open_file(&base)?;
+    let mut done = Restoration::default();
+    match to.snapshot()?.seq() > base.seq() {
+        // The base is in, and an earlier attempt had begun with the increments.
+        true => is_beginning(&*base, to)?,
+        false => done.base = copy(&*base, to, until_ms, progress)?.copied,
+    }
+    for (path, ..) in increments {
+        // One that is in already is read again for its side values, which may not be in yet.
         let here = to.snapshot()?.seq();
-        if last <= here && last != after {
-            continue;
-        }
         let mut taker =
             Taker { to, here, until_ms, lot: Vec::new(), bytes: 0, count: 0, whole: true };
         let rest = increment::read(&path, &mut |stored| taker.take(stored))?;

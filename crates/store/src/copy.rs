@@ -63,12 +63,27 @@ pub fn copy(
     Ok(report)
 }
 
+/// Makes sure that everything in `from`, an older state of the same store, is in `to`, which holds
+/// more: by counts and hashes over the versions and the audit chain.
+///
+/// Errors: [`StoreError::Failed`] where `to` is something else.
+pub fn is_beginning(from: &dyn Snapshot, to: &dyn Store) -> Result<(), StoreError> {
+    let there = to.snapshot()?;
+    let here = Digest::of(from, from.seq(), &mut |_| {})?;
+    let same = Digest::of(&*there, from.seq(), &mut |_| {})?;
+    match here.differences(&same).is_empty() {
+        true => Ok(()),
+        false => Err(foreign()),
+    }
+}
+
+fn foreign() -> StoreError {
+    let reason = "the target holds something that is not in the source; give an empty one";
+    StoreError::Failed(reason.into())
+}
+
 /// Makes sure that what is in the target came from the source; returns how many versions there are.
 fn begun(from: &dyn Snapshot, to: &dyn Store) -> Result<u64, StoreError> {
-    let foreign = || {
-        let reason = "the target holds something that is not in the source; give an empty one";
-        StoreError::Failed(reason.into())
-    };
     let there = to.snapshot()?;
     if there.seq() == 0 {
         return if there.side_spaces()?.is_empty() { Ok(0) } else { Err(foreign()) };

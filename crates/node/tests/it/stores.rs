@@ -113,6 +113,13 @@ fn a_backup_brings_back_every_moment_it_saw() {
     assert_eq!(found(&*then, "Observation", &[("value-quantity", "2")]), 2);
     assert_eq!(versions(&*then, key("Observation", "oa")), 2);
     assert!(then.seq() < before.seq());
+    drop(then);
+    // And from there to the end: what is there is not taken in twice.
+    works(&["restore", "--dir", &earlier, path(&backups)]);
+    let then = sqlite::open_read_only(&Path::new(&earlier).join("store")).unwrap();
+    assert_eq!(before.load(&all).unwrap(), then.load(&all).unwrap());
+    assert_eq!(before.audit_head().unwrap(), then.audit_head().unwrap());
+    works(&["store", "check", "--dir", &earlier, "--all"]);
 
     // What is damaged or somebody else's is refused before anything is taken in.
     let other = node(folder.path(), "other", None);
