@@ -174,9 +174,18 @@ pub fn run() -> ExitCode {
     match carry_out(arguments.command) {
         Ok(code) => code,
         Err(error) => {
-            say_error(&error.to_string());
+            say_error(&sentence(&*error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What is said of an error at the terminal. What a store refuses is a sentence of its own, and no
+/// failure of the medium.
+fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
+    match error.downcast_ref::<store::StoreError>() {
+        Some(store::StoreError::Failed(reason)) => reason.clone(),
+        _ => error.to_string(),
     }
 }
 

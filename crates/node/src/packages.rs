@@ -35,8 +35,10 @@ pub fn run(task: &Task) -> Result<(), Fault> {
     match task {
         Task::Load { dir, file } => load(dir, file),
         Task::List { dir } => {
-            for package in read(dir)? {
-                say(&line(&package));
+            let packages = read(dir)?;
+            packages.iter().for_each(|package| say(&line(package)));
+            if packages.is_empty() {
+                say("nothing was loaded; see `consilium package load --help`");
             }
             Ok(())
         }

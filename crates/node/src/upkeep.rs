@@ -231,7 +231,10 @@ pub fn bring_back(task: &Restore) -> Result<ExitCode, Fault> {
 pub fn purge_patient(task: &Purge) -> Result<ExitCode, Fault> {
     let patient = fhir::Id::new(&task.patient).map_err(|_| "that is no id of a Patient")?;
     let node = open(&task.dir, system_clock())?;
-    let done = purge::purge(&node.app, None, &patient).map_err(|error| error.message)?;
+    let done = purge::purge(&node.app, None, &patient).map_err(|error| match error.kind {
+        app::Kind::NotFound => format!("the store has nothing of a Patient `{patient}`"),
+        _ => error.message,
+    })?;
     say(&format!(
         "{} resources removed for good, {} of others lost versions; older backups still hold them",
         done.resources, done.shortened
@@ -249,10 +252,13 @@ pub fn retain_types(task: &Retain) -> Result<ExitCode, Fault> {
     let before_ms = node.app.now_ms() - i64::from(task.days) * 24 * 60 * 60 * 1000;
     let rule = retain::Rule { types, before_ms, current: task.current };
     let done = retain::retain(&node.app, None, &rule).map_err(|error| error.message)?;
-    say(&format!(
-        "{} resources deleted, {} lost earlier versions; older backups still hold them",
-        done.deleted, done.shortened
-    ));
+    say(&match (done.deleted, done.shortened) {
+        (0, 0) => "nothing is as old as that".to_owned(),
+        (deleted, shortened) => format!(
+            "{deleted} resources deleted, {shortened} lost earlier versions; older backups still \
+             hold them"
+        ),
+    });
     Ok(ExitCode::SUCCESS)
 }
 

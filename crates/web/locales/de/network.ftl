@@ -29,6 +29,11 @@ letter-attempts = { $count ->
     [one] { $count } Versuch
    *[other] { $count } Versuche
 }
+letter-subscription = Abonnement
+letter-waiting = { $count ->
+    [one] { $count } Ereignis wartet
+   *[other] { $count } Ereignisse warten
+}
 letter-again = Noch einmal
 store = Speicher
 store-resources = Ressourcen

@@ -29,6 +29,11 @@ letter-attempts = { $count ->
     [one] { $count } attempt
    *[other] { $count } attempts
 }
+letter-subscription = Subscription
+letter-waiting = { $count ->
+    [one] { $count } event waits
+   *[other] { $count } events wait
+}
 letter-again = Try again
 store = Store
 store-resources = Resources

@@ -29,6 +29,11 @@ letter-attempts = { $count ->
     [one] { $count } intento
    *[other] { $count } intentos
 }
+letter-subscription = Suscripción
+letter-waiting = { $count ->
+    [one] { $count } evento en espera
+   *[other] { $count } eventos en espera
+}
 letter-again = Reintentar
 store = Almacén
 store-resources = Recursos

@@ -116,10 +116,12 @@ pub struct Queue {
 pub struct DeadLetter {
     /// Its id.
     pub id: String,
-    /// Display name of the peer.
+    /// Display name of the peer; for a subscription, its id.
     pub peer: String,
     /// What it is, such as `Consent`; never its content.
     pub what: String,
+    /// For a subscription, how many events wait for it to be served again.
+    pub waiting: Option<u64>,
     /// When it was given up, Unix epoch milliseconds.
     pub at_ms: i64,
     /// How often it was tried.

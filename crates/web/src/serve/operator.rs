@@ -95,6 +95,7 @@ fn letter_view(app: &App, letter: &federation::DeadLetter) -> DeadLetter {
         id: crypto::hash::hex(&letter.key),
         peer: name_of(app, letter.peer.as_str()),
         what: kind.unwrap_or_default(),
+        waiting: None,
         at_ms: letter.refused_ms,
         // It is given up when the peer refuses it; how often it found nobody before is not kept.
         attempts: 1,
@@ -108,8 +109,9 @@ const SUBSCRIPTION: &str = "subscription-";
 fn given_up_view(one: &operate::GivenUp) -> DeadLetter {
     DeadLetter {
         id: format!("{SUBSCRIPTION}{}", one.id),
-        peer: format!("Subscription/{}", one.id),
-        what: format!("subscription ({})", one.waiting),
+        peer: one.id.to_string(),
+        what: "Subscription".to_owned(),
+        waiting: Some(one.waiting),
         at_ms: one.since_ms,
         attempts: one.attempts,
         fault: one.reason.clone(),
