@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use fhirpath::search::{ParamNumber, ParamType, Registry};
 
-use super::QueryError;
 use super::filter::may_lead_to;
+use super::{Filter, Query, QueryError, ReferenceTest, Test};
 use crate::{Seq, Snapshot, StoreError};
 
 /// How many times `:iterate` goes on from what was included.
@@ -33,6 +33,32 @@ pub struct Include {
     pub target_type: Option<&'static str>,
     /// Whether what was included is followed as well (`:iterate`).
     pub iterate: bool,
+}
+
+impl Include {
+    /// For `_revinclude` by parameters that are still being indexed: the searches that find from
+    /// the texts what points to `matches` (type and id). None where the index is complete.
+    pub fn by_text(&self, registry: &Registry, matches: &[(&str, &str)]) -> Vec<Query> {
+        let wanted = matches.iter().filter(|(name, _)| self.target_type.is_none_or(|t| t == *name));
+        let tests: Vec<Test> = wanted
+            .map(|(name, id)| {
+                let resource_type = Some((*name).to_owned());
+                Test::Reference(ReferenceTest::Local { resource_type, id: (*id).to_owned() })
+            })
+            .collect();
+        let params = self.params.iter().filter_map(|param| registry.by_number(*param));
+        let waiting = params.filter(|param| {
+            let is_source = self.source_type.is_none_or(|source| source == param.resource_type);
+            self.direction == Direction::Reverse && !tests.is_empty() && !param.ready && is_source
+        });
+        waiting
+            .map(|param| {
+                let tests = tests.clone();
+                let filter = Filter::Param { param: param.number, tests, negated: false };
+                Query { filters: vec![filter], ..Query::every(param.resource_type) }
+            })
+            .collect()
+    }
 }
 
 /// Reads `Type:parameter[:Target]`, `Type:*` or `*`.

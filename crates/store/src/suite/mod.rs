@@ -55,6 +55,7 @@ pub fn run(make: Make<'_>) {
         kinds::every_compartment_is_searched,
         kinds::includes_go_on_and_end,
         params::parameters_that_are_posted_are_searched_by,
+        params::what_points_to_matches_is_not_missed_while_it_is_indexed,
         search::the_compartment_is_everything_about_the_patient,
     ];
     for scenario in scenarios {

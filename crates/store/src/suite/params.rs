@@ -10,6 +10,8 @@ use crate::query::Parser;
 const NICKNAME: &str = r#"{"resourceType":"SearchParameter","id":"nick","url":"http://example.org/sp/nick","name":"nick","status":"active","description":"x","code":"nick","base":["Patient","Person"],"type":"string","expression":"Patient.name.given.where($this.startsWith('S')) | Person.name.given"}"#;
 const PAIR: &str = r#"{"resourceType":"SearchParameter","id":"pair","url":"http://example.org/sp/pair","name":"pair","status":"active","description":"x","code":"pair","base":["Patient"],"type":"composite","expression":"Patient.identifier","component":[{"definition":"http://example.org/sp/none","expression":"system"},{"definition":"http://example.org/sp/none","expression":"value"}]}"#;
 
+const WHOSE: &str = r#"{"resourceType":"SearchParameter","id":"whose","url":"http://example.org/sp/whose","name":"whose","status":"active","description":"x","code":"whose","base":["Observation"],"type":"reference","expression":"Observation.subject","target":["Patient"]}"#;
+
 fn found(store: &SharedStore, kind: &'static str, name: &str, value: &str) -> String {
     let registry = store.registry();
     let params = [(name.to_owned(), value.to_owned())];
@@ -71,4 +73,36 @@ pub(super) fn parameters_that_are_posted_are_searched_by(make: Make<'_>) {
     let taken = NICKNAME.replace("\"code\":\"nick\"", "\"code\":\"family\"");
     commit(&store, vec![put(&taken)]).unwrap();
     assert_eq!(found(&store, "Patient", "family", "muller"), "a b");
+}
+
+/// Ids of what one search includes.
+fn included(store: &SharedStore, kind: &'static str, params: &[(&str, &str)]) -> String {
+    let registry = store.registry();
+    let params: Vec<(String, String)> =
+        params.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let parsed = Parser::new(&registry).parse(kind, &params).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let matches = snapshot.find(&parsed.query, 1000, true).unwrap();
+    let found = snapshot.include(&matches, &parsed.includes[0]).unwrap();
+    let mut ids: Vec<_> =
+        snapshot.load(&found).unwrap().iter().map(|s| s.key.id.to_string()).collect();
+    ids.sort();
+    ids.join(" ")
+}
+
+pub(super) fn what_points_to_matches_is_not_missed_while_it_is_indexed(make: Make<'_>) {
+    let store = filled(make);
+    commit(&store, vec![put(WHOSE)]).unwrap();
+    for complete in [false, true] {
+        if complete {
+            settled(&store);
+        }
+        assert_eq!(found(&store, "Observation", "whose", "Patient/a"), "w1 w2");
+        let by = |value| included(&store, "Patient", &[("_id", "a"), ("_revinclude", value)]);
+        assert_eq!(by("Observation:whose"), "w1 w2");
+        assert_eq!(by("Observation:whose:Patient"), "w1 w2");
+        assert!(by("Observation:*").contains("w1 w2"));
+        let forward = [("_id", "w1"), ("_include", "Observation:whose")];
+        assert_eq!(included(&store, "Observation", &forward), "a");
+    }
 }

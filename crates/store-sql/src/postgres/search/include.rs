@@ -10,6 +10,9 @@ use super::super::view::{load, signed};
 use super::sql::{Sql, Value};
 use super::{Search, numbers};
 
+/// The most that texts are asked for while a parameter is being indexed.
+const MOST_BY_TEXT: usize = 1_000_000;
+
 impl Search<'_> {
     /// See `Snapshot::include`.
     pub(in crate::postgres) fn include(
@@ -20,7 +23,22 @@ impl Search<'_> {
         let versions = load(self.conn, self.shared, matches)?;
         match include.direction {
             Direction::Forward => self.pointed_to(&versions, include),
-            Direction::Reverse => self.pointing_at(&versions, include),
+            Direction::Reverse => {
+                let mut found = self.pointing_at(&versions, include)?;
+                let keys: Vec<(&str, &str)> = versions
+                    .iter()
+                    .map(|stored| (stored.key.resource_type, stored.key.id.as_str()))
+                    .collect();
+                // While a parameter is being indexed, only the texts can tell.
+                for query in include.by_text(&self.registry, &keys) {
+                    for seq in self.find(&query, MOST_BY_TEXT, false)? {
+                        if !matches.contains(&seq) && !found.contains(&seq) {
+                            found.push(seq);
+                        }
+                    }
+                }
+                Ok(found)
+            }
         }
     }
 

@@ -13,6 +13,8 @@ use super::Search;
 
 /// For more parameters than this all references to a resource are read at once.
 const MANY_PARAMS: usize = 40;
+/// The most that texts are asked for while a parameter is being indexed.
+const MOST_BY_TEXT: usize = 1_000_000;
 
 impl Search<'_> {
     /// See [`store::Snapshot::include`].
@@ -47,7 +49,41 @@ impl Search<'_> {
             };
             found.extend(targets.into_iter().filter(|rid| seen.insert(*rid)));
         }
-        self.current(&found)
+        let mut found = self.current(&found)?;
+        if include.direction == Direction::Reverse {
+            self.by_text(matches, include, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// Adds what points to `matches` by parameters that are still being indexed: only the texts
+    /// can tell.
+    fn by_text(
+        &self,
+        matches: &[Seq],
+        include: &Include,
+        found: &mut Vec<Seq>,
+    ) -> Result<(), Fault> {
+        let is_waiting =
+            |param: &u32| self.registry.by_number(*param).is_some_and(|param| !param.ready);
+        if !include.params.iter().any(is_waiting) {
+            return Ok(());
+        }
+        let mut keys = Vec::with_capacity(matches.len());
+        for seq in matches {
+            let resource = self.handle.resource(self.shared, signed(*seq))?;
+            keys.extend(resource.id().map(|id| (resource.type_name().to_owned(), id.to_string())));
+        }
+        let keys: Vec<(&str, &str)> =
+            keys.iter().map(|(t, id)| (t.as_str(), id.as_str())).collect();
+        for query in include.by_text(&self.registry, &keys) {
+            for seq in self.find(&query, MOST_BY_TEXT, false)? {
+                if !matches.contains(&seq) && !found.contains(&seq) {
+                    found.push(seq);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Where the references in the text of a version lead.

@@ -81,7 +81,7 @@ impl Search<'_> {
             Filter::Param { param, tests, negated } => {
                 plan.negated = *negated;
                 self.plan_tests(&mut plan, resource_type, *param, tests)?;
-                plan.listed = self.is_ready(*param);
+                self.trust_index(&mut plan, *param);
             }
             Filter::Missing { param, missing } => {
                 plan.negated = *missing;
@@ -89,7 +89,7 @@ impl Search<'_> {
                 for param in self.registry.indexed_as(*param) {
                     plan.sources.extend(sources::present(param, self.kind_of(param)));
                 }
-                plan.listed = self.is_ready(*param);
+                self.trust_index(&mut plan, *param);
             }
             Filter::Chain { param, targets } => {
                 plan.rank = 2;
@@ -105,7 +105,7 @@ impl Search<'_> {
                 if plan.targets.len() <= MOST_LOOKUPS {
                     plan.probe = Probe::Link(params, plan.targets.clone());
                 }
-                plan.listed = self.is_ready(*param);
+                self.trust_index(&mut plan, *param);
             }
             Filter::Has { param, source } => self.plan_has(&mut plan, kind, *param, source)?,
             Filter::Narrative(words) => self.plan_words(&mut plan, kind, "fts_narrative", words)?,
@@ -121,6 +121,14 @@ impl Search<'_> {
         // What more than matches was listed says nothing about what does not match.
         plan.listed &= plan.exact || !plan.negated;
         Ok(plan)
+    }
+
+    /// While a parameter is being indexed, neither its rows nor a look at one of them tell anything.
+    fn trust_index(&self, plan: &mut Plan, param: ParamNumber) {
+        plan.listed = self.is_ready(param);
+        if !plan.listed {
+            plan.probe = Probe::None;
+        }
     }
 
     fn is_ready(&self, param: ParamNumber) -> bool {
