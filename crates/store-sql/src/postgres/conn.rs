@@ -1,13 +1,17 @@
 //! One connection, its settings and its prepared statements.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use store::StoreError;
 use tokio::runtime::Handle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::Fault;
 use super::place::Place;
@@ -44,8 +48,9 @@ impl Conn {
         config.connect_timeout(PATIENCE).tcp_user_timeout(Duration::from_secs(30));
         config.keepalives_idle(Duration::from_secs(30));
         config.application_name("consilium");
-        let encrypted = place.is_encrypted();
-        let task = runtime.spawn(async move { connect(&config, encrypted).await });
+        let tls =
+            if place.is_encrypted() { Some(tls(place.authorities.as_deref())?) } else { None };
+        let task = runtime.spawn(async move { connect(&config, tls).await });
         let client = wait(task).map_err(|_| Fault::failed("the connection's task ended"))??;
         let conn = Self { client, statements: Mutex::default() };
         let limit = match purpose {
@@ -105,13 +110,13 @@ impl Conn {
     }
 }
 
-async fn connect(config: &Config, encrypted: bool) -> Result<Client, Fault> {
-    if !encrypted {
+async fn connect(config: &Config, tls: Option<MakeRustlsConnect>) -> Result<Client, Fault> {
+    let Some(tls) = tls else {
         let (client, connection) = config.connect(NoTls).await?;
         tokio::spawn(async move { note_end(connection.await) });
         return Ok(client);
-    }
-    let (client, connection) = config.connect(tls()?).await?;
+    };
+    let (client, connection) = config.connect(tls).await?;
     tokio::spawn(async move { note_end(connection.await) });
     Ok(client)
 }
@@ -123,13 +128,25 @@ fn note_end(end: Result<(), tokio_postgres::Error>) {
     }
 }
 
-/// TLS with the authorities that the system trusts (or the file in `SSL_CERT_FILE`).
-fn tls() -> Result<tokio_postgres_rustls::MakeRustlsConnect, Fault> {
+/// TLS with the authorities in a PEM file; without one, with those that the system trusts (or that
+/// the file in `SSL_CERT_FILE` holds).
+fn tls(authorities: Option<&Path>) -> Result<MakeRustlsConnect, Fault> {
     let mut roots = rustls::RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(found.certs);
+    let missing = match authorities {
+        Some(file) => {
+            let shown = file.display();
+            let certificates = CertificateDer::pem_file_iter(file)
+                .map_err(|error| Fault::failed(format!("`{shown}` cannot be read: {error}")))?;
+            roots.add_parsable_certificates(certificates.flatten());
+            format!("`{shown}` holds no certificate")
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            "the system trusts no certificate authority; name a file with `sslrootcert`".to_owned()
+        }
+    };
     if roots.is_empty() {
-        return Err(Fault::failed("the system trusts no certificate authority; set SSL_CERT_FILE"));
+        return Err(Fault::failed(missing));
     }
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
@@ -137,5 +154,5 @@ fn tls() -> Result<tokio_postgres_rustls::MakeRustlsConnect, Fault> {
         .map_err(|error| Fault::failed(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
+    Ok(MakeRustlsConnect::new(config))
 }

@@ -1,6 +1,7 @@
 //! Where a store is: `postgres://user:password@host:port/database?schema=name&sslmode=require`.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use store::StoreError;
 use tokio_postgres::Config;
@@ -14,6 +15,8 @@ pub const SCHEMA: &str = "consilium";
 pub struct Place {
     pub(super) config: Config,
     pub(super) schema: String,
+    /// The certificates to trust instead of the system's.
+    pub(super) authorities: Option<PathBuf>,
 }
 
 impl Place {
@@ -23,17 +26,21 @@ impl Place {
     }
 
     /// Reads an address: everything libpq knows, and `schema`, a name of lower-case letters, digits
-    /// and `_`, at most 40 characters. Without `sslmode=require` the connection is not encrypted.
+    /// and `_`, at most 40 characters. Without `sslmode=require` the connection is not encrypted;
+    /// with it, the server's certificate must be for the host and by an authority that the system
+    /// trusts, or by one in the PEM file that `sslrootcert` names.
     pub fn parse(text: &str) -> Result<Self, StoreError> {
         let refuse = |reason: &str| Err(StoreError::Failed(reason.to_owned()));
         if !Self::is_one(text) {
             return refuse("an address starts with `postgres://`");
         }
         let (address, parameters) = text.split_once('?').unwrap_or((text, ""));
-        let (mut schema, mut others) = (SCHEMA.to_owned(), Vec::new());
+        let (mut schema, mut authorities) = (SCHEMA.to_owned(), None);
+        let mut others = Vec::new();
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
             match parameter.split_once('=') {
                 Some(("schema", name)) => schema = name.to_owned(),
+                Some(("sslrootcert", file)) => authorities = Some(PathBuf::from(file)),
                 _ => others.push(parameter),
             }
         }
@@ -50,7 +57,10 @@ impl Place {
         if config.get_ssl_mode() == SslMode::Prefer {
             config.ssl_mode(SslMode::Disable);
         }
-        Ok(Self { config, schema })
+        if authorities.is_some() && config.get_ssl_mode() == SslMode::Disable {
+            return refuse("`sslrootcert` goes with `sslmode=require`");
+        }
+        Ok(Self { config, schema, authorities })
     }
 
     /// Whether the connection is encrypted.
@@ -85,8 +95,11 @@ mod tests {
         let place = Place::parse("postgresql:///health?host=/tmp&sslmode=require").unwrap();
         assert!(place.is_encrypted());
         assert_eq!(place.schema, SCHEMA);
+        let own = Place::parse("postgres://h/d?sslmode=require&sslrootcert=/etc/ca.pem").unwrap();
+        assert_eq!(own.authorities, Some(PathBuf::from("/etc/ca.pem")));
         for bad in [
             "mysql://x/y",
+            "postgres://ada:secret@localhost/h?sslrootcert=/etc/ca.pem",
             "postgres://ada:secret@localhost/h?schema=a\"b",
             "postgres://ada:secret@localhost/h?schema=pg_catalog",
             "postgres://ada:secret@localhost/h?nonsense=secret",

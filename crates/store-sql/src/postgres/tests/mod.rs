@@ -2,6 +2,7 @@
 
 mod agreement;
 mod server;
+mod tls;
 mod upkeep;
 
 use std::sync::Arc;

@@ -41,30 +41,50 @@ fn programs() -> Option<PathBuf> {
 
 /// Starts a server that ends with this process.
 fn start() -> Option<String> {
-    let started = programs().and_then(|programs| launch(&programs));
+    let folder = tempfile::Builder::new().prefix("consilium-pg").tempdir().ok()?.keep();
+    let host = folder.to_string_lossy().replace('/', "%2F");
+    let started = programs().and_then(|programs| launch(&programs, &folder, "", 5432));
+    let started = started.map(|()| format!("postgres://consilium@{host}/test"));
     if started.is_none() {
         eprintln!("SKIPPED: no PostgreSQL; set CONSILIUM_TEST_POSTGRES or install it");
     }
     started
 }
 
-fn launch(programs: &Path) -> Option<String> {
+/// A server of its own that takes connections on loopback, encrypted with this certificate and key
+/// (PEM). Returns the address without parameters; `None` where the test is skipped.
+pub(super) fn encrypted(certificate: &str, key: &str) -> Option<String> {
+    let programs = programs()?;
     let folder = tempfile::Builder::new().prefix("consilium-pg").tempdir().ok()?.keep();
+    std::fs::write(folder.join("server.crt"), certificate).ok()?;
+    std::fs::write(folder.join("server.key"), key).ok()?;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+    let shown = folder.display();
+    let options = format!(
+        "-c listen_addresses=127.0.0.1 -c ssl=on -c ssl_cert_file={shown}/server.crt \
+         -c ssl_key_file={shown}/server.key"
+    );
+    launch(&programs, &folder, &options, port)?;
+    Some(format!("postgres://consilium@127.0.0.1:{port}/test"))
+}
+
+fn launch(programs: &Path, folder: &Path, options: &str, port: u16) -> Option<()> {
     let script = r#"
         set -e
         run() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; else "$@"; fi; }
-        if [ "$(id -u)" = 0 ]; then chown postgres "$2"; fi
+        for key in "$2"/*.key; do if [ -e "$key" ]; then chmod 0600 "$key"; fi; done
+        if [ "$(id -u)" = 0 ]; then chown -R postgres "$2"; fi
         cd "$2"
         run "$1/initdb" -D "$2/data" -U consilium -A trust -E UTF8 --locale=C.UTF-8 -N >/dev/null
         # The watcher ends the server, and removes its folder, when the tests are gone.
         ( run "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off \
-            -c max_connections=300 -c shared_buffers=64MB >"$2/log" 2>&1 &
+            -c max_connections=300 -c shared_buffers=64MB -p "$4" $5 >"$2/log" 2>&1 &
           server=$!
           while kill -0 "$3" 2>/dev/null; do sleep 0.3; done
           kill -INT $server; wait $server; rm -rf "$2" ) >/dev/null 2>&1 &
         for i in $(seq 100); do
-            if run "$1/pg_isready" -q -h "$2"; then
-                run "$1/createdb" -h "$2" -U consilium test && exit 0
+            if run "$1/pg_isready" -q -h "$2" -p "$4"; then
+                run "$1/createdb" -h "$2" -p "$4" -U consilium test && exit 0
             fi
             sleep 0.1
         done
@@ -72,11 +92,10 @@ fn launch(programs: &Path) -> Option<String> {
     "#;
     let done = Command::new("sh")
         .args(["-c", script, "sh"])
-        .args([programs, folder.as_path()])
-        .arg(std::process::id().to_string())
+        .args([programs, folder])
+        .args([&std::process::id().to_string(), &port.to_string(), options])
         .stdin(Stdio::null())
         .status()
         .ok()?;
-    let host = folder.to_string_lossy().replace('/', "%2F");
-    done.success().then(|| format!("postgres://consilium@{host}/test"))
+    done.success().then_some(())
 }
