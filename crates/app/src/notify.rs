@@ -3,7 +3,8 @@
 //!
 //! * [`accept`] checks a Subscription before it is stored and writes down whose it is.
 //! * [`feed`] follows the change feed and gives every match an event number, in one transaction
-//!   with its own place in the feed. [`log`] keeps which event is which change.
+//!   with its own place in the feed. [`rules`] finds whom a change may concern without evaluating
+//!   what all the others asked for; [`log`] keeps which event is which change.
 //! * [`work`] makes one delivery: is the subscriber still allowed to read this? then the audit,
 //!   then the notification; [`worker`] decides when.
 //! * [`channel`] holds the websockets that are open, [`status`] answers `$status`, `$events` and
@@ -17,8 +18,11 @@ pub mod bundle;
 pub mod channel;
 pub mod criteria;
 pub mod definition;
+pub mod expression;
 pub mod feed;
 pub mod log;
+pub mod resend;
+pub mod rules;
 pub mod status;
 pub mod stored_topic;
 pub mod topic;

@@ -7,6 +7,7 @@ pub mod peers;
 pub mod reads;
 pub mod record;
 pub mod server;
+pub mod subscriptions;
 pub mod wire;
 pub mod workload;
 pub mod writes;

@@ -1,8 +1,8 @@
 //! Checks a Subscription or a topic before it is stored, and writes down whose it is.
 
-use fhir::Resource;
 use fhir::edit::Edits;
 use fhir::json::quote;
+use fhir::{Id, Resource};
 use serde_json::json;
 use store::query::search;
 
@@ -15,6 +15,9 @@ use crate::{App, Caller, Error, Kind, Result};
 
 /// Subscriptions of a node that are not off.
 const MAX_SUBSCRIPTIONS: u64 = 10_000;
+/// Subscriptions of one account that are not off; a patient watches one record.
+const MAX_OF_ACCOUNT: usize = 2_000;
+const MAX_OF_PATIENT: usize = 100;
 /// Types that a subscriber is asked about one by one; beyond that, about everything.
 const MAX_TYPES: usize = 10;
 
@@ -24,6 +27,16 @@ const MAX_TYPES: usize = 10;
 /// Errors: [`Kind::Unprocessable`] names what is not understood or not offered,
 /// [`Kind::Forbidden`] says what the caller may not read.
 pub fn accept(app: &App, caller: &Caller, resource: Resource) -> Result<Resource> {
+    accept_beside(app, caller, resource, 0)
+}
+
+/// The same where the caller is about to store so many Subscriptions more.
+fn accept_beside(
+    app: &App,
+    caller: &Caller,
+    resource: Resource,
+    beside: usize,
+) -> Result<Resource> {
     if stored_topic::is_topic(&resource) {
         return topic_(resource);
     }
@@ -52,6 +65,19 @@ pub fn accept(app: &App, caller: &Caller, resource: Resource) -> Result<Resource
     for resource_type in types {
         authorise(app, &later, Action::reading(resource_type))?;
     }
+    room(app, caller, resource.id().as_ref(), beside)?;
+    Ok(marked)
+}
+
+/// Whether there is room for one more Subscription of the caller, and of anybody.
+fn room(app: &App, caller: &Caller, id: Option<&Id>, beside: usize) -> Result<()> {
+    let most = if caller.user.patient.is_some() { MAX_OF_PATIENT } else { MAX_OF_ACCOUNT };
+    if app.notify().owned_beside(&caller.user.id, id).saturating_add(beside) >= most {
+        return Err(Error::new(
+            Kind::TooCostly,
+            format!("an account has at most {most} subscriptions that are not off"),
+        ));
+    }
     let running = search("Subscription", &[("status", "requested,active,error")]);
     let running = running.map_err(|e| Error::internal(e.to_string()))?;
     if app.store().snapshot()?.count(&running)? >= MAX_SUBSCRIPTIONS {
@@ -60,7 +86,7 @@ pub fn accept(app: &App, caller: &Caller, resource: Resource) -> Result<Resource
             format!("this node serves at most {MAX_SUBSCRIPTIONS} subscriptions"),
         ));
     }
-    Ok(marked)
+    Ok(())
 }
 
 /// The same for every entry of a transaction; `None` where none of them is concerned.
@@ -73,12 +99,14 @@ pub fn accept_all(app: &App, caller: &Caller, entries: &[Entry]) -> Result<Optio
         return Ok(None);
     }
     let mut entries = entries.to_vec();
+    let mut beside = 0;
     for (at, entry) in entries.iter_mut().enumerate() {
         if let Request::Create { resource, .. } | Request::Update { resource, .. } =
             &mut entry.request
         {
-            *resource = accept(app, caller, resource.clone())
+            *resource = accept_beside(app, caller, resource.clone(), beside)
                 .map_err(|e| Error { message: format!("entry {at}: {}", e.message), ..e })?;
+            beside += usize::from(resource.type_name() == "Subscription");
         }
     }
     Ok(Some(entries))

@@ -4,8 +4,11 @@
 //! is handed to the connections of its subscription and counts as delivered once one of them has
 //! written it out. A connection that is too slow to take the next one is dropped; what it missed
 //! waits in the log of events, for the next connection or for `$events`.
+//!
+//! Beside them the hub keeps whose the subscriptions in force are, so that one account cannot take
+//! what is there for all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +65,8 @@ pub struct Hub {
     tokens: Mutex<HashMap<String, Token>>,
     lines: Mutex<HashMap<Id, Vec<Line>>>,
     open: Mutex<Open>,
+    owned: Mutex<HashMap<String, HashSet<Id>>>,
+    again: Mutex<HashSet<Id>>,
     nudges: watch::Sender<u64>,
     closed: watch::Sender<bool>,
 }
@@ -72,6 +77,8 @@ impl Default for Hub {
             tokens: Mutex::default(),
             lines: Mutex::default(),
             open: Mutex::default(),
+            owned: Mutex::default(),
+            again: Mutex::default(),
             nudges: watch::channel(0).0,
             closed: watch::channel(false).0,
         }
@@ -96,6 +103,42 @@ impl Hub {
     /// connection broke can come back.
     pub fn redeem(&self, token: &str, now_ms: i64) -> Option<Token> {
         self.tokens.lock().get(token).filter(|token| token.expires_ms > now_ms).cloned()
+    }
+
+    /// How many subscriptions of an account are in force beside `id`. What was written a moment
+    /// ago may be missing.
+    pub fn owned_beside(&self, account: &str, id: Option<&Id>) -> usize {
+        let owned = self.owned.lock();
+        owned.get(account).map_or(0, |own| own.iter().filter(|own| Some(*own) != id).count())
+    }
+
+    /// Notes that a subscription of an account is in force, or no longer.
+    pub(super) fn own(&self, account: &str, id: &Id, in_force: bool) {
+        let mut owned = self.owned.lock();
+        if in_force {
+            owned.entry(account.to_owned()).or_default().insert(id.clone());
+        } else if let Some(own) = owned.get_mut(account) {
+            own.remove(id);
+            if own.is_empty() {
+                owned.remove(account);
+            }
+        }
+    }
+
+    /// Forgets whose the subscriptions are: they are about to be counted anew.
+    pub(super) fn own_nothing(&self) {
+        self.owned.lock().clear();
+    }
+
+    /// Lets the worker look at what is to be sent again for a subscription.
+    pub(super) fn ask_again(&self, id: Id) {
+        self.again.lock().insert(id);
+        self.nudge();
+    }
+
+    /// The subscriptions to be looked at since the last call.
+    pub(super) fn asked_again(&self) -> HashSet<Id> {
+        std::mem::take(&mut self.again.lock())
     }
 
     /// The number of a new connection; `None` while too many are open. Each ends with

@@ -2,11 +2,13 @@
 
 use std::cell::OnceCell;
 
+use fhir::Resource;
 use fhirpath::search::{IndexEntry, ParamNumber, Registry};
 use store::query::{self, Candidate, Filter, Query, ReferenceTest, Test, local_target, parse};
 use store::{Method, Snapshot, StoreError, Stored};
 
 use super::definition::{Definition, What};
+use super::expression::Expression;
 use super::topic::{FilterBy, On, Topic, TopicTrigger, Topics, is_offered};
 use crate::records::bundle::query_pairs;
 use crate::{Error, Kind, Result};
@@ -22,9 +24,22 @@ pub struct Trigger {
     create_passes: bool,
     delete_passes: bool,
     both: bool,
+    fhirpath: Option<Expression>,
     filters: Vec<Filter>,
     /// Only changes in the compartments of these patients can pull it; empty for any.
     pub patients: Vec<String>,
+}
+
+impl Trigger {
+    /// The filters that the version which a change is looked at by must pass whatever else holds:
+    /// the new version, or of a deletion the one before.
+    pub fn required(&self) -> impl Iterator<Item = &Filter> {
+        let alone = self.both || self.previous.is_none();
+        // A deletion may pass although nothing is left that `current` could hold for.
+        let holds = alone && !(self.on.delete && self.delete_passes);
+        let current = self.current.iter().flatten().filter(move |_| holds);
+        self.filters.iter().chain(current)
+    }
 }
 
 fn refused(message: impl Into<String>) -> Error {
@@ -54,7 +69,7 @@ pub fn compile(definition: &Definition, topics: &Topics) -> Result<Vec<Trigger>>
 }
 
 /// FHIR R4: a creation or update whose new version answers a search.
-fn of_criteria(criteria: &str) -> Result<Trigger> {
+pub(super) fn of_criteria(criteria: &str) -> Result<Trigger> {
     let criteria = criteria.trim_start_matches('/');
     let (kind, query) = criteria.split_once('?').unwrap_or((criteria, ""));
     let resource_type = fhir::definitions::resource_type(kind).ok_or_else(|| {
@@ -80,6 +95,7 @@ fn plain(resource_type: &'static str, on: On) -> Trigger {
         create_passes: true,
         delete_passes: true,
         both: true,
+        fhirpath: None,
         filters: Vec::new(),
         patients: Vec::new(),
     }
@@ -133,6 +149,7 @@ fn of_type(
         create_passes: from.create_passes,
         delete_passes: from.delete_passes,
         both: from.both,
+        fhirpath: from.fhirpath.as_deref().map(Expression::parse).transpose()?,
         patients: patients(resource_type, &chosen),
         filters: chosen,
         ..plain(resource_type, from.on)
@@ -258,6 +275,8 @@ fn names_patient(resource_type: &str, param: ParamNumber) -> bool {
 pub struct Indexed {
     /// The version.
     pub stored: Stored,
+    /// Its text, read.
+    pub resource: Resource,
     /// What was extracted from it.
     pub entries: Vec<IndexEntry>,
 }
@@ -266,7 +285,7 @@ impl Indexed {
     /// Extracts the entries of a version that is not a deletion.
     pub fn new(stored: Stored) -> Result<Self> {
         let resource = crate::records::parse(&stored)?;
-        Ok(Self { entries: Registry::r4().extract(&resource), stored })
+        Ok(Self { entries: Registry::r4().extract(&resource), resource, stored })
     }
 
     /// The patients that the version names as those it is about, a Patient naming itself.
@@ -336,8 +355,11 @@ impl<'a> Changed<'a> {
         {
             return Ok(false);
         }
-        let needs_old =
-            deleted || trigger.previous.is_some() || !trigger.on.create || !trigger.on.update;
+        let needs_old = deleted
+            || trigger.previous.is_some()
+            || trigger.fhirpath.is_some()
+            || !trigger.on.create
+            || !trigger.on.update;
         let old = if needs_old { self.old()? } else { None };
         let created = needs_old && !deleted && old.is_none();
         let counts = match (deleted, needs_old) {
@@ -365,11 +387,17 @@ impl<'a> Changed<'a> {
             (Some(_), None) => Some(trigger.delete_passes),
             (Some(filters), Some(new)) => Some(self.holds(filters, new)?),
         };
-        Ok(match (previous, current) {
+        let passes = match (previous, current) {
             (Some(previous), Some(current)) if trigger.both => previous && current,
             (Some(previous), Some(current)) => previous || current,
             (one, other) => one.or(other).unwrap_or(true),
-        })
+        };
+        // A trigger that states both kinds of criteria asks for both.
+        let holds = |expression: &Expression| {
+            let (old, new) = (old.map(|old| &old.resource), self.new.map(|new| &new.resource));
+            expression.holds(self.stored.last_updated_ms, old, new)
+        };
+        Ok(passes && trigger.fhirpath.as_ref().is_none_or(holds))
     }
 
     fn holds(&self, filters: &[Filter], version: &Indexed) -> Result<bool> {

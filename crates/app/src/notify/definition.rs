@@ -100,7 +100,7 @@ pub enum Style {
 }
 
 /// What is subscribed to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     /// A search: type and parameters as written.
     Criteria(String),

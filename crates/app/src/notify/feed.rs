@@ -5,15 +5,17 @@
 //! nothing is lost and nothing is numbered twice. A Subscription is in force from its own place in
 //! the feed on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fhir::Id;
 use store::{Change, Guard, Key, Method, Seq, SideWrite, Snapshot, Stored, Transaction};
 
-use super::criteria::{Changed, Indexed, Trigger, compile};
+use super::criteria::{Changed, Indexed, compile};
 use super::definition::{Definition, Status};
 use super::log::{self, Delivered, Matched};
+use super::resend::Again;
+use super::rules::{Asked, Rules};
 use super::topic::{self, Topics};
 use super::{OWNER, stored_topic};
 use crate::records::{parse, patients_of};
@@ -34,9 +36,10 @@ pub struct Live {
     pub events: u64,
     /// How far delivery has come.
     pub delivered: Delivered,
+    /// Events that are to be sent again, before what is new.
+    pub again: Option<Again>,
     /// Whether a delivery is under way.
     pub busy: bool,
-    triggers: Arc<Vec<Trigger>>,
 }
 
 /// The subscriptions in force and the place in the feed.
@@ -46,50 +49,8 @@ pub struct Feed {
     written: Option<Vec<u8>>,
     topics: Topics,
     live: BTreeMap<Id, Live>,
-    index: Index,
-}
-
-/// Who may be pulled by a change of a type: everybody who does not name patients, and those who
-/// name one of the patients it is about.
-#[derive(Debug, Default)]
-struct Index(HashMap<&'static str, OfType>);
-
-#[derive(Debug, Default)]
-struct OfType {
-    any: Vec<(Id, usize)>,
-    by_patient: HashMap<String, Vec<(Id, usize)>>,
-}
-
-impl Index {
-    fn add(&mut self, id: &Id, triggers: &[Trigger]) {
-        for (at, trigger) in triggers.iter().enumerate() {
-            let of_type = self.0.entry(trigger.resource_type).or_default();
-            if trigger.patients.is_empty() {
-                of_type.any.push((id.clone(), at));
-            }
-            for patient in &trigger.patients {
-                of_type.by_patient.entry(patient.clone()).or_default().push((id.clone(), at));
-            }
-        }
-    }
-
-    fn remove(&mut self, id: &Id, triggers: &[Trigger]) {
-        for trigger in triggers {
-            let Some(of_type) = self.0.get_mut(trigger.resource_type) else { continue };
-            of_type.any.retain(|(other, _)| other != id);
-            for patient in &trigger.patients {
-                if let Some(list) = of_type.by_patient.get_mut(patient) {
-                    list.retain(|(other, _)| other != id);
-                    if list.is_empty() {
-                        of_type.by_patient.remove(patient);
-                    }
-                }
-            }
-            if of_type.any.is_empty() && of_type.by_patient.is_empty() {
-                self.0.remove(trigger.resource_type);
-            }
-        }
-    }
+    rules: Rules,
+    evaluated: u64,
 }
 
 impl Feed {
@@ -98,19 +59,22 @@ impl Feed {
         let topics = topic::all(&app)?;
         let snapshot = app.store().snapshot()?;
         let (cursor, written) = log::cursor(&*snapshot)?;
+        app.notify().own_nothing();
         let mut feed = Self {
             app: app.clone(),
             cursor,
             written,
             topics,
             live: BTreeMap::new(),
-            index: Index::default(),
+            rules: Rules::default(),
+            evaluated: 0,
         };
         for (id, matched) in log::every(&*snapshot)? {
             let key = Key { resource_type: "Subscription", id: id.clone() };
             if let Some(stored) = snapshot.vread(&key, matched.version)? {
                 let delivered = log::delivered(&*snapshot, &id)?;
-                feed.enter(&stored, matched.events, delivered)?;
+                let again = log::again(&*snapshot, &id)?;
+                feed.enter(&stored, matched.events, delivered, again)?;
             }
         }
         Ok(feed)
@@ -126,10 +90,21 @@ impl Feed {
         self.live.get_mut(id)
     }
 
+    /// How many triggers were evaluated since the feed was opened.
+    pub fn evaluated(&self) -> u64 {
+        self.evaluated
+    }
+
     /// Follows the feed by one piece. Returns whether there may be more. Blocks on the medium.
     pub fn step(&mut self) -> Result<bool> {
         let app = self.app.clone();
+        let asked = app.notify().asked_again();
         let snapshot = app.store().snapshot()?;
+        for id in asked {
+            if let Some(live) = self.live.get_mut(&id) {
+                live.again = log::again(&*snapshot, &id)?;
+            }
+        }
         let changes = snapshot.changes(self.cursor, PIECE)?;
         let Some(last) = changes.last().map(|change| change.seq) else { return Ok(false) };
         let mut news = News::default();
@@ -164,7 +139,7 @@ impl Feed {
                     if kind == "Basic" {
                         self.topic(snapshot, change)?;
                     }
-                    if self.index.0.contains_key(kind) {
+                    if self.rules.concern(kind) {
                         let loaded = snapshot.load(&[change.seq])?;
                         if let Some(stored) = loaded.first() {
                             self.matching(snapshot, stored, news)?;
@@ -223,11 +198,12 @@ impl Feed {
         }
         let Some(stored) = snapshot.load(&[change.seq])?.pop() else { return Ok(()) };
         let busy = before.as_ref().is_some_and(|live| live.busy);
+        let again = log::again(snapshot, id)?;
         let delivered = match before {
             Some(live) => live.delivered,
             None => log::delivered(snapshot, id)?,
         };
-        if self.enter(&stored, events, delivered)? {
+        if self.enter(&stored, events, delivered, again)? {
             if let Some(live) = self.live.get_mut(id) {
                 live.busy = busy;
             }
@@ -241,7 +217,13 @@ impl Feed {
     }
 
     /// Puts a Subscription in force; returns whether it is one of this node's.
-    fn enter(&mut self, stored: &Stored, events: u64, delivered: Delivered) -> Result<bool> {
+    fn enter(
+        &mut self,
+        stored: &Stored,
+        events: u64,
+        delivered: Delivered,
+        again: Option<Again>,
+    ) -> Result<bool> {
         if stored.method == Method::Delete {
             return Ok(false);
         }
@@ -251,27 +233,31 @@ impl Feed {
         }
         // What cannot be read any more was stored by another version of this software.
         let Ok(definition) = Definition::read(&resource, stored.version) else { return Ok(false) };
-        let triggers = match definition.status {
-            Status::Off => Vec::new(),
-            _ => compile(&definition, &self.topics).unwrap_or_default(),
-        };
         let id = stored.key.id.clone();
-        self.index.add(&id, &triggers);
         let delivered = delivered.under(definition.status);
-        let live = Live {
-            definition: Arc::new(definition),
-            events,
-            delivered,
-            busy: false,
-            triggers: Arc::new(triggers),
-        };
+        let definition = Arc::new(definition);
+        self.rule(&id, &definition);
+        let live = Live { definition, events, delivered, again, busy: false };
         self.live.insert(id, live);
         Ok(true)
     }
 
+    /// Puts what a Subscription asks for in force, unless it is off.
+    fn rule(&mut self, id: &Id, definition: &Definition) {
+        let in_force = definition.status != Status::Off;
+        self.app.notify().own(&definition.owner, id, in_force);
+        if !in_force {
+            return self.rules.leave(id);
+        }
+        let (what, patient) = (definition.what.clone(), definition.patient.clone());
+        let compiled = || compile(definition, &self.topics).unwrap_or_default();
+        self.rules.enter(id, Asked { what, patient }, compiled);
+    }
+
     fn leave(&mut self, id: &Id) -> Option<Live> {
+        self.rules.leave(id);
         let live = self.live.remove(id)?;
-        self.index.remove(id, &live.triggers);
+        self.app.notify().own(&live.definition.owner, id, false);
         Some(live)
     }
 
@@ -292,56 +278,54 @@ impl Feed {
             return Ok(());
         }
         self.topics = topic::all(&self.app)?;
-        let subscribed: Vec<Id> = self
-            .live
-            .iter()
-            .filter(|(_, live)| live.definition.topic().is_some())
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in subscribed {
-            let Some(mut live) = self.leave(&id) else { continue };
-            if live.definition.status != Status::Off {
-                let triggers = compile(&live.definition, &self.topics).unwrap_or_default();
-                live.triggers = Arc::new(triggers);
-            }
-            self.index.add(&id, &live.triggers);
-            self.live.insert(id, live);
-        }
+        let to_topics = self.live.iter().filter(|(_, live)| live.definition.topic().is_some());
+        let subscribed: Vec<(Id, Arc<Definition>)> =
+            to_topics.map(|(id, live)| (id.clone(), Arc::clone(&live.definition))).collect();
+        // All leave before the first comes back, so that no rule stays as it was.
+        subscribed.iter().for_each(|(id, _)| self.rules.leave(id));
+        subscribed.iter().for_each(|(id, definition)| self.rule(id, definition));
         Ok(())
     }
 
     /// Finds who is told of a change.
-    fn matching(&self, snapshot: &dyn Snapshot, stored: &Stored, news: &mut News) -> Result<()> {
-        let Some(of_type) = self.index.0.get(stored.key.resource_type) else { return Ok(()) };
+    fn matching(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        stored: &Stored,
+        news: &mut News,
+    ) -> Result<()> {
         let new = match stored.method {
             Method::Delete => None,
             _ => Some(Indexed::new(stored.clone())?),
         };
         let changed = Changed::new(snapshot, stored, new.as_ref());
-        let mut candidates: Vec<&(Id, usize)> = of_type.any.iter().collect();
         let version = match &new {
             Some(new) => Some(new),
             None => changed.old()?,
         };
         let Some(version) = version else { return Ok(()) };
-        for patient in version.about() {
-            candidates.extend(of_type.by_patient.get(patient).into_iter().flatten());
-        }
+        let mut pulled = BTreeSet::new();
         let mut inside: Option<Vec<Id>> = None;
-        for (id, at) in candidates {
-            let Some(live) = self.live.get(id) else { continue };
-            let Some(trigger) = live.triggers.get(*at) else { continue };
-            if let Some(own) = &live.definition.patient {
+        for (number, at) in self.rules.candidates(version) {
+            let Some(rule) = self.rules.rule(number) else { continue };
+            let Some(trigger) = rule.trigger(at) else { continue };
+            if let Some(own) = &rule.asked.patient {
                 if inside.is_none() {
-                    inside = Some(patients_of(&parse(&version.stored)?));
+                    inside = Some(patients_of(&version.resource));
                 }
                 if !inside.as_ref().is_some_and(|inside| inside.contains(own)) {
                     continue;
                 }
             }
-            let told = news.events.get(id).and_then(|seqs| seqs.last()) == Some(&stored.seq);
-            if !told && changed.pulls(trigger)? {
-                news.events.entry(id.clone()).or_default().push(stored.seq);
+            if pulled.contains(&number) {
+                continue;
+            }
+            self.evaluated += 1;
+            if changed.pulls(trigger)? {
+                pulled.insert(number);
+                for id in rule.subscribers.iter().filter(|id| self.live.contains_key(*id)) {
+                    news.events.entry(id.clone()).or_default().push(stored.seq);
+                }
             }
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! * `c`: how far the change feed has been followed;
 //! * `m` + id: the version of the Subscription in force and the number of its last event;
 //! * `d` + id: how far delivery has come;
+//! * `r` + id: which events are to be sent again;
 //! * `e` + id + 0 + block: the sequence numbers of [`BLOCK`] events, as a first number and
 //!   differences in LEB128, so that an event takes about two bytes.
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::{Seq, SideWrite, Snapshot};
 
 use super::definition::Status;
+use super::resend::Again;
 use crate::{Error, Result};
 
 /// Namespace of the side values.
@@ -92,6 +94,16 @@ pub fn write_matched(id: &Id, matched: Matched) -> SideWrite {
 /// Writes how far delivery has come.
 pub fn write_delivered(id: &Id, delivered: &Delivered) -> SideWrite {
     put(key(b'd', id), serde_json::to_vec(delivered).ok())
+}
+
+/// Writes which events are to be sent again.
+pub fn write_again(id: &Id, again: Option<Again>) -> SideWrite {
+    put(key(b'r', id), again.and_then(|again| serde_json::to_vec(&again).ok()))
+}
+
+/// Which events are to be sent again.
+pub fn again(snapshot: &dyn Snapshot, id: &Id) -> Result<Option<Again>> {
+    snapshot.side(SPACE, &key(b'r', id))?.map(|value| read(&value)).transpose()
 }
 
 /// How far matching has come; `None` for an unknown subscription.
@@ -196,7 +208,8 @@ pub fn events(snapshot: &dyn Snapshot, id: &Id, from: u64, to: u64) -> Result<Ve
 
 /// The writes that remove everything about a subscription.
 pub fn forget(id: &Id, events: u64) -> Vec<SideWrite> {
-    let mut side = vec![put(key(b'm', id), None), put(key(b'd', id), None)];
+    let mut side: Vec<SideWrite> =
+        [b'm', b'd', b'r'].map(|kind| put(key(kind, id), None)).into_iter().collect();
     let blocks = events.div_ceil(BLOCK);
     side.extend((0..blocks).map(|block| put(block_key(id, block), None)));
     side

@@ -22,13 +22,14 @@ const MAX_LISTED: usize = 1_000;
 pub const MAX_EVENTS: u64 = 1_000;
 
 /// A subscription with its figures.
-struct Known {
-    definition: Definition,
-    matched: Matched,
+pub(super) struct Known {
+    pub(super) definition: Definition,
+    pub(super) matched: Matched,
     delivered: Delivered,
 }
 
-fn known(snapshot: &dyn Snapshot, permit: &Permit, id: &Id) -> Result<Option<Known>> {
+/// A subscription that exists and that the caller may see.
+pub(super) fn known(snapshot: &dyn Snapshot, permit: &Permit, id: &Id) -> Result<Option<Known>> {
     let key = Key { resource_type: "Subscription", id: id.clone() };
     let stored = snapshot.read(&key)?.filter(|stored| stored.method != Method::Delete);
     let Some(stored) = stored else { return Ok(None) };

@@ -5,7 +5,7 @@ use fhir::{Resource, Value};
 use store::Snapshot;
 use store::query::search;
 
-use super::topic::{FilterBy, On, Topic, TopicTrigger, Topics, is_offered};
+use super::topic::{FilterBy, On, Topic, TopicTrigger, Topics, is_offered, of_event};
 use crate::records::parse;
 use crate::{Error, Kind, Result};
 
@@ -52,11 +52,7 @@ pub fn read(resource: &Resource) -> Result<Topic> {
             "title" => topic.title = text(extension),
             "resourceTrigger" => topic.triggers.push(trigger(extension)?),
             "canFilterBy" => filters.push(filter(extension)?),
-            "eventTrigger" => {
-                return Err(refused(
-                    "a topic with `eventTrigger` is not supported; use `resourceTrigger`".into(),
-                ));
-            }
+            "eventTrigger" => topic.triggers.extend(event(extension)?),
             // The rest describes the topic and changes nothing about it.
             _ => {}
         }
@@ -65,7 +61,7 @@ pub fn read(resource: &Resource) -> Result<Topic> {
         return Err(refused("a topic needs its canonical `url`".into()));
     }
     if topic.triggers.is_empty() {
-        return Err(refused("a topic needs a `resourceTrigger`".into()));
+        return Err(refused("a topic needs a `resourceTrigger` or an `eventTrigger`".into()));
     }
     topic.filters = Some(filters);
     super::criteria::of_topic(&topic, &[])?;
@@ -101,6 +97,7 @@ fn trigger(extension: Value<'_>) -> Result<TopicTrigger> {
         create_passes: false,
         delete_passes: false,
         both: false,
+        fhirpath: None,
     };
     for (name, part) in parts(extension) {
         match name.as_str() {
@@ -118,12 +115,7 @@ fn trigger(extension: Value<'_>) -> Result<TopicTrigger> {
             },
             "queryCriteria" => criteria(part, &mut trigger)?,
             "description" => {}
-            "fhirPathCriteria" => {
-                return Err(Error::new(
-                    Kind::Unprocessable,
-                    "`fhirPathCriteria` is not supported; use `queryCriteria`",
-                ));
-            }
+            "fhirPathCriteria" => trigger.fhirpath = Some(text(part)),
             _ => {
                 return Err(Error::new(
                     Kind::Unprocessable,
@@ -160,6 +152,40 @@ fn criteria(extension: Value<'_>, trigger: &mut TopicTrigger) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What an event of the outside world means for the resources that the trigger names.
+fn event(extension: Value<'_>) -> Result<Vec<TopicTrigger>> {
+    let (mut codings, mut resource_type) = (Vec::new(), None);
+    for (name, part) in parts(extension) {
+        match name.as_str() {
+            "event" => {
+                let concept = part.get("valueCodeableConcept").and_then(|v| v.get("coding"));
+                codings.extend(concept.into_iter().flat_map(Value::items).map(|coding| {
+                    let text = |name| coding.str_at(name).unwrap_or_default().into_owned();
+                    (text("system"), text("code"))
+                }));
+            }
+            "resource" => resource_type = Some(type_of(part)?),
+            "description" => {}
+            _ => {
+                return Err(Error::new(
+                    Kind::Unprocessable,
+                    "`eventTrigger` has a part that is not known",
+                ));
+            }
+        }
+    }
+    let Some(resource_type) = resource_type else {
+        return Err(Error::new(Kind::Unprocessable, "`eventTrigger` needs its `resource`"));
+    };
+    let known = codings.iter().map(|(system, code)| of_event(system, code, resource_type));
+    known.into_iter().find(|triggers| !triggers.is_empty()).ok_or_else(|| {
+        Error::new(
+            Kind::Unprocessable,
+            format!("the `event` of an `eventTrigger` does not show in `{resource_type}` here; use `resourceTrigger`"),
+        )
+    })
 }
 
 fn filter(extension: Value<'_>) -> Result<FilterBy> {

@@ -13,6 +13,7 @@ use store::{Expect, Key, Method, Seq, Snapshot, Stored, Transaction, Write};
 use super::bundle::{self, Event as Told, Kind as Why, Said};
 use super::definition::{Channel, Content, Definition, Status, Style};
 use super::log::{self, Delivered};
+use super::resend::{self, Again};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Scope, authorise};
@@ -39,6 +40,13 @@ pub enum Work {
     Events {
         /// The first.
         from: u64,
+        /// The last that may go along.
+        to: u64,
+    },
+    /// Tell once more of events.
+    Again {
+        /// All that are asked for.
+        again: Again,
         /// The last that may go along.
         to: u64,
     },
@@ -72,6 +80,8 @@ pub struct Done {
     pub delivered: Delivered,
     /// The new state of the subscription and the version of it that was looked at.
     pub status: Option<(u64, Status)>,
+    /// What was to be sent again, and what is left of it.
+    pub again: Option<(Again, Option<Again>)>,
 }
 
 /// What is handed over.
@@ -143,7 +153,8 @@ pub async fn carry_out<D: Deliver>(app: App, deliver: Arc<D>, job: Job) -> Done 
 fn postponed(app: &App, job: Job, error: &Error) -> Done {
     tracing::error!(subscription = %job.id, reason = %error.message, "a notification is put off");
     let due_ms = app.now_ms().saturating_add(FIRST_PAUSE_MS);
-    Done { id: job.id, delivered: Delivered { due_ms, ..job.delivered }, status: None }
+    let delivered = Delivered { due_ms, ..job.delivered };
+    Done { id: job.id, delivered, status: None, again: None }
 }
 
 /// The subscriber as a caller; `None` once the account has ended.
@@ -189,17 +200,20 @@ fn prepare(app: &App, job: &mut Job) -> Result<Prepared> {
             }
             hand_over(app, job, Why::Handshake, &[], None)
         }
-        Work::Events { from, to } => match told(app, &caller, job, from, to) {
-            Ok((events, upto)) => {
-                record(app, &caller, job, &events, upto)?;
-                hand_over(app, job, Why::Event, &events, Some(upto))
+        Work::Events { from, to } | Work::Again { again: Again { from, .. }, to } => {
+            match told(app, &caller, job, from, to) {
+                Ok((events, upto)) => {
+                    record(app, &caller, job, &events, upto)?;
+                    hand_over(app, job, Why::Event, &events, Some(upto))
+                }
+                Err(error) if matches!(error.kind, Kind::Forbidden | Kind::StepUp { .. }) => {
+                    let reason =
+                        format!("the subscriber may no longer read this: {}", error.message);
+                    Ok(Prepared::Become(Status::Error, Some(reason)))
+                }
+                Err(error) => Err(error),
             }
-            Err(error) if matches!(error.kind, Kind::Forbidden | Kind::StepUp { .. }) => {
-                let reason = format!("the subscriber may no longer read this: {}", error.message);
-                Ok(Prepared::Become(Status::Error, Some(reason)))
-            }
-            Err(error) => Err(error),
-        },
+        }
         Work::Heartbeat | Work::End => hand_over(app, job, Why::Heartbeat, &[], None),
     }
 }
@@ -262,12 +276,13 @@ pub(super) fn is_inside(snapshot: &dyn Snapshot, stored: &Stored, scope: &Scope)
 }
 
 /// Commits the disclosure to the audit before anything is sent. What is sent again because it was
-/// not acknowledged is recorded once.
+/// not acknowledged is recorded once; what the subscriber asked for again, each time.
 fn record(app: &App, caller: &Caller, job: &mut Job, events: &[Told], upto: u64) -> Result<()> {
-    if !job.definition.discloses() || job.delivered.audited >= upto {
+    let is_new = job.delivered.audited < upto;
+    if !job.definition.discloses() || !(is_new || matches!(job.work, Work::Again { .. })) {
         return Ok(());
     }
-    job.delivered.audited = upto;
+    job.delivered.audited = job.delivered.audited.max(upto);
     let event = disclosure(caller, &job.definition, events)?;
     app.store().commit(Transaction {
         guards: Vec::new(),
@@ -404,10 +419,16 @@ fn letter(app: &App, definition: &Definition, events: usize) -> String {
 fn settle(app: &App, job: Job, outcome: Outcome) -> Result<Done> {
     let now = app.now_ms();
     let mut delivered = job.delivered.clone();
-    let mut status = None;
+    let (mut status, mut again) = (None, None);
     match outcome {
         Outcome::Arrived { upto } => {
-            let acked = upto.unwrap_or(delivered.acked);
+            let mut acked = upto.unwrap_or(delivered.acked);
+            if let Work::Again { again: asked, .. } = job.work {
+                again = upto.map(|upto| (asked, upto));
+                // Where it goes on into what is new, that has arrived, too.
+                let joins = asked.from <= delivered.acked.saturating_add(1);
+                acked = if joins { acked.max(delivered.acked) } else { delivered.acked };
+            }
             delivered = Delivered {
                 acked,
                 audited: delivered.audited,
@@ -448,10 +469,16 @@ fn settle(app: &App, job: Job, outcome: Outcome) -> Result<Done> {
         writes = become_(app, &job.definition, *becomes, error.as_deref())?;
     }
     let side = vec![log::write_delivered(&job.id, &delivered)];
-    let transaction = Transaction { guards: Vec::new(), writes, side: side.clone() };
+    let mut transaction = Transaction { guards: Vec::new(), writes, side: side.clone() };
+    if let Some((asked, upto)) = again {
+        let (guard, left) = resend::arrived(&job.id, asked, upto);
+        transaction.guards.push(guard);
+        transaction.side.push(left);
+    }
     match app.store().commit(transaction) {
         Ok(_) => {}
-        // The subscriber has just changed the Subscription: what they wrote stands.
+        // The subscriber has just changed the Subscription, or asked anew for what is to be sent
+        // again: what they wrote stands.
         Err(store::StoreError::Conflict { .. }) => {
             app.store().commit(Transaction { side, ..Transaction::default() })?;
             status = None;
@@ -459,7 +486,9 @@ fn settle(app: &App, job: Job, outcome: Outcome) -> Result<Done> {
         Err(error) => return Err(error.into()),
     }
     let version = job.definition.version;
-    Ok(Done { id: job.id, delivered, status: status.map(|(status, _)| (version, status)) })
+    let again = again.map(|(asked, upto)| (asked, asked.after(upto)));
+    let status = status.map(|(status, _)| (version, status));
+    Ok(Done { id: job.id, delivered, status, again })
 }
 
 /// The pause after so many failures: 5 s, 10 s, 20 s … one hour.

@@ -67,6 +67,12 @@ impl Worker {
     pub fn settle(&mut self, done: Done) {
         let Some(live) = self.feed.find(&done.id) else { return };
         live.busy = false;
+        // Who has asked anew meanwhile is not overruled.
+        if let Some((before, after)) = done.again
+            && live.again == Some(before)
+        {
+            live.again = after;
+        }
         live.delivered = done.delivered.under(live.definition.status);
         if let Some((version, status)) = done.status
             && version == live.definition.version
@@ -103,6 +109,10 @@ fn due(app: &App, live: &Live) -> Option<(i64, Work)> {
         {
             None
         }
+        Status::Active if live.again.is_some() => live.again.map(|again| {
+            let most = again.from.saturating_add(definition.max_count as u64 - 1);
+            (delivered.due_ms, Work::Again { again, to: again.to.min(most) })
+        }),
         Status::Active if delivered.acked < live.events => {
             let from = delivered.acked + 1;
             let most = from.saturating_add(definition.max_count as u64 - 1);

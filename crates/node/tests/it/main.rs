@@ -31,6 +31,7 @@ mod rest;
 mod searches;
 mod sql_query;
 mod stores;
+mod subscription_topics;
 mod subscriptions;
 mod subscriptions_simulation;
 mod terminology;

@@ -14,11 +14,12 @@ use crate::client::{Client, text};
 use crate::hospitals::{Hospital, Hospitals, Setup, clock, run};
 use crate::receiver::{Notification, Receiver};
 
-const TOPIC: &str = "https://consilium.health/fhir/SubscriptionTopic/";
-const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/";
+pub(crate) const TOPIC: &str = "https://consilium.health/fhir/SubscriptionTopic/";
+pub(crate) const BACKPORT: &str =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/";
 
 /// A hospital that sends to this machine.
-async fn hospital() -> &'static Hospital {
+pub(crate) async fn hospital() -> &'static Hospital {
     static SHARED: OnceCell<Hospitals> = OnceCell::const_new();
     let start = || {
         Hospitals::start(Setup {
@@ -31,7 +32,7 @@ async fn hospital() -> &'static Hospital {
     &SHARED.get_or_init(start).await.all[0]
 }
 
-fn with_content(mut channel: Value, content: &str) -> Value {
+pub(crate) fn with_content(mut channel: Value, content: &str) -> Value {
     channel["payload"] = json!("application/fhir+json");
     channel["_payload"] = json!({"extension": [
         {"url": format!("{BACKPORT}backport-payload-content"), "valueCode": content},
@@ -39,11 +40,11 @@ fn with_content(mut channel: Value, content: &str) -> Value {
     channel
 }
 
-fn hook(url: &str) -> Value {
+pub(crate) fn hook(url: &str) -> Value {
     json!({"type": "rest-hook", "endpoint": url})
 }
 
-fn subscription(criteria: &str, filters: &[&str], channel: Value) -> Value {
+pub(crate) fn subscription(criteria: &str, filters: &[&str], channel: Value) -> Value {
     let mut resource = json!({
         "resourceType": "Subscription", "status": "requested", "reason": "test",
         "criteria": criteria, "channel": channel,
@@ -57,11 +58,11 @@ fn subscription(criteria: &str, filters: &[&str], channel: Value) -> Value {
     resource
 }
 
-async fn patient(client: &Client) -> String {
+pub(crate) async fn patient(client: &Client) -> String {
     client.create(&json!({"resourceType": "Patient", "name": [{"family": "Told"}]})).await
 }
 
-fn encounter(patient: &str, status: &str) -> Value {
+pub(crate) fn encounter(patient: &str, status: &str) -> Value {
     json!({
         "resourceType": "Encounter", "status": status,
         "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
@@ -69,7 +70,7 @@ fn encounter(patient: &str, status: &str) -> Value {
     })
 }
 
-fn observation(patient: &str, code: &str) -> Value {
+pub(crate) fn observation(patient: &str, code: &str) -> Value {
     json!({
         "resourceType": "Observation", "status": "final",
         "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
@@ -79,7 +80,7 @@ fn observation(patient: &str, code: &str) -> Value {
 
 /// The status of a subscription once it is `wanted`. Every look waits for the worker by way of the
 /// store, which commits what the worker does.
-async fn becomes(hospital: &Hospital, client: &Client, id: &str, wanted: &str) -> Value {
+pub(crate) async fn becomes(hospital: &Hospital, client: &Client, id: &str, wanted: &str) -> Value {
     let mut commits = hospital.app.store().watch();
     let waiting = async {
         loop {

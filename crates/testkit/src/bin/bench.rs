@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use mimalloc::MiMalloc;
-use testkit::bench::{Settings, import, matching, memory, peers, reads, record, writes};
+use testkit::bench::{
+    Settings, import, matching, memory, peers, reads, record, subscriptions, writes,
+};
 use testkit::client::Fault;
 use testkit::figures::{Table, say};
 use testkit::{network, population};
@@ -18,7 +20,7 @@ static MEMORY: MiMalloc = MiMalloc;
 #[derive(Parser)]
 #[command(
     name = "bench",
-    about = "Measure import, reads, writes, memory, the longitudinal record and matching"
+    about = "Measure import, reads, writes, memory, the longitudinal record, matching and subscriptions"
 )]
 struct Arguments {
     /// What to measure
@@ -65,6 +67,7 @@ enum Part {
     Fairness,
     Memory,
     Record,
+    Subscriptions,
     /// Whole servers as processes, side by side; not among `all`
     Peers,
     All,
@@ -144,6 +147,14 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
     }
     if wanted(Part::Record) {
         record::measure(&settings, &mut table).await?;
+    }
+    if wanted(Part::Subscriptions) {
+        let quick = settings.quick;
+        let measured = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
+            subscriptions::measure(quick, &mut table)?;
+            Ok(table)
+        });
+        table = measured.await??;
     }
     if wanted(Part::Matching) {
         let matched = tokio::task::spawn_blocking(move || -> Result<_, Fault> {

@@ -3,6 +3,7 @@
 
 use app::notify::Status;
 use app::notify::definition::Content;
+use app::notify::resend::{Wanted, resend};
 use app::notify::status::{self, Replay};
 use app::{App, Error};
 use axum::Router;
@@ -10,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use fhir::{Id, Value};
 use serde_json::{Value as Json, json};
 
@@ -29,6 +30,10 @@ pub const OPERATIONS: &[Operation] = &[
         "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-events",
     ),
     of_subscription(
+        "resend",
+        "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-resend",
+    ),
+    of_subscription(
         "get-ws-binding-token",
         "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-get-ws-binding-token",
     ),
@@ -45,6 +50,7 @@ pub fn routes() -> Router<App> {
         .route("/fhir/Subscription/$status", get(status_of_all).post(status_of_all))
         .route("/fhir/Subscription/{id}/$status", get(status_of_one).post(status_of_one))
         .route("/fhir/Subscription/{id}/$events", get(events).post(events))
+        .route("/fhir/Subscription/{id}/$resend", post(send_again))
         .route("/fhir/Subscription/$get-ws-binding-token", get(token).post(token))
         .route(
             "/fhir/Subscription/{id}/$get-ws-binding-token",
@@ -167,14 +173,9 @@ async fn events(
     let id = id_of(&id)?;
     let mut replay = Replay::default();
     for (name, value) in &inputs {
-        let number = || {
-            value.parse::<u64>().map_err(|_| {
-                Error::invalid("value", format!("`{name}` must be the number of an event"))
-            })
-        };
         match name.as_str() {
-            "eventsSinceNumber" => replay.since = Some(number()?),
-            "eventsUntilNumber" => replay.until = Some(number()?),
+            "eventsSinceNumber" => replay.since = Some(number(name, value)?),
+            "eventsUntilNumber" => replay.until = Some(number(name, value)?),
             _ => {
                 replay.content = Some(Content::find(value).ok_or_else(|| {
                     Error::invalid("value", "`content` must be empty, id-only or full-resource")
@@ -184,6 +185,47 @@ async fn events(
     }
     let body = app.run(move |app| status::events(app, &caller, &id, replay)).await?;
     Ok(answer::json(StatusCode::OK, body))
+}
+
+fn number(name: &str, value: &str) -> Result<u64, Error> {
+    let bad = |_| Error::invalid("value", format!("`{name}` must be the number of an event"));
+    value.parse().map_err(bad)
+}
+
+async fn send_again(
+    State(app): State<App>,
+    Asked(caller): Asked,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Answered {
+    const KNOWN: [&str; 4] =
+        ["eventsSinceNumber", "eventsUntilNumber", "eventsSinceInstant", "eventsUntilInstant"];
+    let inputs = inputs(query, &body, &KNOWN)?;
+    let id = id_of(&id)?;
+    let mut wanted = Wanted::default();
+    for (name, value) in &inputs {
+        let instant = || {
+            let bad = || Error::invalid("value", format!("`{name}` must be an instant"));
+            fhir::time::parse(value).ok_or_else(bad)
+        };
+        match name.as_str() {
+            "eventsSinceNumber" => wanted.since = Some(number(name, value)?),
+            "eventsUntilNumber" => wanted.until = Some(number(name, value)?),
+            "eventsSinceInstant" => wanted.since_ms = Some(instant()?.start_ms),
+            _ => wanted.until_ms = Some(instant()?.end_ms.saturating_sub(1)),
+        }
+    }
+    let again = app.run(move |app| resend(app, &caller, &id, wanted)).await?;
+    let said = match again {
+        Some(again) => format!("events {} to {} will be sent again", again.from, again.to),
+        None => "there is nothing to be sent again".to_owned(),
+    };
+    let outcome = json!({
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "information", "code": "informational", "diagnostics": said}],
+    });
+    Ok(answer::json(StatusCode::OK, outcome.to_string()))
 }
 
 async fn token(
