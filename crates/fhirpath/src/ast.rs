@@ -1,9 +1,9 @@
 //! The tree of an expression.
 
-use regex::Regex;
 use rust_decimal::Decimal;
 
 use crate::functions::Function;
+use crate::functions::patterns::Pattern;
 use crate::temporal::Temporal;
 
 /// One node of the tree. An `input` of `None` means the context, `$this`.
@@ -28,7 +28,7 @@ pub(crate) enum Ast {
         input: Option<Box<Ast>>,
         function: Function,
         args: Vec<Ast>,
-        regex: Option<Box<Regex>>,
+        pattern: Option<Box<Pattern>>,
     },
     /// `is`, `as` and `ofType`, as operators and as functions.
     TypeTest {

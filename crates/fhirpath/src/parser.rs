@@ -1,10 +1,10 @@
 //! From tokens to a tree (FHIRPath normative release 1, appendix B: grammar).
 
-use regex::Regex;
 use rust_decimal::Decimal;
 
 use crate::ast::{Ast, Literal, Operator, Specifier, TypeTest};
 use crate::functions::Function;
+use crate::functions::patterns::{MAX_BYTES_WRITTEN_OUT, Pattern};
 use crate::lexer::{Token, TokenKind, tokens};
 use crate::temporal::Temporal;
 use crate::units;
@@ -40,7 +40,7 @@ pub(crate) fn parse(text: &str) -> Result<Ast, ParseError> {
     if text.len() > MAX_EXPRESSION_BYTES {
         return Err(ParseError::new(text, 0, "the expression is longer than 64 KiB"));
     }
-    let mut parser = Parser { text, tokens: tokens(text)?, next: 0 };
+    let mut parser = Parser { text, tokens: tokens(text)?, next: 0, pattern_bytes: 0 };
     let (ast, _) = parser.expression(0, 0)?;
     match parser.peek() {
         TokenKind::End => Ok(ast),
@@ -94,6 +94,8 @@ struct Parser<'t> {
     text: &'t str,
     tokens: Vec<Token>,
     next: usize,
+    /// Memory of the regular expressions so far.
+    pattern_bytes: usize,
 }
 
 impl Parser<'_> {
@@ -310,21 +312,25 @@ impl Parser<'_> {
         if !(least..=most).contains(&args.len()) {
             return self.fault(&format!("`{name}` has the wrong number of arguments"));
         }
-        let regex = self.regex(function, &args)?;
-        Ok((Ast::Call { input, function, args, regex }, self.deeper(depth)?))
+        let pattern = self.pattern(function, &args)?;
+        Ok((Ast::Call { input, function, args, pattern }, self.deeper(depth)?))
     }
 
     /// Compiles a regular expression that is written out.
-    fn regex(&self, function: Function, args: &[Ast]) -> Parsed<Option<Box<Regex>>> {
+    fn pattern(&mut self, function: Function, args: &[Ast]) -> Parsed<Option<Box<Pattern>>> {
         let (true, Some(Ast::Literal(Literal::Text(pattern)))) =
             (function.takes_regex(), args.first())
         else {
             return Ok(None);
         };
-        match crate::functions::strings::regex(function, pattern) {
-            Ok(regex) => Ok(Some(Box::new(regex))),
-            Err(_) => self.fault("not a valid regular expression"),
+        let Ok(pattern) = Pattern::new(function, pattern) else {
+            return self.fault("not a valid regular expression");
+        };
+        self.pattern_bytes += pattern.bytes();
+        if self.pattern_bytes > MAX_BYTES_WRITTEN_OUT {
+            return self.fault("the regular expressions of the expression are too large");
         }
+        Ok(Some(Box::new(pattern)))
     }
 
     fn specifier(&mut self) -> Parsed<Specifier> {

@@ -87,10 +87,10 @@ impl<'e, 'a> Evaluator<'e, 'a> {
                 }
                 None => self.member(scope.this, name, *named_type)?,
             },
-            Ast::Call { input, function, args, regex } => {
+            Ast::Call { input, function, args, pattern } => {
                 self.check_order(input.as_deref(), *function)?;
                 let input = self.input(input.as_deref(), scope)?;
-                self.call(*function, input, args, regex.as_deref(), scope)?
+                self.call(*function, input, args, pattern.as_deref(), scope)?
             }
             Ast::TypeTest { input, test, specifier } => {
                 let input = self.input(input.as_deref(), scope)?;

@@ -4,21 +4,21 @@ mod boundaries;
 pub(crate) mod codes;
 mod collections;
 mod conversions;
-mod elements;
+pub(crate) mod elements;
 mod encodings;
 mod iteration;
 mod math;
 mod narrative;
-pub(crate) mod strings;
+pub(crate) mod patterns;
+mod strings;
 
 pub use narrative::is_sound as narrative_is_sound;
-
-use regex::Regex;
 
 use crate::ast::Ast;
 use crate::eval::{Evaluated, Evaluator, Scope};
 use crate::item::{Collection, Item};
 use crate::temporal::Temporal;
+use patterns::Pattern;
 
 /// Functions that are told apart in one place.
 enum Group {
@@ -188,7 +188,7 @@ pub(crate) struct Call<'c, 's, 'a> {
     pub input: Collection<'a>,
     pub args: &'a [Ast],
     /// The first argument, where it is a regular expression that is written out.
-    pub regex: Option<&'a Regex>,
+    pub pattern: Option<&'a Pattern>,
     pub scope: &'c Scope<'s, 'a>,
 }
 
@@ -198,11 +198,11 @@ impl<'a> Evaluator<'_, 'a> {
         function: Function,
         input: Collection<'a>,
         args: &'a [Ast],
-        regex: Option<&'a Regex>,
+        pattern: Option<&'a Pattern>,
         scope: &Scope<'_, 'a>,
     ) -> Evaluated<'a> {
         self.charge(input.len() + 1)?;
-        let call = Call { function, input, args, regex, scope };
+        let call = Call { function, input, args, pattern, scope };
         match function.group() {
             Group::Collection => self.collection(call),
             Group::Iteration => self.iteration(call),

@@ -2,35 +2,13 @@
 
 use std::borrow::Cow;
 
-use regex::{Regex, RegexBuilder};
-
 use super::encodings::{decode, encode, escape, unescape};
 use super::{Call, Function as F, truth};
 use crate::eval::{EvalError, Evaluated, Evaluator, MAX_TEXT_BYTES, wrong_type};
 use crate::item::{Collection, Item};
 
-/// The most memory that a compiled regular expression may take, in bytes.
-const MAX_REGEX_BYTES: usize = 1 << 20;
 /// Bytes of text read that count as one step.
 const BYTES_READ_A_STEP: usize = 64;
-/// Steps that count for compiling a pattern that is not a literal, each time it is met; a literal
-/// is compiled once, with the expression.
-const STEPS_TO_COMPILE: usize = 50_000;
-/// Steps that count for each byte in which matches are replaced.
-const STEPS_TO_REPLACE: usize = 8;
-
-/// Compiles a pattern for a function: a full match is anchored at both ends; `.` matches line
-/// breaks (FHIRPath 5.6.9). JavaScript's escapes of `/` and the like are accepted.
-pub(crate) fn regex(function: F, pattern: &str) -> Result<Regex, Box<regex::Error>> {
-    let pattern =
-        if function == F::MatchesFull { format!("^(?:{pattern})$") } else { pattern.to_owned() };
-    RegexBuilder::new(&pattern)
-        .dot_matches_new_line(true)
-        .size_limit(MAX_REGEX_BYTES)
-        .build()
-        .map_err(Box::new)
-}
-
 impl<'a> Evaluator<'_, 'a> {
     pub(super) fn string(&self, call: Call<'_, '_, 'a>) -> Evaluated<'a> {
         let name = call.function.name();
@@ -108,7 +86,7 @@ impl<'a> Evaluator<'_, 'a> {
         }
     }
 
-    fn text_arg(
+    pub(super) fn text_arg(
         &self,
         call: &Call<'_, '_, 'a>,
         index: usize,
@@ -128,37 +106,6 @@ impl<'a> Evaluator<'_, 'a> {
         }
         let length = length.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(0));
         Ok(text(input.chars().skip(start).take(length).collect()))
-    }
-
-    fn regular(&self, call: &Call<'_, '_, 'a>, input: &str) -> Evaluated<'a> {
-        let made;
-        let pattern = match call.regex {
-            Some(regex) => regex,
-            None => {
-                let Some(pattern) = self.text_arg(call, 0)? else { return Ok(Vec::new()) };
-                self.charge(STEPS_TO_COMPILE.saturating_add(pattern.len().saturating_mul(100)))?;
-                made = regex(call.function, &pattern).map_err(|_| EvalError::Argument {
-                    function: call.function.name(),
-                    reason: "not a valid regular expression".into(),
-                })?;
-                &made
-            }
-        };
-        // Each byte may meet many states of the expression, and groups make it dearer still.
-        self.charge(input.len())?;
-        if call.function != F::ReplaceMatches {
-            return truth(pattern.is_match(input));
-        }
-        self.charge(input.len().saturating_mul(STEPS_TO_REPLACE))?;
-        let Some(with) = self.text_arg(call, 1)? else { return Ok(Vec::new()) };
-        // An empty pattern matches between all characters and replaces nothing.
-        if pattern.as_str().is_empty() {
-            return Ok(text(input.to_owned()));
-        }
-        if input.len().saturating_mul(with.len() + 1) > MAX_TEXT_BYTES {
-            return Err(EvalError::TooLarge);
-        }
-        Ok(text(pattern.replace_all(input, with.as_ref()).into_owned()))
     }
 
     fn join(&self, call: &Call<'_, '_, 'a>) -> Evaluated<'a> {

@@ -78,6 +78,43 @@ fn work_is_limited() {
     }
 }
 
+#[test]
+fn patterns_cost_what_they_take() {
+    let resource = patient();
+    let env = Env::new(0).with_resource(&resource);
+    let text = |length: usize| format!("'{}'", "a".repeat(length));
+    let nested = |times: usize, inner: &str| {
+        let numbers = "(1|2|3|4|5|6|7|8|9)";
+        format!("{}{inner}{}", format!("{numbers}.select(").repeat(times), ")".repeat(times))
+    };
+    let hostile = [
+        // Many states that a byte of text may be in at once, and no automaton that is small.
+        nested(4, &format!("{}.matches('(a|b)*a(a|b){{300}}c')", text(2_000))),
+        // Every match is looked for as far as the end.
+        format!("{}.replaceMatches('a.*z|a', 'b')", text(50_000)),
+        // Patterns that are made anew each time.
+        nested(4, "'a'.matches('[a-z]{100}' & $this.toString())"),
+    ];
+    for text in &hostile {
+        let expr = Expr::parse(text).unwrap();
+        let start = std::time::Instant::now();
+        assert_eq!(expr.evaluate_resource(&env).unwrap_err(), EvalError::TooLarge, "{text:.80}");
+        eprintln!("{:?} {text:.80}", start.elapsed());
+    }
+    // What is usual stays well within.
+    let words = "Lorem ipsum dolor  sit amet ".repeat(70);
+    for usual in [
+        format!("'{words}'.replaceMatches('\\\\s+', ' ')"),
+        format!("'{words}'.replaceMatches('(\\\\w+) (\\\\w+)', '$2 $1')"),
+        format!("{}.matches('^[A-Za-z0-9+/=]*$')", text(60_000)),
+    ] {
+        check(&usual, "1 items");
+    }
+    let many = format!("true{}", " or 'a'.matches('\\\\w{10}')".repeat(150));
+    let error = Expr::parse(&many).unwrap_err();
+    assert_eq!(error.reason, "the regular expressions of the expression are too large");
+}
+
 /// Pieces that fit together often enough to get past the parser.
 const PIECES: [&str; 48] = [
     "name",
