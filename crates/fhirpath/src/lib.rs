@@ -20,6 +20,7 @@ pub mod views;
 
 pub use eval::{Env, EvalError, MAX_ITEMS, MAX_STEPS};
 pub use functions::codes::Codes;
+pub use functions::elements::Profiles;
 pub use item::{Collection, Item, Node, Quantity};
 pub use parser::{MAX_EXPRESSION_BYTES, ParseError};
 pub use reference::Target;

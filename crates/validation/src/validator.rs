@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
 
 use fhir::Value;
 use fhir::definitions::{Type, definitions};
@@ -12,7 +13,7 @@ use crate::pack::{InvalidPack, Pack};
 use crate::package::Package;
 use crate::profile::Profile;
 use crate::shape::Shape;
-use crate::walk::Run;
+use crate::walk::{Conformance, Run};
 
 static PACK: &[u8] = include_bytes!("../definitions/r4.pack.zst");
 
@@ -125,8 +126,10 @@ impl Validator {
         if options.level == Level::Off {
             return Vec::new();
         }
-        let run = Run::new(self, codes, options, &known);
-        run.whole(value, options.profiles)
+        let asked = AtomicUsize::new(0);
+        let conformance =
+            Conformance { validator: self, codes, options, known: &known, depth: 0, asked: &asked };
+        Run::new(&conformance).whole(value, options.profiles)
     }
 
     /// The profile with a canonical address; `None` also where only other versions are known.

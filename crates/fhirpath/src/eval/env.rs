@@ -6,6 +6,7 @@ use fhir::Resource;
 
 use super::{EvalError, Evaluated};
 use crate::functions::codes::Codes;
+use crate::functions::elements::Profiles;
 use crate::item::{Collection, Item, Node};
 
 /// What an expression is evaluated in.
@@ -17,6 +18,7 @@ pub struct Env<'a> {
     pub(crate) root_resource: Option<Node<'a>>,
     pub(crate) known: Option<&'a HashMap<String, Node<'a>>>,
     pub(crate) codes: Option<&'a dyn Codes>,
+    pub(crate) profiles: Option<&'a dyn Profiles>,
     row_index: Option<usize>,
     variables: Vec<(String, Collection<'a>)>,
 }
@@ -31,6 +33,7 @@ impl<'a> Env<'a> {
             root_resource: None,
             known: None,
             codes: None,
+            profiles: None,
             row_index: None,
             variables: Vec::new(),
         }
@@ -66,6 +69,12 @@ impl<'a> Env<'a> {
     /// Sets what `memberOf`, `subsumes` and `subsumedBy` ask; without, they are not supported.
     pub fn with_codes(mut self, codes: &'a dyn Codes) -> Self {
         self.codes = Some(codes);
+        self
+    }
+
+    /// Sets what `conformsTo` asks about profiles; without, it knows the published types alone.
+    pub fn with_profiles(mut self, profiles: &'a dyn Profiles) -> Self {
+        self.profiles = Some(profiles);
         self
     }
 

@@ -8,6 +8,14 @@ use crate::eval::{EvalError, Evaluated, Evaluator, MAX_ITEMS, wrong_type};
 use crate::item::{Collection, Item, Node};
 use crate::reference::Target;
 
+/// Which profiles there are, for expressions that ask. Whoever evaluates hands them over with
+/// [`crate::Env::with_profiles`].
+pub trait Profiles: std::fmt::Debug + Sync {
+    /// Whether a resource or element fulfils the profile with this canonical address. `None` where
+    /// the profile is not known.
+    fn conforms(&self, node: Node<'_>, profile: &str) -> Option<bool>;
+}
+
 impl<'a> Evaluator<'_, 'a> {
     pub(super) fn element(&self, call: Call<'_, '_, 'a>) -> Evaluated<'a> {
         let name = call.function.name();
@@ -111,25 +119,34 @@ impl<'a> Evaluator<'_, 'a> {
         definitions().get(type_of).map(Item::Unresolved)
     }
 
-    /// Only the published types themselves are known as profiles.
+    /// Published types are known here; of other profiles whoever evaluates is asked.
     fn conforms_to(&self, call: &Call<'_, '_, 'a>) -> Evaluated<'a> {
         let name = call.function.name();
         let Some(item) = self.single(name, &call.input)? else { return Ok(Vec::new()) };
         let url = self.arg(call, 0)?;
         let Some(url) = self.single(name, &url)? else { return Ok(Vec::new()) };
         let url = url.as_text().ok_or_else(|| wrong_type(name, url))?;
-        let profile = url
+        let published = url
             .strip_prefix("http://hl7.org/fhir/StructureDefinition/")
             .and_then(|name| definitions().get(name));
-        let Some(profile) = profile else {
-            let reason = "the profile is not known".into();
-            return Err(EvalError::Argument { function: name, reason });
+        if let Some(type_of) = published {
+            return truth(match item {
+                Item::Node(node) => node.type_of().is_a(type_of.id),
+                Item::Unresolved(own) => own.is_a(type_of.id),
+                _ => false,
+            });
+        }
+        let conforms = match (self.env.profiles, item) {
+            (Some(profiles), Item::Node(node)) => profiles.conforms(*node, &url),
+            _ => None,
         };
-        truth(match item {
-            Item::Node(node) => node.type_of().is_a(profile.id),
-            Item::Unresolved(type_of) => type_of.is_a(profile.id),
-            _ => false,
-        })
+        match conforms {
+            Some(conforms) => truth(conforms),
+            None => {
+                let reason = "the profile is not known, or leads too deep".into();
+                Err(EvalError::Argument { function: name, reason })
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod binding;
 mod compare;
+mod conformance;
 mod container;
 mod discriminate;
 
@@ -17,11 +18,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use fhir::Value;
-use fhirpath::{Codes, Env, Node};
+use fhirpath::{Codes, Env, Node, Profiles};
 
 use crate::issue::{Code, Issue, Severity};
 use crate::place::Place;
 use crate::validator::{Level, MAX_ISSUES, Options, Validator};
+
+pub(crate) use conformance::Conformance;
 
 /// How deep profiles may lead into one another before the walk gives up on them.
 const MAX_DEPTH: usize = 200;
@@ -30,6 +33,7 @@ const MAX_DEPTH: usize = 200;
 pub(crate) struct Run<'a> {
     validator: &'a Validator,
     codes: &'a dyn Codes,
+    profiles: &'a dyn Profiles,
     options: Options<'a>,
     /// Resources of the Bundle by what refers to them.
     known: &'a HashMap<String, Node<'a>>,
@@ -157,14 +161,17 @@ fn short(text: &str) -> String {
 }
 
 impl<'a> Run<'a> {
-    pub fn new(
-        validator: &'a Validator,
-        codes: &'a dyn Codes,
-        options: Options<'a>,
-        known: &'a HashMap<String, Node<'a>>,
-    ) -> Self {
-        let conforming = RefCell::default();
-        Self { validator, codes, options, known, conforming, uncertain: Cell::new(false) }
+    pub fn new(conformance: &'a Conformance<'a>) -> Self {
+        let Conformance { validator, codes, options, known, .. } = *conformance;
+        Self {
+            validator,
+            codes,
+            profiles: conformance,
+            options,
+            known,
+            conforming: RefCell::default(),
+            uncertain: Cell::new(false),
+        }
     }
 
     /// Validates the resource that was given.
@@ -209,7 +216,8 @@ impl<'a> Run<'a> {
             .with_root_resource(root)
             .with_inner_resource(resource)
             .with_known(self.known)
-            .with_codes(self.codes);
+            .with_codes(self.codes)
+            .with_profiles(self.profiles);
         Frame { env, resource, root }
     }
 }

@@ -110,3 +110,38 @@ fn definitions_without_snapshot_build_on_their_base() {
         &["Observation required `note` is missing"],
     );
 }
+
+/// Rules may ask whether something fulfils a profile; those that ask in a circle come to an end.
+#[test]
+fn rules_ask_for_profiles_that_are_loaded() {
+    let profile = |name: &str, elements: &str| {
+        format!(
+            r#"{{"resourceType":"StructureDefinition","url":"http://x.org/{name}","name":"P",
+            "kind":"resource","abstract":false,"type":"Patient","derivation":"constraint",
+            "baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient",
+            "differential":{{"element":[{elements}]}}}}"#
+        )
+    };
+    let rule = |name: &str, profile: &str| {
+        format!(
+            r#"{{"id":"Patient","path":"Patient","constraint":[{{"key":"{name}-1",
+            "severity":"error","human":"is also {profile}",
+            "expression":"conformsTo('http://x.org/{profile}')"}}]}}"#
+        )
+    };
+    let born = r#"{"id":"Patient.birthDate","path":"Patient.birthDate","min":1}"#;
+    let bytes = packed(&[
+        ("package.json", r#"{"name":"x","version":"1"}"#),
+        ("StructureDefinition-a.json", &profile("a", &rule("a", "born"))),
+        ("StructureDefinition-born.json", &profile("born", born)),
+        ("StructureDefinition-round.json", &profile("round", &rule("round", "round"))),
+        ("StructureDefinition-lost.json", &profile("lost", &rule("lost", "nothing"))),
+    ]);
+    let validator = Validator::new(&[Package::read(&bytes).unwrap()]).unwrap();
+    let whole = r#"{"resourceType":"Patient","birthDate":"2000-01-01"}"#;
+    let bare = r#"{"resourceType":"Patient","active":true}"#;
+    check(&validator, &["http://x.org/a"], whole, &[]);
+    check(&validator, &["http://x.org/a"], bare, &["Patient invariant a-1: is also born"]);
+    // What cannot be told is not an error.
+    check(&validator, &["http://x.org/round", "http://x.org/lost"], bare, &[]);
+}
