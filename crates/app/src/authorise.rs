@@ -157,10 +157,17 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
     Ok((question, scope))
 }
 
+/// What policy allows, without a trace of a refusal: for those who go on to [`authorise`] where
+/// there is none.
+pub fn permitted(app: &App, caller: &Caller, action: Action) -> Option<Permit> {
+    let (question, scope) = local_question(app, caller, action).ok()?;
+    let allowed = app.policy().decide(&question).allowed;
+    allowed.then(|| Permit { scope, account: caller.user.id.clone() })
+}
+
 /// Whether policy would allow it, without a trace: for leaving out what nobody asked for by name.
 pub fn may(app: &App, caller: &Caller, action: Action) -> bool {
-    local_question(app, caller, action)
-        .is_ok_and(|(question, _)| app.policy().decide(&question).allowed)
+    permitted(app, caller, action).is_some()
 }
 
 /// Asks policy about a question to other institutions on `patient`; `granted` tells whether a

@@ -145,7 +145,7 @@ enum AccountTask {
 #[derive(Subcommand)]
 enum TerminologyTask {
     /// Take in LOINC, SNOMED CT (RF2), RxNorm (RRF), ICD-10-CM, or FHIR JSON, NDJSON and packages;
-    /// the form of each file is told by its content. Serve the node anew for it to take effect
+    /// the form of each file is told by its content. A node that runs takes it in at once
     Load {
         /// The node's folder
         #[arg(long)]

@@ -46,7 +46,7 @@ impl Running {
 
 /// Binds both addresses and starts serving. Returns once the node answers.
 pub async fn start(node: Node) -> Result<Running, Fault> {
-    let Node { config, app, identity, network, postman } = node;
+    let Node { config, app, identity, network, postman, shelf } = node;
     let bind = |address: SocketAddr| async move {
         TcpListener::bind(address).await.map_err(|e| format!("cannot listen on {address}: {e}"))
     };
@@ -84,6 +84,7 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     tasks.spawn(deliveries);
     tasks.spawn(app::jobs::run_all(app.clone(), stopped.clone()));
     tasks.spawn(app::notify::run(app.clone(), postman, stopped.clone()));
+    tasks.spawn(crate::terminology::watch(app.clone(), shelf, stopped.clone()));
     tasks.spawn(sweep(app.clone(), stopped));
     Ok(Running { app, address, stop, tasks })
 }

@@ -1,21 +1,24 @@
 //! `consilium terminology`: takes in files of LOINC, SNOMED CT, RxNorm, ICD-10-CM and FHIR that the
-//! operator holds, keeps them compactly in the node's folder, and puts them on the shelf at start.
+//! operator holds, and keeps them compactly in the node's folder, from where [`Shelf`] takes them.
 //!
 //! In the folder `terminology` a file `….cts` is one code system
 //! ([`terminology::CodeSystem::to_bytes`]) and a file `….ndjson.zst` the value sets and concept maps
 //! of one source. Loading again replaces what has the same address and version.
 
+mod shelf;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use ::terminology::CodeSystem;
 use ::terminology::load::{self, Form, Rf2};
-use ::terminology::{CodeSystem, Layer};
 use fhir::{Document, Value};
 
 use crate::wiring::Fault;
+
+pub use shelf::{Shelf, list, terms_of, watch};
 
 const FOLDER: &str = "terminology";
 /// The longest file that is read as a whole, after decompression.
@@ -243,64 +246,4 @@ fn write(file: &Path, bytes: &[u8]) -> Result<(), Fault> {
     File::open(&part)?.sync_all()?;
     std::fs::rename(&part, file)?;
     Ok(())
-}
-
-/// What the node's folder holds, as layers for the shelf: nothing where nothing was loaded.
-pub fn shelf(dir: &Path) -> Result<Vec<Arc<Layer>>, Fault> {
-    let mut layer = Layer::new();
-    for file in files(dir)? {
-        let bytes = std::fs::read(&file)?;
-        let fault = |error: &dyn std::fmt::Display| format!("`{}`: {error}", file.display());
-        if CodeSystem::is_file(&bytes) {
-            layer.add_system(CodeSystem::from_bytes(&bytes).map_err(|e| fault(&e))?);
-            continue;
-        }
-        let mut text = String::new();
-        zstd::Decoder::new(bytes.as_slice())?.take(MAX_BYTES).read_to_string(&mut text)?;
-        for line in text.lines() {
-            let document = Document::parse(line).map_err(|e| fault(&e))?;
-            if let Err(error) = layer.add_resource(document.root()) {
-                tracing::warn!(file = %file.display(), %error, "a definition was passed over");
-            }
-        }
-    }
-    Ok(if layer.is_empty() { Vec::new() } else { vec![Arc::new(layer)] })
-}
-
-fn files(dir: &Path) -> Result<Vec<PathBuf>, Fault> {
-    let folder = dir.join(FOLDER);
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(&folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "cts" || extension == "zst") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// A line for each code system that was loaded: address and version, codes, bytes in memory; and
-/// the number of value sets and concept maps.
-pub fn list(dir: &Path) -> Result<Report, Fault> {
-    let mut report = Report::new();
-    for layer in shelf(dir)? {
-        for (url, version) in layer.list(::terminology::Kind::CodeSystem) {
-            let version = Some(version).filter(|version| !version.is_empty());
-            if let Some(system) = layer.system(url, version) {
-                let (address, count, bytes) = (address(system), system.len(), system.bytes());
-                report.push(format!("{address}: {count} codes, {bytes} bytes in memory"));
-            }
-        }
-        let sets = layer.list(::terminology::Kind::ValueSet).len();
-        let maps = layer.list(::terminology::Kind::ConceptMap).len();
-        report.push(format!("{sets} value sets and {maps} concept maps"));
-    }
-    if report.is_empty() {
-        report.push("nothing was loaded; see `consilium terminology load --help`".into());
-    }
-    Ok(report)
 }

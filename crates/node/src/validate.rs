@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use fhir::Document;
-use terminology::{Layer, Terminology};
+use terminology::Terminology;
 use validation::{Issue, Level, Options, Package, Severity, Validator, line_and_column};
 
 use crate::command::say;
 use crate::packages;
+use crate::terminology::{Shelf, terms_of};
 use crate::wiring::Fault;
 
 /// What to validate, and by what.
@@ -24,6 +24,9 @@ pub struct Arguments {
     /// A package of profiles and value sets, a `.tgz`; may be repeated
     #[arg(long)]
     package: Vec<PathBuf>,
+    /// The folder of a node whose packages and loaded code systems count too
+    #[arg(long)]
+    dir: Option<PathBuf>,
     /// structure, base or profiles (those that the resource claims)
     #[arg(long, default_value = "profiles")]
     level: Level,
@@ -38,13 +41,15 @@ pub struct Arguments {
 /// Prints findings with file, line and column. The exit code is 0 where there is no error, 1
 /// where there is one.
 pub fn run(arguments: &Arguments, now_ms: i64) -> Result<ExitCode, Fault> {
-    let packages: Vec<Package> =
-        arguments.package.iter().map(|file| packages::open(file)).collect::<Result<_, _>>()?;
-    let mut layer = Layer::new();
-    for document in packages.iter().flat_map(|package| &package.terms) {
-        layer.add_resource(document.root()).map_err(|e| format!("a package's terms: {e}"))?;
+    let node = arguments.dir.as_deref();
+    let mut packages: Vec<Package> = node.map(packages::read).transpose()?.unwrap_or_default();
+    for file in &arguments.package {
+        packages.push(packages::open(file)?);
     }
-    let codes = Terminology::new(vec![Arc::new(layer)]);
+    let codes = Terminology::new(match node {
+        Some(dir) => Shelf::new(dir, &packages).read()?.unwrap_or_default(),
+        None => terms_of(&packages).into_iter().collect(),
+    });
     let validator = Validator::new(&packages)?;
     if let Some(unknown) = arguments.profile.iter().find(|profile| !validator.knows(profile)) {
         return Err(format!("the profile `{unknown}` is not known; name its `--package`").into());

@@ -32,6 +32,8 @@ pub struct Node {
     pub network: Network,
     /// Who carries notifications of subscriptions.
     pub postman: Arc<Postman>,
+    /// The terminology in its folder.
+    pub shelf: crate::terminology::Shelf,
 }
 
 /// The system clock, in milliseconds since the Unix epoch.
@@ -82,7 +84,8 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     let accounts = identity::Accounts::new(store.clone(), vault, Arc::new(SystemRandom));
     let accounts = identity::Sessions::new(accounts, identity::Settings::default())?;
     let outbox = Arc::new(Outbox::open(store.clone())?);
-    let validation = validation_of(folder, &config)?;
+    let packages = packages::read(folder)?;
+    let validation = validation_of(&packages, &config)?;
     let allowed = Allowed::new(&config.notify_allowed)?;
     let mail = match config.mail_server.as_str() {
         "" => None,
@@ -126,22 +129,17 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         clock,
         random,
     });
-    app.terminology().load(crate::terminology::shelf(folder)?);
-    Ok(Node { config, app, identity, network, postman })
+    let mut shelf = crate::terminology::Shelf::new(folder, &packages);
+    if let Some(layers) = shelf.read()? {
+        app.terminology().load(layers);
+    }
+    Ok(Node { config, app, identity, network, postman, shelf })
 }
 
-/// What content is validated with: the packages in the node's folder, their terms, and what the
+/// What content is validated with: the profiles of the packages in the node's folder, and what the
 /// configuration enforces.
-fn validation_of(folder: &Path, config: &Config) -> Result<Validation, Fault> {
-    let packages = packages::read(folder)?;
-    let mut layer = terminology::Layer::new();
-    for (package, document) in packages.iter().flat_map(|p| p.terms.iter().map(move |d| (p, d))) {
-        if let Err(error) = layer.add_resource(document.root()) {
-            tracing::warn!(package = package.name, %error, "a term of a package is left out");
-        }
-    }
-    let codes = Arc::new(terminology::Terminology::new(vec![Arc::new(layer)]));
-    let validator = validation::Validator::new(&packages)?;
+fn validation_of(packages: &[validation::Package], config: &Config) -> Result<Validation, Fault> {
+    let validator = validation::Validator::new(packages)?;
     let (default, by_type) = config.enforced()?;
     for (resource_type, enforced) in &by_type {
         if let Enforced::Profile(url) = enforced
@@ -154,5 +152,5 @@ fn validation_of(folder: &Path, config: &Config) -> Result<Validation, Fault> {
             .into());
         }
     }
-    Ok(Validation { validator, codes, default, by_type })
+    Ok(Validation { validator, default, by_type })
 }

@@ -284,16 +284,19 @@ impl<'t> Compiler<'t> {
         let list = if excluding { &set.exclude } else { &set.include };
         let mut parts = Vec::with_capacity(list.len());
         for (place, component) in list.iter().enumerate() {
-            let excluded = |system: &Arc<str>| self.versions.excludes(system);
+            let source = self.source(component);
+            let version = source.as_ref().ok().and_then(Source::version).map(|version| &**version);
+            let version = version.or(component.version.as_deref());
+            let excluded = |system: &Arc<str>| self.versions.excludes(system, version);
             if !excluding && component.system.as_ref().is_some_and(excluded) {
                 continue;
             }
+            let source = source?;
             let imports = component
                 .imports
                 .iter()
                 .map(|canonical| self.import(canonical))
                 .collect::<Result<Vec<_>, Error>>()?;
-            let source = self.source(component)?;
             parts.push(Part {
                 system: component.system.clone(),
                 rule: rule(&source, component)?,

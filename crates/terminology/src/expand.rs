@@ -38,6 +38,8 @@ pub struct Expand {
     pub exclude_nested: Option<bool>,
     /// Leave out abstract codes.
     pub exclude_not_for_ui: bool,
+    /// Leave out expressions that are put together from several codes.
+    pub exclude_post_coordinated: bool,
     /// Versions of code systems.
     pub versions: Versions,
 }
@@ -127,7 +129,7 @@ impl<'t> Walk<'t> {
         } else {
             self.compiled(compiled, &mut |walk, candidate| walk.accept(&candidate))?;
         }
-        if self.wanted.count.is_none()
+        if self.wanted.count.is_none_or(|count| count > MAX_EXPANSION)
             && self.total.saturating_sub(self.wanted.offset) > MAX_EXPANSION
         {
             return Err(Error::TooCostly(format!(
@@ -284,6 +286,9 @@ impl<'t> Walk<'t> {
     }
 
     fn left_out(&self, candidate: &Candidate<'_>) -> bool {
+        if self.wanted.exclude_post_coordinated && is_post_coordinated(candidate) {
+            return true;
+        }
         candidate.concept.is_some_and(|(system, concept)| {
             self.wanted.active_only && system.is_inactive(concept)
                 || self.wanted.exclude_not_for_ui && system.is_abstract(concept)
@@ -325,11 +330,7 @@ impl<'t> Walk<'t> {
 
     fn entry(&self, candidate: &Candidate<'_>) -> Entry {
         let names = self.terms.names(candidate.concept, candidate.listed, candidate.language);
-        let Names { display, designations } =
-            match (&self.wanted.display_language, self.wanted.include_designations) {
-                (None, false) => Names { display: names.base(), designations: Vec::new() },
-                (language, _) => names.in_language(language.as_deref()),
-            };
+        let display = names.display(self.wanted.display_language.as_deref());
         let wanted = |d: &Designation| {
             self.wanted.designations.is_empty()
                 || self.wanted.designations.iter().any(|wanted| {
@@ -340,7 +341,7 @@ impl<'t> Walk<'t> {
                 })
         };
         let designations = if self.wanted.include_designations {
-            designations.into_iter().filter(wanted).collect()
+            names.designations().into_iter().filter(wanted).collect()
         } else {
             Vec::new()
         };
@@ -357,6 +358,14 @@ impl<'t> Walk<'t> {
             contains: Vec::new(),
         }
     }
+}
+
+/// Of the code systems whose codes can be listed only SNOMED CT has expressions; its codes are
+/// numbers.
+fn is_post_coordinated(candidate: &Candidate<'_>) -> bool {
+    candidate.concept.is_none()
+        && &**candidate.system == "http://snomed.info/sct"
+        && !candidate.code.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_complete(source: &Source) -> bool {
@@ -391,12 +400,6 @@ pub(crate) struct AllNames<'n> {
     concept: Option<(&'n Arc<CodeSystem>, Concept)>,
     listed: Option<&'n Listed>,
     language: Option<&'n str>,
-}
-
-/// The names of a code in a language.
-pub(crate) struct Names {
-    pub(crate) display: Option<String>,
-    pub(crate) designations: Vec<Designation>,
 }
 
 impl Terminology {
@@ -435,10 +438,9 @@ impl AllNames<'_> {
     }
 
     /// The display in the first language of the list (as in `Accept-Language`) for which there is
-    /// one, and all designations.
-    pub(crate) fn in_language(&self, wanted: Option<&str>) -> Names {
-        let designations = self.designations();
-        let base = self.base();
+    /// one. Designations are looked at only where the code's own language will not do.
+    pub(crate) fn display(&self, wanted: Option<&str>) -> Option<String> {
+        let mut designations: Option<Vec<Designation>> = None;
         let own = self
             .language
             .filter(|_| self.listed.is_some_and(|listed| listed.display.is_some()))
@@ -453,16 +455,17 @@ impl AllNames<'_> {
             {
                 break;
             }
+            let designations = designations.get_or_insert_with(|| self.designations());
             // A designation of the very language first, else of one it covers.
             let fits = |d: &&Designation| d.language.as_deref() == Some(language);
             let covered =
                 |d: &&Designation| d.language.as_deref().is_some_and(|own| covers(language, own));
             let found = designations.iter().find(fits);
             if let Some(found) = found.or_else(|| designations.iter().find(covered)) {
-                return Names { display: Some(found.value.clone()), designations };
+                return Some(found.value.clone());
             }
         }
-        Names { display: base, designations }
+        self.base()
     }
 }
 

@@ -44,11 +44,34 @@ pub(crate) enum Also<'a> {
     Supplements(&'a str),
 }
 
+/// A definition that was read from its resource; clones share it.
 #[derive(Clone, Debug)]
-enum Decoded {
+pub enum Definition {
+    /// A code system, or a supplement of one.
     System(Arc<CodeSystem>),
+    /// A value set.
     Set(Arc<ValueSet>),
+    /// A concept map.
     Map(Arc<ConceptMap>),
+}
+
+impl Definition {
+    /// Reads a resource of one of the three kinds. Fails where it cannot be understood, or has no
+    /// address that it could be found by.
+    pub fn read(resource: Value<'_>) -> Result<Self, Error> {
+        let read = match resource.str_at("resourceType").and_then(|kind| Kind::read(&kind)) {
+            Some(Kind::CodeSystem) => Self::System(Arc::new(CodeSystem::read(resource)?)),
+            Some(Kind::ValueSet) => Self::Set(Arc::new(ValueSet::read(resource)?)),
+            Some(Kind::ConceptMap) => Self::Map(Arc::new(ConceptMap::read(resource)?)),
+            None => return Err(Error::invalid("neither CodeSystem nor ValueSet nor ConceptMap")),
+        };
+        match &read {
+            Self::Set(set) if set.url.is_empty() => {
+                Err(Error::invalid("the ValueSet has no `url`"))
+            }
+            _ => Ok(read),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -57,14 +80,14 @@ struct Entry {
     version: Box<str>,
     place: Option<Place>,
     /// `None` inside for what cannot be read.
-    decoded: OnceLock<Option<Decoded>>,
+    decoded: OnceLock<Option<Definition>>,
 }
 
 /// One source of definitions. Later layers of a [`crate::Terminology`] win over earlier ones.
 #[derive(Debug, Default)]
 pub struct Layer {
     entries: Vec<Entry>,
-    by_url: HashMap<(Kind, Box<str>), Vec<u32>>,
+    by_url: [HashMap<Box<str>, Vec<u32>>; 3],
     /// From the address of a code system's value set of everything to that code system's.
     all_codes: HashMap<Box<str>, Box<str>>,
     /// From a code system to the entries that supplement it.
@@ -76,6 +99,24 @@ impl Layer {
     /// An empty layer.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn addresses(&self, kind: Kind) -> &HashMap<Box<str>, Vec<u32>> {
+        let [systems, sets, maps] = &self.by_url;
+        match kind {
+            Kind::CodeSystem => systems,
+            Kind::ValueSet => sets,
+            Kind::ConceptMap => maps,
+        }
+    }
+
+    fn addresses_mut(&mut self, kind: Kind) -> &mut HashMap<Box<str>, Vec<u32>> {
+        let [systems, sets, maps] = &mut self.by_url;
+        match kind {
+            Kind::CodeSystem => systems,
+            Kind::ValueSet => sets,
+            Kind::ConceptMap => maps,
+        }
     }
 
     pub(crate) fn declare(
@@ -95,12 +136,12 @@ impl Layer {
         url: &str,
         version: &str,
         place: Option<Place>,
-        decoded: OnceLock<Option<Decoded>>,
+        decoded: OnceLock<Option<Definition>>,
         also: Also<'_>,
     ) {
         let at = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         self.entries.push(Entry { kind, version: version.into(), place, decoded });
-        self.by_url.entry((kind, url.into())).or_default().push(at);
+        self.addresses_mut(kind).entry(url.into()).or_default().push(at);
         match also {
             Also::Nothing => {}
             Also::ValueSet(set) => {
@@ -120,73 +161,45 @@ impl Layer {
 
     /// Adds a resource of one of the three kinds. Fails where it cannot be read.
     pub fn add_resource(&mut self, resource: Value<'_>) -> Result<(), Error> {
-        let kind = resource.str_at("resourceType").and_then(|kind| Kind::read(&kind));
-        match kind {
-            Some(Kind::CodeSystem) => self.add_system(CodeSystem::read(resource)?),
-            Some(Kind::ValueSet) => {
-                let set = ValueSet::read(resource)?;
-                if set.url.is_empty() {
-                    return Err(Error::invalid("the ValueSet has no `url`"));
-                }
-                let (url, version) = (set.url.clone(), set.version.clone());
-                self.add(
-                    Kind::ValueSet,
-                    &url,
-                    version.as_deref(),
-                    Decoded::Set(Arc::new(set)),
-                    Also::Nothing,
-                );
-            }
-            Some(Kind::ConceptMap) => {
-                let map = ConceptMap::read(resource)?;
-                let (url, version) = (map.url.clone(), map.version.clone());
-                let decoded = Decoded::Map(Arc::new(map));
-                self.add(Kind::ConceptMap, &url, version.as_deref(), decoded, Also::Nothing);
-            }
-            None => return Err(Error::invalid("neither CodeSystem nor ValueSet nor ConceptMap")),
-        }
+        self.add(Definition::read(resource)?);
         Ok(())
     }
 
     /// Adds a code system.
     pub fn add_system(&mut self, system: CodeSystem) {
-        self.add_shared(Arc::new(system));
+        self.add(Definition::System(Arc::new(system)));
     }
 
-    /// Adds a code system that others hold too.
-    pub fn add_shared(&mut self, system: Arc<CodeSystem>) {
-        let head = &system.head;
-        let (url, version) = (head.url.clone(), head.version.clone());
-        let (set, base) = (head.value_set.clone(), head.supplements.clone());
-        let also = match (&base, &set) {
-            (Some(base), _) => Also::Supplements(base),
-            (None, Some(set)) => Also::ValueSet(set),
-            (None, None) => Also::Nothing,
+    /// Adds a definition that others may hold too.
+    pub fn add(&mut self, definition: Definition) {
+        let decoded = OnceLock::from(Some(definition.clone()));
+        let enter = |kind, url: &str, version: &Option<Arc<str>>, also: Also<'_>| {
+            self.entry(kind, url, version.as_deref().unwrap_or_default(), None, decoded, also);
         };
-        self.add(Kind::CodeSystem, &url, version.as_deref(), Decoded::System(system), also);
+        match &definition {
+            Definition::System(system) => {
+                let head = &system.head;
+                let also = match (&head.supplements, &head.value_set) {
+                    (Some(base), _) => Also::Supplements(base),
+                    (None, Some(set)) => Also::ValueSet(set),
+                    (None, None) => Also::Nothing,
+                };
+                enter(Kind::CodeSystem, &head.url, &head.version, also);
+            }
+            Definition::Set(set) => enter(Kind::ValueSet, &set.url, &set.version, Also::Nothing),
+            Definition::Map(map) => enter(Kind::ConceptMap, &map.url, &map.version, Also::Nothing),
+        }
     }
 
-    fn add(
-        &mut self,
-        kind: Kind,
-        url: &str,
-        version: Option<&str>,
-        decoded: Decoded,
-        also: Also<'_>,
-    ) {
-        let decoded = OnceLock::from(Some(decoded));
-        self.entry(kind, url, version.unwrap_or_default(), None, decoded, also);
-    }
-
-    fn decoded(&self, at: u32) -> Option<&Decoded> {
+    fn decoded(&self, at: u32) -> Option<&Definition> {
         let entry = self.entries.get(at as usize)?;
         let read = || {
             let document = self.pack.as_ref()?.resource(entry.place?)?;
             let root = document.root();
             Some(match entry.kind {
-                Kind::CodeSystem => Decoded::System(Arc::new(CodeSystem::read(root).ok()?)),
-                Kind::ValueSet => Decoded::Set(Arc::new(ValueSet::read(root).ok()?)),
-                Kind::ConceptMap => Decoded::Map(Arc::new(ConceptMap::read(root).ok()?)),
+                Kind::CodeSystem => Definition::System(Arc::new(CodeSystem::read(root).ok()?)),
+                Kind::ValueSet => Definition::Set(Arc::new(ValueSet::read(root).ok()?)),
+                Kind::ConceptMap => Definition::Map(Arc::new(ConceptMap::read(root).ok()?)),
             })
         };
         entry.decoded.get_or_init(read).as_ref()
@@ -194,14 +207,14 @@ impl Layer {
 
     fn system_at(&self, at: u32) -> Option<&Arc<CodeSystem>> {
         match self.decoded(at)? {
-            Decoded::System(system) => Some(system),
+            Definition::System(system) => Some(system),
             _ => None,
         }
     }
 
     /// The entry with this address: the version asked for, or the newest by [`newer`].
     fn find(&self, kind: Kind, url: &str, version: Option<&str>) -> Option<u32> {
-        let list = self.by_url.get(&(kind, Box::from(url)))?;
+        let list = self.addresses(kind).get(url)?;
         let version_of = |at: &u32| self.entries.get(*at as usize).map_or("", |e| &*e.version);
         match version {
             Some(version) => {
@@ -220,7 +233,7 @@ impl Layer {
     /// A value set.
     pub fn value_set(&self, url: &str, version: Option<&str>) -> Option<&Arc<ValueSet>> {
         match self.decoded(self.find(Kind::ValueSet, url, version)?)? {
-            Decoded::Set(set) => Some(set),
+            Definition::Set(set) => Some(set),
             _ => None,
         }
     }
@@ -228,7 +241,7 @@ impl Layer {
     /// A concept map.
     pub fn concept_map(&self, url: &str, version: Option<&str>) -> Option<&Arc<ConceptMap>> {
         match self.decoded(self.find(Kind::ConceptMap, url, version)?)? {
-            Decoded::Map(map) => Some(map),
+            Definition::Map(map) => Some(map),
             _ => None,
         }
     }
@@ -237,7 +250,7 @@ impl Layer {
     pub fn concept_maps(&self) -> impl Iterator<Item = &Arc<ConceptMap>> {
         let all = (0u32..).zip(&self.entries).filter(|(_, e)| e.kind == Kind::ConceptMap);
         all.filter_map(|(at, _)| match self.decoded(at)? {
-            Decoded::Map(map) => Some(map),
+            Definition::Map(map) => Some(map),
             _ => None,
         })
     }
@@ -255,9 +268,10 @@ impl Layer {
 
     /// Addresses and versions of all definitions of a kind, sorted.
     pub fn list(&self, kind: Kind) -> Vec<(&str, &str)> {
-        let of_kind = self.by_url.iter().filter(|((k, _), _)| *k == kind);
-        let mut all: Vec<_> = of_kind
-            .flat_map(|((_, url), list)| {
+        let mut all: Vec<_> = self
+            .addresses(kind)
+            .iter()
+            .flat_map(|(url, list)| {
                 let version = |at: &u32| self.entries.get(*at as usize).map(|e| &*e.version);
                 list.iter().filter_map(move |at| Some((&**url, version(at)?)))
             })

@@ -29,7 +29,7 @@ pub use concept_map::{ConceptMap, Element, Group, Mapping, Unmapped};
 pub use error::Error;
 pub use expand::{Entry, Expand, Expansion, MAX_EXPANSION};
 pub use grammar::{GRAMMARS, Grammar};
-pub use layer::{Kind, Layer};
+pub use layer::{Definition, Kind, Layer};
 pub use lookup::Found;
 pub use pack::{embedded, write as write_pack};
 pub use render::{definition, expansion, lookup as lookup_answer, translation, validation};

@@ -61,7 +61,7 @@ impl Terminology {
             }
         }
         let names = self.names(Some((&listed, concept)), None, None);
-        let display = names.in_language(language).display;
+        let display = names.display(language);
         let mut properties = details.properties;
         let text = |name: &str, code: &str| PropertyValue::text(name, "Code", code);
         properties.extend(listed.parents(concept).map(|c| text("parent", listed.code(c))));

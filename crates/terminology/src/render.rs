@@ -1,12 +1,13 @@
 //! Answers as FHIR R4 resources.
 
+use fhir::json::quote;
 use serde_json::{Map, Value, json};
 
 use crate::expand::{Entry, Expand, Expansion};
 use crate::lookup::Found;
 use crate::system::{Designation, PropertyValue};
 use crate::translate::Translation;
-use crate::validate::Checked;
+use crate::validate::{Checked, Issue};
 use crate::value_set::{Component, Filter, Listed, ValueSet};
 
 const TX_ISSUE_TYPE: &str = "http://hl7.org/fhir/tools/CodeSystem/tx-issue-type";
@@ -167,12 +168,16 @@ fn parameters(list: Vec<Value>) -> Value {
     json!({"resourceType": "Parameters", "parameter": list})
 }
 
-/// The Parameters of a validation.
-pub fn validation(checked: &Checked) -> Value {
-    let mut list = vec![json!({"name": "result", "valueBoolean": checked.result})];
+/// The Parameters of a validation, as text: this answer is asked for most.
+pub fn validation(checked: &Checked) -> String {
+    let mut out = String::with_capacity(512);
+    out.push_str(r#"{"resourceType":"Parameters","parameter":[{"name":"result","valueBoolean":"#);
+    out.push_str(if checked.result { "true}" } else { "false}" });
     let mut add = |name: &str, member: &str, text: Option<&str>| {
         if let Some(text) = text {
-            list.push(json!({"name": name, member: text}));
+            for part in [",{\"name\":\"", name, "\",\"", member, "\":", &quote(text), "}"] {
+                out.push_str(part);
+            }
         }
     };
     add("message", "valueString", checked.message().as_deref());
@@ -184,31 +189,28 @@ pub fn validation(checked: &Checked) -> Value {
         add("x-caused-by-unknown-system", "valueCanonical", checked.system.as_deref());
     }
     if checked.inactive {
-        list.push(json!({"name": "inactive", "valueBoolean": true}));
+        out.push_str(r#",{"name":"inactive","valueBoolean":true}"#);
     }
     if !checked.issues.is_empty() {
-        let issues: Vec<_> = checked
-            .issues
-            .iter()
-            .map(|issue| {
-                json!({
-                    "severity": issue.severity.code(),
-                    "code": issue.kind,
-                    "details": {
-                        "coding": [{"system": TX_ISSUE_TYPE, "code": issue.detail}],
-                        "text": issue.text,
-                    },
-                    "location": [issue.expression],
-                    "expression": [issue.expression],
-                })
-            })
-            .collect();
-        list.push(json!({
-            "name": "issues",
-            "resource": {"resourceType": "OperationOutcome", "issue": issues},
-        }));
+        let issues: Vec<_> = checked.issues.iter().map(issue).collect();
+        out.push_str(
+            r#",{"name":"issues","resource":{"resourceType":"OperationOutcome","issue":["#,
+        );
+        out.push_str(&issues.join(","));
+        out.push_str("]}}");
     }
-    parameters(list)
+    out.push_str("]}");
+    out
+}
+
+fn issue(issue: &Issue) -> String {
+    let (severity, kind, detail) = (issue.severity.code(), issue.kind, issue.detail);
+    let (text, place) = (quote(&issue.text), quote(&issue.expression));
+    format!(
+        "{{\"severity\":\"{severity}\",\"code\":\"{kind}\",\"details\":{{\"coding\":[{{\
+         \"system\":\"{TX_ISSUE_TYPE}\",\"code\":\"{detail}\"}}],\"text\":{text}}},\
+         \"location\":[{place}],\"expression\":[{place}]}}"
+    )
 }
 
 /// The Parameters of a lookup. `wanted` are the properties asked for; all if empty.

@@ -158,6 +158,12 @@ impl Terminology {
         Ok(made)
     }
 
+    /// Whether a question about the value set with this address can be answered without preparing
+    /// it first, which may take a while for one that draws on a large code system.
+    pub fn is_prepared(&self, canonical: &str) -> bool {
+        self.compiled.read().unwrap_or_else(PoisonError::into_inner).contains_key(canonical)
+    }
+
     /// Compiles a value set that is not published, or with versions of its own.
     pub(crate) fn compile(
         &self,
@@ -224,6 +230,14 @@ impl fhirpath::Codes for Terminology {
             Ok(Membership::In) => Some(true),
             Ok(Membership::Out) => Some(false),
             Ok(Membership::Unknown) | Err(_) => None,
+        }
+    }
+
+    fn is_code(&self, system: &str, code: &str) -> Option<bool> {
+        match self.known_code(system, code) {
+            Membership::In => Some(true),
+            Membership::Out => Some(false),
+            Membership::Unknown => None,
         }
     }
 

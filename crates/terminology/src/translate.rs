@@ -61,20 +61,14 @@ impl Terminology {
     pub fn translate(&self, wanted: &Translate<'_>) -> Result<Translation, Error> {
         let mut matches = Vec::new();
         match &wanted.map {
+            // A map that was chosen may leave open between which value sets it translates.
+            Some(map) if !is_between(map, wanted, true) => {
+                let message = "the concept map does not translate between these value sets";
+                return Ok(Translation { message: Some(message.into()), ..Translation::default() });
+            }
             Some(map) => self.through(map, wanted, &mut matches, 0)?,
             None => {
-                let fits = |map: &&Arc<ConceptMap>| {
-                    let [from, to] = if wanted.reverse {
-                        [&map.target, &map.source]
-                    } else {
-                        [&map.source, &map.target]
-                    };
-                    let fits = |asked: Option<&str>, own: &Option<Arc<str>>| {
-                        asked.is_none_or(|asked| own.as_ref().is_some_and(|own| same(asked, own)))
-                    };
-                    fits(wanted.source, from) && fits(wanted.target, to)
-                };
-                for map in self.concept_maps().filter(fits) {
+                for map in self.concept_maps().filter(|map| is_between(map, wanted, false)) {
                     self.through(map, wanted, &mut matches, 0)?;
                 }
             }
@@ -151,6 +145,17 @@ impl Terminology {
         });
         Ok(())
     }
+}
+
+/// Whether a map translates between the value sets that are asked for; `open` is the answer where
+/// the map does not say.
+fn is_between(map: &ConceptMap, wanted: &Translate<'_>, open: bool) -> bool {
+    let [from, to] =
+        if wanted.reverse { [&map.target, &map.source] } else { [&map.source, &map.target] };
+    let fits = |asked: Option<&str>, own: &Option<Arc<str>>| {
+        asked.is_none_or(|asked| own.as_ref().map_or(open, |own| same(asked, own)))
+    };
+    fits(wanted.source, from) && fits(wanted.target, to)
 }
 
 /// Whether two canonical addresses mean the same; a version counts only where both have one.

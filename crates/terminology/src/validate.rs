@@ -410,11 +410,7 @@ impl Check<'_> {
         let names = self.terms.names(concept, listed, None);
         if concept.is_some() || listed.is_some() {
             let language = self.wanted.display_language;
-            let base = names.base().or_else(|| checked.display.take());
-            checked.display = match language {
-                Some(_) => names.in_language(language).display,
-                None => base,
-            };
+            checked.display = names.display(language).or_else(|| checked.display.take());
         }
         let (Some(display), Some(right)) = (coding.display, checked.display.as_deref()) else {
             return;

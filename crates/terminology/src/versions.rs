@@ -29,8 +29,12 @@ impl Versions {
         of(&self.check, system)
     }
 
-    pub(crate) fn excludes(&self, system: &str) -> bool {
-        self.exclude.iter().any(|(known, _)| known == system)
+    /// Whether codes of `system` in the version that is used are left out.
+    pub(crate) fn excludes(&self, system: &str, used: Option<&str>) -> bool {
+        let excluded = |(known, version): &(String, String)| {
+            known == system && (version.is_empty() || used == Some(version))
+        };
+        self.exclude.iter().any(excluded)
     }
 }
 

@@ -11,6 +11,10 @@ impl Codes for NoCodes {
         None
     }
 
+    fn is_code(&self, _: &str, _: &str) -> Option<bool> {
+        None
+    }
+
     fn is_same_or_above(&self, _: &str, _: &str, _: &str) -> Option<bool> {
         None
     }

@@ -13,7 +13,7 @@ use store::{Expect, Key, Method, Pending, Transaction, Write};
 
 use super::bundle::conditional_reference;
 use super::references::Known;
-use super::{patients_of, references};
+use super::{patients_of, references, validate};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Error, Result, consent};
@@ -127,6 +127,7 @@ impl<'a> Import<'a> {
             Some(id) => id,
             None => self.app.new_id(),
         };
+        validate::enforce_imported(self.app, &resource)?;
         let key = Key { resource_type, id };
         Ok(Write::Put { key, resource, expect: Expect::Any, method: Method::Put })
     }

@@ -1,23 +1,19 @@
 //! Validates resources: for whoever asks (`$validate`), and before they are stored.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use fhir::{Document, Resource};
-use fhirpath::Codes;
 use store::{Key, Method, Write};
-use validation::{Code, Issue, Level, Options, Severity, Validator, operation_outcome};
+use validation::{Code, Issue, Level, NoCodes, Options, Severity, Validator, operation_outcome};
 
 use super::read;
 use crate::authorise::{Action, authorise};
-use crate::{App, Caller, Error, Kind, Result};
+use crate::{App, Caller, Error, Kind, Result, terminology};
 
 /// What a node validates with, and what it insists on.
 pub struct Validation {
     /// Definitions and profiles.
     pub validator: Validator,
-    /// What codes mean.
-    pub codes: Arc<dyn Codes + Send + Sync>,
     /// What is enforced where nothing is said of the type.
     pub default: Enforced,
     /// What is enforced for a resource type.
@@ -25,7 +21,7 @@ pub struct Validation {
 }
 
 /// What content must fulfil before it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Enforced {
     /// A level.
     Level(Level),
@@ -40,13 +36,6 @@ impl std::fmt::Debug for Validation {
 }
 
 impl Validation {
-    /// A node's validation without packages: the structure of R4 is enforced for every type.
-    pub fn standard(codes: Arc<dyn Codes + Send + Sync>) -> Result<Self> {
-        let validator = Validator::new(&[]).map_err(|e| Error::internal(e.to_string()))?;
-        let default = Enforced::Level(Level::Structure);
-        Ok(Self { validator, codes, default, by_type: BTreeMap::new() })
-    }
-
     /// What is enforced for a type.
     pub fn enforced(&self, resource_type: &str) -> &Enforced {
         self.by_type.get(resource_type).unwrap_or(&self.default)
@@ -111,9 +100,9 @@ pub fn validate(app: &App, caller: &Caller, asked: &Asked) -> Result<String> {
             return Ok(operation_outcome(&[issue], ""));
         }
     };
-    let validation = app.validation();
     let options = Options { profiles: &asked.profiles, ..Options::new(app.now_ms()) };
-    let mut issues = validation.validator.validate(document.root(), options, &*validation.codes);
+    let codes = terminology::current(app)?;
+    let mut issues = app.validation().validator.validate(document.root(), options, &*codes);
     issues.splice(0..0, about_request(asked, &document));
     Ok(operation_outcome(&issues, &text))
 }
@@ -146,8 +135,23 @@ fn finding(expression: &str, message: String) -> Issue {
 ///
 /// Errors: [`Kind::Unprocessable`], with an OperationOutcome that lists every finding.
 pub(crate) fn enforce(app: &App, resource: &Resource) -> Result<()> {
+    insist(app, resource, app.validation().enforced(resource.type_name()))
+}
+
+/// The same for what is imported. Imports bring what others have checked, in great numbers: only
+/// what the operator insists on beyond the structure, or for a type by name, is looked at.
+pub(crate) fn enforce_imported(app: &App, resource: &Resource) -> Result<()> {
     let validation = app.validation();
-    let (level, profiles) = match validation.enforced(resource.type_name()) {
+    match validation.by_type.get(resource.type_name()) {
+        Some(enforced) => insist(app, resource, enforced),
+        None if validation.default <= Enforced::Level(Level::Structure) => Ok(()),
+        None => insist(app, resource, &validation.default),
+    }
+}
+
+fn insist(app: &App, resource: &Resource, enforced: &Enforced) -> Result<()> {
+    let validation = app.validation();
+    let (level, profiles) = match enforced {
         Enforced::Level(level) => (*level, [].as_slice()),
         Enforced::Profile(url) => (Level::Profiles, std::slice::from_ref(url)),
     };
@@ -155,7 +159,13 @@ pub(crate) fn enforce(app: &App, resource: &Resource) -> Result<()> {
         return Ok(());
     }
     let options = Options { level, profiles, ..Options::new(app.now_ms()) };
-    let issues = validation.validator.validate(resource.root(), options, &*validation.codes);
+    let issues = if level > Level::Structure {
+        let codes = terminology::current(app)?;
+        validation.validator.validate(resource.root(), options, &*codes)
+    } else {
+        // Structure asks for no code.
+        validation.validator.validate(resource.root(), options, &NoCodes)
+    };
     let errors = issues.iter().filter(|issue| issue.is_error());
     let Some(first) = errors.clone().next() else { return Ok(()) };
     let more = match errors.count() - 1 {

@@ -12,6 +12,9 @@ pub trait Codes: std::fmt::Debug + Sync {
     /// code system of the value set will do. `None` where that cannot be said.
     fn is_member(&self, value_set: &str, system: Option<&str>, code: &str) -> Option<bool>;
 
+    /// Whether a code is one of a code system's. `None` where that cannot be said.
+    fn is_code(&self, system: &str, code: &str) -> Option<bool>;
+
     /// Whether code `general` of a code system is code `special` or above it. `None` where that
     /// cannot be said.
     fn is_same_or_above(&self, system: &str, general: &str, special: &str) -> Option<bool>;

@@ -113,6 +113,11 @@ impl Hospitals {
         self.world.story().expect("a story")
     }
 
+    /// The folder of a hospital.
+    pub fn home(&self, hospital: &Hospital) -> PathBuf {
+        self.folder.path().join(&hospital.org)
+    }
+
     /// Stops all nodes. Their folders are removed when the returned value is dropped.
     pub async fn stop(self) -> tempfile::TempDir {
         for running in self.running {

@@ -5,7 +5,7 @@ use identity::Role;
 use serde_json::{Value, json};
 
 use crate::client::{Client, text};
-use crate::hospitals::{run, shared};
+use crate::hospitals::{Hospitals, Setup, run, shared};
 
 async fn clinician() -> Client {
     shared().await.all[0].signed_in(Role::Clinician).await
@@ -148,6 +148,31 @@ fn parameters_are_posted() {
 }
 
 #[test]
+fn many_codes_are_validated_in_one_batch() {
+    run(async {
+        let client = clinician().await;
+        let gender = "http://hl7.org/fhir/ValueSet/administrative-gender";
+        let ask = |code: &str| {
+            let url = format!("ValueSet/$validate-code?url={gender}&code={code}");
+            json!({"request": {"method": "GET", "url": url}})
+        };
+        let posted = json!({
+            "request": {"method": "POST", "url": "ValueSet/$validate-code"},
+            "resource": {"resourceType": "Parameters", "parameter": [
+                {"name": "url", "valueUri": gender}, {"name": "code", "valueCode": "none"},
+            ]},
+        });
+        // The first question prepares the value set, later ones find it prepared.
+        let batch = json!({"resourceType": "Bundle", "type": "batch",
+            "entry": [ask("male"), ask("none"), posted, ask("other")]});
+        let answer = client.post("/fhir", &batch).await.expect(200).json();
+        let entries = answer["entry"].as_array().unwrap().iter();
+        let results: Vec<_> = entries.map(|e| parameter(&e["resource"], "result")).collect();
+        assert_eq!(results, ["true", "false", "false", "true"], "{answer}");
+    });
+}
+
+#[test]
 fn the_definition_comes_with_an_expansion_by_address() {
     run(async {
         let client = clinician().await;
@@ -251,6 +276,21 @@ fn what_is_not_understood_is_refused() {
             ("ValueSet/$expand?ulr=x", 400, "`ulr` is not a parameter of this operation"),
             ("ValueSet/$expand?url=x&count=-1", 400, "`count` takes a whole number from 0"),
             ("ValueSet/$expand?url=x&url=y", 400, "`url` may be given only once"),
+            (
+                "ValueSet/$expand?url=x&contextDirection=incoming",
+                400,
+                "`contextDirection` is about `context`",
+            ),
+            (
+                "ValueSet/$expand?context=Patient.gender&contextDirection=both",
+                400,
+                "`contextDirection` is `incoming` or `outgoing`",
+            ),
+            (
+                "ValueSet/$expand?url=x|1&valueSetVersion=2",
+                400,
+                "`valueSetVersion` is another version",
+            ),
             ("ValueSet/$expand?url=x&date=2001-01-01", 400, "only the present definitions"),
             ("ValueSet/$expand", 400, "name a value set by `url`"),
             ("ValueSet/none/$expand", 404, "there is no such resource"),
@@ -320,9 +360,75 @@ fn distributed_files_are_taken_in() {
     let listed = consilium_node::terminology::list(&node).unwrap().join("\n");
     assert!(listed.contains("http://test/cs|1: 1 codes"), "{listed}");
     assert!(listed.ends_with("1 value sets and 1 concept maps"), "{listed}");
-    let terms = terminology::Terminology::new(consilium_node::terminology::shelf(&node).unwrap());
+    let mut shelf = consilium_node::terminology::Shelf::new(&node, &[]);
+    let terms = terminology::Terminology::new(shelf.read().unwrap().unwrap());
+    assert!(shelf.read().unwrap().is_none(), "nothing has changed");
     let found = terms.member("http://test/twos", Some("http://loinc.org"), "2-2").unwrap();
     assert_eq!(found, terminology::Membership::In);
     let nothing = [files.join("Loinc/readme.txt")];
     assert!(consilium_node::terminology::load(&node, &nothing, None, &mut |_| {}).is_err());
+}
+
+/// A LOINC table with two codes, and a folder to load it from.
+fn loinc_files() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let table = "LOINC_NUM,LONG_COMMON_NAME,CLASS,STATUS\n\
+                 1-1,One,CHEM,ACTIVE\n2-2,Two,MICRO,ACTIVE\n";
+    std::fs::write(folder.path().join("Loinc.csv"), table).unwrap();
+    folder
+}
+
+#[test]
+fn what_is_loaded_and_posted_counts_in_validation_without_a_restart() {
+    run(async {
+        let setup = Setup {
+            hospitals: 1,
+            patients: 1,
+            config: &[("default = \"structure\"", "default = \"base\"")],
+            ..Setup::default()
+        };
+        let hospitals = Hospitals::start(setup).await;
+        let client = hospitals.all[0].signed_in(Role::Clinician).await;
+        let allergy = |code: &str| {
+            json!({
+                "resourceType": "AllergyIntolerance", "patient": {"reference": "Patient/1"},
+                "clinicalStatus": {"coding": [{"system": "http://loinc.org", "code": code}]},
+            })
+        };
+        // As published the binding knows other codes.
+        client.post("/fhir/AllergyIntolerance", &allergy("1-1")).await.expect(422);
+        let set = json!({
+            "resourceType": "ValueSet", "status": "active",
+            "url": "http://hl7.org/fhir/ValueSet/allergyintolerance-clinical",
+            "compose": {"include": [{"system": "http://loinc.org",
+                "filter": [{"property": "CLASS", "op": "=", "value": "CHEM"}]}]},
+        });
+        let set = client.create(&set).await;
+        // What cannot be told is not refused, and is said.
+        let ask = "/fhir/AllergyIntolerance/$validate";
+        let outcome = client.post(ask, &allergy("2-2")).await.expect(200).json();
+        let said = outcome["issue"].to_string();
+        assert!(said.contains("was not checked") && !said.contains(r#""error""#), "{said}");
+
+        let files = loinc_files();
+        let home = hospitals.home(&hospitals.all[0]);
+        let paths = [files.path().to_owned()];
+        let report =
+            consilium_node::terminology::load(&home, &paths, Some("2.77"), &mut |_| {}).unwrap();
+        assert_eq!(report.len(), 1);
+        let lookup = "/fhir/CodeSystem/$lookup?system=http://loinc.org&code=1-1";
+        let waiting = async { while client.get(lookup).await.status != 200 {} };
+        tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await.unwrap();
+        client.post("/fhir/AllergyIntolerance", &allergy("2-2")).await.expect(422);
+        client.create(&allergy("1-1")).await;
+        let outcome = client.post(ask, &allergy("2-2")).await.expect(200).json();
+        let said = outcome["issue"].to_string();
+        assert!(said.contains("`http://loinc.org|2-2` is not in the value set"), "{said}");
+        let outcome = client.post(ask, &allergy("1-1")).await.expect(200).json();
+        assert!(!outcome["issue"].to_string().contains(r#""error""#), "{outcome}");
+        // The published definition is back as soon as the other is gone.
+        client.delete(&format!("/fhir/ValueSet/{set}")).await;
+        client.post("/fhir/AllergyIntolerance", &allergy("1-1")).await.expect(422);
+        hospitals.stop().await;
+    });
 }

@@ -169,7 +169,7 @@ fn an_operator_may_insist_on_more_for_a_type() {
     run(async {
         let setup = Setup {
             hospitals: 1,
-            patients: 2,
+            patients: 0,
             config: &[(
                 "default = \"structure\"",
                 "default = \"base\"\nBasic = \"off\"\n\
@@ -198,6 +198,14 @@ fn an_operator_may_insist_on_more_for_a_type() {
         let outcome = client.post("/fhir/Observation", &weight).await.expect(422).json();
         let errors = issues(&outcome).into_iter().filter(|issue| issue.starts_with("error"));
         assert!(errors.into_iter().any(|issue| issue.contains("Observation.value")), "{outcome}");
+        // An import is held to it as well; what is in order is taken.
+        let app = &hospitals.all[0].app;
+        let lines = [&weight, &guess, &patient()].map(|line| line.to_string().into_bytes());
+        let report = tokio::task::block_in_place(|| {
+            app::records::import::Import::new(app).take_lines("test", lines.into()).unwrap()
+        });
+        let refused: Vec<_> = report.refused.iter().map(|(at, _)| *at).collect();
+        assert_eq!((report.stored, refused), (1, vec![0, 1]), "{report:?}");
         hospitals.stop().await;
     });
 }

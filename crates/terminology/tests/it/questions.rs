@@ -406,3 +406,53 @@ fn expressions_ask() {
         assert_eq!(shown.join(" "), format!("Boolean({expected})"), "{text}");
     }
 }
+
+#[test]
+fn code_systems_are_excluded_by_version() {
+    let terms = world();
+    for (version, expected) in [("", "x"), ("2.1", "x"), ("3.0", "dog x")] {
+        let versions = terminology::Versions {
+            exclude: vec![("http://t/animals".into(), version.into())],
+            ..Default::default()
+        };
+        let wanted = Expand { versions, ..Expand::default() };
+        let found = terms.expand("http://t/vs/listed", &wanted).unwrap();
+        assert_eq!(shown(&found.entries), expected, "{version}");
+    }
+}
+
+#[test]
+fn expressions_are_left_out_where_that_is_asked() {
+    let text = r#"{"resourceType":"ValueSet","status":"active","compose":{"include":[
+        {"system":"http://snomed.info/sct","concept":[{"code":"71388002"},
+            {"code":"71388002:405815000=122456005"}]}]}}"#;
+    let document = fhir::Document::parse(text).unwrap();
+    let set = std::sync::Arc::new(terminology::ValueSet::read(document.root()).unwrap());
+    for (exclude_post_coordinated, expected) in [(false, 2), (true, 1)] {
+        let wanted = Expand { exclude_post_coordinated, ..Expand::default() };
+        assert_eq!(world().expand_set(set.clone(), &wanted).unwrap().total, expected);
+    }
+}
+
+#[test]
+fn a_map_between_other_value_sets_is_not_used() {
+    let terms = world();
+    let map = terms.concept_map("http://t/map").unwrap();
+    for (source, target, expected) in [
+        (Some("http://t/vs/listed"), None, true),
+        (Some("http://t/vs/dogs"), None, false),
+        (None, Some("http://t/vs/stars"), true),
+        (None, Some("http://t/vs/listed"), false),
+    ] {
+        let wanted = Translate {
+            map: Some(map.clone()),
+            system: Some("http://t/animals"),
+            code: "dog",
+            source,
+            target,
+            ..Translate::default()
+        };
+        let found = terms.translate(&wanted).unwrap();
+        assert_eq!((found.result, found.message.is_none()), (expected, expected));
+    }
+}

@@ -68,15 +68,29 @@ impl<'a> Run<'a> {
                     });
                 }
             }
-            None if required => {
-                out.information(Code::NotSupported, place, at(&node), || {
-                    format!(
-                        "{} was not checked: the content of `{value_set}` is not available",
-                        shown(&coded)
-                    )
-                });
-            }
-            None => {}
+            None => out.information(Code::NotSupported, place, at(&node), || {
+                format!(
+                    "{} was not checked: the content of `{value_set}` is not available",
+                    shown(&coded)
+                )
+            }),
+        }
+    }
+
+    /// Warns of a code that is none of its code system's, where all codes of that are known.
+    pub(super) fn existing(&self, coding: Node<'a>, place: &Place<'_>, out: &mut Findings<'a>) {
+        let Some(value) = coding.value() else { return };
+        let (Some(system), Some(code)) = (value.str_at("system"), value.str_at("code")) else {
+            return;
+        };
+        if self.codes.is_code(&system, &code) == Some(false) {
+            out.warning(Code::CodeInvalid, place, at(&coding), || {
+                format!(
+                    "`{}` is not a code of `{}` as far as it is known here",
+                    short(&code),
+                    short(&system)
+                )
+            });
         }
     }
 

@@ -200,6 +200,7 @@ impl<'a> Run<'a> {
         match type_of.name {
             "Extension" => self.extension(frame, owner, element, node, place, out),
             "Reference" => self.reference(frame, choice, node, place, out),
+            "Coding" | "Quantity" => self.existing(node, place, out),
             _ => {}
         }
     }

@@ -252,6 +252,10 @@ impl Codes for Genders {
         known.then(|| ["male", "female", "M"].contains(&code))
     }
 
+    fn is_code(&self, system: &str, code: &str) -> Option<bool> {
+        (system == "http://loinc.org").then_some(code == "8867-4")
+    }
+
     fn is_same_or_above(&self, _: &str, _: &str, _: &str) -> Option<bool> {
         None
     }
@@ -279,6 +283,36 @@ fn bindings() {
             (Severity::Warning, "Patient.maritalStatus"),
             (Severity::Information, "Patient.text.status"),
         ]
+    );
+}
+
+#[test]
+fn codes_that_their_code_system_does_not_have_are_told_of() {
+    let text = r#"{"resourceType":"Observation","status":"final","code":{"coding":[
+        {"system":"http://loinc.org","code":"8867-4"},{"system":"http://loinc.org","code":"1"},
+        {"system":"http://own","code":"1"}]},"interpretation":[{"coding":[{"code":"H"}]}]}"#;
+    let document = fhir::Document::parse(text).unwrap();
+    let found = r4().validate(document.root(), Options::new(NOW_MS), &Genders);
+    let shown: Vec<_> =
+        found.iter().map(|i| (i.severity, i.expression.as_str(), i.message.as_str())).collect();
+    assert_eq!(
+        // The first is about the status, the last about the narrative.
+        shown[1..3],
+        [
+            (
+                Severity::Warning,
+                "Observation.code.coding[1]",
+                "`1` is not a code of `http://loinc.org` as far as it is known here"
+            ),
+            // An extensible binding whose content is not known is told of too.
+            (
+                Severity::Information,
+                "Observation.interpretation[0]",
+                "`H` was not checked: the content of \
+                 `http://hl7.org/fhir/ValueSet/observation-interpretation` is not available"
+            ),
+        ],
+        "{found:#?}"
     );
 }
 

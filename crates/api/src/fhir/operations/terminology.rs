@@ -16,7 +16,6 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
 use fhir::{Document, Id};
-use serde_json::Value as Json;
 
 use super::Operation;
 use crate::fhir::{Asked, answer as respond};
@@ -64,7 +63,10 @@ struct Question<'a> {
     language: Option<String>,
 }
 
-type Ask = fn(&Question<'_>) -> Result<Json, Error>;
+type Ask = fn(&Question<'_>) -> Result<String, Error>;
+
+/// Bodies up to this length may be read where others wait.
+const SHORT: usize = 16 * 1024;
 
 /// An operation: where it is, what it takes and who answers.
 struct Door {
@@ -73,6 +75,9 @@ struct Door {
     /// Whether it can be called on a stored resource.
     on_instance: bool,
     parameters: &'static [Parameter],
+    /// Whether a question is answered in microseconds, so that handing it to another thread would
+    /// cost more than answering it; `false` for all where preparing the answer may take a while.
+    at_once: fn(&Question<'_>) -> bool,
     ask: Ask,
 }
 
@@ -82,6 +87,7 @@ static DOORS: [Door; 6] = [
         name: "expand",
         on_instance: true,
         parameters: EXPAND,
+        at_once: |_| false,
         ask: questions::expand,
     },
     Door {
@@ -89,6 +95,7 @@ static DOORS: [Door; 6] = [
         name: "validate-code",
         on_instance: true,
         parameters: VALIDATE_IN_SET,
+        at_once: questions::is_prepared,
         ask: questions::validate_in_set,
     },
     Door {
@@ -96,6 +103,7 @@ static DOORS: [Door; 6] = [
         name: "validate-code",
         on_instance: true,
         parameters: VALIDATE_IN_SYSTEM,
+        at_once: questions::is_of_known_system,
         ask: questions::validate_in_system,
     },
     Door {
@@ -103,6 +111,7 @@ static DOORS: [Door; 6] = [
         name: "lookup",
         on_instance: false,
         parameters: LOOKUP,
+        at_once: |_| true,
         ask: questions::lookup,
     },
     Door {
@@ -110,6 +119,7 @@ static DOORS: [Door; 6] = [
         name: "subsumes",
         on_instance: true,
         parameters: SUBSUMES,
+        at_once: questions::is_of_known_system,
         ask: questions::subsumes,
     },
     Door {
@@ -117,6 +127,7 @@ static DOORS: [Door; 6] = [
         name: "translate",
         on_instance: true,
         parameters: TRANSLATE,
+        at_once: |_| false,
         ask: questions::translate,
     },
 ];
@@ -258,6 +269,18 @@ async fn answer(
     let body = (method == Method::POST).then_some(body);
     let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let language = language.map(str::to_owned);
+    let is_short = body.as_ref().is_none_or(|body| body.len() <= SHORT);
+    if is_short
+        && id.is_none()
+        && let Some(terms) = app::terminology::ready(&app, &caller, door.resource_type)
+    {
+        let given = Given::read(door.parameters, query.as_deref(), body.as_ref(), app.now_ms())?;
+        let language = language.clone();
+        let question = Question { app: &app, terms, given, instance: None, language };
+        if (door.at_once)(&question) {
+            return Ok(respond::json(StatusCode::OK, (door.ask)(&question)?));
+        }
+    }
     let body = app
         .run(move |app| {
             let given =
@@ -270,8 +293,7 @@ async fn answer(
                 }
                 None => (app::terminology::ask(app, &caller, door.resource_type)?, None),
             };
-            let question = Question { app, terms, given, instance, language };
-            Ok((door.ask)(&question)?.to_string())
+            (door.ask)(&Question { app, terms, given, instance, language })
         })
         .await?;
     Ok(respond::json(StatusCode::OK, body))

@@ -65,10 +65,30 @@ impl Question<'_> {
                 return Err(Error::invalid("required", "name a value set by `url`"));
             }
         };
-        Ok(Set::Known(match self.text("valueSetVersion") {
-            Some(version) if !url.contains('|') => format!("{url}|{version}"),
+        Ok(Set::Known(match (self.text("valueSetVersion"), url.split_once('|')) {
+            (Some(version), None) => format!("{url}|{version}"),
+            (Some(version), Some((_, own))) if version != own => {
+                let message = "`valueSetVersion` is another version than `url` names";
+                return Err(Error::invalid("value", message));
+            }
             _ => url,
         }))
+    }
+
+    /// `contextDirection` says whether codes are sent or received; a binding of R4 is the same for
+    /// both, so that only its being right is looked at.
+    fn check_direction(&self) -> Asked<()> {
+        match (self.text("contextDirection"), self.text("context")) {
+            (None, _) | (Some("incoming" | "outgoing"), Some(_)) => Ok(()),
+            (Some("incoming" | "outgoing"), None) => {
+                let message = "`contextDirection` is about `context`, which is missing";
+                Err(Error::invalid("required", message))
+            }
+            _ => {
+                let message = "`contextDirection` is `incoming` or `outgoing`";
+                Err(Error::invalid("value", message))
+            }
+        }
     }
 
     /// The codings to check, and the element they came from.
@@ -151,7 +171,23 @@ fn bound(context: &str) -> Asked<String> {
     })
 }
 
-pub fn expand(question: &Question<'_>) -> Asked<Json> {
+/// Whether a question about a value set can be answered at once: it is known by its address and
+/// was prepared before.
+pub fn is_prepared(question: &Question<'_>) -> bool {
+    let versions = question.versions().is_ok_and(|versions| versions.is_empty());
+    let handed = question.given.element("valueSet", "resource").is_some();
+    versions
+        && !handed
+        && matches!(question.value_set(), Ok(Set::Known(url)) if question.terms.is_prepared(&url))
+}
+
+/// Whether no code system is handed over, which would have to be read first.
+pub fn is_of_known_system(question: &Question<'_>) -> bool {
+    question.given.element("codeSystem", "resource").is_none()
+}
+
+pub fn expand(question: &Question<'_>) -> Asked<String> {
+    question.check_direction()?;
     let given = &question.given;
     let wanted = Expand {
         filter: given.text("filter").map(str::to_owned),
@@ -163,6 +199,7 @@ pub fn expand(question: &Question<'_>) -> Asked<Json> {
         active_only: given.flag("activeOnly").unwrap_or(false),
         exclude_nested: given.flag("excludeNested"),
         exclude_not_for_ui: given.flag("excludeNotForUI").unwrap_or(false),
+        exclude_post_coordinated: given.flag("excludePostCoordinated").unwrap_or(false),
         versions: question.versions()?,
     };
     let (expanded, definition) = match question.value_set()? {
@@ -203,10 +240,10 @@ pub fn expand(question: &Question<'_>) -> Asked<Json> {
             members.insert("compose".into(), compose);
         }
     }
-    Ok(resource)
+    Ok(resource.to_string())
 }
 
-pub fn validate_in_set(question: &Question<'_>) -> Asked<Json> {
+pub fn validate_in_set(question: &Question<'_>) -> Asked<String> {
     let held = question.held();
     let (system, version) = (question.text("system"), question.text("systemVersion"));
     let (codings, element) = question.codings(&held, system, version)?;
@@ -230,7 +267,7 @@ pub fn validate_in_set(question: &Question<'_>) -> Asked<Json> {
     Ok(::terminology::validation(&checked))
 }
 
-pub fn validate_in_system(question: &Question<'_>) -> Asked<Json> {
+pub fn validate_in_system(question: &Question<'_>) -> Asked<String> {
     let held = question.held();
     let (terms, own) = with_system(question)?;
     let url = own.as_deref().or(question.text("url"));
@@ -274,7 +311,7 @@ fn with_system(question: &Question<'_>) -> Asked<(Arc<Terminology>, Option<Strin
     Ok((Arc::new(Terminology::new(layers)), Some(url)))
 }
 
-pub fn lookup(question: &Question<'_>) -> Asked<Json> {
+pub fn lookup(question: &Question<'_>) -> Asked<String> {
     let held = question.held();
     let (system, version, code) = match held.first() {
         Some(coding) => {
@@ -286,10 +323,10 @@ pub fn lookup(question: &Question<'_>) -> Asked<Json> {
     let system = required(system, "give `code` and `system`, or `coding`")?;
     let found = question.terms.lookup(system, version, code, question.language())?;
     let wanted: Vec<String> = question.given.all("property").map(str::to_owned).collect();
-    Ok(::terminology::lookup_answer(&found, &wanted))
+    Ok(::terminology::lookup_answer(&found, &wanted).to_string())
 }
 
-pub fn subsumes(question: &Question<'_>) -> Asked<Json> {
+pub fn subsumes(question: &Question<'_>) -> Asked<String> {
     let coding = |name| question.given.element(name, "valueCoding").and_then(Held::read);
     let (terms, own) = with_system(question)?;
     let message = "give `codeA` and `codeB` with `system`, or `codingA` and `codingB`";
@@ -311,13 +348,14 @@ pub fn subsumes(question: &Question<'_>) -> Asked<Json> {
         return Err(Error::invalid("value", "both codes must be of the same code system"));
     }
     let outcome = terms.subsumes(&system, a.version.as_deref(), &a.code, &b.code)?;
-    Ok(json!({
+    let outcome = json!({
         "resourceType": "Parameters",
         "parameter": [{"name": "outcome", "valueCode": outcome.code()}],
-    }))
+    });
+    Ok(outcome.to_string())
 }
 
-pub fn translate(question: &Question<'_>) -> Asked<Json> {
+pub fn translate(question: &Question<'_>) -> Asked<String> {
     if question.text("version").is_some() {
         let message = "`version` is not supported: maps are not told apart by the version of the \
                        source's code system; leave it out";
@@ -335,8 +373,11 @@ pub fn translate(question: &Question<'_>) -> Asked<Json> {
         }),
         (None, None) => None,
     };
+    let message = "`dependency` has the parts `element`, a uri, and `concept`, a CodeableConcept \
+                   with a code or a text";
+    let dependencies = question.given.elements("dependency");
     let dependencies: Vec<_> =
-        question.given.elements("dependency").filter_map(dependency).collect();
+        dependencies.map(|given| required(dependency(given), message)).collect::<Asked<_>>()?;
     let mut all = Translation::default();
     for coding in codings {
         let wanted = Translate {
@@ -354,7 +395,7 @@ pub fn translate(question: &Question<'_>) -> Asked<Json> {
         all.matches.extend(found.matches);
         all.message = if all.result { None } else { found.message };
     }
-    Ok(::terminology::translation(&all))
+    Ok(::terminology::translation(&all).to_string())
 }
 
 /// `dependency` with its parts `element` and `concept`.
