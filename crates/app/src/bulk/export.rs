@@ -98,6 +98,9 @@ pub(super) fn run(app: &App, run: &Run) -> Outcome<Value> {
     done
 }
 
+/// What is given each Provenance with the exported versions that it is about.
+type Meet<'t, 'a> = dyn FnMut(&mut Export<'a>, &Stored, &Resource, Vec<Seq>) -> Outcome<()> + 't;
+
 struct Export<'a> {
     app: &'a App,
     run: &'a Run,
@@ -286,11 +289,7 @@ impl<'a> Export<'a> {
 
     /// Walks over the Provenance resources of the moment and hands out each with the exported
     /// versions that it is about. A patient meets those of the own record only.
-    fn walk_provenance(
-        &mut self,
-        after: Seq,
-        take: &mut dyn FnMut(&mut Self, &Stored, &Resource, Vec<Seq>) -> Outcome<()>,
-    ) -> Outcome<()> {
+    fn walk_provenance(&mut self, after: Seq, take: &mut Meet<'_, 'a>) -> Outcome<()> {
         let own = self.run.caller().user.patient.is_some();
         let plan = self.at.plan.for_associated(own);
         let window = Window { types: vec![PROVENANCE], ..Window::default() };
