@@ -390,6 +390,14 @@ pub trait Snapshot: Send {
         limit: usize,
     ) -> Result<Vec<Stored>, StoreError>;
 
+    /// Versions, oldest first, newer than `after` (exclusive; 0 for the oldest), at most `limit`.
+    fn history_after(
+        &self,
+        of: &HistoryOf,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError>;
+
     /// The versions that match, in the order asked for (by default: as first written). Finding
     /// more than `limit` is [`StoreError::TooCostly`] when `all` is set; otherwise the first
     /// `limit` are returned.

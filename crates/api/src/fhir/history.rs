@@ -1,7 +1,7 @@
 //! History over HTTP, of one resource, of a type, or of everything.
 
 use app::records::bundle::query_pairs;
-use app::records::history::{self, HistoryRequest, MAX_COUNT};
+use app::records::history::{self, From, HistoryRequest, MAX_COUNT};
 use app::records::search::DEFAULT_COUNT;
 use app::{App, Caller, Error};
 use axum::extract::{Path, RawQuery, State};
@@ -49,8 +49,9 @@ struct Turned {
 }
 
 fn read(of: HistoryOf, query: &str) -> Result<Turned, Error> {
-    let (count, before) = (DEFAULT_COUNT, Seq::MAX);
-    let mut request = HistoryRequest { of, since_ms: 0, at_ms: None, count, before };
+    let (count, from) = (DEFAULT_COUNT, From::Newest(Seq::MAX));
+    let mut request = HistoryRequest { of, since_ms: 0, at_ms: None, count, from };
+    let (mut is_ascending, mut place) = (false, None);
     let mut kept: Vec<(String, String)> = Vec::new();
     for (name, value) in query_pairs(query) {
         if value.is_empty() {
@@ -71,13 +72,16 @@ fn read(of: HistoryOf, query: &str) -> Result<Turned, Error> {
                 let (start, end) = period(&value).ok_or_else(bad)?;
                 request.at_ms = Some((start, end));
             }
-            "_sort" if value == "-_lastUpdated" => {}
-            "_sort" => {
-                let message = "history comes newest first; `_sort` can only be `-_lastUpdated`";
-                return Err(Error::invalid("not-supported", message));
-            }
-            "_before" => {
-                request.before = value.parse().map_err(|_| bad())?;
+            "_sort" => match value.as_str() {
+                "-_lastUpdated" => {}
+                "_lastUpdated" => is_ascending = true,
+                _ => {
+                    let message = "`_sort` of a history is `_lastUpdated` or `-_lastUpdated`";
+                    return Err(Error::invalid("not-supported", message));
+                }
+            },
+            "_place" => {
+                place = Some(value);
                 continue;
             }
             _ => {
@@ -88,7 +92,32 @@ fn read(of: HistoryOf, query: &str) -> Result<Turned, Error> {
         }
         kept.push((name, value));
     }
+    let bad = || Error::invalid("value", "`_place` has a value that cannot be read");
+    request.from = match (is_ascending, place) {
+        (false, None) => request.from,
+        (true, None) => From::Oldest { after: 0, until: Seq::MAX },
+        (_, Some(place)) => turned(is_ascending, &place).ok_or_else(bad)?,
+    };
     Ok(Turned { request, kept })
+}
+
+/// Where a page begins, out of a link.
+fn turned(is_ascending: bool, place: &str) -> Option<From> {
+    match (is_ascending, place.split_once('-')) {
+        (false, None) => Some(From::Newest(place.parse().ok()?)),
+        (true, Some((after, until))) => {
+            Some(From::Oldest { after: after.parse().ok()?, until: until.parse().ok()? })
+        }
+        _ => None,
+    }
+}
+
+/// The same for a link.
+fn place(from: From) -> String {
+    match from {
+        From::Newest(before) => before.to_string(),
+        From::Oldest { after, until } => format!("{after}-{until}"),
+    }
 }
 
 /// First and last millisecond of `_at`: a date, or the open time of a prefix before one.
@@ -118,11 +147,11 @@ async fn answered(
 ) -> Answered {
     let query = query.unwrap_or_default();
     let Turned { request, kept } = read(of, &query)?;
-    let link = move |before: Option<Seq>| {
+    let link = move |from: Option<From>| {
         let mut pairs = form_urlencoded::Serializer::new(String::new());
         pairs.extend_pairs(&kept);
-        if let Some(before) = before {
-            pairs.append_pair("_before", &before.to_string());
+        if let Some(from) = from {
+            pairs.append_pair("_place", &place(from));
         }
         let pairs = pairs.finish();
         if pairs.is_empty() { path.clone() } else { format!("{path}?{pairs}") }
@@ -130,8 +159,11 @@ async fn answered(
     let body = app
         .run(move |app| {
             let page = history::history(app, &caller, &request)?;
-            let own = Some(request.before).filter(|before| *before != Seq::MAX);
-            Ok(answer::history(app, &page, &link(own), page.next_before.map(|at| link(Some(at)))))
+            let is_first = |from: &From| {
+                matches!(from, From::Newest(Seq::MAX) | From::Oldest { until: Seq::MAX, .. })
+            };
+            let own = Some(request.from).filter(|from| !is_first(from));
+            Ok(answer::history(app, &page, &link(own), page.next.map(|at| link(Some(at)))))
         })
         .await?;
     Ok(answer::json(StatusCode::OK, body))

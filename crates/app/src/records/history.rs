@@ -1,4 +1,4 @@
-//! Versions of one resource, of one type, or of everything, newest first.
+//! Versions of one resource, of one type, or of everything, newest or oldest first.
 
 use store::{HistoryOf, Method, Seq, Snapshot, Stored};
 
@@ -26,17 +26,32 @@ pub struct HistoryRequest {
     pub at_ms: Option<(i64, i64)>,
     /// Versions on a page, at most [`MAX_COUNT`].
     pub count: usize,
-    /// Only versions before this place in the order of writes: where the last page ended.
-    pub before: Seq,
+    /// In which order, and where the page begins.
+    pub from: From,
+}
+
+/// The order of a history with the place where a page begins: where the last one ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Newest first, before this place in the order of writes (`Seq::MAX` for the newest).
+    Newest(Seq),
+    /// Oldest first, after `after` and up to `until`: what the first page's snapshot showed
+    /// (`Seq::MAX` for the first page).
+    Oldest {
+        /// 0 for the oldest.
+        after: Seq,
+        /// The last that counts.
+        until: Seq,
+    },
 }
 
 /// One page of history.
 #[derive(Clone, Debug)]
 pub struct HistoryPage {
-    /// Versions, newest first.
+    /// Versions, in the order asked for.
     pub versions: Vec<Stored>,
     /// Where the next page starts, if there is one.
-    pub next_before: Option<Seq>,
+    pub next: Option<From>,
     /// Versions over all pages, where that is known.
     pub total: Option<u64>,
 }
@@ -55,7 +70,7 @@ pub fn history(app: &App, caller: &Caller, request: &HistoryRequest) -> Result<H
     }
     let count = request.count.min(MAX_COUNT);
     let snapshot = app.store().snapshot()?;
-    let (versions, next_before) = page(&*snapshot, request, resource_type, count)?;
+    let (versions, next) = page(&*snapshot, request, resource_type, count)?;
     let total = match &request.of {
         HistoryOf::Instance(key) => {
             let current = snapshot.read(key)?.ok_or_else(Error::not_found)?;
@@ -75,7 +90,7 @@ pub fn history(app: &App, caller: &Caller, request: &HistoryRequest) -> Result<H
     }
     let query = format!("{resource_type}/_history");
     app.audit(Event::by(caller, Pattern::History).patients(patients).query(query))?;
-    Ok(HistoryPage { versions, next_before, total })
+    Ok(HistoryPage { versions, next, total })
 }
 
 /// Whether a version stood at some moment of a time: it was there before the time's end, and what
@@ -100,8 +115,8 @@ fn page(
     request: &HistoryRequest,
     resource_type: &str,
     count: usize,
-) -> Result<(Vec<Stored>, Option<Seq>)> {
-    let (mut versions, mut before) = (Vec::new(), request.before);
+) -> Result<(Vec<Stored>, Option<From>)> {
+    let (mut versions, mut from) = (Vec::new(), request.from.begun(snapshot, request.since_ms)?);
     if count == 0 {
         return Ok((versions, None));
     }
@@ -110,7 +125,7 @@ fn page(
         false => count,
     };
     for _ in 0..ROUNDS {
-        let mut found = snapshot.history(&request.of, before, request.since_ms, batch + 1)?;
+        let mut found = from.load(snapshot, request, batch + 1)?;
         let more = found.len() > batch;
         found.truncate(batch);
         let last = found.last().map(|version| version.seq);
@@ -121,15 +136,75 @@ fn page(
                 continue;
             }
             if versions.len() == count {
-                let next = versions.last().map(|version: &Stored| version.seq);
+                let next = versions.last().map(|version: &Stored| from.at(version.seq));
                 return Ok((versions, next));
             }
             versions.push(version);
         }
         match last.filter(|_| more) {
-            Some(seq) => before = seq,
+            Some(seq) => from = from.at(seq),
             None => return Ok((versions, None)),
         }
     }
-    Ok((versions, Some(before)))
+    Ok((versions, Some(from)))
+}
+
+impl From {
+    /// The same order, going on behind `seq`.
+    fn at(self, seq: Seq) -> Self {
+        match self {
+            Self::Newest(_) => Self::Newest(seq),
+            Self::Oldest { until, .. } => Self::Oldest { after: seq, until },
+        }
+    }
+
+    /// The same, with what the first page of an ascending history fixes for the others.
+    fn begun(self, snapshot: &dyn Snapshot, since_ms: i64) -> Result<Self> {
+        match self {
+            Self::Oldest { after: 0, until: Seq::MAX } => {
+                let until = snapshot.seq();
+                let after = match since_ms {
+                    ..=0 => 0,
+                    // Times never decrease; what was committed at the time itself counts.
+                    since_ms => last_at(snapshot, until, since_ms - 1)?,
+                };
+                Ok(Self::Oldest { after, until })
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn load(
+        self,
+        snapshot: &dyn Snapshot,
+        request: &HistoryRequest,
+        limit: usize,
+    ) -> Result<Vec<Stored>> {
+        match self {
+            Self::Newest(before) => {
+                Ok(snapshot.history(&request.of, before, request.since_ms, limit)?)
+            }
+            Self::Oldest { after, until } => {
+                let mut found = snapshot.history_after(&request.of, after, limit)?;
+                // At the edge a version that was removed since may have stood for its time.
+                found.retain(|v| v.seq <= until && v.last_updated_ms >= request.since_ms);
+                Ok(found)
+            }
+        }
+    }
+}
+
+/// A sequence number up to which nothing is newer than `ms`, and behind which everything is.
+/// Commit times never decrease, so it is found by halving.
+pub(crate) fn last_at(snapshot: &dyn Snapshot, newest: Seq, ms: i64) -> Result<Seq> {
+    let (mut low, mut high) = (0, newest);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let next = snapshot.changes(middle, 1)?.first().map(|change| change.seq);
+        let next = next.map(|next| snapshot.load(&[next])).transpose()?;
+        let newer = next.and_then(|list| list.first().map(|s| s.last_updated_ms > ms));
+        // What was there and has been removed for good is not newer than anything asked for.
+        if newer.unwrap_or(true) { high = middle } else { low = middle + 1 }
+    }
+    Ok(low)
 }

@@ -49,11 +49,19 @@ fn a_moment_shows_what_stood_then() {
         assert_eq!(ask(&format!("_at=ge{}", times[2])).await, all[..3]);
         assert_eq!(ask("_at=1970").await, [] as [&str; 0]);
         assert_eq!(ask("_sort=-_lastUpdated&_count=2").await, all[..2]);
+        let mut oldest = all.clone();
+        oldest.reverse();
+        assert_eq!(ask("_sort=_lastUpdated").await, oldest);
+        assert_eq!(ask("_sort=_lastUpdated&_count=2").await, oldest[..2]);
+        assert_eq!(ask(&format!("_sort=_lastUpdated&_since={}", times[2])).await, oldest[2..]);
+        assert_eq!(ask(&format!("_sort=_lastUpdated&_at=ge{}", times[2])).await, oldest[2..]);
         assert_eq!(ask("_count=0").await, [] as [&str; 0]);
         let total = client.get(&format!("{path}/_history?_count=1")).await.json()["total"].clone();
         assert_eq!(total, 5);
         for query in [
-            "_sort=_lastUpdated",
+            "_sort=_id",
+            "_sort=_lastUpdated,_id",
+            "_sort=_lastUpdated&_place=7",
             "_at=then",
             "_since=x",
             "_count=-1",
@@ -76,18 +84,34 @@ fn pages_of_a_history_do_not_move() {
         for _ in 0..4 {
             client.put(&path, &body).await.expect(200);
         }
-        let mut next = Some(format!("{path}/_history?_count=2&_elements=code"));
-        let mut seen = Vec::new();
-        while let Some(address) = next {
-            let page = client.get(&address).await.expect(200);
-            assert!(page.link("self").unwrap().contains("_count=2"));
-            seen.extend(versions(&page.json()));
-            // What is written in between comes after the first page's time.
-            client.put(&path, &body).await.expect(200);
-            next = page.link("next");
+        let mut newest = 5;
+        for sort in ["-_lastUpdated", "_lastUpdated"] {
+            let begin = format!("_count=2&_elements=code&_sort={sort}");
+            let mut expected: Vec<String> = (1..=newest).map(|n| format!("W/\"{n}\"")).collect();
+            if sort.starts_with('-') {
+                expected.reverse();
+            }
+            let mut next = Some(format!("{path}/_history?{begin}"));
+            let mut seen = Vec::new();
+            while let Some(address) = next {
+                let page = client.get(&address).await.expect(200);
+                assert!(page.link("self").unwrap().contains("_count=2"));
+                seen.extend(versions(&page.json()));
+                // What is written in between comes after the first page's time.
+                client.put(&path, &body).await.expect(200);
+                newest += 1;
+                next = page.link("next");
+            }
+            assert_eq!(seen, expected, "{sort}");
         }
-        let expected: Vec<String> = (1..=5).rev().map(|n| format!("W/\"{n}\"")).collect();
-        assert_eq!(seen, expected);
+        for whole in ["/fhir/Basic/_history", "/fhir/_history"] {
+            let path = format!("{whole}?_sort=_lastUpdated&_count=40");
+            let page = client.get(&path).await.expect(200).json();
+            let entries = page["entry"].as_array().unwrap();
+            let times: Vec<String> =
+                entries.iter().map(|entry| text(&entry["response"]["lastModified"])).collect();
+            assert!(times.len() >= 5 && times.is_sorted(), "{whole}: {times:?}");
+        }
         let at = client.get(&format!("{path}/_history?_at=ge1970&_count=1")).await.expect(200);
         assert!(at.link("next").unwrap().contains("_at=ge1970"));
     });

@@ -19,6 +19,19 @@ use super::search::Search;
 use super::wait::wait;
 use super::{Driver, Shared};
 
+/// The question for whole versions, at most `$2` of them.
+macro_rules! versions {
+    ($condition:literal) => {
+        concat!(
+            "SELECT r.kind, r.id, v.seq, v.version, v.ms, v.method, v.body
+             FROM version v JOIN resource r ON r.shard = v.shard AND r.rid = v.rid
+             WHERE ",
+            $condition,
+            " LIMIT $2"
+        )
+    };
+}
+
 pub(super) struct View {
     shared: Arc<Shared>,
     pool: Arc<Pool>,
@@ -67,30 +80,39 @@ impl View {
         rows.iter().map(|row| stored(&self.shared, row)).collect()
     }
 
-    fn versions(&self, of: &HistoryOf, before: Seq, limit: usize) -> Result<Vec<Stored>, Fault> {
-        let (before, limit) = (signed(before), limit_of(limit));
+    /// Versions before a number, newest first, or after one, oldest first.
+    fn versions(&self, of: &HistoryOf, from: From, limit: usize) -> Result<Vec<Stored>, Fault> {
+        let (seq, is_before) = match from {
+            From::Before(seq) => (signed(seq), true),
+            From::After(seq) => (signed(seq), false),
+        };
+        let limit = limit_of(limit);
+        let one_of = |before, after| if is_before { before } else { after };
         match of {
             HistoryOf::Instance(key) => {
                 let Some(kind) = self.shared.kinds.number(key.resource_type) else {
                     return Ok(Vec::new());
                 };
-                let sql = "SELECT r.kind, r.id, v.seq, v.version, v.ms, v.method, v.body
-                     FROM resource r JOIN version v ON v.shard = r.shard AND v.rid = r.rid
-                     WHERE r.kind = $1 AND r.id = $2 AND v.seq < $3 ORDER BY v.seq DESC LIMIT $4";
-                self.stored(sql, &[&kind, &key.id.as_str(), &before, &limit])
+                let sql = one_of(
+                    versions!("r.kind = $3 AND r.id = $4 AND v.seq < $1 ORDER BY v.seq DESC"),
+                    versions!("r.kind = $3 AND r.id = $4 AND v.seq > $1 ORDER BY v.seq"),
+                );
+                self.stored(sql, &[&seq, &limit, &kind, &key.id.as_str()])
             }
             HistoryOf::Type(name) => {
                 let Some(kind) = self.shared.kinds.number(name) else { return Ok(Vec::new()) };
-                let sql = "SELECT r.kind, r.id, v.seq, v.version, v.ms, v.method, v.body
-                     FROM version v JOIN resource r ON r.shard = v.shard AND r.rid = v.rid
-                     WHERE v.kind = $1 AND v.seq < $2 ORDER BY v.seq DESC LIMIT $3";
-                self.stored(sql, &[&kind, &before, &limit])
+                let sql = one_of(
+                    versions!("v.kind = $3 AND v.seq < $1 ORDER BY v.seq DESC"),
+                    versions!("v.kind = $3 AND v.seq > $1 ORDER BY v.seq"),
+                );
+                self.stored(sql, &[&seq, &limit, &kind])
             }
             HistoryOf::System => {
-                let sql = "SELECT r.kind, r.id, v.seq, v.version, v.ms, v.method, v.body
-                     FROM version v JOIN resource r ON r.shard = v.shard AND r.rid = v.rid
-                     WHERE v.seq < $1 ORDER BY v.seq DESC LIMIT $2";
-                self.stored(sql, &[&before, &limit])
+                let sql = one_of(
+                    versions!("v.seq < $1 ORDER BY v.seq DESC"),
+                    versions!("v.seq > $1 ORDER BY v.seq"),
+                );
+                self.stored(sql, &[&seq, &limit])
             }
         }
     }
@@ -110,6 +132,13 @@ impl View {
         };
         rows.into_iter().map(change).collect()
     }
+}
+
+/// Where a piece of history begins; the number itself is not part of it.
+#[derive(Clone, Copy)]
+enum From {
+    Before(Seq),
+    After(Seq),
 }
 
 /// Begins a transaction and returns the newest number it sees, in one exchange of messages.
@@ -251,9 +280,18 @@ impl Snapshot for View {
         since_ms: i64,
         limit: usize,
     ) -> Result<Vec<Stored>, StoreError> {
-        let found = self.versions(of, before, limit)?.into_iter();
+        let found = self.versions(of, From::Before(before), limit)?.into_iter();
         // Times never decrease, so nothing newer follows what is too old.
         Ok(found.take_while(|stored| stored.last_updated_ms >= since_ms).collect())
+    }
+
+    fn history_after(
+        &self,
+        of: &HistoryOf,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        Ok(self.versions(of, From::After(after), limit)?)
     }
 
     fn find(&self, query: &Query, limit: usize, all: bool) -> Result<Vec<Seq>, StoreError> {

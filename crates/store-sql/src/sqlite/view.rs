@@ -129,6 +129,40 @@ impl View {
         Ok(found)
     }
 
+    fn versions_after(
+        &self,
+        of: &HistoryOf,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Stored>, Fault> {
+        let handle = self.handle()?;
+        let after = signed(after);
+        let sql = |kind: &str| {
+            format!(
+                "SELECT {STORED} FROM version v CROSS JOIN resource r ON r.rid = v.rid
+                 WHERE {kind} v.seq > ?1 ORDER BY v.seq"
+            )
+        };
+        match of {
+            HistoryOf::Instance(key) => {
+                let mut chain = self.chain(key)?;
+                chain.retain(|(seq, _)| *seq > after);
+                chain.sort_unstable_by_key(|(seq, _)| *seq);
+                let mut found = Vec::new();
+                for (seq, _) in chain.into_iter().take(limit) {
+                    found.extend(self.load_one(seq)?);
+                }
+                Ok(found)
+            }
+            HistoryOf::Type(name) => {
+                let Some(kind) = self.shared.kinds.number(name) else { return Ok(Vec::new()) };
+                let sql = sql("v.kind = ?2 AND");
+                handle.collect(&self.shared, &sql, params![after, kind], limit)
+            }
+            HistoryOf::System => handle.collect(&self.shared, &sql(""), params![after], limit),
+        }
+    }
+
     fn feed(&self, after: Seq, limit: usize) -> Result<Vec<Change>, Fault> {
         let sql = "SELECT v.seq, r.kind, r.id, v.version, v.method
                    FROM version v CROSS JOIN resource r ON r.rid = v.rid
@@ -238,6 +272,15 @@ impl Snapshot for View {
         limit: usize,
     ) -> Result<Vec<Stored>, StoreError> {
         Ok(self.versions(of, before, since_ms, limit)?)
+    }
+
+    fn history_after(
+        &self,
+        of: &HistoryOf,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        Ok(self.versions_after(of, after, limit)?)
     }
 
     fn find(&self, query: &Query, limit: usize, all: bool) -> Result<Vec<Seq>, StoreError> {

@@ -153,14 +153,20 @@ impl Snapshot for View {
         since_ms: i64,
         limit: usize,
     ) -> Result<Vec<Stored>, StoreError> {
-        let wanted = |stored: &Stored| match of {
-            HistoryOf::Instance(key) => stored.key == *key,
-            HistoryOf::Type(resource_type) => stored.key.resource_type == *resource_type,
-            HistoryOf::System => true,
-        };
         let versions = self.0.versions.values().rev().map(|row| &row.stored);
-        let versions = versions.filter(|stored| stored.seq < before && wanted(stored));
+        let versions = versions.filter(|stored| stored.seq < before && is_of(of, stored));
         let versions = versions.take_while(|stored| stored.last_updated_ms >= since_ms);
+        Ok(versions.take(limit).cloned().collect())
+    }
+
+    fn history_after(
+        &self,
+        of: &HistoryOf,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let versions = self.0.versions.values().map(|row| &row.stored);
+        let versions = versions.filter(|stored| stored.seq > after && is_of(of, stored));
         Ok(versions.take(limit).cloned().collect())
     }
 
@@ -281,5 +287,14 @@ impl Snapshot for View {
         let rows = self.0.side.range(from..);
         let rows = rows.take_while(|((s, key), _)| s == space && key.starts_with(prefix));
         Ok(rows.take(limit).map(|((_, key), value)| (key.clone(), value.clone())).collect())
+    }
+}
+
+/// Whether a version is of that history.
+fn is_of(of: &HistoryOf, stored: &Stored) -> bool {
+    match of {
+        HistoryOf::Instance(key) => stored.key == *key,
+        HistoryOf::Type(resource_type) => stored.key.resource_type == *resource_type,
+        HistoryOf::System => true,
     }
 }

@@ -58,16 +58,7 @@ pub(super) fn history_is_newest_first_and_pages(make: Make<'_>) {
     }
     let snapshot = store.snapshot().unwrap();
     let shown = |of: &HistoryOf, before, since, limit| {
-        let history = snapshot.history(of, before, since, limit).unwrap();
-        let show = |s: &crate::Stored| {
-            let letter = match s.method {
-                Method::Post => 'C',
-                Method::Put => 'U',
-                Method::Delete => 'D',
-            };
-            format!("{}{}{letter}", s.seq, &s.key.resource_type[..1])
-        };
-        history.iter().map(show).collect::<Vec<_>>().join(" ")
+        told(&snapshot.history(of, before, since, limit).unwrap())
     };
     let patient = HistoryOf::Instance(key("Patient/a"));
     assert_eq!(shown(&patient, Seq::MAX, 0, 10), "4PD 3PU 1PU");
@@ -81,6 +72,28 @@ pub(super) fn history_is_newest_first_and_pages(make: Make<'_>) {
     assert_eq!(shown(&HistoryOf::System, 5, third, 10), "4PD 3PU");
     assert_eq!(shown(&patient, Seq::MAX, third, 10), "4PD 3PU");
     assert_eq!(shown(&HistoryOf::System, Seq::MAX, i64::MAX, 10), "");
+    let from =
+        |of: &HistoryOf, after, limit| told(&snapshot.history_after(of, after, limit).unwrap());
+    assert_eq!(from(&patient, 0, 10), "1PU 3PU 4PD");
+    assert_eq!(from(&patient, 1, 1), "3PU");
+    assert_eq!(from(&HistoryOf::Instance(key("Patient/b")), 0, 10), "");
+    assert_eq!(from(&HistoryOf::Type("Group"), 0, 10), "2GU 5GU");
+    assert_eq!(from(&HistoryOf::Type("Group"), 2, 10), "5GU");
+    assert_eq!(from(&HistoryOf::Type("Device"), 0, 10), "");
+    assert_eq!(from(&HistoryOf::System, 0, 3), "1PU 2GU 3PU");
+    assert_eq!(from(&HistoryOf::System, 5, 3), "");
+}
+
+fn told(history: &[crate::Stored]) -> String {
+    let show = |s: &crate::Stored| {
+        let letter = match s.method {
+            Method::Post => 'C',
+            Method::Put => 'U',
+            Method::Delete => 'D',
+        };
+        format!("{}{}{letter}", s.seq, &s.key.resource_type[..1])
+    };
+    history.iter().map(show).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn deletion_leaves_a_version(make: Make<'_>) {
