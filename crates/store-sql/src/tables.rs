@@ -242,8 +242,6 @@ fn fault(error: &rusqlite::Error) -> TablesError {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
-
     use super::*;
 
     fn tables() -> Tables {
