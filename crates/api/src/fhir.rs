@@ -10,8 +10,10 @@ mod bundle;
 mod capability;
 mod claims;
 mod content;
+mod guides;
 mod history;
 mod interactions;
+mod kept;
 mod later;
 mod media;
 mod openapi;
@@ -19,6 +21,7 @@ mod operations;
 mod prefer;
 mod read;
 mod search;
+mod searched;
 mod searches;
 mod view_definitions;
 pub mod websocket;
@@ -51,9 +54,11 @@ type Answered = Result<Response, Failure>;
 /// All FHIR routes.
 pub fn router(app: App) -> Router {
     let routes = routes(&app);
-    let claims = Arc::new(Claims::of(&app, &routes));
+    // Asked by themselves: elsewhere `[type]` and `[id]` would answer for every name.
+    let operations = operations::routes().merge(operations::free_routes()).with_state(app.clone());
+    let claims = Arc::new(Claims::of(&app, &operations));
     app.jobs().register(app::later::LATER, Arc::new(later::run));
-    let door = Door { app, routes: routes.clone() };
+    let door = Door { app, routes: routes.clone(), operations };
     // What a Bundle asks for is answered by the same routes.
     let routes = routes.layer(Extension(claims));
     let inner = Inner(routes.clone());
@@ -83,6 +88,8 @@ struct Door {
     app: App,
     /// The routes as they are, to be asked what they offer.
     routes: Router,
+    /// Those of operations alone.
+    operations: Router,
 }
 
 /// What holds for every FHIR request: ids are echoed, bodies are taken in, answers get their form,
@@ -96,7 +103,11 @@ async fn frame(State(door): State<Door>, mut request: Request, next: Next) -> Re
     let correlation = request.headers().get(&CORRELATION_ID).cloned();
     let origin = allowed_origin(&door.app, request.headers());
     let mut response = match request.method() {
-        &Method::OPTIONS => options(&door.routes, request.uri().path(), origin.is_some()),
+        &Method::OPTIONS => {
+            let path = request.uri().path();
+            let routes = if path.contains('$') { &door.operations } else { &door.routes };
+            options(routes, path, origin.is_some())
+        }
         _ if operations::is_free(request.uri().path()) => next.run(request).await,
         _ => framed(&door, request, next).await,
     };
@@ -165,6 +176,7 @@ async fn framed(door: &Door, mut request: Request, next: Next) -> Response {
 /// may use them.
 fn options(routes: &Router, path: &str, shared: bool) -> Response {
     let mut methods = claims::methods(routes, path);
+    methods.extend(searches::methods_of_every_type(path).map(str::to_owned));
     if methods.is_empty() {
         let message = "there is no such interaction; see `/fhir/metadata`";
         return Failure(Error::new(Kind::NotFound, message)).into_response();

@@ -6,20 +6,21 @@ use app::services::ConditionalDelete;
 use app::{App, Error};
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
-use fhirpath::search::{ParamType, Registry};
+use axum::http::HeaderMap;
+use fhirpath::search::Registry;
 use serde_json::{Value, json};
-use store::query::{QueryError, parse};
 
 use super::claims::{Claims, Level};
-use super::interactions;
-use super::{Answered, answer};
+use super::kept::Sources;
+use super::{Answered, guides, interactions, searched};
+use crate::outcome::FHIR_JSON;
 
 /// `GET metadata`, with `mode`.
 pub async fn metadata(
     State(app): State<App>,
     Extension(claims): Extension<Arc<Claims>>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Answered {
     let query = query.unwrap_or_default();
     let mut mode = "full".to_owned();
@@ -34,24 +35,36 @@ pub async fn metadata(
             }
         }
     }
-    let body = match mode.as_str() {
+    let made = match mode.as_str() {
         // All of the statement is normative in R4.
-        "full" | "normative" => app.run(move |app| Ok(statement(app, &claims).to_string())).await?,
-        "terminology" => app.run(move |app| Ok(terminology(app, &claims)?.to_string())).await?,
+        "full" | "normative" => {
+            let make = move |app: &App| {
+                let make = |since_ms| statement(app, &claims, since_ms);
+                claims.statement.now(app, claims.since_ms, Sources::searches, make)
+            };
+            app.run(make).await?
+        }
+        "terminology" => {
+            let make = move |app: &App| {
+                let make = |since_ms| terminology(app, &claims, since_ms);
+                claims.terminology.now(app, claims.since_ms, Sources::terms, make)
+            };
+            app.run(make).await?
+        }
         _ => {
             let message = "`mode` is `full`, `normative` or `terminology`";
             return Err(Error::invalid("value", message).into());
         }
     };
-    Ok(answer::json(StatusCode::OK, body))
+    Ok(made.answer(FHIR_JSON, &headers))
 }
 
 /// What all statements of this node begin with.
-fn head(app: &App, claims: &Claims, resource_type: &str) -> Value {
+fn head(app: &App, since_ms: i64, resource_type: &str) -> Value {
     json!({
         "resourceType": resource_type,
         "status": "active",
-        "date": fhir::time::instant(claims.since_ms),
+        "date": fhir::time::instant(since_ms),
         "kind": "instance",
         "software": {"name": "Consilium", "version": env!("CARGO_PKG_VERSION")},
         "implementation": {
@@ -62,12 +75,21 @@ fn head(app: &App, claims: &Claims, resource_type: &str) -> Value {
 }
 
 /// The statement.
-pub fn statement(app: &App, claims: &Claims) -> Value {
+fn statement(app: &App, claims: &Claims, since_ms: i64) -> Result<Value, Error> {
+    let registry = app.store().registry();
     let types = fhir::definitions::resource_types();
-    let resources: Vec<Value> = types.iter().map(|kind| resource(app, claims, kind)).collect();
+    let mut resources = Vec::with_capacity(types.len());
+    for kind in types {
+        let mut resource = resource(app, &registry, claims, kind);
+        if *kind == "Subscription" {
+            guides::topics(&mut resource, &app::notify::canonicals(app)?);
+        }
+        resources.push(resource);
+    }
     let codes = interactions::of_system();
     let interactions: Vec<Value> = codes.iter().map(|code| json!({"code": code})).collect();
-    let mut statement = head(app, claims, "CapabilityStatement");
+    let mut statement = head(app, since_ms, "CapabilityStatement");
+    guides::state(&mut statement, claims);
     statement["fhirVersion"] = json!("4.0.1");
     statement["format"] = json!(["application/fhir+json", "json", "application/fhir+xml", "xml"]);
     statement["patchFormat"] = json!(super::write::PATCH_FORMATS);
@@ -80,18 +102,43 @@ pub fn statement(app: &App, claims: &Claims) -> Value {
         },
         "resource": resources,
         "interaction": interactions,
+        "searchParam": listed(&searched::of_all(&registry)),
     }]);
     let operations = operations(claims, |level| level == Level::System);
     if !operations.is_empty() {
         statement["rest"][0]["operation"] = Value::Array(operations);
     }
-    statement
+    let compartments = fhir::resource_types()
+        .iter()
+        .filter(|kind| store::query::is_in_compartment(kind).is_some());
+    let compartments: Vec<String> = compartments
+        .map(|kind| {
+            let mut letters = kind.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+            let name: String = first.into_iter().chain(letters).collect();
+            format!("http://hl7.org/fhir/CompartmentDefinition/{name}")
+        })
+        .collect();
+    statement["rest"][0]["compartment"] = json!(compartments);
+    Ok(statement)
+}
+
+/// Search parameters as the statement lists them.
+fn listed(params: &[searched::Searched]) -> Vec<Value> {
+    let one = |param: &searched::Searched| {
+        let mut value = json!({"name": param.code, "type": param.kind});
+        if let Some(definition) = &param.definition {
+            value["definition"] = json!(definition);
+        }
+        value
+    };
+    params.iter().map(one).collect()
 }
 
 /// What is said of terminology (FHIR R4 TerminologyCapabilities): the code systems that can be
 /// asked about, and the operations that are offered.
-fn terminology(app: &App, claims: &Claims) -> Result<Value, Error> {
-    let mut statement = head(app, claims, "TerminologyCapabilities");
+fn terminology(app: &App, claims: &Claims, since_ms: i64) -> Result<Value, Error> {
+    let mut statement = head(app, since_ms, "TerminologyCapabilities");
     let mut systems: Vec<Value> = Vec::new();
     for listed in app::terminology::code_systems(app)? {
         let version = (!listed.version.is_empty()).then(|| json!({"code": listed.version}));
@@ -143,74 +190,8 @@ fn operations(claims: &Claims, at: impl Fn(Level) -> bool) -> Vec<Value> {
     list
 }
 
-/// Whether a search takes the parameter: the parser of searches is asked. A value that it does not
-/// like is no matter.
-fn is_answered(kind: &'static str, code: &str) -> bool {
-    let params = [(code.to_owned(), "1".to_owned())];
-    let parsed = parse(Registry::r4(), kind, &params);
-    !matches!(parsed, Err(QueryError::Unknown { .. } | QueryError::Unsupported { .. }))
-}
-
-/// A search parameter of a type.
-pub struct Searched {
-    /// Its name.
-    pub code: String,
-    /// Its type in FHIR's words.
-    pub kind: &'static str,
-    /// Canonical address, where it has one.
-    pub definition: Option<String>,
-}
-
-/// The search parameters that are answered on a type.
-pub fn searched(kind: &'static str) -> Vec<Searched> {
-    let mut list = Vec::new();
-    let own = [("_id", "token"), ("_lastUpdated", "date")];
-    list.extend(own.map(|(code, kind)| Searched {
-        code: code.into(),
-        kind,
-        definition: Some(format!(
-            "http://hl7.org/fhir/SearchParameter/Resource-{}",
-            code.trim_start_matches('_')
-        )),
-    }));
-    for param in Registry::r4().of_type(kind) {
-        let name = match param.param_type {
-            ParamType::Number => "number",
-            ParamType::Date => "date",
-            ParamType::String => "string",
-            ParamType::Token => "token",
-            ParamType::Reference => "reference",
-            ParamType::Composite => "composite",
-            ParamType::Quantity => "quantity",
-            ParamType::Uri => "uri",
-            ParamType::Special => "special",
-        };
-        let known = list.iter().any(|known| known.code == param.code);
-        if !known && is_answered(kind, &param.code) {
-            let definition = Some(param.url.to_string());
-            list.push(Searched { code: param.code.to_string(), kind: name, definition });
-        }
-    }
-    list
-}
-
-fn resource(app: &App, claims: &Claims, kind: &'static str) -> Value {
-    let searched = searched(kind);
-    let includes: Vec<String> = searched
-        .iter()
-        .filter(|param| param.kind == "reference")
-        .map(|param| format!("{kind}:{}", param.code))
-        .collect();
-    let params: Vec<Value> = searched
-        .iter()
-        .map(|param| {
-            let mut value = json!({"name": param.code, "type": param.kind});
-            if let Some(definition) = &param.definition {
-                value["definition"] = json!(definition);
-            }
-            value
-        })
-        .collect();
+fn resource(app: &App, registry: &Registry, claims: &Claims, kind: &'static str) -> Value {
+    let params = listed(&searched::of_type(registry, kind));
     let codes = interactions::of_type(kind);
     let may = |code: &str| codes.contains(&code);
     let rest = &app.settings().rest;
@@ -236,8 +217,12 @@ fn resource(app: &App, claims: &Claims, kind: &'static str) -> Value {
         "referencePolicy": policy,
         "searchParam": params,
     });
-    if !includes.is_empty() {
-        resource["searchInclude"] = json!(includes);
+    let lists = [
+        ("searchInclude", searched::includes(registry, kind)),
+        ("searchRevInclude", searched::reverse_includes(registry, kind)),
+    ];
+    for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        resource[name] = json!(list);
     }
     let own = |level| matches!(level, Level::Type(of) | Level::Instance(of) if of == kind);
     let operations = operations(claims, own);

@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use futures_util::FutureExt;
 use tower::ServiceExt;
 
+use super::kept::Kept;
 use super::operations::{self, Operation};
 
 /// A method that no route has, so that each answers which ones it has.
@@ -54,10 +55,16 @@ pub struct Claims {
     pub since_ms: i64,
     /// Every way to call an operation.
     pub calls: Vec<Call>,
+    /// The CapabilityStatement.
+    pub statement: Kept,
+    /// The TerminologyCapabilities.
+    pub terminology: Kept,
+    /// The OpenAPI description.
+    pub openapi: Kept,
 }
 
 impl Claims {
-    /// Asks the routes.
+    /// Asks the routes of the operations.
     pub fn of(app: &App, routes: &Router) -> Self {
         let mut calls = Vec::new();
         for operation in operations::all() {
@@ -74,7 +81,8 @@ impl Claims {
                 }
             }
         }
-        Self { since_ms: app.now_ms(), calls }
+        let (statement, terminology, openapi) = Default::default();
+        Self { since_ms: app.now_ms(), calls, statement, terminology, openapi }
     }
 }
 

@@ -1,37 +1,54 @@
 //! The OpenAPI 3.1 description of the FHIR API, made from the table of routes and the registry of
 //! search parameters. Schemas are light: what a resource holds is FHIR's to say.
 
+mod components;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use app::App;
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use fhirpath::search::Registry;
 use serde_json::{Map, Value, json};
 
-use super::capability::searched;
 use super::claims::{Call, Claims};
 use super::interactions::{self, Claim, Route, TABLE};
+use super::kept::Sources;
+use super::operations::is_free;
+use super::searched::{self, Searched};
 use crate::outcome::Failure;
+use components::components;
 
 /// `GET openapi.json`.
 pub async fn describe(
     State(app): State<App>,
     Extension(claims): Extension<Arc<Claims>>,
+    headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let text = app.run(move |app| Ok(description(app, &claims).to_string())).await?;
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], text).into_response())
+    let make = move |app: &App| {
+        let make = |_| Ok(description(app, &claims));
+        claims.openapi.now(app, claims.since_ms, Sources::searches, make)
+    };
+    Ok(app.run(make).await?.answer("application/json", &headers))
 }
 
+/// The search parameters of every type.
+type Searches = BTreeMap<&'static str, Vec<Searched>>;
+
 fn description(app: &App, claims: &Claims) -> Value {
+    let registry: Arc<Registry> = app.store().registry();
+    let all = fhir::resource_types().iter();
+    let searches: Searches = all.map(|kind| (*kind, searched::of_type(&registry, kind))).collect();
     let mut paths = Map::new();
     for route in TABLE {
         let path = route.path.strip_prefix("/fhir").unwrap_or(route.path);
         if path.contains("{type}") {
             for kind in fhir::definitions::resource_types() {
                 if is_offered(route, kind) {
-                    let operation = of_type(route, kind);
+                    let operation = of_type(route, kind, &searches);
                     put(&mut paths, &path.replace("{type}", kind), route.method, operation);
                 }
             }
@@ -40,6 +57,7 @@ fn description(app: &App, claims: &Claims) -> Value {
             put(&mut paths, path, route.method, of_system(route));
         }
     }
+    compartments(&mut paths, &searches);
     for call in &claims.calls {
         for method in &call.methods {
             put(&mut paths, &call.path(), method, of_call(call, method));
@@ -54,7 +72,7 @@ fn description(app: &App, claims: &Claims) -> Value {
         "servers": [{"url": format!("{}/fhir", app.org().base_url)}],
         "security": [{"session": []}],
         "paths": paths,
-        "components": components(),
+        "components": components(&searches),
     })
 }
 
@@ -72,7 +90,7 @@ fn put(paths: &mut Map<String, Value>, path: &str, method: &str, operation: Valu
     item[method.to_ascii_lowercase()] = operation;
 }
 
-fn of_type(route: &Route, kind: &'static str) -> Value {
+fn of_type(route: &Route, kind: &'static str, searches: &Searches) -> Value {
     let mut parameters = vec![reference("format"), reference("pretty")];
     let name = |name: &str| json!({"$ref": format!("#/components/parameters/{name}")});
     if route.path.contains("{id}") {
@@ -86,7 +104,7 @@ fn of_type(route: &Route, kind: &'static str) -> Value {
     }
     match route.claim {
         Claim::Resource("search-type") if route.method == "GET" => {
-            parameters.extend(search_parameters(kind));
+            parameters.extend(search_parameters(kind, searches));
             parameters.push(name("count"));
         }
         Claim::Resource("create") => parameters.push(name("if-none-exist")),
@@ -96,7 +114,7 @@ fn of_type(route: &Route, kind: &'static str) -> Value {
     if matches!(route.method, "PUT" | "PATCH" | "DELETE") {
         parameters.push(name("if-match"));
         if !route.path.contains("{id}") {
-            parameters.extend(search_parameters(kind));
+            parameters.extend(search_parameters(kind, searches));
         }
     }
     let id = format!("{}-{}-{kind}", route.method.to_ascii_lowercase(), identifier(route.path));
@@ -106,13 +124,7 @@ fn of_type(route: &Route, kind: &'static str) -> Value {
     });
     match route.method {
         "POST" if route.path.ends_with("_search") => {
-            let properties: Map<String, Value> = searched(kind)
-                .into_iter()
-                .map(|param| (param.code, json!({"type": "string"})))
-                .collect();
-            operation["requestBody"] = json!({"content": {"application/x-www-form-urlencoded": {
-                "schema": {"type": "object", "properties": properties}
-            }}});
+            operation["requestBody"] = form(kind, searches);
         }
         "POST" | "PUT" => operation["requestBody"] = body(kind),
         "PATCH" => {
@@ -123,15 +135,50 @@ fn of_type(route: &Route, kind: &'static str) -> Value {
     operation
 }
 
-fn search_parameters(kind: &'static str) -> Vec<Value> {
-    let one = |param: super::capability::Searched| {
-        let description = format!("search parameter of type {}", param.kind);
-        json!({
-            "name": param.code, "in": "query", "description": description,
-            "schema": {"type": "string"},
-        })
-    };
-    searched(kind).into_iter().map(one).collect()
+/// Where the parameters of a type are among the components.
+fn search_parameters(kind: &'static str, searches: &Searches) -> Vec<Value> {
+    let params = searches.get(kind).into_iter().flatten();
+    params.map(|param| reference(&format!("{kind}.{}", param.code))).collect()
+}
+
+/// The body of a search by a form.
+fn form(kind: &'static str, searches: &Searches) -> Value {
+    let params = searches.get(kind).into_iter().flatten();
+    let properties: Map<String, Value> =
+        params.map(|param| (param.code.clone(), json!({"type": "string"}))).collect();
+    json!({"content": {"application/x-www-form-urlencoded": {
+        "schema": {"type": "object", "properties": properties}
+    }}})
+}
+
+/// Searches of compartments: one type, or all of them (`*`), by address and by form.
+fn compartments(paths: &mut Map<String, Value>, searches: &Searches) {
+    for &centre in fhir::resource_types() {
+        let Some(within) = store::query::is_in_compartment(centre) else { continue };
+        for inner in within.into_iter().chain(["*"]) {
+            let path = format!("/{centre}/{{id}}/{inner}");
+            let by_form = format!("{path}/_search");
+            let id = format!("{centre}-{}", if inner == "*" { "all" } else { inner });
+            let shared = ["format", "pretty", "id", "count"].map(reference);
+            let mut parameters = shared.to_vec();
+            parameters.extend(search_parameters(inner, searches));
+            let summary = match inner {
+                "*" => format!("Search everything in the compartment of a {centre}"),
+                _ => format!("Search {inner} in the compartment of a {centre}"),
+            };
+            let operation = |method: &str, parameters: &[Value]| {
+                json!({
+                    "operationId": format!("{method}-compartment-{id}"), "summary": summary,
+                    "tags": [centre], "parameters": parameters,
+                    "responses": responses(&method.to_ascii_uppercase()),
+                })
+            };
+            put(paths, &path, "GET", operation("get", &parameters));
+            let mut posted = operation("post", &shared);
+            posted["requestBody"] = form(inner, searches);
+            put(paths, &by_form, "POST", posted);
+        }
+    }
 }
 
 fn of_system(route: &Route) -> Value {
@@ -174,6 +221,15 @@ fn of_call(call: &Call, method: &str) -> Value {
     });
     if method == "POST" {
         operation["requestBody"] = body("Parameters");
+    }
+    if call.operation.name == "graphql" {
+        let answer = json!({"description": "data and errors as GraphQL has them", "content": {
+            "application/json": {"schema": {"type": "object"}},
+        }});
+        operation["responses"] = json!({"200": answer, "4XX": answer, "5XX": answer});
+    } else if is_free(&path) {
+        let accepted = "accepted; `Content-Location` says where to ask after it";
+        operation["responses"]["202"] = json!({"description": accepted});
     }
     operation
 }
@@ -219,57 +275,4 @@ fn responses(method: &str) -> Value {
         responses["304"] = json!({"description": "the client has this version already"});
     }
     responses
-}
-
-fn components() -> Value {
-    let resource = json!({"$ref": "#/components/schemas/Resource"});
-    let contents = json!({
-        "application/fhir+json": {"schema": resource},
-        "application/fhir+xml": {"schema": {"type": "string"}},
-    });
-    let query = |name: &str, schema: Value| json!({"name": name, "in": "query", "schema": schema});
-    let header = |name: &str| json!({"name": name, "in": "header", "schema": {"type": "string"}});
-    let path = |name: &str, pattern: &str| {
-        json!({"name": name, "in": "path", "required": true,
-               "schema": {"type": "string", "pattern": pattern}})
-    };
-    json!({
-        "securitySchemes": {"session": {
-            "type": "http", "scheme": "bearer", "description": "token from POST /auth/session",
-        }},
-        "schemas": {"Resource": {
-            "type": "object",
-            "required": ["resourceType"],
-            "properties": {
-                "resourceType": {"type": "string"},
-                "id": {"type": "string", "pattern": "^[A-Za-z0-9\\-\\.]{1,64}$"},
-                "meta": {"type": "object"},
-            },
-        }},
-        "responses": {
-            "resource": {"description": "a resource", "content": contents},
-            "outcome": {"description": "an OperationOutcome that says why", "content": contents},
-        },
-        "requestBodies": {"patch": {"required": true, "content": {
-            "application/json-patch+json": {"schema": {"type": "array", "items": {
-                "type": "object", "required": ["op", "path"],
-            }}},
-            "application/xml-patch+xml": {"schema": {"type": "string"}},
-            "application/fhir+json": {"schema": resource},
-        }}},
-        "parameters": {
-            "id": path("id", "^[A-Za-z0-9\\-\\.]{1,64}$"),
-            "version": path("version", "^[0-9]{1,18}$"),
-            "format": query("_format", json!({"type": "string", "enum": [
-                "json", "xml", "application/fhir+json", "application/fhir+xml",
-            ]})),
-            "pretty": query("_pretty", json!({"type": "boolean"})),
-            "count": query("_count", json!({"type": "integer", "minimum": 0})),
-            "since": query("_since", json!({"type": "string", "format": "date-time"})),
-            "at": query("_at", json!({"type": "string"})),
-            "if-match": header("If-Match"),
-            "if-none-match": header("If-None-Match"),
-            "if-none-exist": header("If-None-Exist"),
-        },
-    })
 }

@@ -59,6 +59,23 @@ fn compartment(
     Ok(Place::Compartment { centre, id, resource_type })
 }
 
+/// The centre and id of `Patient/1/*` behind the base.
+fn of_every_type(path: &str) -> Option<(&'static str, &str)> {
+    let mut parts = path.strip_prefix("/fhir/")?.split('/');
+    let (centre, id, rest) = (parts.next()?, parts.next()?, parts.next()?);
+    let centre = fhir::definitions::resource_type(centre)?;
+    let is_all = rest == "*" && parts.next().is_none();
+    (is_all && store::query::is_in_compartment(centre).is_some()).then_some((centre, id))
+}
+
+/// The method at an address that [`every_type`] takes.
+pub fn methods_of_every_type(path: &str) -> Option<&'static str> {
+    match path.strip_suffix("/_search") {
+        Some(path) => of_every_type(path).map(|_| "POST"),
+        None => of_every_type(path).map(|_| "GET"),
+    }
+}
+
 /// What no other route takes: `GET Patient/1/*` and `POST Patient/1/*/_search` over every type of a
 /// compartment, which the router cannot tell from its own signs.
 pub async fn every_type(State(app): State<App>, request: Request) -> Answered {
@@ -67,15 +84,12 @@ pub async fn every_type(State(app): State<App>, request: Request) -> Answered {
         Failure(Error::new(Kind::NotFound, message))
     };
     let path = request.uri().path().to_owned();
-    let path: Vec<&str> = path.strip_prefix("/fhir/").unwrap_or_default().split('/').collect();
-    let (centre, id) = match (request.method(), path.as_slice()) {
-        (&Method::GET | &Method::HEAD, [centre, id, "*"]) => (*centre, *id),
-        (&Method::POST, [centre, id, "*", "_search"]) => (*centre, *id),
-        _ => return Err(unknown()),
+    let found = match *request.method() {
+        Method::GET | Method::HEAD => of_every_type(&path),
+        Method::POST => path.strip_suffix("/_search").and_then(of_every_type),
+        _ => None,
     };
-    let centre = fhir::definitions::resource_type(centre)
-        .filter(|centre| store::query::is_in_compartment(centre).is_some())
-        .ok_or_else(unknown)?;
+    let (centre, id) = found.ok_or_else(unknown)?;
     let place = compartment(centre, id, None)?;
     let (mut parts, body) = request.into_parts();
     let Asked(caller) = Asked::from_request_parts(&mut parts, &app).await?;

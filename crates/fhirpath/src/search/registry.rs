@@ -194,6 +194,22 @@ impl Registry {
         extract(which(&entry.extractions).get_or_init(make), resource, self)
     }
 
+    /// The parameters that are not published, by number.
+    pub fn added(&self) -> Vec<&SearchParam> {
+        let mut numbers: Vec<ParamNumber> = self.custom.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers.into_iter().filter_map(|number| self.by_number(number)).collect()
+    }
+
+    /// Whether both have the same parameters; how far each is indexed does not count. Numbers
+    /// stand for meanings, so both must be of one store.
+    pub fn says_the_same(&self, other: &Registry) -> bool {
+        let numbers = |one: &Registry| -> Vec<ParamNumber> {
+            one.added().iter().map(|param| param.number).collect()
+        };
+        self.base == other.base && numbers(self) == numbers(other)
+    }
+
     /// The parameters by which a resource of this type belongs to the compartment of a patient.
     pub fn compartment(&self, resource_type: &str) -> &[ParamNumber] {
         self.types.get(resource_type).map(|entry| entry.compartment.as_slice()).unwrap_or_default()

@@ -129,10 +129,22 @@ fn the_description_names_what_is_routed() {
         }
         let search = &paths["/Patient"]["get"]["parameters"];
         let names: Vec<String> =
-            search.as_array().unwrap().iter().map(|p| text(&p["name"])).collect();
-        assert!(names.contains(&"birthdate".into()), "{names:?}");
+            search.as_array().unwrap().iter().map(|p| text(&p["$ref"])).collect();
+        let born = "#/components/parameters/Patient.birthdate";
+        assert!(names.contains(&born.into()), "{names:?}");
+        assert_eq!(description["components"]["parameters"]["Patient.birthdate"]["in"], "query");
+        for path in ["/Patient/{id}/Observation", "/Patient/{id}/*"] {
+            assert!(paths[path]["get"].is_object(), "{path}");
+            assert!(paths[&format!("{path}/_search")]["post"].is_object(), "{path}");
+        }
         assert!(paths["/AuditEvent"].get("post").is_none());
         assert!(paths["/Patient/$match"]["post"].is_object());
+        // A name behind `$` is neither a type nor an id.
+        for path in ["/$match", "/$expand", "/Patient/{id}/$match"] {
+            assert!(paths.get(path).is_none(), "{path}");
+        }
+        let methods: Vec<&String> = paths["/Patient/$match"].as_object().unwrap().keys().collect();
+        assert_eq!(methods, ["post"]);
     });
 }
 
@@ -157,6 +169,14 @@ fn operations_are_claimed_where_they_are() {
                 assert!(there > 0, "{kind}/${name}");
                 assert!(text(&operation["definition"]).starts_with("http"), "{name}");
             }
+        }
+        let system = statement["rest"][0]["operation"].as_array().unwrap();
+        let system: Vec<String> = system.iter().map(|one| text(&one["name"])).collect();
+        for (name, is_offered) in [("export", true), ("meta", true), ("expand", false)] {
+            assert_eq!(system.contains(&name.to_owned()), is_offered, "{system:?}");
+            let path = format!("/fhir/${name}");
+            let status = client.send(Method::OPTIONS, &path, None, &[]).await.status;
+            assert_eq!(status, if is_offered { 204 } else { 404 }, "{path}");
         }
         let terminology = client.get("/fhir/metadata?mode=terminology").await.expect(200).json();
         assert_eq!(terminology["resourceType"], "TerminologyCapabilities");

@@ -317,7 +317,12 @@ fn the_capability_statement_claims_only_what_answers() {
             let mut query = vec!["_count=1".to_owned()];
             for param in resource["searchParam"].as_array().unwrap() {
                 let (name, of) = (text(&param["name"]), text(&param["type"]));
-                query.push(format!("{name}={}", sample(&name, &of)));
+                // Claimed by its name, it is written with what it looks for.
+                let written = if name == "_has" { "_has:Provenance:target:_id" } else { &name };
+                query.push(format!("{written}={}", sample(&name, &of)));
+            }
+            for include in resource["searchRevInclude"].as_array().into_iter().flatten().take(7) {
+                query.push(format!("_revinclude={}", text(include)));
             }
             for include in resource["searchInclude"].as_array().into_iter().flatten() {
                 query.push(format!("_include={}", text(include)));
