@@ -1,6 +1,7 @@
 //! What the operator sees and may switch; never clinical content.
 
 pub mod purge;
+pub mod reindex;
 pub mod retain;
 mod upkeep;
 

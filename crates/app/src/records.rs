@@ -19,6 +19,7 @@ pub mod matching;
 pub mod meta;
 pub mod observations;
 pub mod page;
+mod parameters;
 pub mod patch;
 pub mod read;
 pub mod references;

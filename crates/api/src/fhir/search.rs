@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use fhir::Document;
 use fhir::edit::Edits;
-use fhirpath::search::Registry;
 use store::query::{QueryError, parse};
 
 use super::{Answered, Asked, answer, known_type, media, prefer, unsupported_media};
@@ -69,7 +68,7 @@ async fn find(
     let body = app
         .run(move |app| {
             let mut params = criteria(&query);
-            let ignored = if lenient { pass_over(kind, &mut params) } else { Vec::new() };
+            let ignored = if lenient { pass_over(app, kind, &mut params) } else { Vec::new() };
             let page = search::search(app, &caller, kind, &params, &format!("{kind}?{query}"))?;
             warned(answer::searchset(app, &page), &ignored)
         })
@@ -78,10 +77,11 @@ async fn find(
 }
 
 /// Takes out the parameters that nobody knows, and says which (`Prefer: handling=lenient`).
-fn pass_over(kind: &'static str, params: &mut Params) -> Vec<String> {
+fn pass_over(app: &App, kind: &'static str, params: &mut Params) -> Vec<String> {
+    let registry = app.store().registry();
     let mut ignored: Vec<String> = Vec::new();
     params.retain(|pair| {
-        let one = parse(Registry::r4(), kind, std::slice::from_ref(pair));
+        let one = parse(&registry, kind, std::slice::from_ref(pair));
         let unknown =
             matches!(one, Err(QueryError::Unknown { .. } | QueryError::Unsupported { .. }));
         if unknown && !ignored.contains(&pair.0) {

@@ -153,6 +153,11 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// The user who did it; `None` for the node and for other institutions.
+    pub(crate) fn caller(&self) -> Option<&'a Caller> {
+        self.caller
+    }
+
     /// Names the other institution's user: the asker where this node answers.
     pub fn peer(mut self, peer: Agent) -> Self {
         self.peer = Some(peer);

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use fhir::Id;
+use fhirpath::search::Registry;
 use serde::{Deserialize, Serialize};
 use store::{Seq, Snapshot};
 
@@ -12,6 +13,7 @@ use super::request::search_of;
 use super::scan::Window;
 use super::selection::{MAX_SELECTED, write};
 use crate::jobs::{Outcome, failed};
+use crate::records::history::last_at;
 use crate::{App, Error, Kind, Result};
 
 /// Up to this many patients, what belongs to them is looked up at once; for more, every resource
@@ -62,10 +64,10 @@ impl Plan {
         let seq = snapshot.seq();
         let time_ms = moment(snapshot, seq, app.now_ms())?;
         let start = match window.since_ms {
-            Some(since) => behind(snapshot, seq, since)?,
+            Some(since) => last_at(snapshot, seq, since)?,
             None => 0,
         };
-        let filtered = filters(snapshot, folder, window)?;
+        let filtered = filters(&app.store().registry(), snapshot, folder, window)?;
         let members = members(snapshot, folder, window)?;
         Ok(Self { seq, start, time_ms, filtered, members })
     }
@@ -90,22 +92,12 @@ fn moment(snapshot: &dyn Snapshot, seq: Seq, now_ms: i64) -> Result<i64> {
     Ok(newest.unwrap_or(now_ms - MARGIN_MS))
 }
 
-/// A sequence number behind which everything newer than `since_ms` stands. Commit times never
-/// decrease, so it is found by halving.
-fn behind(snapshot: &dyn Snapshot, seq: Seq, since_ms: i64) -> Result<Seq> {
-    let (mut low, mut high) = (0, seq);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let next = snapshot.changes(middle, 1)?.first().map(|change| change.seq);
-        let next = next.map(|next| snapshot.load(&[next])).transpose()?;
-        let newer = next.and_then(|list| list.first().map(|s| s.last_updated_ms > since_ms));
-        // What was there and has been removed for good is not newer than anything asked for.
-        if newer.unwrap_or(true) { high = middle } else { low = middle + 1 }
-    }
-    Ok(low)
-}
-
-fn filters(snapshot: &dyn Snapshot, folder: &Path, window: &Window) -> Result<Vec<String>> {
+fn filters(
+    registry: &Registry,
+    snapshot: &dyn Snapshot,
+    folder: &Path,
+    window: &Window,
+) -> Result<Vec<String>> {
     let mut kinds: Vec<String> = window.filters.iter().map(|(kind, _)| kind.clone()).collect();
     kinds.sort();
     kinds.dedup();
@@ -113,7 +105,8 @@ fn filters(snapshot: &dyn Snapshot, folder: &Path, window: &Window) -> Result<Ve
         let known = fhir::resource_type(kind).ok_or_else(Error::not_found)?;
         let mut found = Vec::new();
         for (_, query) in window.filters.iter().filter(|(of, _)| of == kind) {
-            found.extend(snapshot.find(&search_of(known, query)?, MAX_SELECTED, true)?);
+            let query = search_of(registry, known, query)?;
+            found.extend(snapshot.find(&query, MAX_SELECTED, true)?);
             check_size(found.len())?;
         }
         write(&folder.join(filter_file(kind)), found)?;

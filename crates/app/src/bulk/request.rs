@@ -78,8 +78,9 @@ pub(super) fn exportable(name: &str) -> Option<&'static str> {
 impl ExportRequest {
     /// Reads the parameters of a request, in the order given; comma lists are taken apart.
     /// Parameters and types that are not known are refused, or with `lenient` left out and listed
-    /// in [`ExportRequest::ignored`].
+    /// in [`ExportRequest::ignored`]. `registry` holds the parameters of `_typeFilter`.
     pub fn read(
+        registry: &Registry,
         level: Level,
         params: &[(String, String)],
         lenient: bool,
@@ -99,7 +100,7 @@ impl ExportRequest {
             ignored: Vec::new(),
         };
         for (name, value) in params {
-            if let Err(error) = request.take(name, value) {
+            if let Err(error) = request.take(registry, name, value) {
                 let unknown = error.kind == Kind::Invalid("not-supported");
                 if !(lenient && unknown) {
                     return Err(error);
@@ -110,7 +111,7 @@ impl ExportRequest {
         Ok(request)
     }
 
-    fn take(&mut self, name: &str, value: &str) -> Result<()> {
+    fn take(&mut self, registry: &Registry, name: &str, value: &str) -> Result<()> {
         let bad = || Error::invalid("value", format!("`{name}` has a value that cannot be read"));
         let unsupported = |what: &str| Error::invalid("not-supported", what.to_owned());
         match name {
@@ -130,7 +131,7 @@ impl ExportRequest {
                     self.types.push(known.to_owned());
                 }
             }
-            "_typeFilter" => self.take_filters(value)?,
+            "_typeFilter" => self.take_filters(registry, value)?,
             "_elements" => {
                 let all = self.elements.take().map(|old| format!("{old},")).unwrap_or_default();
                 self.elements = Some(all + value);
@@ -178,7 +179,7 @@ impl ExportRequest {
     }
 
     /// A filter, or several separated by commas: a comma ends a filter where a type follows it.
-    fn take_filters(&mut self, value: &str) -> Result<()> {
+    fn take_filters(&mut self, registry: &Registry, value: &str) -> Result<()> {
         let mut filters: Vec<String> = Vec::new();
         for part in value.split(',') {
             let begins = part.split_once('?').is_some_and(|(kind, _)| exportable(kind).is_some());
@@ -197,7 +198,7 @@ impl ExportRequest {
             let kind = exportable(kind).ok_or_else(|| {
                 Error::invalid("not-supported", "`_typeFilter` names a type that is not exported")
             })?;
-            search_of(kind, query)?;
+            search_of(registry, kind, query)?;
             self.filters.push((kind.to_owned(), query.to_owned()));
         }
         if self.filters.len() > MAX_FILTERS {
@@ -214,7 +215,11 @@ impl ExportRequest {
 }
 
 /// The search of a filter. What is about pages, order and form has no place in it.
-pub(super) fn search_of(kind: &'static str, query: &str) -> Result<store::query::Query> {
+pub(super) fn search_of(
+    registry: &Registry,
+    kind: &'static str,
+    query: &str,
+) -> Result<store::query::Query> {
     let pairs = query_pairs(query);
     const FORM: [&str; 9] = [
         "_sort",
@@ -233,7 +238,7 @@ pub(super) fn search_of(kind: &'static str, query: &str) -> Result<store::query:
         let name: String = name.chars().take(40).collect();
         return Err(Error::invalid("not-supported", format!("`_typeFilter` cannot hold `{name}`")));
     }
-    Ok(parse(Registry::r4(), kind, &pairs).map_err(|e| refused(&e))?.query)
+    Ok(parse(registry, kind, &pairs).map_err(|e| refused(&e))?.query)
 }
 
 fn format(name: &str, value: &str) -> Result<Format> {

@@ -38,7 +38,7 @@ fn accept_beside(
     beside: usize,
 ) -> Result<Resource> {
     if stored_topic::is_topic(&resource) {
-        return topic_(resource);
+        return topic_(app, resource);
     }
     if resource.type_name() != "Subscription" {
         return Ok(resource);
@@ -49,7 +49,7 @@ fn accept_beside(
     if definition.status == Status::Off {
         return Ok(marked);
     }
-    let triggers = compile(&definition, &topic::all(app)?)?;
+    let triggers = compile(&definition, &topic::all(app)?, &app.store().registry())?;
     endpoint(app, &definition)?;
     if definition.end_ms.is_some_and(|end_ms| end_ms <= app.now_ms()) {
         return Err(Error::new(Kind::Unprocessable, "`end` is in the past"));
@@ -123,8 +123,8 @@ pub(crate) fn is_foreign(resource: &Resource, account: &str) -> bool {
     resource.type_name() == "Subscription" && owner(resource).is_some_and(|owner| owner != account)
 }
 
-fn topic_(resource: Resource) -> Result<Resource> {
-    let read = stored_topic::read(&resource)?;
+fn topic_(app: &App, resource: Resource) -> Result<Resource> {
+    let read = stored_topic::read(&app.store().registry(), &resource)?;
     if read.url.starts_with(topic::SHIPPED) {
         return Err(Error::new(
             Kind::Unprocessable,

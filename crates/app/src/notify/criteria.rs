@@ -1,6 +1,7 @@
 //! From criteria, topics and filters to triggers, and whether a change pulls one.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use fhir::Resource;
 use fhirpath::search::{IndexEntry, ParamNumber, Registry};
@@ -46,10 +47,14 @@ fn refused(message: impl Into<String>) -> Error {
     Error::new(Kind::Unprocessable, message)
 }
 
-/// The triggers of a subscription.
-pub fn compile(definition: &Definition, topics: &Topics) -> Result<Vec<Trigger>> {
+/// The triggers of a subscription, by the search parameters of the store.
+pub fn compile(
+    definition: &Definition,
+    topics: &Topics,
+    registry: &Registry,
+) -> Result<Vec<Trigger>> {
     let mut triggers = match &definition.what {
-        What::Criteria(criteria) => vec![of_criteria(criteria)?],
+        What::Criteria(criteria) => vec![of_criteria(registry, criteria)?],
         What::Topic { url, filters } => {
             let bare = url.split('|').next().unwrap_or_default();
             let topic = topics.get(bare).ok_or_else(|| {
@@ -57,7 +62,7 @@ pub fn compile(definition: &Definition, topics: &Topics) -> Result<Vec<Trigger>>
                     "`criteria` names a topic that this node does not know; see `/fhir/metadata`",
                 )
             })?;
-            of_topic(topic, filters)?
+            of_topic(registry, topic, filters)?
         }
     };
     if let Some(own) = &definition.patient {
@@ -69,7 +74,7 @@ pub fn compile(definition: &Definition, topics: &Topics) -> Result<Vec<Trigger>>
 }
 
 /// FHIR R4: a creation or update whose new version answers a search.
-pub(super) fn of_criteria(criteria: &str) -> Result<Trigger> {
+pub(super) fn of_criteria(registry: &Registry, criteria: &str) -> Result<Trigger> {
     let criteria = criteria.trim_start_matches('/');
     let (kind, query) = criteria.split_once('?').unwrap_or((criteria, ""));
     let resource_type = fhir::definitions::resource_type(kind).ok_or_else(|| {
@@ -78,9 +83,9 @@ pub(super) fn of_criteria(criteria: &str) -> Result<Trigger> {
     if !is_offered(resource_type) {
         return Err(refused(format!("changes of `{resource_type}` cannot be subscribed to")));
     }
-    let filters = search(resource_type, query)?;
+    let filters = search(registry, resource_type, query)?;
     Ok(Trigger {
-        patients: patients(resource_type, &filters),
+        patients: patients(registry, resource_type, &filters),
         filters,
         ..plain(resource_type, On::WRITE)
     })
@@ -103,12 +108,12 @@ fn plain(resource_type: &'static str, on: On) -> Trigger {
 
 /// The triggers of a topic with these filters. A type of the topic for which none of the filters
 /// is meant is left out: who narrows a subscription never gets more than they named.
-pub fn of_topic(topic: &Topic, filters: &[String]) -> Result<Vec<Trigger>> {
+pub fn of_topic(registry: &Registry, topic: &Topic, filters: &[String]) -> Result<Vec<Trigger>> {
     let mut triggers = Vec::new();
     let mut reason = None;
     for from in &topic.triggers {
         for &resource_type in &from.types {
-            match of_type(topic, from, resource_type, filters) {
+            match of_type(registry, topic, (from, resource_type), filters) {
                 Ok(Some(trigger)) => triggers.push(trigger),
                 Ok(None) => {}
                 Err(error) => reason = Some(error),
@@ -125,9 +130,9 @@ pub fn of_topic(topic: &Topic, filters: &[String]) -> Result<Vec<Trigger>> {
 }
 
 fn of_type(
+    registry: &Registry,
     topic: &Topic,
-    from: &TopicTrigger,
-    resource_type: &'static str,
+    (from, resource_type): (&TopicTrigger, &'static str),
     filters: &[String],
 ) -> Result<Option<Trigger>> {
     let own = |text: &Option<String>| {
@@ -135,13 +140,13 @@ fn of_type(
             Some((_, query)) => query,
             None => text,
         });
-        text.map(|query| search(resource_type, query)).transpose()
+        text.map(|query| search(registry, resource_type, query)).transpose()
     };
     let mut chosen = Vec::new();
     for filter in filters {
         let Some(query) = meant_for(filter, resource_type)? else { return Ok(None) };
         check(topic, resource_type, &query)?;
-        chosen.extend(search(resource_type, &query)?);
+        chosen.extend(search(registry, resource_type, &query)?);
     }
     Ok(Some(Trigger {
         previous: own(&from.previous)?,
@@ -150,7 +155,7 @@ fn of_type(
         delete_passes: from.delete_passes,
         both: from.both,
         fhirpath: from.fhirpath.as_deref().map(Expression::parse).transpose()?,
-        patients: patients(resource_type, &chosen),
+        patients: patients(registry, resource_type, &chosen),
         filters: chosen,
         ..plain(resource_type, from.on)
     }))
@@ -207,7 +212,7 @@ fn check(topic: &Topic, resource_type: &str, query: &str) -> Result<()> {
 }
 
 /// The filters of a search; parameters that steer an answer are refused.
-fn search(resource_type: &'static str, query: &str) -> Result<Vec<Filter>> {
+fn search(registry: &Registry, resource_type: &'static str, query: &str) -> Result<Vec<Filter>> {
     let pairs = query_pairs(query);
     for (name, value) in &pairs {
         let shown: String = name.chars().take(80).collect();
@@ -219,7 +224,7 @@ fn search(resource_type: &'static str, query: &str) -> Result<Vec<Filter>> {
         }
     }
     let parsed =
-        parse(Registry::r4(), resource_type, &pairs).map_err(|error| refused(error.to_string()))?;
+        parse(registry, resource_type, &pairs).map_err(|error| refused(error.to_string()))?;
     Ok(parsed.query.filters)
 }
 
@@ -239,12 +244,12 @@ const STEERING: [&str; 11] = [
 ];
 
 /// The patients in whose compartments a resource must be to pass the filters; empty for any.
-fn patients(resource_type: &str, filters: &[Filter]) -> Vec<String> {
+fn patients(registry: &Registry, resource_type: &str, filters: &[Filter]) -> Vec<String> {
     for filter in filters {
         match filter {
             Filter::Id(ids) if resource_type == "Patient" => return ids.clone(),
             Filter::Param { param, tests, negated: false }
-                if names_patient(resource_type, *param) =>
+                if names_patient(registry, resource_type, *param) =>
             {
                 let named = tests.iter().map(|test| match test {
                     Test::Reference(ReferenceTest::Local { resource_type: Some(t), id })
@@ -265,8 +270,7 @@ fn patients(resource_type: &str, filters: &[Filter]) -> Vec<String> {
 }
 
 /// Whether a parameter says whom a resource is about.
-fn names_patient(resource_type: &str, param: ParamNumber) -> bool {
-    let registry = Registry::r4();
+fn names_patient(registry: &Registry, resource_type: &str, param: ParamNumber) -> bool {
     registry.compartment(resource_type).contains(&param)
         || registry.by_number(param).is_some_and(|param| param.code == "patient")
 }
@@ -279,13 +283,15 @@ pub struct Indexed {
     pub resource: Resource,
     /// What was extracted from it.
     pub entries: Vec<IndexEntry>,
+    registry: Arc<Registry>,
 }
 
 impl Indexed {
     /// Extracts the entries of a version that is not a deletion.
-    pub fn new(stored: Stored) -> Result<Self> {
+    pub fn new(stored: Stored, registry: &Arc<Registry>) -> Result<Self> {
         let resource = crate::records::parse(&stored)?;
-        Ok(Self { entries: Registry::r4().extract(&resource), resource, stored })
+        let entries = registry.extract(&resource);
+        Ok(Self { entries, resource, stored, registry: registry.clone() })
     }
 
     /// The patients that the version names as those it is about, a Patient naming itself.
@@ -296,7 +302,7 @@ impl Indexed {
         for entry in &self.entries {
             if let Some(("Patient", id)) = local_target(&entry.value)
                 && !about.contains(&id)
-                && names_patient(resource_type, entry.param)
+                && names_patient(&self.registry, resource_type, entry.param)
             {
                 about.push(id);
             }
@@ -323,13 +329,19 @@ pub struct Changed<'a> {
     pub stored: &'a Stored,
     /// The new version; `None` for a deletion.
     pub new: Option<&'a Indexed>,
+    registry: &'a Arc<Registry>,
     old: OnceCell<Option<Indexed>>,
 }
 
 impl<'a> Changed<'a> {
     /// Looks at a change.
-    pub fn new(snapshot: &'a dyn Snapshot, stored: &'a Stored, new: Option<&'a Indexed>) -> Self {
-        Self { snapshot, stored, new, old: OnceCell::new() }
+    pub fn new(
+        snapshot: &'a dyn Snapshot,
+        stored: &'a Stored,
+        new: Option<&'a Indexed>,
+        registry: &'a Arc<Registry>,
+    ) -> Self {
+        Self { snapshot, stored, new, registry, old: OnceCell::new() }
     }
 
     /// The version before; `None` where there was none or it was a deletion.
@@ -342,7 +354,7 @@ impl<'a> Changed<'a> {
             _ => None,
         };
         let before = before.filter(|stored| stored.method != Method::Delete);
-        let before = before.map(Indexed::new).transpose()?;
+        let before = before.map(|before| Indexed::new(before, self.registry)).transpose()?;
         Ok(self.old.get_or_init(|| before).as_ref())
     }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fhir::Id;
+use store::rules::PARAMETER_TYPE;
 use store::{Change, Guard, Key, Method, Seq, SideWrite, Snapshot, Stored, Transaction};
 
 use super::criteria::{Changed, Indexed, compile};
@@ -139,6 +140,9 @@ impl Feed {
                     if kind == "Basic" {
                         self.topic(snapshot, change)?;
                     }
+                    if kind == PARAMETER_TYPE {
+                        self.compile_anew(|_| true)?;
+                    }
                     if self.rules.concern(kind) {
                         let loaded = snapshot.load(&[change.seq])?;
                         if let Some(stored) = loaded.first() {
@@ -250,7 +254,8 @@ impl Feed {
             return self.rules.leave(id);
         }
         let (what, patient) = (definition.what.clone(), definition.patient.clone());
-        let compiled = || compile(definition, &self.topics).unwrap_or_default();
+        let registry = self.app.store().registry();
+        let compiled = || compile(definition, &self.topics, &registry).unwrap_or_default();
         self.rules.enter(id, Asked { what, patient }, compiled);
     }
 
@@ -277,10 +282,19 @@ impl Feed {
         if !concerned {
             return Ok(());
         }
+        self.compile_anew(|definition| definition.topic().is_some())
+    }
+
+    /// The topics or the search parameters have changed: what subscriptions ask for is read again.
+    /// One that cannot be understood any more is pulled by nothing until it can.
+    fn compile_anew(&mut self, concerned: impl Fn(&Definition) -> bool) -> Result<()> {
         self.topics = topic::all(&self.app)?;
-        let to_topics = self.live.iter().filter(|(_, live)| live.definition.topic().is_some());
-        let subscribed: Vec<(Id, Arc<Definition>)> =
-            to_topics.map(|(id, live)| (id.clone(), Arc::clone(&live.definition))).collect();
+        let subscribed: Vec<(Id, Arc<Definition>)> = self
+            .live
+            .iter()
+            .filter(|(_, live)| concerned(&live.definition))
+            .map(|(id, live)| (id.clone(), Arc::clone(&live.definition)))
+            .collect();
         // All leave before the first comes back, so that no rule stays as it was.
         subscribed.iter().for_each(|(id, _)| self.rules.leave(id));
         subscribed.iter().for_each(|(id, definition)| self.rule(id, definition));
@@ -294,11 +308,12 @@ impl Feed {
         stored: &Stored,
         news: &mut News,
     ) -> Result<()> {
+        let registry = self.app.store().registry();
         let new = match stored.method {
             Method::Delete => None,
-            _ => Some(Indexed::new(stored.clone())?),
+            _ => Some(Indexed::new(stored.clone(), &registry)?),
         };
-        let changed = Changed::new(snapshot, stored, new.as_ref());
+        let changed = Changed::new(snapshot, stored, new.as_ref(), &registry);
         let version = match &new {
             Some(new) => Some(new),
             None => changed.old()?,

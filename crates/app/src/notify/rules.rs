@@ -256,6 +256,7 @@ mod tests {
     use std::sync::Arc;
 
     use fhir::Resource;
+    use fhirpath::search::Registry;
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use store::memory::MemoryStore;
@@ -268,9 +269,14 @@ mod tests {
         Id::new(text).unwrap()
     }
 
+    fn published() -> Arc<Registry> {
+        Arc::new(Registry::new(&[], None))
+    }
+
     fn enter(rules: &mut Rules, subscriber: &str, criteria: &str) {
         let asked = Asked { what: What::Criteria(criteria.into()), patient: None };
-        rules.enter(&id(subscriber), asked, || vec![of_criteria(criteria).unwrap()]);
+        rules
+            .enter(&id(subscriber), asked, || vec![of_criteria(Registry::r4(), criteria).unwrap()]);
     }
 
     /// A store that holds one version of a resource, and that version.
@@ -299,8 +305,9 @@ mod tests {
     fn pulled(rules: &Rules, resource: &Value) -> (BTreeSet<Id>, usize) {
         let (store, stored) = stored(resource);
         let snapshot = store.snapshot().unwrap();
-        let version = Indexed::new(stored.clone()).unwrap();
-        let changed = Changed::new(&*snapshot, &stored, Some(&version));
+        let registry = published();
+        let version = Indexed::new(stored.clone(), &registry).unwrap();
+        let changed = Changed::new(&*snapshot, &stored, Some(&version), &registry);
         let candidates = rules.candidates(&version);
         let pulls = |(number, at): &&At| {
             changed.pulls(rules.rule(*number).unwrap().trigger(*at).unwrap()).unwrap()
@@ -334,7 +341,8 @@ mod tests {
                         stored(&json!({
                             "resourceType": "Patient", "id": "o1",
                         }))
-                        .1
+                        .1,
+                        &published()
                     )
                     .unwrap()
                 )
@@ -399,12 +407,15 @@ mod tests {
                 let resource = observation(code, patient, status);
                 let (store, stored) = stored(&resource);
                 let snapshot = store.snapshot().unwrap();
-                let version = Indexed::new(stored.clone()).unwrap();
-                let changed = Changed::new(&*snapshot, &stored, Some(&version));
+                let registry = published();
+                let version = Indexed::new(stored.clone(), &registry).unwrap();
+                let changed = Changed::new(&*snapshot, &stored, Some(&version), &registry);
                 let told: BTreeSet<Id> = texts
                     .iter()
                     .enumerate()
-                    .filter(|(_, text)| changed.pulls(&of_criteria(text).unwrap()).unwrap())
+                    .filter(|(_, text)| {
+                        changed.pulls(&of_criteria(Registry::r4(), text).unwrap()).unwrap()
+                    })
                     .map(|(n, _)| id(&format!("s{n}")))
                     .collect();
                 prop_assert_eq!(pulled(&rules, &resource).0, told);

@@ -2,6 +2,7 @@
 //! the elements of the R5 resource, as the backport guide writes them for FHIR R4.
 
 use fhir::{Resource, Value};
+use fhirpath::search::Registry;
 use store::Snapshot;
 use store::query::search;
 
@@ -25,12 +26,12 @@ pub fn is_topic(resource: &Resource) -> bool {
 }
 
 /// All that are stored and can be read; where two have one URL, the one stored later counts.
-pub fn load(snapshot: &dyn Snapshot) -> Result<Topics> {
+pub fn load(registry: &Registry, snapshot: &dyn Snapshot) -> Result<Topics> {
     let query = search("Basic", &[("code", CODE)]).map_err(|e| Error::internal(e.to_string()))?;
     let mut topics = Topics::new();
     for stored in snapshot.load(&snapshot.find(&query, MAX_TOPICS, false)?)? {
         // One that was stored before this version could read it helps nobody and harms nobody.
-        if let Ok(topic) = read(&parse(&stored)?) {
+        if let Ok(topic) = read(registry, &parse(&stored)?) {
             topics.insert(topic.url.clone(), topic);
         }
     }
@@ -38,7 +39,7 @@ pub fn load(snapshot: &dyn Snapshot) -> Result<Topics> {
 }
 
 /// Reads a topic. What is not understood is refused by name.
-pub fn read(resource: &Resource) -> Result<Topic> {
+pub fn read(registry: &Registry, resource: &Resource) -> Result<Topic> {
     let refused = |message: String| Error::new(Kind::Unprocessable, message);
     let mut topic =
         Topic { url: String::new(), title: String::new(), triggers: Vec::new(), filters: None };
@@ -64,7 +65,7 @@ pub fn read(resource: &Resource) -> Result<Topic> {
         return Err(refused("a topic needs a `resourceTrigger` or an `eventTrigger`".into()));
     }
     topic.filters = Some(filters);
-    super::criteria::of_topic(&topic, &[])?;
+    super::criteria::of_topic(registry, &topic, &[])?;
     Ok(topic)
 }
 

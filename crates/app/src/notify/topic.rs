@@ -269,7 +269,7 @@ pub fn shipped() -> Vec<Topic> {
 /// Shipped topics and those that users stored; a stored one never replaces a shipped one.
 pub fn all(app: &App) -> Result<Topics> {
     let snapshot = app.store().snapshot()?;
-    let mut topics = stored_topic::load(&*snapshot)?;
+    let mut topics = stored_topic::load(&app.store().registry(), &*snapshot)?;
     topics.extend(shipped().into_iter().map(|topic| (topic.url.clone(), topic)));
     Ok(topics)
 }
@@ -287,7 +287,8 @@ mod tests {
     #[test]
     fn every_shipped_topic_can_be_compiled_for_each_of_its_types() {
         for topic in shipped() {
-            let triggers = super::super::criteria::of_topic(&topic, &[]).unwrap();
+            let registry = fhirpath::search::Registry::r4();
+            let triggers = super::super::criteria::of_topic(registry, &topic, &[]).unwrap();
             let types: usize = topic.triggers.iter().map(|t| t.types.len()).sum();
             assert_eq!(triggers.len(), types, "{}", topic.url);
         }

@@ -15,6 +15,7 @@ use store::{Key, Snapshot, Stored};
 use super::condition::{Params, Standing, at_most_one, condition};
 use super::patch::Patch;
 use super::write::{Written, check_id, retry};
+use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result, notify};
 
 pub use super::condition::query_pairs;
@@ -237,12 +238,14 @@ pub fn transaction(app: &App, caller: &Caller, entries: &[Entry]) -> Result<Vec<
 }
 
 /// The one resource that a conditional reference names, by what the store holds.
-pub fn conditional_reference(
+pub(crate) fn conditional_reference(
+    app: &App,
+    lists: &Lists<'_>,
     snapshot: &dyn Snapshot,
     reference: &str,
 ) -> Result<(store::query::Query, Key)> {
     let (kind, params) = reference.split_once('?').unwrap_or((reference, ""));
-    let query = condition(known_type(kind)?, &query_pairs(params))?;
+    let query = condition(app, lists, known_type(kind)?, &query_pairs(params))?;
     match at_most_one(snapshot, query.clone())? {
         (Some(key), _) => Ok((query, key)),
         (None, _) => Err(unmatched(kind)),

@@ -1,13 +1,13 @@
 //! Conditions that a client states: searches that decide what an interaction acts on (FHIR R4 http,
 //! conditional interactions), and versions that must stand (`If-Match`).
 
-use fhirpath::search::Registry;
-use store::query::{Query, parse};
+use store::query::{Parser, Query};
 use store::{Expect, Guard, Key, Method, Snapshot, Stored};
 
 use super::search::refused;
 use crate::authorise::Permit;
-use crate::{Error, Kind, Result};
+use crate::terminology::Lists;
+use crate::{App, Error, Kind, Result};
 
 /// Names and values of a query, decoded.
 pub type Params = Vec<(String, String)>;
@@ -77,9 +77,17 @@ pub fn query_pairs(query: &str) -> Params {
     form_urlencoded::parse(query.trim_start_matches('?').as_bytes()).into_owned().collect()
 }
 
-/// Parses the search of a conditional interaction; a condition without criteria is refused.
-pub(crate) fn condition(resource_type: &'static str, params: &[(String, String)]) -> Result<Query> {
-    let search = parse(Registry::r4(), resource_type, params).map_err(|e| refused(&e))?;
+/// Parses the search of a conditional interaction, by the parameters of the store and with the
+/// terminology of `lists`, as any search; a condition without criteria is refused.
+pub(crate) fn condition(
+    app: &App,
+    lists: &Lists<'_>,
+    resource_type: &'static str,
+    params: &[(String, String)],
+) -> Result<Query> {
+    let registry = app.store().registry();
+    let parser = Parser::new(&registry).with_terms(lists);
+    let search = parser.parse(resource_type, params).map_err(|e| refused(&e))?;
     if search.query.filters.is_empty() {
         return Err(Error::invalid("required", "a condition needs at least one search parameter"));
     }

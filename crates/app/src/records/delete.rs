@@ -12,6 +12,7 @@ use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
 use crate::services::ConditionalDelete;
+use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result, consent};
 
 /// Deletes a resource; deleting what is not there succeeds and changes nothing. With a stated
@@ -59,7 +60,7 @@ pub fn delete_matching(
     let permit = authorise(app, caller, Action::writing(resource_type))?;
     check_deletable(resource_type)?;
     check_may_state(&permit)?;
-    let query = condition(resource_type, params)?;
+    let query = condition(app, &Lists::new(app, caller), resource_type, params)?;
     retry(|| {
         let snapshot = app.store().snapshot()?;
         let keys = deleted_by_condition(app, &*snapshot, &query)

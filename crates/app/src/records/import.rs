@@ -9,13 +9,17 @@ use std::collections::HashMap;
 use fhir::json::Kind as JsonKind;
 use fhir::{Document, Resource, Value};
 use parking_lot::Mutex;
+use store::rules::PARAMETER_TYPE;
 use store::{Expect, Key, Method, Pending, Transaction, Write};
 
 use super::bundle::conditional_reference;
+use super::parameters::Newcomers;
 use super::references::Known;
 use super::{patients_of, references, validate};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
+use crate::operate::reindex;
+use crate::terminology::Lists;
 use crate::{App, Error, Result, consent};
 
 /// Resources that share one store transaction.
@@ -27,6 +31,7 @@ const MAX_REMEMBERED: usize = 200_000;
 pub struct Import<'a> {
     app: &'a App,
     found: Mutex<HashMap<String, String>>,
+    parameters: Mutex<Newcomers>,
 }
 
 /// What became of one file, or one line of one.
@@ -43,7 +48,7 @@ pub struct Report {
 impl<'a> Import<'a> {
     /// Starts an import.
     pub fn new(app: &'a App) -> Self {
-        Self { app, found: Mutex::default() }
+        Self { app, found: Mutex::default(), parameters: Mutex::default() }
     }
 
     /// Stores everything in `text`: one Bundle of any type, or one resource. `label` names the
@@ -129,7 +134,11 @@ impl<'a> Import<'a> {
         };
         validate::enforce_imported(self.app, &resource)?;
         let key = Key { resource_type, id };
-        Ok(Write::Put { key, resource, expect: Expect::Any, method: Method::Put })
+        let write = Write::Put { key, resource, expect: Expect::Any, method: Method::Put };
+        if resource_type == PARAMETER_TYPE {
+            self.parameters.lock().admit(self.app, &write)?;
+        }
+        Ok(write)
     }
 
     /// What a conditional reference stands for here. Several matches are no match: guessing one
@@ -139,7 +148,9 @@ impl<'a> Import<'a> {
             return Ok(Some(found.clone()));
         }
         let snapshot = self.app.store().snapshot()?;
-        let Ok((_, key)) = conditional_reference(&*snapshot, reference) else { return Ok(None) };
+        let lists = Lists::of_node(self.app);
+        let found = conditional_reference(self.app, &lists, &*snapshot, reference);
+        let Ok((_, key)) = found else { return Ok(None) };
         let found = format!("{}/{}", key.resource_type, key.id);
         let mut cache = self.found.lock();
         if cache.len() >= MAX_REMEMBERED {
@@ -167,8 +178,10 @@ impl<'a> Import<'a> {
             let event = Event::by_node(Pattern::Import)
                 .patients(patients)
                 .note(format!("{} resources from `{label}`", writes.len()));
+            let tasks = reindex::ordered(self.app, None, &writes)?;
             let mut writes = writes;
             writes.push(event.write(self.app)?);
+            writes.extend(tasks);
             let transaction = Transaction { guards: Vec::new(), writes, side };
             pending.push((places, self.app.store().submit(transaction)));
         }

@@ -11,6 +11,7 @@ use super::{in_scope, integrity, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
+use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result, notify};
 
 /// Media type of JSON Patch (RFC 6902).
@@ -136,7 +137,7 @@ pub fn patch_matching(
 ) -> Result<Written> {
     let permit = authorise(app, caller, Action::writing(resource_type))?;
     check_may_state(&permit)?;
-    let query = condition(resource_type, params)?;
+    let query = condition(app, &Lists::new(app, caller), resource_type, params)?;
     retry(|| {
         let found = at_most_one(&*app.store().snapshot()?, query.clone());
         let (found, guard) = found.map_err(|error| told(app, caller, resource_type, error))?;

@@ -5,10 +5,12 @@ use fhir::{Id, Resource};
 use store::{Committed, Guard, Key, Method, Snapshot, StoreError, Transaction, Version, Write};
 
 use super::condition::{Standing, at_most_one, check_may_state, condition, live, multiple};
-use super::{in_scope, integrity, parse as parse_stored, patients_of};
+use super::{in_scope, integrity, parameters, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
+use crate::operate::reindex;
+use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result, consent, notify};
 
 /// How often a write is tried again after another write came in between.
@@ -61,7 +63,7 @@ pub fn create(
         return put_new(app, caller, resource_type, resource, Vec::new());
     };
     check_may_state(&permit)?;
-    let query = condition(resource_type, params)?;
+    let query = condition(app, &Lists::new(app, caller), resource_type, params)?;
     retry(|| {
         let snapshot = app.store().snapshot()?;
         let (found, guard) = at_most_one(&*snapshot, query.clone())
@@ -127,7 +129,7 @@ pub fn update_matching(
     let resource = notify::accept::accept(app, caller, resource)?;
     check_content(&resource, resource_type, &permit)?;
     check_may_state(&permit)?;
-    let query = condition(resource_type, params)?;
+    let query = condition(app, &Lists::new(app, caller), resource_type, params)?;
     retry(|| {
         let snapshot = app.store().snapshot()?;
         let (found, guard) = at_most_one(&*snapshot, query.clone())
@@ -206,12 +208,16 @@ fn put(
 pub(crate) fn commit_one(
     app: &App,
     write: Write,
-    guards: Vec<Guard>,
+    mut guards: Vec<Guard>,
     event: Event<'_>,
 ) -> Result<Written> {
     super::validate::enforce_write(app, &write)?;
+    guards.extend(parameters::check_all(app, std::slice::from_ref(&write))?);
     let side = consent::deliver::after_write(app, &write)?;
-    let transaction = Transaction { guards, writes: vec![write, event.write(app)?], side };
+    let tasks = reindex::ordered(app, event.caller(), std::slice::from_ref(&write))?;
+    let mut writes = vec![write, event.write(app)?];
+    writes.extend(tasks);
+    let transaction = Transaction { guards, writes, side };
     let committed: Committed = app.store().commit(transaction)?;
     match committed.versions.into_iter().next().flatten() {
         Some(version) => Ok(Written::from(&version)),
@@ -300,7 +306,7 @@ pub(crate) fn check_storable(resource: &Resource, resource_type: &str) -> Result
             "where a consent was made is stated by the nodes; leave the extension `consent-origin` out",
         ));
     }
-    Ok(())
+    parameters::check(resource)
 }
 
 /// An update names the same id in its body and its address (FHIR R4 http, update).

@@ -7,34 +7,48 @@ use fhir::Id;
 use store::query::{Code, Terms, TermsError};
 use terminology::{Entry, Error as Reason, Expand, Expansion, Terminology, ValueSet};
 
-use super::{ask, stored};
+use super::{ask, current, stored};
 use crate::{App, Caller};
 
 /// The terminology that a caller's searches may ask. Nothing is looked up before it is asked.
 pub struct Lists<'a> {
     app: &'a App,
-    caller: &'a Caller,
+    /// `None` for the node itself.
+    caller: Option<&'a Caller>,
 }
 
 impl<'a> Lists<'a> {
     /// For the searches of a caller.
     pub fn new(app: &'a App, caller: &'a Caller) -> Self {
-        Self { app, caller }
+        Self { app, caller: Some(caller) }
+    }
+
+    /// For searches that the node makes for itself.
+    pub fn of_node(app: &'a App) -> Self {
+        Self { app, caller: None }
+    }
+
+    fn known(&self, resource_type: &str) -> crate::Result<Arc<Terminology>> {
+        match self.caller {
+            Some(caller) => ask(self.app, caller, resource_type),
+            None => current(self.app),
+        }
     }
 
     fn of_systems(&self) -> Result<Arc<Terminology>, TermsError> {
-        ask(self.app, self.caller, "CodeSystem").map_err(|_| TermsError::UnknownCode)
+        self.known("CodeSystem").map_err(|_| TermsError::UnknownCode)
     }
 
     fn expansion(&self, value_set: &str, wanted: &Expand) -> Result<Expansion, TermsError> {
         let unknown = TermsError::UnknownValueSet;
         let Some(id) = value_set.strip_prefix("ValueSet/") else {
-            let terms = ask(self.app, self.caller, "ValueSet").map_err(|_| unknown)?;
+            let terms = self.known("ValueSet").map_err(|_| unknown)?;
             return terms.expand(value_set, wanted).map_err(|e| reason(&e));
         };
         let id = Id::new(id).map_err(|_| unknown)?;
-        let (terms, document) =
-            stored(self.app, self.caller, "ValueSet", id).map_err(|_| unknown)?;
+        // A set by its id is one that somebody stored, whom the node does not know.
+        let caller = self.caller.ok_or(unknown)?;
+        let (terms, document) = stored(self.app, caller, "ValueSet", id).map_err(|_| unknown)?;
         let set = ValueSet::read(document.root()).map_err(|e| reason(&e))?;
         terms.expand_set(Arc::new(set), wanted).map_err(|e| reason(&e))
     }

@@ -146,7 +146,15 @@ impl Route {
         if self.type_of.is_abstract || self.type_of.kind == Kind::Primitive {
             return Err(Obstacle::Complex);
         }
-        let Some(element) = self.type_of.element(name) else { return Ok(()) };
+        let Some(element) = self.type_of.element(name) else {
+            // Definitions of guides name a choice as JSON does: `extension.valueDateTime`.
+            if let Some((_, choice)) = self.type_of.member(name) {
+                let mut steps = self.steps;
+                steps.push(Step::Member(choice.member));
+                found.push(Route { steps, type_of: choice.type_of() });
+            }
+            return Ok(());
+        };
         for choice in &element.types {
             let mut steps = self.steps.clone();
             steps.push(Step::Member(choice.member));

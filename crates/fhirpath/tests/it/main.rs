@@ -5,6 +5,7 @@
 extern crate consilium_fhirpath as fhirpath;
 
 mod constraints;
+mod definitions;
 mod extraction;
 mod limits;
 mod patch;

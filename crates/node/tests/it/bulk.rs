@@ -27,7 +27,7 @@ async fn kick_off(client: &Client, path: &str) -> Answer {
 }
 
 /// Asks after a job until it has ended.
-async fn finished(client: &Client, url: &str) -> Answer {
+pub async fn finished(client: &Client, url: &str) -> Answer {
     loop {
         let answer = client.get(url).await;
         if answer.status != 202 {

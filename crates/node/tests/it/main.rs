@@ -22,6 +22,7 @@ mod matching;
 mod network;
 mod operations;
 mod paging;
+mod parameters;
 mod presence;
 mod purge;
 mod receiver;

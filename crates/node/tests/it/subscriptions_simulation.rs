@@ -99,7 +99,7 @@ impl World {
     }
 }
 
-fn caller(app: &App) -> Caller {
+pub fn caller(app: &App) -> Caller {
     let account = app.identity().accounts().create(
         NewAccount {
             username: "subscriber".into(),

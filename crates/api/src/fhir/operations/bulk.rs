@@ -84,7 +84,7 @@ impl Kick {
         }
         let question = if query.is_empty() { String::new() } else { format!("?{query}") };
         let url = format!("{}/fhir/{path}{question}", app.org().base_url);
-        let request = ExportRequest::read(level, &params, lenient, &url)?;
+        let request = ExportRequest::read(&app.store().registry(), level, &params, lenient, &url)?;
         let job = app.run(move |app| kick_off(app, &caller, request)).await?;
         let body = answer::information("the export is accepted; ask after it at Content-Location");
         Ok(jobs::accepted(&app, &job, body))

@@ -3,16 +3,19 @@
 
 use std::collections::{HashMap, HashSet};
 
-use fhirpath::search::{IndexEntry, ParamNumber, Registry};
+use fhirpath::search::{IndexEntry, ParamNumber};
 use store::query::{Candidate, Filter, Links, Query, ReferenceTest, Test};
 use store::{Guard, Key, Snapshot, StoreError};
 
 use super::super::condition::{condition, matching, multiple, query_pairs};
 use super::{Entry, Request, known_type, unmatched};
-use crate::Result;
+use crate::terminology::Lists;
+use crate::{App, Result};
 
 /// The resources that stand after the writes, where the transaction puts or removes them.
 pub(super) struct Pending<'a> {
+    app: &'a App,
+    lists: &'a Lists<'a>,
     snapshot: &'a dyn Snapshot,
     entries: &'a [Entry],
     /// Where the content of a written resource is, by entry.
@@ -29,13 +32,15 @@ pub(super) struct Pending<'a> {
 
 impl<'a> Pending<'a> {
     pub(super) fn new(
+        (app, lists): (&'a App, &'a Lists<'a>),
         snapshot: &'a dyn Snapshot,
         entries: &'a [Entry],
         written: Vec<(Key, usize)>,
         touched: HashSet<Key>,
     ) -> Self {
         let (indexed, found) = (HashMap::new(), HashMap::new());
-        Self { snapshot, entries, written, touched, indexed, found, guards: Vec::new() }
+        let guards = Vec::new();
+        Self { app, lists, snapshot, entries, written, touched, indexed, found, guards }
     }
 
     /// What a conditional reference stands for: exactly one resource.
@@ -44,7 +49,7 @@ impl<'a> Pending<'a> {
             return Ok(found.clone());
         }
         let (kind, params) = reference.split_once('?').unwrap_or((reference, ""));
-        let query = condition(known_type(kind)?, &query_pairs(params))?;
+        let query = condition(self.app, self.lists, known_type(kind)?, &query_pairs(params))?;
         let replaced = self.touched.iter().filter(|key| key.resource_type == query.resource_type);
         // Those that are replaced do not count, and two others are too many already.
         let limit = 2 + replaced.count();
@@ -67,6 +72,7 @@ impl<'a> Pending<'a> {
     }
 
     fn among_written(&mut self, query: &Query) -> Result<Vec<Key>> {
+        let registry = self.app.store().registry();
         for (key, at) in &self.written {
             if key.resource_type != query.resource_type || self.indexed.contains_key(at) {
                 continue;
@@ -76,7 +82,7 @@ impl<'a> Pending<'a> {
                 | Entry { request: Request::Update { resource, .. }, .. },
             ) = self.entries.get(*at)
             {
-                self.indexed.insert(*at, Registry::r4().extract(resource));
+                self.indexed.insert(*at, registry.extract(resource));
             }
         }
         let mut keys = Vec::new();

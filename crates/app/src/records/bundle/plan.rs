@@ -13,12 +13,14 @@ use super::super::validate::enforce;
 use super::super::write::{
     Written, check_content, check_storable, existing, told, updated_by_condition,
 };
-use super::super::{integrity, parse as parse_stored, patients_of};
+use super::super::{integrity, parameters, parse as parse_stored, patients_of};
 use super::pending::Pending;
 use super::{Answer, Entry, Request, Target, at_entry};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
+use crate::operate::reindex;
+use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result, consent, notify};
 
 /// Checks every entry by itself: permission, content, and what a read asks for. Returns whether the
@@ -115,7 +117,7 @@ fn check_read(
     if path == kind && !query.is_empty() {
         let params = super::query_pairs(query);
         let registry = app.store().registry();
-        let lists = crate::terminology::Lists::new(app, caller);
+        let lists = Lists::new(app, caller);
         store::query::Parser::new(&registry)
             .with_terms(&lists)
             .parse(resource_type, &params)
@@ -181,6 +183,7 @@ impl Plan {
         sees_all: bool,
     ) -> Result<Self> {
         let snapshot = app.store().snapshot()?;
+        let lists = Lists::new(app, caller);
         let mut guards = Vec::new();
         let mut aims: Vec<Aim> = Vec::with_capacity(entries.len());
         let mut conditions: HashSet<(&str, &[(String, String)])> = HashSet::new();
@@ -192,7 +195,7 @@ impl Plan {
                 let message = "two entries create under the same condition";
                 return Err(at_entry(Error::invalid("duplicate", message), at));
             }
-            let aim = aim(app, &*snapshot, entry, &mut guards)
+            let aim = aim((app, &lists), &*snapshot, entry, &mut guards)
                 .map_err(|e| told(app, caller, "Bundle", e))
                 .map_err(|e| at_entry(e, at))?;
             aims.push(aim);
@@ -206,7 +209,8 @@ impl Plan {
             Aim::Put(key, ..) => Some((key.clone(), at)),
             _ => None,
         });
-        let mut pending = Pending::new(&*snapshot, entries, written.collect(), touched.clone());
+        let (written, all) = (written.collect(), touched.clone());
+        let mut pending = Pending::new((app, &lists), &*snapshot, entries, written, all);
         let slots = Vec::with_capacity(entries.len());
         let (writes, side, patients) = (Vec::new(), Vec::new(), Vec::new());
         let mut plan = Self { writes, guards, side, patients, slots };
@@ -217,6 +221,7 @@ impl Plan {
             Write::Delete { .. } | Write::Forget { .. } => None,
         });
         plan.guards.extend(integrity::of_written(app, &touched, new)?);
+        plan.guards.extend(parameters::check_all(app, &plan.writes)?);
         Ok(plan)
     }
 
@@ -313,7 +318,9 @@ impl Plan {
         let patients: BTreeSet<Id> = self.patients.into_iter().collect();
         let event = Event::by(caller, Pattern::Transaction).note(note).patients(patients);
         let mut writes = self.writes;
+        let tasks = reindex::ordered(app, Some(caller), &writes)?;
         writes.push(event.write(app)?);
+        writes.extend(tasks);
         let (guards, side) = (self.guards, self.side);
         let committed = app.store().commit(Transaction { guards, writes, side })?;
         let written = |at: usize| committed.versions.get(at).cloned().flatten();
@@ -417,11 +424,21 @@ fn known(entries: &[Entry], aims: &[Aim]) -> Result<Known> {
     Ok(known)
 }
 
-fn aim(app: &App, snapshot: &dyn Snapshot, entry: &Entry, guards: &mut Vec<Guard>) -> Result<Aim> {
+/// Whose conditions are read, and with which lists of codes.
+type Asking<'a> = (&'a App, &'a Lists<'a>);
+
+fn aim(
+    asking: Asking<'_>,
+    snapshot: &dyn Snapshot,
+    entry: &Entry,
+    guards: &mut Vec<Guard>,
+) -> Result<Aim> {
+    let (app, lists) = asking;
     match &entry.request {
         Request::Create { resource_type, if_none_exist, .. } => {
             if let Some(params) = if_none_exist {
-                let (found, guard) = at_most_one(snapshot, condition(resource_type, params)?)?;
+                let (found, guard) =
+                    at_most_one(snapshot, condition(app, lists, resource_type, params)?)?;
                 guards.push(guard);
                 if let Some(key) = found {
                     return Ok(Aim::Found(existing(snapshot, &key)?));
@@ -431,18 +448,18 @@ fn aim(app: &App, snapshot: &dyn Snapshot, entry: &Entry, guards: &mut Vec<Guard
             Ok(Aim::Put(key, Expect::Absent, Method::Post))
         }
         Request::Update { target, resource, standing } => {
-            updated(app, snapshot, target, resource, standing, guards)
+            updated(asking, snapshot, target, resource, standing, guards)
         }
         Request::Patch { target, patch, standing } => {
-            patched(app, snapshot, target, patch, standing, guards)
+            patched(asking, snapshot, target, patch, standing, guards)
         }
-        Request::Delete { target, standing } => deleted(app, snapshot, target, standing, guards),
+        Request::Delete { target, standing } => deleted(asking, snapshot, target, standing, guards),
         Request::Get { .. } => Ok(Aim::Get),
     }
 }
 
 fn updated(
-    app: &App,
+    (app, lists): Asking<'_>,
     snapshot: &dyn Snapshot,
     target: &Target,
     resource: &Resource,
@@ -452,7 +469,8 @@ fn updated(
     let key = match target {
         Target::Key(key) => key.clone(),
         Target::Search { resource_type, params } => {
-            let (found, guard) = at_most_one(snapshot, condition(resource_type, params)?)?;
+            let (found, guard) =
+                at_most_one(snapshot, condition(app, lists, resource_type, params)?)?;
             guards.push(guard);
             match updated_by_condition(snapshot, resource_type, found, resource)? {
                 Some((key, _)) => key,
@@ -469,7 +487,7 @@ fn updated(
 }
 
 fn patched(
-    app: &App,
+    (app, lists): Asking<'_>,
     snapshot: &dyn Snapshot,
     target: &Target,
     patch: &Patch,
@@ -479,7 +497,8 @@ fn patched(
     let key = match target {
         Target::Key(key) => key.clone(),
         Target::Search { resource_type, params } => {
-            let (found, guard) = at_most_one(snapshot, condition(resource_type, params)?)?;
+            let (found, guard) =
+                at_most_one(snapshot, condition(app, lists, resource_type, params)?)?;
             guards.push(guard);
             found.ok_or_else(Error::not_found)?
         }
@@ -498,7 +517,7 @@ fn patched(
 }
 
 fn deleted(
-    app: &App,
+    (app, lists): Asking<'_>,
     snapshot: &dyn Snapshot,
     target: &Target,
     standing: &Standing,
@@ -507,7 +526,7 @@ fn deleted(
     let keys = match target {
         Target::Key(key) => vec![key.clone()],
         Target::Search { resource_type, params } => {
-            let query = condition(resource_type, params)?;
+            let query = condition(app, lists, resource_type, params)?;
             let keys = deleted_by_condition(app, snapshot, &query)?;
             guards.push(Guard::Found { query, keys: keys.clone() });
             keys
