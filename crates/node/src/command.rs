@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use app::audit::verify::{Verdict, verify};
 use clap::{Parser, Subcommand};
@@ -13,6 +14,9 @@ use identity::{NewAccount, Password, Role, base32};
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
 use crate::{config, demo, import, keys, packages, serve, terminology, validate};
+
+/// How long a thread that has nothing to do stays: it keeps memory that others could have.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// A federated collaboration network for healthcare.
 ///
@@ -239,7 +243,8 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.enable_all().thread_keep_alive(IDLE).build()?)
 }
 
 fn init(

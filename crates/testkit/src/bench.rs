@@ -6,6 +6,7 @@ pub mod memory;
 pub mod peers;
 pub mod reads;
 pub mod record;
+pub mod scale;
 pub mod server;
 pub mod subscriptions;
 pub mod wire;

@@ -10,6 +10,7 @@ use synthetic::{Options, Site, Survey, World, directory, has_patient, split_bund
 use crate::client::Fault;
 
 /// Synthea's bundles as they are in their files.
+#[derive(Clone)]
 pub struct Bundles {
     /// Name and text of the bundles with a patient.
     pub patients: Vec<(String, String)>,

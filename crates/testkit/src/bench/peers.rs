@@ -81,7 +81,8 @@ async fn run(
     Ok(())
 }
 
-async fn import(
+/// Posts the transactions of a workload one after the other and prints what that took.
+pub async fn import(
     server: &Server,
     workload: &Workload,
     ours: bool,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use mimalloc::MiMalloc;
 use testkit::bench::{
-    Settings, import, matching, memory, peers, reads, record, subscriptions, writes,
+    Settings, import, matching, memory, peers, reads, record, scale, subscriptions, writes,
 };
 use testkit::client::Fault;
 use testkit::figures::{Table, say};
@@ -68,6 +68,8 @@ enum Part {
     Memory,
     Record,
     Subscriptions,
+    /// The same questions of ten times the data
+    Scale,
     /// Whole servers as processes, side by side; not among `all`
     Peers,
     All,
@@ -147,6 +149,9 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
     }
     if wanted(Part::Record) {
         record::measure(&settings, &mut table).await?;
+    }
+    if wanted(Part::Scale) {
+        scale::measure(&settings, &mut table).await?;
     }
     if wanted(Part::Subscriptions) {
         let quick = settings.quick;
