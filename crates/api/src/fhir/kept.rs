@@ -17,30 +17,47 @@ use super::answer::http_date;
 /// What a description is made from and that can change while the node runs.
 #[derive(Clone)]
 pub enum Sources {
-    /// The search parameters, and the newest write of the type of resources that hold topics.
-    Searches(Arc<Registry>, Seq),
+    /// What searches and topics there are.
+    Searches {
+        /// The search parameters.
+        registry: Arc<Registry>,
+        /// Canonical addresses of the topics of subscriptions.
+        topics: Vec<String>,
+        /// The newest write of the type of resources that hold topics.
+        newest: Seq,
+    },
     /// What is known of terminology.
     Terms(Arc<Terminology>),
 }
 
 impl Sources {
-    /// The search parameters and topics as they are now.
-    pub fn searches(app: &App) -> Result<Self, Error> {
+    /// The search parameters and topics as they are now; topics are read again only where one may
+    /// have been written since `before`.
+    pub fn searches(app: &App, before: Option<&Self>) -> Result<Self, Error> {
         let registry = app.store().registry();
-        let newest = app.store().snapshot()?.history(&HistoryOf::Type("Basic"), Seq::MAX, 0, 1)?;
-        Ok(Self::Searches(registry, newest.first().map_or(0, |stored| stored.seq)))
+        let of = HistoryOf::Type("Basic");
+        let last = app.store().snapshot()?.history(&of, Seq::MAX, 0, 1)?;
+        let newest = last.first().map_or(0, |stored| stored.seq);
+        let topics = match before {
+            Some(Self::Searches { topics, newest: known, .. }) if *known == newest => {
+                topics.clone()
+            }
+            _ => app::notify::canonicals(app)?,
+        };
+        Ok(Self::Searches { registry, topics, newest })
     }
 
     /// The terminology as it is now.
-    pub fn terms(app: &App) -> Result<Self, Error> {
+    pub fn terms(app: &App, _: Option<&Self>) -> Result<Self, Error> {
         app::terminology::current(app).map(Self::Terms)
     }
 
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Searches(one, newest), Self::Searches(other, known)) => {
-                newest == known && (Arc::ptr_eq(one, other) || one.says_the_same(other))
-            }
+            (
+                Self::Searches { registry: one, topics, .. },
+                Self::Searches { registry: other, topics: known, .. },
+            ) => topics == known && (Arc::ptr_eq(one, other) || one.says_the_same(other)),
             (Self::Terms(one), Self::Terms(other)) => Arc::ptr_eq(one, other),
             _ => false,
         }
@@ -69,7 +86,7 @@ impl Kept {
         &self,
         app: &App,
         start_ms: i64,
-        sources: impl Fn(&App) -> Result<Sources, Error>,
+        sources: impl Fn(&App, Option<&Sources>) -> Result<Sources, Error>,
         make: impl Fn(i64) -> Result<Value, Error>,
     ) -> Result<Arc<Made>, Error> {
         let newest = *app.store().watch().borrow();
@@ -79,7 +96,7 @@ impl Kept {
         {
             return Ok(made.clone());
         }
-        let sources = sources(app)?;
+        let sources = sources(app, kept.as_ref().map(|made| &made.sources))?;
         if let Some(made) = &*kept
             && made.sources.is(&sources)
         {

@@ -45,6 +45,10 @@ const RESULTS: [(&str, &str, &str); 10] = [
 fn is_answered(registry: &Registry, resource_type: &'static str, name: &str) -> bool {
     let params = [(name.to_owned(), "1".to_owned())];
     let parsed = parse(registry, resource_type, &params);
+    // Whether anything may refer to the type is a matter of the parameter, not of its value.
+    if name.starts_with("_has:") {
+        return parsed.is_ok();
+    }
     !matches!(parsed, Err(QueryError::Unknown { .. } | QueryError::Unsupported { .. }))
 }
 
