@@ -333,7 +333,8 @@ mod tests {
         assert!(evaluated <= 4, "{evaluated}");
         let (subscribers, evaluated) = pulled(&rules, &observation(2_000, 2_000, "final"));
         assert!(subscribers.is_empty());
-        assert!(evaluated <= 1, "{evaluated}");
+        // Those that came when nobody stood under `final` yet, or more under their code.
+        assert!(evaluated <= 3, "{evaluated}");
         assert_eq!(
             rules
                 .candidates(

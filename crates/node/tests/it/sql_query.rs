@@ -65,7 +65,7 @@ fn views_are_joined_counted_and_confined() {
         female.sort();
         assert_eq!(rows.len(), female.len());
         for (row, id) in rows.iter().zip(&female) {
-            assert_eq!(row["patient_id"], json!(id));
+            assert_eq!(row["patient_id"], json!(format!("Patient/{id}")));
             let search = format!("/fhir/Encounter?patient={id}&_summary=count");
             let count = client.get(&search).await.expect(200).json();
             assert_eq!(row["encounters"], count["total"], "{id}");

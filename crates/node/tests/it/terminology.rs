@@ -399,7 +399,7 @@ fn what_is_loaded_and_posted_counts_in_validation_without_a_restart() {
         client.post("/fhir/AllergyIntolerance", &allergy("1-1")).await.expect(422);
         let set = json!({
             "resourceType": "ValueSet", "status": "active",
-            "url": "http://hl7.org/fhir/ValueSet/allergyintolerance-clinical",
+            "url": "http://hl7.org/fhir/ValueSet/allergyintolerance-clinical", "version": "4.0.1",
             "compose": {"include": [{"system": "http://loinc.org",
                 "filter": [{"property": "CLASS", "op": "=", "value": "CHEM"}]}]},
         });
