@@ -441,7 +441,6 @@ fn the_statement_says_what_is_searched_and_stays_until_that_changes() {
             "_source",
             "_filter",
             "_content",
-            "_has",
             "_type",
             "_sort",
             "_count",
