@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fhir::Id;
-use store::rules::PARAMETER_TYPE;
+use fhirpath::search::Registry;
 use store::{Change, Guard, Key, Method, Seq, SideWrite, Snapshot, Stored, Transaction};
 
 use super::criteria::{Changed, Indexed, compile};
@@ -49,6 +49,8 @@ pub struct Feed {
     cursor: Seq,
     written: Option<Vec<u8>>,
     topics: Topics,
+    /// The search parameters that the rules were compiled by.
+    registry: Arc<Registry>,
     live: BTreeMap<Id, Live>,
     rules: Rules,
     evaluated: u64,
@@ -66,6 +68,7 @@ impl Feed {
             cursor,
             written,
             topics,
+            registry: app.store().registry(),
             live: BTreeMap::new(),
             rules: Rules::default(),
             evaluated: 0,
@@ -134,14 +137,12 @@ impl Feed {
     /// Looks at the changes in their order.
     fn take(&mut self, snapshot: &dyn Snapshot, changes: &[Change], news: &mut News) -> Result<()> {
         for change in changes {
+            self.follow_parameters()?;
             match change.key.resource_type {
                 "Subscription" => self.subscription(snapshot, change, news)?,
                 kind => {
                     if kind == "Basic" {
                         self.topic(snapshot, change)?;
-                    }
-                    if kind == PARAMETER_TYPE {
-                        self.compile_anew(|_| true)?;
                     }
                     if self.rules.concern(kind) {
                         let loaded = snapshot.load(&[change.seq])?;
@@ -254,8 +255,7 @@ impl Feed {
             return self.rules.leave(id);
         }
         let (what, patient) = (definition.what.clone(), definition.patient.clone());
-        let registry = self.app.store().registry();
-        let compiled = || compile(definition, &self.topics, &registry).unwrap_or_default();
+        let compiled = || compile(definition, &self.topics, &self.registry).unwrap_or_default();
         self.rules.enter(id, Asked { what, patient }, compiled);
     }
 
@@ -285,6 +285,17 @@ impl Feed {
         self.compile_anew(|definition| definition.topic().is_some())
     }
 
+    /// Takes up the search parameters as they are now. A change of one is seen here and not by its
+    /// resource: the store knows what it means a moment after the resource is there.
+    fn follow_parameters(&mut self) -> Result<()> {
+        let now = self.app.store().registry();
+        if Arc::ptr_eq(&now, &self.registry) {
+            return Ok(());
+        }
+        self.registry = now;
+        self.compile_anew(|_| true)
+    }
+
     /// The topics or the search parameters have changed: what subscriptions ask for is read again.
     /// One that cannot be understood any more is pulled by nothing until it can.
     fn compile_anew(&mut self, concerned: impl Fn(&Definition) -> bool) -> Result<()> {
@@ -308,7 +319,7 @@ impl Feed {
         stored: &Stored,
         news: &mut News,
     ) -> Result<()> {
-        let registry = self.app.store().registry();
+        let registry = self.registry.clone();
         let new = match stored.method {
             Method::Delete => None,
             _ => Some(Indexed::new(stored.clone(), &registry)?),
