@@ -52,27 +52,13 @@ fn is_answered(registry: &Registry, resource_type: &'static str, name: &str) -> 
     !matches!(parsed, Err(QueryError::Unknown { .. } | QueryError::Unsupported { .. }))
 }
 
-fn kind(param_type: ParamType) -> &'static str {
-    match param_type {
-        ParamType::Number => "number",
-        ParamType::Date => "date",
-        ParamType::String => "string",
-        ParamType::Token => "token",
-        ParamType::Reference => "reference",
-        ParamType::Composite => "composite",
-        ParamType::Quantity => "quantity",
-        ParamType::Uri => "uri",
-        ParamType::Special => "special",
-    }
-}
-
 /// The search parameters that are answered on a type, published and added ones.
 pub fn of_type(registry: &Registry, resource_type: &'static str) -> Vec<Searched> {
     let mut list = Vec::new();
     for (code, of, name) in COMMON {
         let known = registry.find(resource_type, code);
         if is_answered(registry, resource_type, name) {
-            let of = known.map_or(of, |param| kind(param.param_type));
+            let of = known.map_or(of, |param| param.param_type.code());
             let definition = known.map(|param| param.url.clone());
             list.push(Searched { code: code.to_owned(), kind: of, definition });
         }
@@ -83,7 +69,7 @@ pub fn of_type(registry: &Registry, resource_type: &'static str) -> Vec<Searched
             let definition = Some(param.url.clone());
             list.push(Searched {
                 code: param.code.clone(),
-                kind: kind(param.param_type),
+                kind: param.param_type.code(),
                 definition,
             });
         }

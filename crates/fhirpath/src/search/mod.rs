@@ -47,6 +47,23 @@ pub enum ParamType {
     Special,
 }
 
+impl ParamType {
+    /// The code that FHIR R4 gives it (value set search-param-type).
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Date => "date",
+            Self::String => "string",
+            Self::Token => "token",
+            Self::Reference => "reference",
+            Self::Composite => "composite",
+            Self::Quantity => "quantity",
+            Self::Uri => "uri",
+            Self::Special => "special",
+        }
+    }
+}
+
 /// Identifies a parameter within a [`Registry`]. It may change between releases; what is stored
 /// for longer is the pair of resource type and code.
 pub type ParamNumber = u32;

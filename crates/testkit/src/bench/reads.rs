@@ -1,8 +1,7 @@
 //! Reads and searches over HTTP, by one client and by many, each with its audit entry.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use app::App;
 use app::audit::verify::{Verdict, verify};
@@ -12,6 +11,7 @@ use serde_json::Value;
 
 use super::Settings;
 use super::import::Filled;
+use super::wire::{self, Ask, Door, Reached};
 use crate::client::{Client, Fault};
 use crate::figures::{Table, Times, cpu_seconds, ms};
 use crate::network::account;
@@ -123,48 +123,20 @@ impl Load {
     }
 }
 
+/// CPU time is that of the whole process: the clients' is in it.
 async fn load(
     client: &Client,
     urls: &[String],
     clients: usize,
     requests: usize,
 ) -> Result<Load, Fault> {
-    let next = Arc::new(AtomicUsize::new(0));
-    let urls: Arc<Vec<String>> =
-        Arc::new(urls.iter().map(|url| format!("{}{url}", client.account.base)).collect());
-    // Making a client reads certificates, and connecting takes time; neither is what is measured.
-    let mut https = Vec::new();
-    for _ in 0..clients {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
-        http.get(format!("{}/healthz", client.account.base)).send().await?.bytes().await?;
-        https.push(http);
+    let address = client.account.base.trim_start_matches("http://").parse()?;
+    let door = Door { address, token: Some(client.token().to_owned()) };
+    let asks = Arc::new(urls.iter().map(Ask::get).collect());
+    let cpu = cpu_seconds()?;
+    let Reached { times, took, failed, .. } = wire::load(&door, asks, clients, requests).await?;
+    match failed.1 {
+        Some(first) => Err(first.into()),
+        None => Ok(Load { times, took, cpu: cpu_seconds()? - cpu }),
     }
-    let (started, cpu) = (Instant::now(), cpu_seconds()?);
-    let mut tasks = tokio::task::JoinSet::new();
-    for http in https {
-        let (next, urls, token) = (next.clone(), urls.clone(), client.token().to_owned());
-        tasks.spawn(async move {
-            let mut times = Times::default();
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                if at >= requests {
-                    return Ok::<Times, Fault>(times);
-                }
-                let Some(url) = urls.get(at % urls.len()) else { return Ok(times) };
-                let asked = Instant::now();
-                let answer = http.get(url).bearer_auth(&token).send().await?;
-                let status = answer.status();
-                let body = answer.bytes().await?;
-                times.push(asked.elapsed());
-                if !status.is_success() || body.is_empty() {
-                    return Err(format!("{url}: {status}").into());
-                }
-            }
-        });
-    }
-    let mut times = Times::default();
-    while let Some(done) = tasks.join_next().await {
-        times.extend(done??);
-    }
-    Ok(Load { times, took: started.elapsed(), cpu: cpu_seconds()? - cpu })
 }

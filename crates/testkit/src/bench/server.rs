@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::wire::{Ask, Connection, Door};
 use crate::client::{Client, Fault};
-use crate::crash::child::{self, Program};
+use crate::crash::child::{Program, Running, find as find_ours};
 use crate::figures::{cpu_seconds_of, resident_bytes};
 use crate::network::prepare;
 
@@ -57,30 +57,10 @@ pub struct Server {
     pub door: Door,
     /// Path of its FHIR API.
     pub base: String,
-    process: u32,
     data: PathBuf,
-    _ends: Ends,
-}
-
-/// What is dropped in this order: the process, then its folder.
-struct Ends {
-    _process: Process,
+    // Dropped in this order: the process ends before its folder goes.
+    process: Running,
     _folder: TempDir,
-}
-
-enum Process {
-    Ours(#[expect(dead_code, reason = "held to be dropped")] child::Running),
-    Theirs(Child),
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Self::Theirs(child) = self {
-            // It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
 }
 
 impl Server {
@@ -89,18 +69,17 @@ impl Server {
         let folder = tempfile::Builder::new().prefix("consilium-bench-").tempdir()?;
         let place = prepare(folder.path(), &sites(1))?.into_iter().next().ok_or("no hospital")?;
         let (address, data) = (place.people, place.folder.join("store"));
-        let program = Program::new(child::find(None)?, place);
+        let program = Program::new(find_ours(None)?, place);
         let account = program.add_account("clinician", "bench-clinician", None)?;
         let (running, _) = program.serve().await?;
         let token = Client::sign_in(&account).await?.token().to_owned();
-        let process = running.id();
         Ok(Self {
             name: "consilium".into(),
             door: Door { address, token: Some(token) },
             base: "/fhir".into(),
-            process,
             data,
-            _ends: Ends { _process: Process::Ours(running), _folder: folder },
+            process: running,
+            _folder: folder,
         })
     }
 
@@ -119,15 +98,14 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let child = command.spawn()?;
-        let process = child.id();
+        let process = Running::from(command.spawn()?);
         let server = Self {
             name: peer.name.clone(),
             door: Door { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), token: None },
             base: peer.base.clone(),
-            process,
             data: folder.path().to_owned(),
-            _ends: Ends { _process: Process::Theirs(child), _folder: folder },
+            process,
+            _folder: folder,
         };
         server.wait_for(&peer.ready).await?;
         Ok(Some(server))
@@ -149,12 +127,12 @@ impl Server {
 
     /// CPU seconds that it has used so far.
     pub fn cpu(&self) -> Result<f64, Fault> {
-        cpu_seconds_of(&self.process.to_string())
+        cpu_seconds_of(&self.process.id().to_string())
     }
 
     /// Memory that it holds, in bytes (resident set).
     pub fn memory(&self) -> Result<u64, Fault> {
-        resident_bytes(&self.process.to_string())
+        resident_bytes(&self.process.id().to_string())
     }
 
     /// What it takes on disk, in bytes.

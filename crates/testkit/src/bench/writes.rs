@@ -1,5 +1,4 @@
-//! Writes over HTTP: small transactions by few and by many clients, and how small writes fare
-//! while large transactions run.
+//! Writes over HTTP: how small ones fare while large transactions run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,13 +11,9 @@ use serde_json::{Value, json};
 use super::Settings;
 use super::import::Filled;
 use crate::client::{Client, Fault};
-use crate::figures::{Table, Times, cpu_seconds, ms};
+use crate::figures::{Table, Times, ms};
 use crate::network::account;
 
-/// Transactions of two resources at each number of clients.
-const TRANSACTIONS: usize = 4000;
-const QUICK_TRANSACTIONS: usize = 200;
-const CLIENTS: [usize; 3] = [1, 8, 32];
 /// Entries of a large transaction.
 const LARGE: usize = 3400;
 /// Large transactions that run one after the other.
@@ -47,50 +42,6 @@ async fn open(filled: &Filled, name: &'static str) -> Result<Door, Fault> {
     .await??;
     let running = serve::start(node).await?;
     Ok(Door { client: Client::sign_in(&account).await?, running })
-}
-
-/// Posts transactions of two resources, durable when answered.
-pub async fn transactions(
-    settings: &Settings,
-    filled: &Filled,
-    table: &mut Table,
-) -> Result<(), Fault> {
-    table.part("transactions of two resources over HTTP; clients share the machine");
-    let door = open(filled, "bench-transactions").await?;
-    let count = if settings.quick { QUICK_TRANSACTIONS } else { TRANSACTIONS };
-    for clients in CLIENTS {
-        let next = Arc::new(AtomicUsize::new(0));
-        let (started, cpu) = (Instant::now(), cpu_seconds()?);
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..clients {
-            let (post, next) = (Post::new(&door.client)?, next.clone());
-            tasks.spawn(async move {
-                let mut times = Times::default();
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= count {
-                        return Ok::<Times, Fault>(times);
-                    }
-                    times.push(post.send("", pair(number)).await?);
-                }
-            });
-        }
-        let mut times = Times::default();
-        while let Some(done) = tasks.join_next().await {
-            times.extend(done??);
-        }
-        let (took, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
-        let (count, per_cpu) = (times.len() as f64, times.len() as f64 / cpu.max(1e-9));
-        let line = format!(
-            "{:>6.0}/s  p50 {:>8}  p99 {:>8}  {per_cpu:>6.0} per CPU second",
-            count / took.max(1e-9),
-            ms(times.percentile(0.5)),
-            ms(times.percentile(0.99)),
-        );
-        table.fact(&format!("{clients} clients"), &line);
-    }
-    let _ = tokio::time::timeout(Duration::from_secs(5), door.running.stop()).await;
-    Ok(())
 }
 
 /// Posts small resources at a quiet node, and while large transactions run.
@@ -211,14 +162,6 @@ fn uuid(number: usize, entry: usize) -> String {
     format!("urn:uuid:5a0e3f2c-0000-4000-8000-{number:06x}{entry:06x}")
 }
 
-fn encounter(patient: &str) -> Value {
-    json!({
-        "resourceType": "Encounter", "status": "finished", "subject": {"reference": patient},
-        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
-        "period": {"start": "2024-05-01T08:00:00Z", "end": "2024-05-01T08:30:00Z"},
-    })
-}
-
 fn observation(patient: &str, number: usize) -> Value {
     let (day, month) = (number % 28 + 1, number / 28 % 12 + 1);
     json!({
@@ -239,14 +182,6 @@ fn observation(patient: &str, number: usize) -> Value {
             "system": "http://unitsofmeasure.org", "code": "mg/dL",
         },
     })
-}
-
-/// An Encounter and an Observation.
-fn pair(number: usize) -> String {
-    let url = uuid(number, 1);
-    let mut second = observation("Patient/small", number);
-    second["encounter"] = json!({"reference": url});
-    bundle(vec![created(&url, encounter("Patient/small")), created(&uuid(number, 2), second)])
 }
 
 /// A Patient and observations that refer to it.

@@ -63,7 +63,6 @@ enum Part {
     Matching,
     Import,
     Reads,
-    Transactions,
     Fairness,
     Memory,
     Record,
@@ -125,7 +124,7 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
         peers::measure(&settings, &choice, &mut table).await?;
         return Ok(table);
     }
-    let parts = [Part::Import, Part::Reads, Part::Transactions, Part::Fairness];
+    let parts = [Part::Import, Part::Reads, Part::Fairness];
     if parts.into_iter().any(wanted) {
         let own = settings.clone();
         let imported = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
@@ -136,9 +135,6 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
         table = with_import;
         if wanted(Part::Reads) {
             reads::measure(&settings, &filled, &mut table).await?;
-        }
-        if wanted(Part::Transactions) {
-            writes::transactions(&settings, &filled, &mut table).await?;
         }
         if wanted(Part::Fairness) {
             writes::fairness(&settings, &filled, &mut table).await?;

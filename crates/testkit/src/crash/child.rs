@@ -23,6 +23,12 @@ pub struct Program {
 /// A child process; killed when dropped.
 pub struct Running(Child);
 
+impl From<Child> for Running {
+    fn from(child: Child) -> Self {
+        Self(child)
+    }
+}
+
 impl Running {
     /// The process's id.
     pub fn id(&self) -> u32 {

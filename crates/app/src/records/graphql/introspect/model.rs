@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use fhir::definitions::{Element, ElementType, Kind, Type, definitions};
-use fhirpath::search::{ParamType, Registry};
+use fhirpath::search::Registry;
 
 use crate::records::graphql::schema::{Field, Of};
 
@@ -245,7 +245,7 @@ fn searches(registry: &Registry, known: &'static Type) -> Vec<Member> {
         if arguments.iter().any(|argument| argument.name == name) || NOT_HERE.contains(&&*name) {
             continue;
         }
-        arguments.push(argument(&name, list(named(param_type(param.param_type)))));
+        arguments.push(argument(&name, list(named(param.param_type.code()))));
     }
     let found = Member {
         name: format!("{}List", known.name),
@@ -263,17 +263,3 @@ fn searches(registry: &Registry, known: &'static Type) -> Vec<Member> {
 
 /// Parameters whose words GraphQL has other means for.
 const NOT_HERE: [&str; 3] = ["_has", "_type", "_contained"];
-
-fn param_type(kind: ParamType) -> &'static str {
-    match kind {
-        ParamType::Number => "number",
-        ParamType::Date => "date",
-        ParamType::String => "string",
-        ParamType::Token => "token",
-        ParamType::Reference => "reference",
-        ParamType::Composite => "composite",
-        ParamType::Quantity => "quantity",
-        ParamType::Uri => "uri",
-        ParamType::Special => "special",
-    }
-}
