@@ -90,8 +90,25 @@ fn midnight_ms(date: Date) -> Option<i64> {
 pub fn instant(ms: i64) -> String {
     let ms = ms.clamp(-62_167_219_200_000, 253_402_207_200_000);
     let timestamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    let date_time = Offset::UTC.to_datetime(timestamp);
-    format!("{}.{:03}Z", date_time.strftime("%Y-%m-%dT%H:%M:%S"), date_time.millisecond())
+    let at = Offset::UTC.to_datetime(timestamp);
+    let mut text = String::with_capacity(24);
+    for (number, digits, before) in [
+        (at.year(), 4, None),
+        (at.month().into(), 2, Some('-')),
+        (at.day().into(), 2, Some('-')),
+        (at.hour().into(), 2, Some('T')),
+        (at.minute().into(), 2, Some(':')),
+        (at.second().into(), 2, Some(':')),
+        (at.millisecond(), 3, Some('.')),
+    ] {
+        text.extend(before);
+        for place in (0..digits).rev() {
+            let digit = number.unsigned_abs() / 10u16.pow(place) % 10;
+            text.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
+        }
+    }
+    text.push('Z');
+    text
 }
 
 #[cfg(test)]

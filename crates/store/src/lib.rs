@@ -76,6 +76,9 @@ pub enum Expect {
     Version(u64),
 }
 
+/// How the text of an audit entry starts that is handed over unread.
+pub const AUDIT_START: &str = r#"{"resourceType":"AuditEvent","#;
+
 /// One change of one resource.
 #[derive(Clone, Debug)]
 pub enum Write {
@@ -90,6 +93,14 @@ pub enum Write {
         expect: Expect,
         /// [`Method::Post`] or [`Method::Put`].
         method: Method,
+    },
+    /// Adds an audit entry that the program itself has made. Who makes it answers for its form: a
+    /// store may index it without reading it first. See [`Write::read`].
+    Audit {
+        /// Under which id; the type is `AuditEvent`.
+        key: Key,
+        /// An `AuditEvent` that starts with [`AUDIT_START`] and has neither `id` nor `meta`.
+        text: String,
     },
     /// Records a deletion; nothing happens where there is nothing to delete.
     Delete {
@@ -112,8 +123,19 @@ pub enum Write {
 impl Write {
     /// Which resource it is about.
     pub fn key(&self) -> &Key {
-        let (Write::Put { key, .. } | Write::Delete { key, .. } | Write::Forget { key, .. }) = self;
+        let (Write::Put { key, .. }
+        | Write::Audit { key, .. }
+        | Write::Delete { key, .. }
+        | Write::Forget { key, .. }) = self;
         key
+    }
+
+    /// The same with an audit entry read: as [`Write::Put`]. For stores that have no shorter way.
+    pub fn read(self) -> Result<Self, StoreError> {
+        let Write::Audit { key, text } = self else { return Ok(self) };
+        let resource = Resource::parse(text)
+            .map_err(|error| StoreError::Failed(format!("an audit entry is faulty: {error}")))?;
+        Ok(Write::Put { key, resource, expect: Expect::Absent, method: Method::Post })
     }
 }
 
@@ -369,7 +391,8 @@ pub struct Figures {
     pub queued: u64,
 }
 
-/// One unchanging view.
+/// One unchanging view, but for one thing: before the index of audit entries is asked, it may move on
+/// to a later moment, at which that index is complete.
 pub trait Snapshot: Send {
     /// The highest sequence number it shows.
     fn seq(&self) -> Seq;

@@ -2,7 +2,7 @@
 
 use fhir::{Document, Resource};
 
-use crate::{Expect, Method, Seq, StoreError, Stored, Write};
+use crate::{AUDIT_START, Expect, Method, Seq, StoreError, Stored, Write};
 
 /// The type whose entries can only be added.
 pub const AUDIT_TYPE: &str = "AuditEvent";
@@ -32,6 +32,15 @@ pub fn permit(write: &Write, current: Option<Standing>) -> Result<(), StoreError
                 return Err(StoreError::AuditImmutable);
             }
             (key, *expect)
+        }
+        Write::Audit { key, text } => {
+            if key.resource_type != AUDIT_TYPE || !text.starts_with(AUDIT_START) {
+                return Err(StoreError::Failed("this is not an audit entry".into()));
+            }
+            if current.is_some() {
+                return Err(StoreError::AuditImmutable);
+            }
+            (key, Expect::Absent)
         }
         Write::Delete { key, expect } => {
             if key.resource_type == AUDIT_TYPE {

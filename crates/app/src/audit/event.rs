@@ -4,12 +4,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fhir::{Id, Resource};
-use store::{Expect, Key, Method, Write};
+use fhir::Id;
+use store::{Key, Write};
 
 use super::text::Text;
 use crate::caller::{Caller, Evidence};
-use crate::{App, Error, Result};
+use crate::{App, Result};
 
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const REST: &str = "http://terminology.hl7.org/CodeSystem/audit-event-type";
@@ -225,10 +225,10 @@ impl<'a> Event<'a> {
 
     /// The write that adds this entry to a transaction.
     pub fn write(&self, app: &App) -> Result<Write> {
-        let resource = Resource::parse(self.json(app))
-            .map_err(|e| Error::internal(format!("an audit entry is not valid: {e}")))?;
         let key = Key { resource_type: "AuditEvent", id: app.new_id() };
-        Ok(Write::Put { key, resource, expect: Expect::Absent, method: Method::Post })
+        let text = self.json(app);
+        debug_assert!(fhir::Resource::parse(text.clone()).is_ok(), "an audit entry is faulty");
+        Ok(Write::Audit { key, text })
     }
 
     fn json(&self, app: &App) -> String {

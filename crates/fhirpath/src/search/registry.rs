@@ -134,6 +134,14 @@ impl Registry {
         registry
     }
 
+    /// The same, as if no resource of a type were indexed yet by any of its parameters.
+    pub fn unindexed(mut self, resource_type: &str) -> Registry {
+        let range = self.types.get(resource_type).map(|entry| entry.params.clone());
+        let params = range.and_then(|range| self.params.get_mut(range)).unwrap_or_default();
+        params.iter_mut().for_each(|param| param.ready = false);
+        self
+    }
+
     /// The parameter `code` of a resource type.
     pub fn find(&self, resource_type: &str, code: &str) -> Option<&SearchParam> {
         let params = self.of_type(resource_type);

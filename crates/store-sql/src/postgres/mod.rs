@@ -215,7 +215,7 @@ impl PostgresStore {
         let registry = self.shared.registry();
         let indexed = match &write {
             Write::Put { resource, .. } => Indexed::of(resource, &registry, &self.shared.kinds),
-            Write::Delete { .. } | Write::Forget { .. } => Indexed::default(),
+            Write::Audit { .. } | Write::Delete { .. } | Write::Forget { .. } => Indexed::default(),
         };
         Prepared { write, indexed, registry }
     }
@@ -286,6 +286,7 @@ pub fn faults(place: &Place) -> Result<Vec<String>, StoreError> {
 fn size(write: &Write) -> usize {
     match write {
         Write::Put { resource, .. } => resource.text().len(),
+        Write::Audit { text, .. } => text.len(),
         Write::Delete { .. } | Write::Forget { .. } => 0,
     }
 }
@@ -307,8 +308,16 @@ impl Store for PostgresStore {
             let _ = answer.send(Err(StoreError::Busy));
             return pending;
         };
-        let writes = transaction.writes.into_iter().map(|write| self.prepare(write)).collect();
-        let Transaction { guards, side, .. } = transaction;
+        let Transaction { guards, writes, side } = transaction;
+        let writes: Result<_, _> =
+            writes.into_iter().map(|w| Ok(self.prepare(w.read()?))).collect();
+        let writes = match writes {
+            Ok(writes) => writes,
+            Err(fault) => {
+                let _ = answer.send(Err(fault));
+                return pending;
+            }
+        };
         let job = Job { guards, writes, side, answer, _ticket: ticket };
         // Where nobody listens any more the job is dropped, and with it the answer: the caller
         // learns that the store is closed.

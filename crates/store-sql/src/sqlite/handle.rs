@@ -99,6 +99,12 @@ impl Handle {
         Self { conn, unpacker: RefCell::new(Unpacker::new()) }
     }
 
+    /// Runs a statement that has neither values nor rows and comes often.
+    pub(super) fn run(&self, sql: &str) -> Result<(), Fault> {
+        self.conn.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
     /// Makes a version of a row of [`STORED`].
     pub(super) fn stored(&self, shared: &Shared, row: &Row<'_>) -> Result<Stored, Fault> {
         let resource_type = shared.kinds.name(row.get(0)?)?;

@@ -19,6 +19,7 @@ mod fulltext;
 mod handle;
 mod hidden;
 mod index;
+mod late;
 mod names;
 mod pool;
 mod rebuild;
@@ -116,7 +117,7 @@ pub struct SqliteStore {
     patience: Duration,
     watch: Arc<watch::Sender<Seq>>,
     /// Present until the store is dropped.
-    jobs: Option<Sender<Task>>,
+    jobs: Option<Arc<Sender<Task>>>,
     writer: Option<JoinHandle<()>>,
     /// Held until the end: no two processes open one store.
     _lock: File,
@@ -162,7 +163,7 @@ impl SqliteStore {
             gate: Arc::default(),
             patience: options.patience,
             watch,
-            jobs: Some(jobs),
+            jobs: Some(Arc::new(jobs)),
             writer: Some(writer),
             _lock: lock,
         })
@@ -173,11 +174,19 @@ impl SqliteStore {
         let registry = self.shared.registry();
         let (indexed, body, text) = match &write {
             Write::Put { key, resource, .. } => {
-                let day = self.shared.day(key.resource_type);
-                let indexed = Indexed::of(resource, &registry, &self.shared.kinds, day);
                 let text = bodies::unstamped(resource.document(), key.id.as_str());
                 let body = self.shared.packer().pack(&text)?;
-                (indexed, body, (key.resource_type == AUDIT_TYPE).then_some(text))
+                if key.resource_type == AUDIT_TYPE {
+                    (Indexed::default(), body, Some(text))
+                } else {
+                    let day = self.shared.day(key.resource_type);
+                    let indexed = Indexed::of(resource, &registry, &self.shared.kinds, day);
+                    (indexed, body, None)
+                }
+            }
+            Write::Audit { key, text } => {
+                let text = bodies::unstamped_entry(text, key.id.as_str());
+                (Indexed::default(), self.shared.packer().pack_quickly(&text)?, Some(text))
             }
             Write::Delete { .. } | Write::Forget { .. } => {
                 (Indexed::default(), Body::empty(), None)
@@ -219,6 +228,7 @@ impl SqliteStore {
 fn size(write: &Write) -> usize {
     match write {
         Write::Put { resource, .. } => resource.text().len(),
+        Write::Audit { text, .. } => text.len(),
         Write::Delete { .. } | Write::Forget { .. } => 0,
     }
 }
@@ -252,8 +262,9 @@ pub fn open_file(file: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
             return Err(Fault::Store(StoreError::Failed(reason.into())));
         }
         let shared = Arc::new(Shared::load(&conn)?);
-        shared.learn(&Handle::new(conn), false)?;
-        View::open(shared, Arc::new(Pool::new(file.to_owned(), 1, 16 * 1024)))
+        let handle = Handle::new(conn);
+        shared.learn(&handle, false)?;
+        View::open(shared, Arc::new(Pool::new(file.to_owned(), 1, 16 * 1024)), None)
     };
     Ok(Box::new(view()?))
 }
@@ -312,11 +323,12 @@ pub fn backup(path: &Path, to: &Path) -> Result<(), StoreError> {
 
 impl Store for SqliteStore {
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
-        Ok(Box::new(View::open(self.shared.clone(), self.pool.clone())?))
+        let writer = self.jobs.as_ref().map(Arc::downgrade);
+        Ok(Box::new(View::open(self.shared.clone(), self.pool.clone(), writer)?))
     }
 
     fn is_at_hand(&self) -> bool {
-        let queued = self.jobs.as_ref().map_or(QUEUE, Sender::len);
+        let queued = self.jobs.as_ref().map_or(QUEUE, |jobs| jobs.len());
         queued < QUEUE / 2 && self.gate.has_room() && self.pool.has_idle()
     }
 

@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::handle::{Handle, Shared};
 use super::index::{self, Numbers, Waiting};
 use super::rows::Indexed;
-use super::schema;
+use super::{late, schema};
 
 /// Resources that are indexed between two commits.
 const BATCH: i64 = 2_000;
@@ -30,6 +30,7 @@ pub(super) fn rebuild_if_outdated(mut conn: Connection) -> Result<Connection, Fa
         let last = batch(&handle, &shared, &mut numbers, from)?;
         if last.is_none() {
             schema::adopt_index(&transaction)?;
+            late::adopt(&transaction)?;
         }
         transaction.commit()?;
         match last {

@@ -13,7 +13,7 @@ use super::names::Kinds;
 /// Marks the file as ours: `Cons`.
 const APPLICATION: i64 = 0x436f_6e73;
 /// The form of the tables. It grows by one whenever they change.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// The form of the index rows. It grows by one whenever they mean something else, and every store
 /// then builds its index anew when it is opened.
 const INDEX_FORM: u32 = 2;
@@ -77,6 +77,11 @@ CREATE TABLE IF NOT EXISTS words(  -- one row where there is an index of words, 
 CREATE TABLE IF NOT EXISTS hidden( -- rows from low up to, without upto, do not count, see `hidden`
     low INTEGER PRIMARY KEY, upto INTEGER NOT NULL
 ) STRICT;
+";
+
+/// Up to which number audit entries are indexed, see `late`; earlier releases indexed all of them.
+const LISTED: &str = "
+INSERT OR IGNORE INTO meta(name, value) SELECT 'listed', coalesce(max(number), 0) FROM audit;
 ";
 
 /// The index and what it is made of. It can be rebuilt from the versions.
@@ -192,6 +197,7 @@ pub(super) fn prepare(conn: &mut Connection, base: Option<&str>) -> Result<(), F
     }
     check(&transaction)?;
     transaction.execute_batch(ADDED)?;
+    transaction.execute_batch(LISTED)?;
     // Programs that know only older forms cannot read what is written from now on.
     transaction.pragma_update(None, "user_version", SCHEMA)?;
     Kinds::complete(&transaction)?;

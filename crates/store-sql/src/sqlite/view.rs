@@ -1,19 +1,28 @@
 //! A snapshot: one read transaction on one connection.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use crossbeam_channel::{Sender, bounded};
 use fhir::Id;
 use fhirpath::search::Registry;
 use rusqlite::{OptionalExtension, params};
-use store::query::{Include, Query};
+use store::query::{Direction, Include, Query};
+use store::rules::AUDIT_TYPE;
 use store::{AuditLink, Change, HistoryOf, Key, Seq, SideValue, Snapshot, StoreError, Stored};
 
 use super::fault::Fault;
 use super::handle::{Handle, STORED, Shared, method, signed, unsigned};
+use super::late;
 use super::names::Name;
 use super::pool::Pool;
 use super::search::Search;
+use super::writer::Task;
+
+/// How long a search of the audit waits for the index of it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) struct View {
     shared: Arc<Shared>,
@@ -21,20 +30,61 @@ pub(super) struct View {
     /// Present until the view is dropped.
     handle: Option<Handle>,
     /// The search parameters of a moment before the snapshot: what they say is indexed is.
-    registry: Arc<Registry>,
-    seq: Seq,
+    registry: RefCell<Arc<Registry>>,
+    seq: Cell<Seq>,
+    /// Who indexes audit entries; `None` where nobody does.
+    writer: Option<Weak<Sender<Task>>>,
 }
 
 impl View {
-    pub(super) fn open(shared: Arc<Shared>, pool: Arc<Pool>) -> Result<Self, Fault> {
-        let handle = pool.take()?;
-        let registry = shared.registry();
-        let mut view = Self { shared, pool, handle: Some(handle), registry, seq: 0 };
-        let handle = view.handle()?;
-        handle.conn.execute_batch("BEGIN")?;
-        // The first read fixes what the transaction sees.
-        view.seq = unsigned(handle.last_seq()?)?;
+    pub(super) fn open(
+        shared: Arc<Shared>,
+        pool: Arc<Pool>,
+        writer: Option<Weak<Sender<Task>>>,
+    ) -> Result<Self, Fault> {
+        let handle = Some(pool.take()?);
+        let registry = RefCell::new(shared.registry());
+        let view = Self { shared, pool, handle, registry, seq: Cell::default(), writer };
+        view.begin()?;
+        if view.writer.is_none() && late::any(&view.handle()?.conn)? {
+            let registry = super::custom::load(view.handle()?, &view.shared, false)?;
+            view.registry.replace(Arc::new(registry.unindexed(AUDIT_TYPE)));
+        }
         Ok(view)
+    }
+
+    fn begin(&self) -> Result<(), Fault> {
+        let handle = self.handle()?;
+        handle.run("BEGIN")?;
+        // The first read fixes what the transaction sees.
+        self.seq.set(unsigned(handle.last_seq()?)?);
+        Ok(())
+    }
+
+    /// Moves to a moment at which every audit entry is indexed, unless this is one.
+    fn see_audit(&self) -> Result<(), Fault> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        let handle = self.handle()?;
+        while late::any(&handle.conn)? {
+            let closed = || Fault::Store(StoreError::Failed("the store is closed".into()));
+            let busy = |_| Fault::Store(StoreError::Busy);
+            let (answer, moment) = bounded(1);
+            let tasks = writer.upgrade().ok_or_else(closed)?;
+            tasks.send_timeout(Task::List(answer), PATIENCE).map_err(|_| closed())?;
+            let moment = moment.recv_timeout(PATIENCE).map_err(busy)?;
+            handle.run("COMMIT")?;
+            self.registry.replace(self.shared.registry());
+            self.begin()?;
+            drop(moment);
+        }
+        Ok(())
+    }
+
+    fn search_for(&self, query: &Query) -> Result<Search<'_>, Fault> {
+        if query.looks_at(AUDIT_TYPE) {
+            self.see_audit()?;
+        }
+        self.search()
     }
 
     fn handle(&self) -> Result<&Handle, Fault> {
@@ -42,7 +92,7 @@ impl View {
     }
 
     fn search(&self) -> Result<Search<'_>, Fault> {
-        Ok(Search::new(self.handle()?, &self.shared, self.registry.clone()))
+        Ok(Search::new(self.handle()?, &self.shared, self.registry.borrow().clone()))
     }
 
     fn read_one(&self, key: &Key) -> Result<Option<Stored>, Fault> {
@@ -194,6 +244,9 @@ impl View {
     }
 
     fn members(&self, patient: &Id, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Seq>, Fault> {
+        if wanted(AUDIT_TYPE) {
+            self.see_audit()?;
+        }
         let handle = self.handle()?;
         let Some(kind) = self.shared.kinds.number("Patient") else { return Ok(Vec::new()) };
         let Some(centre) = handle.rid(kind, &Name::new(patient.as_str()))? else {
@@ -245,7 +298,7 @@ impl Drop for View {
     fn drop(&mut self) {
         if let Some(handle) = self.handle.take() {
             // A connection on which this fails is closed by the pool.
-            let _ = handle.conn.execute_batch("COMMIT");
+            let _ = handle.run("COMMIT");
             self.pool.put(handle);
         }
     }
@@ -253,7 +306,7 @@ impl Drop for View {
 
 impl Snapshot for View {
     fn seq(&self) -> Seq {
-        self.seq
+        self.seq.get()
     }
 
     fn read(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
@@ -284,18 +337,22 @@ impl Snapshot for View {
     }
 
     fn find(&self, query: &Query, limit: usize, all: bool) -> Result<Vec<Seq>, StoreError> {
-        Ok(self.search()?.find(query, limit, all)?)
+        Ok(self.search_for(query)?.find(query, limit, all)?)
     }
 
     fn first(&self, query: &Query, limit: usize) -> Result<Option<Vec<Seq>>, StoreError> {
-        Ok(self.search()?.newest(query, limit)?)
+        Ok(self.search_for(query)?.newest(query, limit)?)
     }
 
     fn count(&self, query: &Query) -> Result<u64, StoreError> {
-        Ok(self.search()?.count(query)?)
+        Ok(self.search_for(query)?.count(query)?)
     }
 
     fn include(&self, matches: &[Seq], include: &Include) -> Result<Vec<Seq>, StoreError> {
+        let backwards = include.direction == Direction::Reverse;
+        if backwards && include.source_type.is_none_or(|source| source == AUDIT_TYPE) {
+            self.see_audit()?;
+        }
         Ok(self.search()?.include(matches, include)?)
     }
 

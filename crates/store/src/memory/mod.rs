@@ -77,7 +77,9 @@ impl MemoryStore {
         Arc::new(Self { clock, base, state: Mutex::new(Arc::new(state)), watch })
     }
 
-    fn apply(&self, transaction: Transaction) -> Result<Committed, StoreError> {
+    fn apply(&self, mut transaction: Transaction) -> Result<Committed, StoreError> {
+        let writes = transaction.writes.into_iter().map(Write::read);
+        transaction.writes = writes.collect::<Result<_, _>>()?;
         let mut state = self.state.lock();
         check_guards(&state, &transaction.guards)?;
         check_writes(&state, &transaction.writes)?;
@@ -171,7 +173,7 @@ fn check_writes(state: &State, writes: &[Write]) -> Result<(), StoreError> {
             Write::Delete { .. } if standing.is_some_and(|standing| standing.live) => {
                 *standing = Some(Standing { version, live: false });
             }
-            Write::Delete { .. } | Write::Forget { .. } => {}
+            Write::Audit { .. } | Write::Delete { .. } | Write::Forget { .. } => {}
         }
     }
     Ok(())
@@ -181,7 +183,7 @@ impl State {
     fn write(&mut self, write: Write) -> Result<Option<Version>, StoreError> {
         let (key, resource, method) = match write {
             Write::Put { key, resource, method, .. } => (key, Some(resource), method),
-            Write::Delete { key, .. } => (key, None, Method::Delete),
+            Write::Audit { key, .. } | Write::Delete { key, .. } => (key, None, Method::Delete),
             Write::Forget { key, below } => {
                 self.forget(&key, below);
                 return Ok(None);

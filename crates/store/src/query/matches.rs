@@ -53,6 +53,14 @@ pub fn fold(code: &str) -> String {
     code.to_lowercase()
 }
 
+impl Query {
+    /// Whether it depends on resources of a type.
+    pub fn looks_at(&self, resource_type: &str) -> bool {
+        self.resource_type == resource_type
+            || self.filters.iter().any(|filter| filter.looks_at(resource_type))
+    }
+}
+
 impl Filter {
     /// Whether it depends on other resources than the candidate.
     pub fn has_links(&self) -> bool {
@@ -60,6 +68,18 @@ impl Filter {
             Filter::Chain { .. } | Filter::Has { .. } => true,
             Filter::All(filters) | Filter::Any(filters) => filters.iter().any(Filter::has_links),
             Filter::Not(filter) => filter.has_links(),
+            _ => false,
+        }
+    }
+
+    fn looks_at(&self, resource_type: &str) -> bool {
+        match self {
+            Filter::Chain { targets, .. } => targets.iter().any(|t| t.looks_at(resource_type)),
+            Filter::Has { source, .. } => source.looks_at(resource_type),
+            Filter::All(filters) | Filter::Any(filters) => {
+                filters.iter().any(|filter| filter.looks_at(resource_type))
+            }
+            Filter::Not(filter) => filter.looks_at(resource_type),
             _ => false,
         }
     }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fhir::definitions::definitions;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use synthetic::sites;
 use tempfile::TempDir;
 
@@ -36,6 +38,9 @@ pub struct Peer {
     base: String,
     #[serde(default)]
     environment: std::collections::BTreeMap<String, String>,
+    /// A file in its folder that it reads the published search parameters from, as a Bundle.
+    #[serde(default)]
+    search_parameters: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +95,9 @@ impl Server {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let dir = folder.path().to_string_lossy().into_owned();
         let fill = |text: &String| text.replace("{port}", &port.to_string()).replace("{dir}", &dir);
+        if let Some(file) = &peer.search_parameters {
+            std::fs::write(folder.path().join(file), published_parameters().to_string())?;
+        }
         let mut command = Command::new(program);
         command
             .args(peer.arguments.iter().map(fill))
@@ -139,6 +147,34 @@ impl Server {
     pub fn disk(&self) -> Result<u64, Fault> {
         super::import::folder_size(&self.data)
     }
+}
+
+/// The search parameters of FHIR R4 as a Bundle.
+fn published_parameters() -> Value {
+    let name = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
+    let resources = definitions().search_parameters().iter().map(|param| {
+        let mut resource = json!({
+            "resourceType": "SearchParameter",
+            "id": name(param.url),
+            "url": param.url,
+            "name": param.code,
+            "status": "active",
+            "code": param.code,
+            "base": param.base,
+            "type": param.param_type,
+            "target": param.targets,
+            "component": param
+                .components
+                .iter()
+                .map(|part| json!({"definition": part.definition, "expression": part.expression}))
+                .collect::<Vec<_>>(),
+        });
+        if let Some(expression) = param.expression {
+            resource["expression"] = expression.into();
+        }
+        json!({"fullUrl": param.url, "resource": resource})
+    });
+    json!({"resourceType": "Bundle", "type": "collection", "entry": resources.collect::<Vec<_>>()})
 }
 
 fn find(program: &str, folder: Option<&Path>) -> Option<PathBuf> {

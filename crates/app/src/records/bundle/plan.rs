@@ -218,7 +218,7 @@ impl Plan {
         plan.guards.append(&mut pending.guards);
         let new = plan.writes.iter().filter_map(|write| match write {
             Write::Put { resource, .. } => Some(resource),
-            Write::Delete { .. } | Write::Forget { .. } => None,
+            Write::Audit { .. } | Write::Delete { .. } | Write::Forget { .. } => None,
         });
         plan.guards.extend(integrity::of_written(app, &touched, new)?);
         plan.guards.extend(parameters::check_all(app, &plan.writes)?);

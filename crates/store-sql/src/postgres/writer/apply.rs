@@ -60,7 +60,9 @@ impl Writer {
         }
         let (key, resource, method) = match write {
             Write::Put { key, resource, method, .. } => (key, Some(resource), method),
-            Write::Delete { key, .. } | Write::Forget { key, .. } => (key, None, Method::Delete),
+            Write::Audit { key, .. } | Write::Delete { key, .. } | Write::Forget { key, .. } => {
+                (key, None, Method::Delete)
+            }
         };
         let version = place.current.standing.version;
         let text = resource.as_ref().map_or(String::new(), |resource| {

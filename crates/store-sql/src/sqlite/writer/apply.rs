@@ -21,7 +21,7 @@ pub(super) struct Content<'a> {
     pub(super) body: &'a Body,
     /// The final text, where it is an audit entry.
     pub(super) text: Option<&'a str>,
-    /// Nothing for a deletion.
+    /// Nothing for a deletion, and for an audit entry that has not been read.
     pub(super) resource: Option<&'a Resource>,
 }
 
@@ -33,13 +33,14 @@ impl Writer {
         let current = self.shared.registry();
         if let Write::Put { key, resource, .. } = &write {
             // The search parameters have changed while it waited.
-            if !Arc::ptr_eq(&registry, &current) {
+            if !Arc::ptr_eq(&registry, &current) && key.resource_type != AUDIT_TYPE {
                 let day = self.shared.day(key.resource_type);
                 indexed = Indexed::of(resource, &current, &self.shared.kinds, day);
             }
         }
         let (key, resource, method) = match write {
             Write::Put { key, resource, method, .. } => (key, Some(resource), method),
+            Write::Audit { key, .. } => (key, None, Method::Post),
             Write::Delete { key, .. } | Write::Forget { key, .. } => (key, None, Method::Delete),
         };
         self.params_changed |= key.resource_type == PARAMETER_TYPE;
@@ -72,7 +73,7 @@ impl Writer {
         let live = method != Method::Delete;
         self.note_resource(place, seq, live, indexed.day)?;
         self.change_index(place, indexed.rows)?;
-        if self.words {
+        if self.words && key.resource_type != AUDIT_TYPE {
             fulltext::set(&self.handle.conn, place.rid, resource)?;
         }
         if live != place.was_live {

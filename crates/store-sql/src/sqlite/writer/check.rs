@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::params;
-use store::rules::{Standing, permit};
+use store::rules::{AUDIT_TYPE, Standing, permit};
 use store::{Guard, Key, StoreError, Write};
 
 use super::super::fault::Fault;
@@ -44,6 +44,9 @@ impl Writer {
             Guard::Found { query, keys } => {
                 // The search must see what earlier transactions of the group have done.
                 self.flush().map_err(broken)?;
+                if query.looks_at(AUDIT_TYPE) {
+                    self.list_within().map_err(broken)?;
+                }
                 let search = Search::new(&self.handle, &self.shared, self.shared.registry());
                 let found = match search.find(query, keys.len(), true) {
                     Ok(found) => found,
@@ -98,7 +101,7 @@ impl Writer {
             let standing = current.and_then(|current| current.standing);
             permit(write, standing)?;
             let was_live = standing.is_some_and(|standing| standing.live);
-            let live = matches!(write, Write::Put { .. });
+            let live = matches!(write, Write::Put { .. } | Write::Audit { .. });
             if matches!(write, Write::Forget { .. }) || (!live && !was_live) {
                 places.push(None);
                 continue;

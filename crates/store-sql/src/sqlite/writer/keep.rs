@@ -1,7 +1,7 @@
 //! What is rare: versions that go for good, and versions that come from another store.
 
 use rusqlite::params;
-use store::rules::continues;
+use store::rules::{AUDIT_TYPE, continues};
 use store::{Key, Restored, StoreError};
 
 use super::super::bodies::Body;
@@ -73,7 +73,7 @@ impl Writer {
 
     fn take_in(&mut self, part: Restored) -> Result<(), Fault> {
         self.sync(true)?;
-        self.handle.conn.execute_batch("BEGIN IMMEDIATE")?;
+        self.handle.run("BEGIN IMMEDIATE")?;
         let mut gaps = 0;
         for stored in part.versions {
             let current = self.current(&stored.key)?;
@@ -83,7 +83,8 @@ impl Writer {
             let seq = signed(stored.seq);
             gaps += seq - self.state.seq - 1;
             let place = self.place(&stored.key, current, None, seq, stored.version)?;
-            let indexed = resource.as_ref().map_or(Indexed::default(), |resource| {
+            let now = resource.as_ref().filter(|_| stored.key.resource_type != AUDIT_TYPE);
+            let indexed = now.map_or(Indexed::default(), |resource| {
                 let day = self.shared.day(stored.key.resource_type);
                 Indexed::of(resource, &self.shared.registry(), &self.shared.kinds, day)
             });
@@ -101,6 +102,6 @@ impl Writer {
             side::set(&self.handle.conn, &space, &key, value.as_deref())?;
         }
         self.flush()?;
-        Ok(self.handle.conn.execute_batch("COMMIT")?)
+        self.handle.run("COMMIT")
     }
 }

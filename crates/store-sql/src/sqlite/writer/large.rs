@@ -178,7 +178,7 @@ impl Writer {
         self.tidy()?;
         // What nobody sees yet need not be on disk; the commit at the end brings all of it there.
         self.sync(false)?;
-        self.handle.conn.execute_batch("BEGIN IMMEDIATE")?;
+        self.handle.run("BEGIN IMMEDIATE")?;
         let next = match large.step {
             Step::Places(from) => Next::Slice(self.find_places(large, from)?),
             Step::Names => Next::Slice(self.give_numbers(large)?),
@@ -195,7 +195,7 @@ impl Writer {
             },
             Step::Publish => Next::Slice(Step::Publish),
         };
-        self.handle.conn.execute_batch("COMMIT")?;
+        self.handle.run("COMMIT")?;
         Ok(next)
     }
 
@@ -215,6 +215,7 @@ impl Writer {
             // The search parameters have changed while it waited.
             if let Write::Put { key, resource, .. } = &prepared.write
                 && !Arc::ptr_eq(&prepared.registry, &large.registry)
+                && prepared.text.is_none()
             {
                 let day = self.shared.day(key.resource_type);
                 prepared.indexed = Indexed::of(resource, &large.registry, &self.shared.kinds, day);
@@ -244,7 +245,7 @@ impl Writer {
         let standing = current.and_then(|current| current.standing);
         permit(write, standing)?;
         let was_live = standing.is_some_and(|standing| standing.live);
-        if !was_live && !matches!(write, Write::Put { .. }) {
+        if !was_live && !matches!(write, Write::Put { .. } | Write::Audit { .. }) {
             return Ok(None);
         }
         let version = standing.map_or(0, |standing| standing.version) + 1;
@@ -284,6 +285,9 @@ impl Writer {
             for (prepared, place) in writes {
                 at += 1;
                 let Some(place) = place.as_ref().filter(|place| place.new_row) else { continue };
+                if prepared.text.is_some() {
+                    continue;
+                }
                 fulltext::set(&self.handle.conn, place.rid, prepared.resource())?;
             }
         }

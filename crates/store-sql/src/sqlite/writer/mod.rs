@@ -14,21 +14,21 @@ use std::sync::Arc;
 
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use fhir::Resource;
 use fhirpath::search::Registry;
 use rusqlite::{OptionalExtension, params};
 use store::{Committed, Guard, Reindex, Restored, Seq, SideWrite, StoreError, Write};
 use tokio::sync::{oneshot, watch};
 
-use super::bodies::{Body, PLAIN, unstamped};
+use super::bodies::{Body, PLAIN, unstamped, unstamped_entry};
 use super::checkpoint::{Checkpoints, checkpoint};
 use super::fault::Fault;
 use super::handle::{Handle, Shared};
 use super::index::{self, Numbers, Waiting};
 use super::rows::Indexed;
 use super::train::Training;
-use super::{Clock, custom, fulltext, hidden, side};
+use super::{Clock, custom, fulltext, hidden, late, side};
 use crate::gate::Ticket;
 use line::Line;
 
@@ -38,6 +38,10 @@ const MOST_JOBS: usize = 256;
 const MANY_WRITES: usize = 1_000;
 /// How long nobody writes before the writer looks whether somebody asks for words.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// How long nobody writes before audit entries are indexed.
+const LULL: Duration = Duration::from_millis(20);
+/// How long the writer waits for a snapshot to open that asked for the audit's index.
+const OPENING: Duration = Duration::from_secs(1);
 /// Index rows that are gathered before they are written.
 const MANY_ROWS: usize = 200_000;
 
@@ -47,7 +51,13 @@ pub(super) enum Task {
     Write(Job),
     /// To take in a part of another store.
     Restore(Restored, oneshot::Sender<Result<(), StoreError>>),
+    /// To index every audit entry. The answer is a moment at which that is so: it lasts until it is
+    /// dropped, but no longer than [`OPENING`].
+    List(Sender<Moment>),
 }
+
+/// Nothing is written until it is dropped.
+pub(super) struct Moment(#[expect(dead_code, reason = "its end is what counts")] Sender<()>);
 
 /// A transaction whose resources have been read and indexed already.
 pub(super) struct Job {
@@ -75,7 +85,7 @@ impl Prepared {
     fn resource(&self) -> Option<&Resource> {
         match &self.write {
             Write::Put { resource, .. } => Some(resource),
-            Write::Delete { .. } | Write::Forget { .. } => None,
+            Write::Audit { .. } | Write::Delete { .. } | Write::Forget { .. } => None,
         }
     }
 }
@@ -98,6 +108,10 @@ pub(super) struct Writer {
     overwriting: bool,
     /// Commits wait for the disk.
     synced: bool,
+    /// The last audit entry that is indexed.
+    listed: i64,
+    /// Who waits for the others to be.
+    askers: Vec<Sender<Moment>>,
     /// A transaction left something behind that has to be removed before the next one.
     unclean: bool,
     line: Line,
@@ -138,6 +152,8 @@ impl Writer {
             words: false,
             overwriting: false,
             synced: true,
+            listed: 0,
+            askers: Vec::new(),
             unclean: false,
             line: Line::default(),
             checkpoints: None,
@@ -153,15 +169,27 @@ impl Writer {
             self.train_if_due();
             let trained = self.training.result();
             // While there is something to do, nobody is waited for.
-            let busy = self.behind || self.line.is_busy();
-            let idle = if busy { Duration::ZERO } else { LOOK_AROUND };
+            let busy = self.behind || self.line.is_busy() || !self.askers.is_empty();
+            let idle = match (busy, self.is_late()) {
+                (true, _) => Duration::ZERO,
+                (false, true) => LULL,
+                (false, false) => LOOK_AROUND,
+            };
             select! {
                 recv(jobs) -> job => match job {
                     Ok(task) => self.serve(task, jobs),
                     Err(_) => break,
                 },
                 recv(trained) -> dictionary => self.adopt(dictionary.ok()),
-                default(idle) => if !self.line.is_busy() { self.catch_up() },
+                default(idle) => match () {
+                    () if self.line.is_busy() => {}
+                    () if self.is_late() => self.list(),
+                    () => self.catch_up(),
+                },
+            }
+            let too_late = self.state.audit.0 - self.listed > late::MOST;
+            if too_late || !self.askers.is_empty() {
+                self.list();
             }
             // Large transactions and others take turns.
             if self.line.is_busy() {
@@ -170,6 +198,7 @@ impl Writer {
             self.fold_log();
         }
         self.finish_large();
+        while self.is_late() && self.try_list() {}
         self.checkpoints = None;
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         if let Err(error) = self.handle.conn.query_row(sql, [], |_| Ok(())) {
@@ -209,6 +238,63 @@ impl Writer {
                     // Nobody waits for the answer any more when this fails.
                     let _ = answer.send(done);
                 }
+                Task::List(asker) => self.askers.push(asker),
+            }
+        }
+    }
+
+    /// Whether an audit entry is not indexed.
+    fn is_late(&self) -> bool {
+        self.listed < self.state.audit.0
+    }
+
+    /// Indexes some audit entries. Once all are, those who wait for that open their snapshots.
+    fn list(&mut self) {
+        if self.is_late() && !self.try_list() {
+            // They learn that it failed.
+            self.askers.clear();
+        }
+        if self.is_late() {
+            return;
+        }
+        for asker in self.askers.drain(..) {
+            let (moment, over) = bounded(0);
+            if asker.send(Moment(moment)).is_ok() {
+                // It ends by being dropped; a reader that takes too long asks again.
+                let _ = over.recv_timeout(OPENING);
+            }
+        }
+    }
+
+    /// Indexes every audit entry within the transaction that is open.
+    fn list_within(&mut self) -> Result<(), Fault> {
+        while self.is_late() {
+            let (numbers, words) = (&mut self.numbers, self.words);
+            self.listed = late::step(&self.handle, &self.shared, numbers, words, self.listed)?;
+        }
+        Ok(())
+    }
+
+    /// Whether it could be done.
+    fn try_list(&mut self) -> bool {
+        let listed = self.handle.run("BEGIN IMMEDIATE");
+        let listed = listed.and_then(|()| {
+            let (numbers, words) = (&mut self.numbers, self.words);
+            let listed = late::step(&self.handle, &self.shared, numbers, words, self.listed)?;
+            self.handle.run("COMMIT")?;
+            Ok(listed)
+        });
+        match listed {
+            Ok(listed) => {
+                let more = listed > self.listed;
+                self.listed = listed;
+                more
+            }
+            Err(fault) => {
+                let error = StoreError::from(fault);
+                tracing::error!(%error, "audit entries could not be indexed; they will be later");
+                self.recover();
+                false
             }
         }
     }
@@ -237,13 +323,13 @@ impl Writer {
         if left.is_empty() && !self.words && !asked {
             return Ok(false);
         }
-        self.handle.conn.execute_batch("BEGIN IMMEDIATE")?;
+        self.handle.run("BEGIN IMMEDIATE")?;
         if !self.words && self.shared.words.asked() {
             fulltext::begin(&self.handle.conn)?;
         }
         let words = self.words && fulltext::step(&self.handle, &self.shared)?;
         let more = custom::step(&self.handle, &self.shared, &mut self.numbers)?;
-        self.handle.conn.execute_batch("COMMIT")?;
+        self.handle.run("COMMIT")?;
         if !self.words && self.shared.words.asked() {
             self.words = true;
             return Ok(true);
@@ -364,7 +450,7 @@ impl Writer {
             Some(fault) => Err(fault),
             None => {
                 self.flush()?;
-                self.handle.conn.execute_batch("COMMIT")?;
+                self.handle.run("COMMIT")?;
                 self.overwrite(false)
             }
         }
@@ -372,10 +458,19 @@ impl Writer {
 
     /// Packs a text again that was packed before there was a dictionary.
     fn pack_better(&self, prepared: &mut Prepared) -> Result<(), Fault> {
-        let Write::Put { key, resource, .. } = &prepared.write else { return Ok(()) };
         let packer = self.shared.packer();
-        if prepared.body.dictionary == PLAIN && packer.number() != PLAIN {
-            prepared.body = packer.pack(&unstamped(resource.document(), key.id.as_str()))?;
+        if prepared.body.dictionary != PLAIN || packer.number() == PLAIN {
+            return Ok(());
+        }
+        match &prepared.write {
+            Write::Put { key, resource, .. } => {
+                let text = unstamped(resource.document(), key.id.as_str());
+                prepared.body = packer.pack(&text)?;
+            }
+            Write::Audit { key, text } => {
+                prepared.body = packer.pack_quickly(&unstamped_entry(text, key.id.as_str()))?;
+            }
+            Write::Delete { .. } | Write::Forget { .. } => {}
         }
         Ok(())
     }
@@ -392,7 +487,7 @@ impl Writer {
     fn begin(&mut self) -> Result<(), Fault> {
         self.sync(true)?;
         self.tidy()?;
-        Ok(self.handle.conn.execute_batch("BEGIN IMMEDIATE")?)
+        self.handle.run("BEGIN IMMEDIATE")
     }
 
     fn flush(&mut self) -> Result<(), Fault> {
@@ -428,6 +523,7 @@ impl Writer {
         let sql = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
         let audit = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         self.words = fulltext::state(conn)?.is_some();
+        self.listed = late::listed(conn)?;
         self.state = State { seq, ms, audit: audit.unwrap_or((0, crypto::chain::GENESIS)) };
         Ok(())
     }

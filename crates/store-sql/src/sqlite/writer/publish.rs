@@ -23,14 +23,14 @@ impl Writer {
         }
         self.sync(true)?;
         self.state.ms = self.state.ms.max((self.clock)());
-        self.handle.conn.execute_batch("BEGIN IMMEDIATE")?;
+        self.handle.run("BEGIN IMMEDIATE")?;
         for guard in &large.guards {
             if !self.holds(guard)? {
                 return Err(Fault::Store(StoreError::GuardFailed));
             }
         }
         let made = self.make_visible(large).map_err(broken)?;
-        self.handle.conn.execute_batch("COMMIT")?;
+        self.handle.run("COMMIT")?;
         if std::mem::take(&mut self.params_changed) {
             self.learn();
         }
@@ -69,6 +69,7 @@ impl Writer {
         let seq = self.state.seq + 1;
         let method = match &prepared.write {
             Write::Put { method, .. } => *method,
+            Write::Audit { .. } => Method::Post,
             Write::Delete { .. } | Write::Forget { .. } => Method::Delete,
         };
         let live = method != Method::Delete;
@@ -79,7 +80,7 @@ impl Writer {
         if !place.new_row {
             self.note_resource(place, seq, live, prepared.indexed.day)?;
         }
-        if self.words && !(words && place.new_row) {
+        if self.words && !(words && place.new_row) && prepared.text.is_none() {
             fulltext::set(&self.handle.conn, place.rid, prepared.resource())?;
         }
         if live != place.was_live {
