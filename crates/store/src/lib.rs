@@ -293,6 +293,11 @@ pub trait Store: Send + Sync + 'static {
     /// A consistent view of everything committed so far.
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
 
+    /// The current version of one resource, as a snapshot of this moment would show it.
+    fn read(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        self.snapshot()?.read(key)
+    }
+
     /// Queues a transaction. The receiver yields once it is durable or refused. Transactions
     /// that are queued together share one flush to disk.
     fn submit(&self, transaction: Transaction) -> Pending;

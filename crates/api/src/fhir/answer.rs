@@ -183,10 +183,10 @@ pub fn push_match(entries: &mut String, base: &str, stored: &Stored) {
     push_entry(entries, base, stored, "\"search\":{\"mode\":\"match\"}");
 }
 
-/// Adds an entry to a list of entries. `base` is the address of the FHIR service, `rest` what
+/// Adds an entry to a list of entries, behind a comma where one is needed. `base` is the address of the FHIR service, `rest` what
 /// stands beside the resource.
 fn push_entry(out: &mut String, base: &str, stored: &Stored, rest: &str) {
-    if !out.is_empty() {
+    if !matches!(out.as_bytes().last(), None | Some(b'[' | b',')) {
         out.push(',');
     }
     let url = format!("{base}/{}/{}", stored.key.resource_type, stored.key.id);

@@ -47,7 +47,7 @@ const CARE_DATES: [&str; 10] = [
     "created",
 ];
 /// Versions that are loaded together.
-const PIECE: usize = 200;
+const PIECE: usize = 50;
 
 /// What of a record is wanted.
 #[derive(Clone, Debug, Default)]
@@ -179,9 +179,10 @@ impl Shared {
 /// The literal references in a JSON text. The quoted word `reference` before a colon is always a
 /// name: inside of a string its quotes would be escaped.
 fn references(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\"reference\"").skip(1).filter_map(|rest| {
-        let value = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
-        value.split('"').next()
+    const NAME: &str = "\"reference\"";
+    memchr::memmem::find_iter(text.as_bytes(), NAME).filter_map(|at| {
+        let rest = text.get(at + NAME.len()..)?.trim_start().strip_prefix(':')?;
+        rest.trim_start().strip_prefix('"')?.split('"').next()
     })
 }
 

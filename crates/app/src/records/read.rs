@@ -52,12 +52,10 @@ fn find(
     key: &Key,
     version: Option<u64>,
 ) -> Result<(Stored, Vec<fhir::Id>)> {
-    let snapshot = app.store().snapshot()?;
     let stored = match version {
-        Some(version) => snapshot.vread(key, version)?,
-        None => snapshot.read(key)?,
+        Some(version) => app.store().snapshot()?.vread(key, version)?,
+        None => app.store().read(key)?,
     };
-    drop(snapshot);
     let stored = stored.ok_or_else(Error::not_found)?;
     if stored.method == Method::Delete {
         // Whose it was cannot be told from a deletion, so only unlimited callers learn of it.

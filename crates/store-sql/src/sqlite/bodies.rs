@@ -75,7 +75,9 @@ pub(super) fn unstamped_entry(text: &str, id: &str) -> String {
 pub(super) fn stamped(mut text: String, version: u64, ms: i64) -> String {
     if let Some(at) = text.find(MARK) {
         let stamp = edit::version_stamp(version, &time::instant(ms));
-        text.replace_range(at..at + MARK.len(), &stamp);
+        // Two moves of the rest, which `replace_range` would make a byte at a time.
+        text.remove(at);
+        text.insert_str(at, &stamp);
     }
     text
 }

@@ -139,6 +139,16 @@ impl Handle {
         Ok(found)
     }
 
+    /// The current version of a resource, which may be a deletion.
+    pub(super) fn current(&self, shared: &Shared, key: &Key) -> Result<Option<Stored>, Fault> {
+        let Some(kind) = shared.kinds.number(key.resource_type) else { return Ok(None) };
+        let sql = "SELECT r.kind, r.id, v.seq, v.version, v.ms, v.method, v.dictionary, v.body
+                   FROM resource r CROSS JOIN version v ON v.seq = r.seq
+                   WHERE r.kind = ?1 AND r.id = ?2";
+        let name = Name::new(key.id.as_str());
+        Ok(self.collect(shared, sql, rusqlite::params![kind, name], 1)?.pop())
+    }
+
     fn unpack(&self, shared: &Shared, dictionary: i64, body: &[u8]) -> Result<String, Fault> {
         let mut unpacker = self.unpacker.borrow_mut();
         unpacker.unpack(&self.conn, &shared.dictionaries, dictionary, body)

@@ -46,8 +46,8 @@ use fhirpath::search::Registry;
 use rusqlite::{Connection, OpenFlags};
 use store::rules::AUDIT_TYPE;
 use store::{
-    Figures, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Transaction, Watch,
-    Write,
+    Figures, Key, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Stored,
+    Transaction, Watch, Write,
 };
 use tokio::sync::watch;
 
@@ -94,13 +94,15 @@ pub struct Options {
 }
 
 impl Options {
-    /// What suits a node of a few hundred users: 48 MiB (what is beyond comes out of the system's own
-    /// cache of files), 16 readers, 5 seconds, a dictionary after 2,000 versions.
+    /// What suits a node of a few hundred users: 40 MiB (what is beyond comes out of the system's own
+    /// cache of files), four readers for each processor and at least 8, 5 seconds, a dictionary after
+    /// 2,000 versions.
     pub fn new(clock: Clock) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             clock,
-            cache_mb: 48,
-            readers: 16,
+            cache_mb: 40,
+            readers: (4 * processors).clamp(8, 64),
             patience: Duration::from_secs(5),
             base: None,
             dictionary_after: 2_000,
@@ -325,6 +327,14 @@ impl Store for SqliteStore {
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
         let writer = self.jobs.as_ref().map(Arc::downgrade);
         Ok(Box::new(View::open(self.shared.clone(), self.pool.clone(), writer)?))
+    }
+
+    fn read(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        // One statement is a transaction of its own.
+        let handle = self.pool.take()?;
+        let found = handle.current(&self.shared, key);
+        self.pool.put(handle);
+        Ok(found?)
     }
 
     fn is_at_hand(&self) -> bool {

@@ -96,12 +96,7 @@ impl View {
     }
 
     fn read_one(&self, key: &Key) -> Result<Option<Stored>, Fault> {
-        let Some(kind) = self.shared.kinds.number(key.resource_type) else { return Ok(None) };
-        let sql = "SELECT r.kind, r.id, v.seq, v.version, v.ms, v.method, v.dictionary, v.body
-                   FROM resource r CROSS JOIN version v ON v.seq = r.seq
-                   WHERE r.kind = ?1 AND r.id = ?2";
-        let name = Name::new(key.id.as_str());
-        Ok(self.handle()?.collect(&self.shared, sql, params![kind, name], 1)?.pop())
+        self.handle()?.current(&self.shared, key)
     }
 
     /// The sequence numbers and versions of one resource, newest first.

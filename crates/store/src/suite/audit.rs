@@ -3,8 +3,8 @@
 use crypto::chain::GENESIS;
 use crypto::chain_hash;
 
-use super::{Make, commit, delete, put, put_if};
-use crate::{Expect, StoreError};
+use super::{Make, commit, delete, found, key, put, put_if, query};
+use crate::{AUDIT_START, Expect, Guard, Key, StoreError, Transaction, Write};
 
 fn event(id: &str) -> String {
     format!(r#"{{"resourceType":"AuditEvent","id":"{id}","recorded":"2026-01-01T00:00:00Z"}}"#)
@@ -48,4 +48,77 @@ pub(super) fn entries_cannot_be_changed(make: Make<'_>) {
     assert!(matches!(twice, Err(StoreError::AuditImmutable)), "{twice:?}");
     let snapshot = store.snapshot().unwrap();
     assert_eq!((snapshot.seq(), snapshot.audit_links(1, 9).unwrap().len()), (1, 1));
+}
+
+/// An entry as the program makes it.
+fn unread(id: &str, rest: &str) -> Write {
+    Write::Audit { key: key(&format!("AuditEvent/{id}")), text: format!("{AUDIT_START}{rest}}}") }
+}
+
+pub(super) fn an_unread_entry_is_like_a_read_one(make: Make<'_>) {
+    let store = make();
+    let rest = r#""action":"R","recorded":"2026-01-01T00:00:00Z""#;
+    let read = put(&format!(r#"{{"resourceType":"AuditEvent","id":"e1",{rest}}}"#));
+    commit(&store, vec![read, unread("e2", rest)]).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let text = |id: &str| {
+        let stored = snapshot.read(&key(&format!("AuditEvent/{id}"))).unwrap().unwrap();
+        assert_eq!(Some(&stored), store.read(&stored.key).unwrap().as_ref());
+        stored.text.replace(id, "e")
+    };
+    assert_eq!(text("e1"), text("e2"));
+    assert_eq!(snapshot.audit_links(1, 9).unwrap().len(), 2);
+    for write in [unread("e2", rest), delete("AuditEvent/e2")] {
+        let refused = commit(&store, vec![write]);
+        assert!(matches!(refused, Err(StoreError::AuditImmutable)), "{refused:?}");
+    }
+    let strange = Write::Audit { key: key("AuditEvent/e3"), text: "{}".to_owned() };
+    assert!(commit(&store, vec![strange]).is_err());
+    let misplaced = Write::Audit { key: key("Patient/e3"), text: format!("{AUDIT_START}{rest}}}") };
+    assert!(commit(&store, vec![misplaced]).is_err());
+}
+
+pub(super) fn entries_are_found_as_soon_as_they_are_written(make: Make<'_>) {
+    let store = make();
+    let about = r#""entity":[{"what":{"reference":"Patient/a"}}]"#;
+    let day = |day: u32| format!(r#""action":"R","recorded":"2026-01-{day:02}T00:00:00Z",{about}"#);
+    commit(&store, vec![put(r#"{"resourceType":"Patient","id":"a"}"#)]).unwrap();
+    for number in 1..=9 {
+        let entry = unread(&format!("e{number}"), &day(number));
+        if number % 2 == 0 {
+            commit(&store, vec![entry]).unwrap();
+        } else {
+            commit(&store, vec![entry, put(r#"{"resourceType":"Patient","id":"a"}"#)]).unwrap();
+        }
+        let newest = format!("e{number}");
+        let snapshot = store.snapshot().unwrap();
+        let all = found(&*snapshot, "AuditEvent?action=R&_sort=-date");
+        assert_eq!(all.split(' ').next(), Some(newest.as_str()));
+        assert_eq!(all.split(' ').count(), number as usize);
+        let wide = snapshot.count(&query("AuditEvent?entity=Patient/a")).unwrap();
+        assert_eq!(wide, u64::from(number));
+    }
+    commit(&store, vec![unread("e10", &day(10))]).unwrap();
+    assert_eq!(
+        found(&*store.snapshot().unwrap(), "Patient?_has:AuditEvent:entity:date=2026-01-10"),
+        "a"
+    );
+    commit(&store, vec![unread("e11", &day(11))]).unwrap();
+    assert_eq!(
+        found(&*store.snapshot().unwrap(), "AuditEvent?date=2026-01-11&entity:Patient._id=a"),
+        "e11"
+    );
+    commit(&store, vec![unread("e12", &day(12))]).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let everything = snapshot.compartment(&key("Patient/a").id, &|_| true).unwrap();
+    assert_eq!(everything.len(), 13, "the patient and twelve entries");
+    // A condition that is checked inside the write sees them too.
+    commit(&store, vec![unread("e13", &day(13))]).unwrap();
+    let expected = |keys: Vec<Key>| {
+        let guards = vec![Guard::Found { query: query("AuditEvent?date=2026-01-13"), keys }];
+        let writes = vec![put(r#"{"resourceType":"Patient","id":"b"}"#)];
+        store.commit(Transaction { guards, writes, ..Transaction::default() })
+    };
+    assert!(matches!(expected(Vec::new()), Err(StoreError::GuardFailed)));
+    assert!(expected(vec![key("AuditEvent/e13")]).is_ok());
 }

@@ -40,6 +40,8 @@ pub fn run(make: Make<'_>) {
         feed::a_reader_that_follows_sees_everything_once,
         audit::the_chain_covers_every_entry,
         audit::entries_cannot_be_changed,
+        audit::an_unread_entry_is_like_a_read_one,
+        audit::entries_are_found_as_soon_as_they_are_written,
         copies::forgotten_versions_are_gone_and_the_rest_stays,
         copies::audit_entries_are_never_forgotten,
         copies::a_store_made_of_another_is_the_same,

@@ -19,6 +19,8 @@ use crate::network::prepare;
 
 /// How long a server may take to answer after a start.
 const START: Duration = Duration::from_secs(120);
+/// How long a server may go on working for itself after it has answered.
+const REST: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
 /// How another maker's server is started.
@@ -136,6 +138,18 @@ impl Server {
     /// CPU seconds that it has used so far.
     pub fn cpu(&self) -> Result<f64, Fault> {
         cpu_seconds_of(&self.process.id().to_string())
+    }
+
+    /// CPU seconds that it has used once it has come to rest.
+    pub async fn rest(&self) -> Result<f64, Fault> {
+        let (started, mut last, mut calm) = (Instant::now(), self.cpu()?, 0);
+        while calm < 4 && started.elapsed() < REST {
+            tokio::time::sleep(2 * POLL).await;
+            let now = self.cpu()?;
+            calm = if now - last > 0.011 { 0 } else { calm + 1 };
+            last = now;
+        }
+        Ok(last)
     }
 
     /// Memory that it holds, in bytes (resident set).

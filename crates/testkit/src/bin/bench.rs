@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use mimalloc::MiMalloc;
 use testkit::bench::{
     Settings, import, matching, memory, peers, reads, record, scale, subscriptions, writes,
 };
 use testkit::client::Fault;
 use testkit::figures::{Table, say};
 use testkit::{network, population};
+use tikv_jemallocator::Jemalloc;
 
 /// The same as in the node.
 #[global_allocator]
-static MEMORY: MiMalloc = MiMalloc;
+static MEMORY: Jemalloc = Jemalloc;
 
 #[derive(Parser)]
 #[command(

@@ -3,6 +3,7 @@
 pub(crate) mod agreement;
 mod folder;
 mod large;
+mod late;
 
 use std::path::Path;
 use std::sync::Arc;
