@@ -7,6 +7,7 @@ use std::time::Duration;
 use app::App;
 use app::consent::deliver::Courier;
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use federation::outbox::WorkerOptions;
 use federation::{Inbound, InboundLimits, ServeOptions};
 use tokio::net::TcpListener;
@@ -66,6 +67,12 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
         let ended = async move {
             let _ = ending.wait_for(|stop| *stop).await;
         };
+        // What is sent in pieces does not wait for the client to acknowledge the piece before.
+        let people = people.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a connection sends in larger pieces");
+            }
+        });
         if let Err(error) = axum::serve(people, service).with_graceful_shutdown(ended).await {
             tracing::error!(%error, "pages and API are no longer served");
         }
