@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use app::App;
+use app::audit::witness;
 use app::consent::deliver;
 use app::records::answer;
 use axum::Router;
@@ -17,7 +18,7 @@ use futures_util::stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
-    AccessesRequest, Delivery, Head, MatchRequest, OrgId, RecordRequest, Refusal, RefusalCode, path,
+    AccessesRequest, AddCheckpoint, CheckpointsRequest, Delivery, Head, MatchRequest, OrgId, RecordRequest, Refusal, RefusalCode, path,
 };
 
 /// Most bytes in a message of a peer.
@@ -39,6 +40,8 @@ pub fn router(app: App, inbound: Arc<Inbound>) -> Router {
         .route(path::RECORD, post(record))
         .route(path::DELIVER, post(deliver_))
         .route(path::ACCESSES, post(accesses))
+        .route(path::WITNESS, post(witness_))
+        .route(path::CHECKPOINTS, post(checkpoints))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_MESSAGE))
         .with_state(Door { app, inbound })
 }
@@ -166,4 +169,28 @@ async fn accesses(
         answer::accesses_request(app, asserted, &message)
     };
     Ok(json(door.answer(peer, headers, path::ACCESSES, body, work).await?))
+}
+
+async fn witness_(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: AddCheckpoint| {
+        witness::add_checkpoint(app, asserted, &message)
+    };
+    Ok(json(door.answer(peer, headers, path::WITNESS, body, work).await?))
+}
+
+async fn checkpoints(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, _: &Asserted, message: CheckpointsRequest| {
+        witness::checkpoints(app, &message)
+    };
+    Ok(json(door.answer(peer, headers, path::CHECKPOINTS, body, work).await?))
 }

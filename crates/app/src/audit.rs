@@ -2,8 +2,13 @@
 //! rewrote it.
 
 pub mod accesses;
+pub mod alarm;
 pub mod event;
+pub mod ledger;
+pub mod proof;
 mod text;
 pub mod verify;
+pub mod witness;
+pub mod witnessed;
 
 pub use event::{Agent, Event, Outcome};

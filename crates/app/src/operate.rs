@@ -58,7 +58,7 @@ pub struct State {
     pub answering: bool,
     /// Sizes of the store.
     pub store: Figures,
-    /// End of the audit chain.
+    /// Head of the audit log.
     pub audit: Option<Head>,
     /// When its last entry was written, milliseconds since the Unix epoch.
     pub audit_ms: Option<i64>,
@@ -88,11 +88,11 @@ pub fn state(app: &App, caller: &Caller) -> Result<State> {
         })
         .collect();
     let snapshot = app.store().snapshot()?;
-    let last = snapshot.audit_head()?.map(|link| snapshot.load(&[link.seq])).transpose()?;
+    let last = snapshot.audit_head()?.map(|leaf| snapshot.load(&[leaf.seq])).transpose()?;
     Ok(State {
         answering: *app.answering().borrow(),
         store: app.store().figures()?,
-        audit: verify::head(&*snapshot)?,
+        audit: Some(app.ledger().head(&*snapshot)?).filter(|head| head.number > 0),
         audit_ms: last.and_then(|entries| Some(entries.first()?.last_updated_ms)),
         peers,
         dead_letters: app.outbox().dead_letters()?,
@@ -138,10 +138,10 @@ pub fn serve_again(app: &App, caller: &Caller, id: &Id) -> Result<()> {
     Ok(())
 }
 
-/// Checks the whole audit chain.
+/// Checks the whole audit log.
 pub fn verify_audit(app: &App, caller: &Caller) -> Result<Verdict> {
     authorise(app, caller, Action::of(policy::Action::Operate))?;
-    verify::verify(&*app.store().snapshot()?, None, &mut |_| {})
+    verify::verify(&*app.store().snapshot()?, &[], &mut |_| {})
 }
 
 /// Lets the node talk to others, or not. What waits for delivery stays.

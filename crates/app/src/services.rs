@@ -10,6 +10,7 @@ use store::{Pending, SharedStore, Transaction};
 use tokio::sync::watch;
 
 use crate::audit::Event;
+use crate::audit::ledger::Ledger;
 use crate::jobs::Jobs;
 use crate::records::page::Pages;
 use crate::terminology::Shelf;
@@ -109,6 +110,7 @@ struct Inner {
     terminology: Shelf,
     jobs: Jobs,
     notify: notify::Hub,
+    ledger: Ledger,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -124,7 +126,10 @@ impl App {
         let listening = watch::Sender::new(false);
         let terminology = Shelf::default();
         let notify = notify::Hub::default();
-        Self(Arc::new(Inner { services, pages, terminology, jobs, notify, answering, listening }))
+        let ledger = Ledger::default();
+        let inner =
+            Inner { services, pages, terminology, jobs, notify, ledger, answering, listening };
+        Self(Arc::new(inner))
     }
 
     /// The institution.
@@ -202,6 +207,11 @@ impl App {
     /// The websockets of subscribers.
     pub fn notify(&self) -> &notify::Hub {
         &self.0.notify
+    }
+
+    /// The audit log's tree.
+    pub fn ledger(&self) -> &Ledger {
+        &self.0.ledger
     }
 
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.

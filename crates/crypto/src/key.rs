@@ -115,6 +115,11 @@ impl Signature {
     pub fn as_bytes(&self) -> &[u8; 64] {
         &self.0
     }
+
+    /// Takes 64 bytes as a signature. Whether they are one shows when they are verified.
+    pub fn from_bytes(bytes: [u8; 64]) -> Self {
+        Self(bytes)
+    }
 }
 
 impl FromStr for PublicKey {

@@ -1,4 +1,5 @@
-//! Keys, signatures, node certificates and the hash chain of the audit log.
+//! Keys, signatures, node certificates, and the Merkle tree of the audit log with its signed
+//! checkpoints and proofs.
 //!
 //! Nothing here is a home-made primitive: Ed25519 (RFC 8032) and SHA-256 (FIPS 180-4) come from
 //! AWS-LC, compact JWS (RFC 7515, RFC 8037) from `jsonwebtoken`, X.509 from `rcgen` and
@@ -6,18 +7,25 @@
 //! [`Random`] that the caller passes in.
 
 pub mod certificate;
-pub mod chain;
+pub mod checkpoint;
 pub mod hash;
 pub mod jws;
 pub mod key;
+pub mod log;
+pub mod log_proof;
+pub mod merkle;
+pub mod note;
 mod pem;
 pub mod random;
+pub mod witness;
 
 pub use certificate::{Fingerprint, NodeCertificate};
-pub use chain::{ChainEntry, ChainFault, ChainVerifier, FaultKind, Head, chain_hash, verify_chain};
+pub use checkpoint::{Checkpoint, Cosigned, SignedCheckpoint};
 pub use hash::sha256;
 pub use jws::JwsError;
 pub use key::{PublicKey, Signature, SigningKey};
+pub use log::{FaultKind, Head, LogEntry, LogFault, LogVerifier};
+pub use note::Note;
 pub use random::{Random, RandomFault, SystemRandom};
 
 /// What can be wrong with a key, a certificate or an encoded text.

@@ -120,6 +120,11 @@ impl Peers {
         Self(Arc::new(Inner { identity, network, clock, random, limits, peers, health }))
     }
 
+    /// Who asks.
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
     /// Asks `org`: posts `body` (JSON) to `path`, one of `wire::path`, and returns the answer once
     /// its head has arrived. The deadline covers all, the reading of the answer included.
     ///

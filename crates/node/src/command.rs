@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use app::audit::verify::{Verdict, verify};
 use clap::{Parser, Subcommand};
-use crypto::Head;
 use identity::{NewAccount, Password, Role, base32};
 
+use crate::audit::AuditTask;
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
-use crate::{config, demo, import, keys, packages, serve, terminology, validate};
+use crate::{audit, config, demo, import, keys, packages, serve, terminology, validate};
 
 /// How long a thread that has nothing to do stays: it keeps memory that others could have.
 const IDLE: Duration = Duration::from_secs(2);
@@ -82,10 +81,10 @@ enum Command {
     Purge(upkeep::Purge),
     /// Remove what is older than its time for good
     Retain(upkeep::Retain),
-    /// Work with the audit
+    /// Work with the audit log: verify it, prove what is in it, see what others have of it
     Audit {
         #[command(subcommand)]
-        task: Audit,
+        task: AuditTask,
     },
     /// Work with accounts
     Account {
@@ -108,19 +107,6 @@ enum Command {
     Code {
         /// The secret in base32
         secret: String,
-    },
-}
-
-#[derive(Subcommand)]
-enum Audit {
-    /// Check that no entry was changed, removed or put elsewhere
-    Verify {
-        /// The node's folder; the node may be running
-        #[arg(long)]
-        dir: PathBuf,
-        /// A head noted earlier, `number:hash`, which the log must still contain
-        #[arg(long)]
-        noted: Option<String>,
     },
 }
 
@@ -221,9 +207,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         Command::Restore(task) => return upkeep::bring_back(&task),
         Command::Purge(task) => return upkeep::purge_patient(&task),
         Command::Retain(task) => return upkeep::retain_types(&task),
-        Command::Audit { task: Audit::Verify { dir, noted } } => {
-            return audit_verify(&dir, noted.as_deref());
-        }
+        Command::Audit { task } => return audit::run(task),
         Command::Account { task } => add_account(task)?,
         Command::Terminology { task: TerminologyTask::Load { dir, version, paths } } => {
             let report = terminology::load(&dir, &paths, version.as_deref(), &mut say_progress)?;
@@ -242,7 +226,8 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+/// What asks and answers others.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     Ok(builder.enable_all().thread_keep_alive(IDLE).build()?)
 }
@@ -318,31 +303,6 @@ fn import_files(dir: &Path, paths: &[PathBuf], quiet: bool) -> Result<ExitCode, 
         say(&line);
     }
     Ok(if summary.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn audit_verify(dir: &Path, noted: Option<&str>) -> Result<ExitCode, Fault> {
-    let noted = noted.map(read_head).transpose()?;
-    let snapshot = config::Config::read(dir)?.location(dir)?.open_read_only()?;
-    match verify(&*snapshot, noted, &mut |_| {}).map_err(|e| e.message)? {
-        Verdict::Sound(head) => {
-            let hash = crypto::hash::hex(&head.hash);
-            say(&format!("{} audit entries are as they were written", head.number));
-            say(&format!("head {}:{hash}", head.number));
-            Ok(ExitCode::SUCCESS)
-        }
-        Verdict::Broken(fault) => {
-            say(&format!("the audit is broken: {fault}"));
-            Ok(ExitCode::FAILURE)
-        }
-    }
-}
-
-fn read_head(text: &str) -> Result<Head, Fault> {
-    let read = || {
-        let (number, hash) = text.split_once(':')?;
-        Some(Head { number: number.parse().ok()?, hash: crypto::hash::from_hex(hash)? })
-    };
-    read().ok_or_else(|| "a head is written `number:hash`, as `audit verify` prints it".into())
 }
 
 fn add_account(

@@ -93,6 +93,7 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     tasks.spawn(app::notify::run(app.clone(), postman, stopped.clone()));
     tasks.spawn(crate::terminology::watch(app.clone(), shelf, stopped.clone()));
     tasks.spawn(app::operate::reindex::run(app.clone(), stopped.clone()));
+    tasks.spawn(app::audit::witnessed::run(app.clone(), stopped.clone()));
     tasks.spawn(sweep(app.clone(), stopped));
     Ok(Running { app, address, stop, tasks })
 }

@@ -31,7 +31,7 @@ pub enum StoreTask {
         #[arg(long)]
         quiet: bool,
     },
-    /// Check the medium, the audit chain and the index against the texts
+    /// Check the medium, the audit log and the index against the texts
     Check {
         /// The node's folder; the node may be running
         #[arg(long)]
@@ -151,7 +151,7 @@ fn check(dir: &Path, all: bool, quiet: bool) -> Result<ExitCode, Fault> {
         counted(&found.faults)
     ));
     faults.extend(found.faults);
-    match verify(&*snapshot, None, &mut |_| {}).map_err(|e| e.message)? {
+    match verify(&*snapshot, &[], &mut |_| {}).map_err(|e| e.message)? {
         Verdict::Sound(head) => say(&format!("audit: {} entries, no faults", head.number)),
         Verdict::Broken(fault) => faults.push(format!("the audit is broken: {fault}")),
     }

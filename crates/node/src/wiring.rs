@@ -55,8 +55,23 @@ pub fn system_random() -> Random {
     })
 }
 
-/// Opens the node in `folder`: configuration, keys, membership list and store.
-pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
+/// A node's place in its network, without its store.
+pub struct Place {
+    /// Its configuration.
+    pub config: Config,
+    /// Who it is in the network.
+    pub identity: Arc<federation::Identity>,
+    /// The membership list in force.
+    pub network: Network,
+    /// The other nodes.
+    pub peers: Peers,
+    /// Encrypts second-factor secrets at rest.
+    vault: [u8; 32],
+}
+
+/// Opens what a node needs to speak to others: configuration, keys and membership list. The node
+/// may be running. Call inside a tokio runtime.
+pub fn place(folder: &Path, clock: Clock) -> Result<Place, Fault> {
     let config = Config::read(folder)?;
     let keys = Keys::read(&folder.join("keys"))?;
     let list = folder.join("membership.json");
@@ -69,18 +84,24 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     if network.list().member(&own).is_none() {
         return Err(format!("the membership list does not name `{own}`").into());
     }
-    let random = system_random();
     let identity = Arc::new(federation::Identity::new(own, keys.assertion, keys.tls)?);
-    let location = config.location(folder)?;
-    let store: SharedStore = location.open(clock.clone(), Some(config.fhir_base()))?;
     let peers = Peers::new(
         identity.clone(),
         network.clone(),
-        clock.clone(),
+        clock,
         Arc::new(SystemRandom),
         Limits::default(),
     );
-    let vault = identity::NodeKey::new(&keys.vault)?;
+    Ok(Place { config, identity, network, peers, vault: keys.vault })
+}
+
+/// Opens the node in `folder`: configuration, keys, membership list and store.
+pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
+    let Place { config, identity, network, peers, vault } = place(folder, clock.clone())?;
+    let random = system_random();
+    let location = config.location(folder)?;
+    let store: SharedStore = location.open(clock.clone(), Some(config.fhir_base()))?;
+    let vault = identity::NodeKey::new(&vault)?;
     let accounts = identity::Accounts::new(store.clone(), vault, Arc::new(SystemRandom));
     let accounts = identity::Sessions::new(accounts, identity::Settings::default())?;
     let outbox = Arc::new(Outbox::open(store.clone())?);

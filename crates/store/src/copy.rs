@@ -1,4 +1,4 @@
-//! Copying a store into another one: every version with its number and time, the audit chain, the
+//! Copying a store into another one: every version with its number and time, the audit log, the
 //! side values. A copy that was interrupted goes on where it ended, and copying again later brings
 //! what is new.
 
@@ -64,7 +64,7 @@ pub fn copy(
 }
 
 /// Makes sure that everything in `from`, an older state of the same store, is in `to`, which holds
-/// more: by counts and hashes over the versions and the audit chain.
+/// more: by counts and hashes over the versions and the audit log.
 ///
 /// Errors: [`StoreError::Failed`] where `to` is something else.
 pub fn is_beginning(from: &dyn Snapshot, to: &dyn Store) -> Result<(), StoreError> {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crypto::Head;
 use crypto::hash::{sha256, sha256_of_parts};
+use crypto::merkle::Frontier;
 
 use crate::query::Query;
-use crate::{AuditLink, Method, Seq, Snapshot, StoreError, Stored};
+use crate::{Method, Seq, Snapshot, StoreError, Stored};
 
 /// Versions that are read at a time.
 const LOT: usize = 100;
@@ -48,8 +50,8 @@ pub struct Digest {
     /// Resources of each type that are not deleted, as a search counts them; only where the whole
     /// store was read.
     pub live: BTreeMap<&'static str, u64>,
-    /// The last link of the audit chain.
-    pub audit: Option<AuditLink>,
+    /// The audit log: how many entries, and the root over their leaves; `None` for an empty one.
+    pub audit: Option<Head>,
 }
 
 impl Digest {
@@ -75,7 +77,7 @@ impl Digest {
             progress(after);
         }
         if audits > 0 {
-            digest.audit = snapshot.audit_links(audits, 1)?.pop();
+            digest.audit = Some(log(snapshot, audits)?);
         }
         if until >= snapshot.seq() {
             for name in digest.versions.keys() {
@@ -85,7 +87,7 @@ impl Digest {
         Ok(digest)
     }
 
-    /// In which types (or the audit chain) two stores differ.
+    /// In which types (or the audit log) two stores differ.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut found = Vec::new();
         let names: std::collections::BTreeSet<_> =
@@ -105,10 +107,24 @@ impl Digest {
             }
         }
         if self.audit != other.audit {
-            found.push("the audit chains differ".into());
+            found.push("the audit logs differ".into());
         }
         found
     }
+}
+
+/// The head of the audit log after its first `number` entries, by the leaves that are stored.
+fn log(snapshot: &dyn Snapshot, number: u64) -> Result<Head, StoreError> {
+    let mut frontier = Frontier::default();
+    while frontier.size() < number {
+        let left = usize::try_from(number - frontier.size()).unwrap_or(LOT);
+        let leaves = snapshot.audit_leaves(frontier.size() + 1, left.min(LOT))?;
+        if leaves.is_empty() {
+            break;
+        }
+        leaves.iter().for_each(|leaf| frontier.push(leaf.hash));
+    }
+    Ok(Head { number: frontier.size(), hash: frontier.root() })
 }
 
 /// A hash over all side values and their number.

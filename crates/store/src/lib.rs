@@ -3,7 +3,7 @@
 //! * [`Store`] takes [`Transaction`]s (all or nothing, durable when acknowledged) and hands out
 //!   [`Snapshot`]s (one consistent, unchanging view).
 //! * Every version ever written has one [`Seq`], monotonic over the whole store: the change feed,
-//!   the paging of search results and the audit chain all stand on it.
+//!   the paging of search results and the audit log all stand on it.
 //! * [`memory`] is the plain implementation and the oracle; [`suite`] is what every backend passes,
 //!   [`rules`] what every backend checks before it writes.
 //!
@@ -83,7 +83,7 @@ pub const AUDIT_START: &str = r#"{"resourceType":"AuditEvent","#;
 #[derive(Clone, Debug)]
 pub enum Write {
     /// Stores a new version. The store sets `id`, `meta.versionId` and `meta.lastUpdated`.
-    /// An `AuditEvent` may be created, and joins the audit chain; it can never be changed.
+    /// An `AuditEvent` may be created, and joins the audit log; it can never be changed.
     Put {
         /// Under which id.
         key: Key,
@@ -270,15 +270,14 @@ pub enum HistoryOf {
     System,
 }
 
-/// One link of the audit chain: `hash = SHA-256(previous hash ‖ SHA-256(text of the entry))`, with
-/// 32 zero bytes before the first entry.
+/// One entry of the audit log as a leaf of its Merkle tree (RFC 6962, see `crypto::merkle`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditLink {
-    /// Number in the chain, from 1.
+pub struct AuditLeaf {
+    /// Number in the log, from 1.
     pub number: u64,
     /// Which version holds the entry.
     pub seq: Seq,
-    /// The hash after this entry.
+    /// `SHA-256(0x00 ‖ text of the entry)`.
     pub hash: [u8; 32],
 }
 
@@ -314,7 +313,7 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// Takes in versions of another store as they were there, with their numbers and times, and
-    /// continues the audit chain with the entries among them. All or nothing, and durable when it
+    /// continues the audit log with the entries among them. All or nothing, and durable when it
     /// returns. For copies and backups only: a store that is in use is changed by
     /// [`Store::submit`].
     fn restore(&self, part: Restored) -> Result<(), StoreError>;
@@ -333,7 +332,7 @@ pub trait Store: Send + Sync + 'static {
     /// Figures for the operator.
     fn figures(&self) -> Result<Figures, StoreError>;
 
-    /// Checks the medium itself (not the audit chain); returns what is wrong.
+    /// Checks the medium itself (not the audit log); returns what is wrong.
     fn integrity(&self) -> Result<Vec<String>, StoreError>;
 }
 
@@ -458,11 +457,11 @@ pub trait Snapshot: Send {
     /// Changes after `after`, oldest first.
     fn changes(&self, after: Seq, limit: usize) -> Result<Vec<Change>, StoreError>;
 
-    /// Links of the audit chain from `from` on, oldest first.
-    fn audit_links(&self, from: u64, limit: usize) -> Result<Vec<AuditLink>, StoreError>;
+    /// Leaves of the audit log from number `from` on, oldest first.
+    fn audit_leaves(&self, from: u64, limit: usize) -> Result<Vec<AuditLeaf>, StoreError>;
 
-    /// The newest link of the audit chain.
-    fn audit_head(&self) -> Result<Option<AuditLink>, StoreError>;
+    /// The newest leaf of the audit log.
+    fn audit_head(&self) -> Result<Option<AuditLeaf>, StoreError>;
 
     /// The namespaces that hold side values, in order.
     fn side_spaces(&self) -> Result<Vec<String>, StoreError>;

@@ -26,6 +26,7 @@ pub mod refusal;
 mod time;
 #[cfg(test)]
 mod vectors;
+pub mod witness;
 
 pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
@@ -38,6 +39,7 @@ pub use record::{
     Access, AccessesRequest, AccessesResponse, BreakGlass, RecordRequest, SourceStatus,
 };
 pub use refusal::{Refusal, RefusalCode};
+pub use witness::{AddCheckpoint, CheckpointAnswer, CheckpointsRequest, CheckpointsResponse};
 
 /// The version all of this describes.
 pub const VERSION: u32 = 1;
@@ -61,6 +63,10 @@ pub mod path {
     pub const DELIVER: &str = "/network/v1/deliver";
     /// `AccessesRequest` → `AccessesResponse`.
     pub const ACCESSES: &str = "/network/v1/accesses";
+    /// `AddCheckpoint` → `CheckpointAnswer`.
+    pub const WITNESS: &str = "/network/v1/witness";
+    /// `CheckpointsRequest` → `CheckpointsResponse`.
+    pub const CHECKPOINTS: &str = "/network/v1/checkpoints";
     /// `GET` without assertion: any answer means that the node is up.
     pub const HEALTH: &str = "/network/v1/health";
 }

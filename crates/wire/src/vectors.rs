@@ -33,6 +33,14 @@ fn messages() {
     let delivery: Delivery = check(include_str!("../vectors/delivery.json"));
     assert_eq!(delivery.kind, DeliveryKind::Consent);
     check::<DeliveryReceipt>(include_str!("../vectors/delivery-receipt.json"));
+    let request: AddCheckpoint = check(include_str!("../vectors/add-checkpoint.json"));
+    assert_eq!((request.old, request.proof.len()), (1, 2));
+    let answer: CheckpointAnswer = check(include_str!("../vectors/checkpoint-answer.json"));
+    assert_eq!(answer.outcome, witness::Outcome::Cosigned);
+    let answer: CheckpointAnswer = check(include_str!("../vectors/checkpoint-refused.json"));
+    assert_eq!(answer.outcome, witness::Outcome::Inconsistent);
+    check::<CheckpointsRequest>(include_str!("../vectors/checkpoints-request.json"));
+    check::<CheckpointsResponse>(include_str!("../vectors/checkpoints-response.json"));
     let refusal: Refusal = check(include_str!("../vectors/refusal.json"));
     assert_eq!(refusal.code, RefusalCode::SecondFactorTooOld);
 }

@@ -58,6 +58,8 @@ pub enum Pattern {
     Link,
     /// A setting of the node was changed.
     Configure,
+    /// The audit log of a node is not what its witnesses have cosigned.
+    LogAlarm,
 }
 
 impl Pattern {
@@ -81,6 +83,7 @@ impl Pattern {
             Self::AuditRead => [DCM, "110101", "Audit Log Used", INTERACTION, "search", "R"],
             Self::Link => [DCM, "110110", "Patient Record", LIFECYCLE, "link", "U"],
             Self::Configure => [DCM, "110113", "Security Alert", DCM, "110128", "U"],
+            Self::LogAlarm => [DCM, "110113", "Security Alert", LIFECYCLE, "verify", "E"],
         }
     }
 }

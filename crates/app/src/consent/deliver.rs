@@ -191,7 +191,7 @@ impl Deliver for Courier {
 }
 
 /// The node speaking for itself.
-fn as_node(app: &App, request_id: &str) -> Asking {
+pub(crate) fn as_node(app: &App, request_id: &str) -> Asking {
     Asking {
         request_id: request_id.to_owned(),
         subject: wire::Subject {
@@ -207,6 +207,14 @@ fn as_node(app: &App, request_id: &str) -> Asking {
     }
 }
 
+/// Asks policy whether other nodes may speak for themselves here.
+pub(crate) fn may_speak(app: &App) -> Result<()> {
+    let question =
+        Question::new(Role::Service, PolicyAction::Deliver, Purpose::PATADMIN, Relation::Peer);
+    let decision = app.policy().decide(&question);
+    if decision.allowed { Ok(()) } else { Err(crate::authorise::refusal(&decision)) }
+}
+
 /// Takes a delivery from a peer.
 pub fn receive(
     app: &App,
@@ -214,12 +222,7 @@ pub fn receive(
     peer: &OrgId,
     delivery: &Delivery,
 ) -> Result<DeliveryReceipt> {
-    let question =
-        Question::new(Role::Service, PolicyAction::Deliver, Purpose::PATADMIN, Relation::Peer);
-    let decision = app.policy().decide(&question);
-    if !decision.allowed {
-        return Err(crate::authorise::refusal(&decision));
-    }
+    may_speak(app)?;
     let outcome = match delivery.kind {
         DeliveryKind::Consent => {
             crate::records::write::retry(|| consent(app, from, peer, delivery))?

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use app::audit::verify::{Verdict, head, verify};
+use app::audit::verify::{Verdict, verify};
 use crypto::Head;
 use identity::Role;
 use serde_json::json;
-use store::AuditLink;
+use store::AuditLeaf;
 use tokio::task::block_in_place;
 
 use crate::client::parameters;
-use crate::hospitals::{Hospitals, Setup, run};
+use crate::hospitals::{Hospital, Hospitals, Setup, run};
 
 #[test]
 fn the_log_is_whole_after_work_of_all_kinds() {
@@ -21,8 +21,9 @@ fn the_log_is_whole_after_work_of_all_kinds() {
         let here = &hospitals.all[0];
         let id = &hospitals.story().at[&here.org].patient_id;
         let clinician = here.signed_in(Role::Clinician).await;
-        let noted = block_in_place(|| head(&*here.app.store().snapshot().unwrap()).unwrap());
-        let before = noted.expect("sign-in is logged").number;
+        let noted = block_in_place(|| head(here));
+        let before = noted.number;
+        assert!(before > 0, "sign-in is logged");
 
         // Many at the same moment, because the chain is one.
         let record = format!("/fhir/Patient/{id}/$longitudinal-record?_wait=all");
@@ -46,28 +47,32 @@ fn the_log_is_whole_after_work_of_all_kinds() {
     });
 }
 
-fn check(hospitals: &Hospitals, noted: Option<Head>, before: u64) {
+fn head(hospital: &Hospital) -> Head {
+    hospital.app.ledger().head(&*hospital.app.store().snapshot().unwrap()).unwrap()
+}
+
+fn check(hospitals: &Hospitals, noted: Head, before: u64) {
     for hospital in &hospitals.all {
         let snapshot = hospital.app.store().snapshot().unwrap();
         let checked = AtomicU64::new(0);
         let verdict =
-            verify(&*snapshot, None, &mut |n| checked.store(n, Ordering::SeqCst)).unwrap();
+            verify(&*snapshot, &[], &mut |n| checked.store(n, Ordering::SeqCst)).unwrap();
         let Verdict::Sound(last) = verdict else { panic!("{verdict:?}") };
-        assert_eq!(Some(last), head(&*snapshot).unwrap());
+        assert_eq!(last, hospital.app.ledger().head(&*snapshot).unwrap());
         assert_eq!(checked.load(Ordering::SeqCst), last.number);
     }
     let snapshot = hospitals.all[0].app.store().snapshot().unwrap();
-    let last = head(&*snapshot).unwrap().unwrap();
+    let last = hospitals.all[0].app.ledger().head(&*snapshot).unwrap();
     assert!(last.number >= before + 160, "each interaction has an entry: {}", last.number);
-    let later = verify(&*snapshot, noted, &mut |_| {}).unwrap();
+    let later = verify(&*snapshot, &[noted], &mut |_| {}).unwrap();
     assert!(matches!(later, Verdict::Sound(_)), "what was noted is still in it");
-    let mut forged = noted.unwrap();
+    let mut forged = noted;
     forged.hash[0] ^= 1;
-    let forged = verify(&*snapshot, Some(forged), &mut |_| {}).unwrap();
+    let forged = verify(&*snapshot, &[forged], &mut |_| {}).unwrap();
     assert!(matches!(forged, Verdict::Broken(_)), "another past is not believed");
     let mut cut = last;
     cut.number += 1;
-    let cut = verify(&*snapshot, Some(cut), &mut |_| {}).unwrap();
+    let cut = verify(&*snapshot, &[cut], &mut |_| {}).unwrap();
     assert!(matches!(cut, Verdict::Broken(_)), "a log cut off is noticed");
 }
 
@@ -82,7 +87,7 @@ fn an_entry_that_was_tampered_with_in_the_file_is_found() {
             clinician.get("/fhir/Patient").await.expect(200);
         }
         let links = block_in_place(|| {
-            hospitals.all[0].app.store().snapshot().unwrap().audit_links(1, 1000).unwrap()
+            hospitals.all[0].app.store().snapshot().unwrap().audit_leaves(1, 1000).unwrap()
         });
         let folder = hospitals.stop().await;
         block_in_place(|| tamper(&folder.path().join(&org), &links));
@@ -90,7 +95,7 @@ fn an_entry_that_was_tampered_with_in_the_file_is_found() {
 }
 
 /// Changes copies of the store behind the node's back.
-fn tamper(home: &Path, links: &[AuditLink]) {
+fn tamper(home: &Path, links: &[AuditLeaf]) {
     let (sound, text) = command(home, &[]);
     assert!(sound && text.contains(&format!("{} audit entries", links.len())), "{text}");
     let head = text.split_whitespace().last().unwrap().to_owned();
@@ -162,7 +167,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// The file that holds the chain.
-fn database(store: &Path, links: &[AuditLink]) -> PathBuf {
+fn database(store: &Path, links: &[AuditLeaf]) -> PathBuf {
     let files = std::fs::read_dir(store).unwrap().map(|entry| entry.unwrap().path());
     let holds = |path: &PathBuf| find(&std::fs::read(path).unwrap(), &links[0].hash).is_some();
     files.into_iter().find(holds).expect("a file holds the chain")
@@ -172,17 +177,17 @@ fn find(file: &[u8], bytes: &[u8]) -> Option<usize> {
     file.windows(bytes.len()).position(|window| window == bytes)
 }
 
-fn hash_in(file: &[u8], link: &AuditLink) -> usize {
+fn hash_in(file: &[u8], link: &AuditLeaf) -> usize {
     find(file, &link.hash).expect("the hash is stored as it is")
 }
 
-fn seq(link: &AuditLink) -> u16 {
+fn seq(link: &AuditLeaf) -> u16 {
     u16::try_from(link.seq).expect("a small store")
 }
 
 /// Lets a link of the chain point to another version. In SQLite's record format the number of the
 /// version stands before the hash, here in two bytes.
-fn point(file: &mut [u8], link: &AuditLink, to: u16) {
+fn point(file: &mut [u8], link: &AuditLeaf, to: u16) {
     let at = hash_in(file, link);
     let place = &mut file[at - 2..at];
     assert!(

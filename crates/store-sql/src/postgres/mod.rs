@@ -20,6 +20,7 @@ mod custom;
 mod fault;
 mod index;
 mod kinds;
+mod leaves;
 mod place;
 mod pool;
 mod rebuild;
@@ -191,6 +192,7 @@ impl PostgresStore {
         let shared = Arc::new(Shared::load(&conn, driver.handle()?, place.clone())?);
         shared.learn(&conn, true)?;
         rebuild::rebuild_if_outdated(&conn, &shared.registry(), &shared.kinds)?;
+        leaves::make(&conn)?;
         let pool = Arc::new(Pool::new(driver.handle()?, place.clone(), options.readers));
         let writer = Writer::new(conn, shared.clone(), pool.clone(), options.clock)?;
         let watch = writer.watch();

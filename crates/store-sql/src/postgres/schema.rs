@@ -14,7 +14,7 @@ use super::place::Place;
 use crate::sqlite::schema::fingerprint;
 
 /// The form of the tables that this program writes.
-pub(super) const SCHEMA: i32 = 3;
+pub(super) const SCHEMA: i32 = 4;
 /// The form of the index rows. It grows by one whenever they mean something else, and every store
 /// then builds its index anew.
 const INDEX_FORM: u32 = 1;
@@ -30,10 +30,11 @@ pub(super) struct Step {
 }
 
 /// All changes, in order. One that was published is never changed again.
-pub(super) const STEPS: [Step; 3] = [
+pub(super) const STEPS: [Step; 4] = [
     Step { number: 1, name: "tables", sql: TABLES },
     Step { number: 2, name: "words of narratives and contents", sql: WORDS },
     Step { number: 3, name: "search parameters that are stored", sql: CUSTOM },
+    Step { number: 4, name: "the audit as a tree", sql: CHAIN },
 ];
 
 /// `shard` comes first in every key and every join of data about resources: a distributed
@@ -155,6 +156,11 @@ CREATE TABLE custom(
     last bigint NOT NULL,   -- of those that were there when it came
     UNIQUE(kind, meaning)
 );
+";
+
+/// Up to here the audit had a chain of hashes; `leaves` makes a tree of it.
+const CHAIN: &str = "
+INSERT INTO meta(name, value) SELECT 'chain', '1' WHERE EXISTS(SELECT 1 FROM audit);
 ";
 
 /// Every table of the index.

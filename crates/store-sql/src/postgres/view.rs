@@ -7,7 +7,7 @@ use fhir::Id;
 use fhirpath::search::Registry;
 use store::query::{Include, Query};
 use store::{
-    AuditLink, Change, HistoryOf, Key, Method, Seq, SideValue, Snapshot, StoreError, Stored,
+    AuditLeaf, Change, HistoryOf, Key, Method, Seq, SideValue, Snapshot, StoreError, Stored,
 };
 use tokio_postgres::{Row, SimpleQueryMessage};
 
@@ -209,10 +209,10 @@ pub(super) fn load(conn: &Conn, shared: &Shared, seqs: &[Seq]) -> Result<Vec<Sto
     Ok(seqs.iter().enumerate().filter_map(take).collect())
 }
 
-fn link(row: Row) -> Result<AuditLink, Fault> {
+fn link(row: Row) -> Result<AuditLeaf, Fault> {
     let hash: Vec<u8> = row.try_get(2)?;
     let hash = hash.try_into().map_err(|_| Fault::Corrupt("a hash has a wrong length"))?;
-    Ok(AuditLink { number: unsigned(row.try_get(0)?)?, seq: unsigned(row.try_get(1)?)?, hash })
+    Ok(AuditLeaf { number: unsigned(row.try_get(0)?)?, seq: unsigned(row.try_get(1)?)?, hash })
 }
 
 /// A number as PostgreSQL keeps it.
@@ -322,13 +322,13 @@ impl Snapshot for View {
         Ok(self.feed(after, limit)?)
     }
 
-    fn audit_links(&self, from: u64, limit: usize) -> Result<Vec<AuditLink>, StoreError> {
+    fn audit_leaves(&self, from: u64, limit: usize) -> Result<Vec<AuditLeaf>, StoreError> {
         let sql = "SELECT number, seq, hash FROM audit WHERE number >= $1 ORDER BY number LIMIT $2";
         let rows = self.conn()?.rows(sql, &[&signed(from), &limit_of(limit)])?;
         Ok(rows.into_iter().map(link).collect::<Result<_, Fault>>()?)
     }
 
-    fn audit_head(&self) -> Result<Option<AuditLink>, StoreError> {
+    fn audit_head(&self) -> Result<Option<AuditLeaf>, StoreError> {
         let sql = "SELECT number, seq, hash FROM audit ORDER BY number DESC LIMIT 1";
         Ok(self.conn()?.row(sql, &[])?.map(link).transpose()?)
     }

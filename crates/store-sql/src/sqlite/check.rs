@@ -34,12 +34,12 @@ const RULES: &[(&str, &str)] = &[
          WHERE before > ms",
     ),
     (
-        "audit entries have no link, or links no entry",
+        "audit entries have no leaf, or leaves no entry",
         "SELECT abs((SELECT count(*) FROM audit) - (SELECT count(*) FROM version v
              JOIN kind k ON k.number = v.kind WHERE k.name = 'AuditEvent'))",
     ),
     (
-        "links of the audit chain are missing",
+        "leaves of the audit are missing",
         "SELECT coalesce(max(number), 0) - count(*) FROM audit",
     ),
     (

@@ -20,6 +20,7 @@ mod handle;
 mod hidden;
 mod index;
 mod late;
+mod leaves;
 mod names;
 mod pool;
 mod rebuild;
@@ -147,6 +148,7 @@ impl SqliteStore {
         shared.hiding.set(false);
         let handle = Handle::new(conn);
         shared.learn(&handle, true)?;
+        leaves::make(&handle, &shared)?;
         let (watch, _) = watch::channel(handle::unsigned(handle.last_seq()?)?);
         let watch = Arc::new(watch);
         let training = Training::new(file.clone(), options.dictionary_after, &handle.conn)?;
@@ -261,6 +263,11 @@ pub fn open_file(file: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
         if !schema::index_is_current(&conn)? {
             let reason =
                 "the index was built by another release; open the store with this one first";
+            return Err(Fault::Store(StoreError::Failed(reason.into())));
+        }
+        if leaves::are_missing(&conn)? {
+            let reason =
+                "the audit was written by another release; open the store with this one first";
             return Err(Fault::Store(StoreError::Failed(reason.into())));
         }
         let shared = Arc::new(Shared::load(&conn)?);

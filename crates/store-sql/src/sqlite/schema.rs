@@ -13,7 +13,9 @@ use super::names::Kinds;
 /// Marks the file as ours: `Cons`.
 const APPLICATION: i64 = 0x436f_6e73;
 /// The form of the tables. It grows by one whenever they change.
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 4;
+/// The first form whose audit has the hashes of leaves.
+pub(super) const WITH_LEAVES: i64 = 4;
 /// The form of the index rows. It grows by one whenever they mean something else, and every store
 /// then builds its index anew when it is opened.
 const INDEX_FORM: u32 = 2;
@@ -54,7 +56,10 @@ CREATE TABLE version(
 ) STRICT;
 CREATE INDEX version_kind ON version(kind);
 CREATE TABLE dictionary(number INTEGER PRIMARY KEY, content BLOB NOT NULL) STRICT;
-CREATE TABLE audit(number INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+CREATE TABLE audit(
+    number INTEGER PRIMARY KEY, seq INTEGER NOT NULL,
+    hash BLOB NOT NULL -- of the entry's leaf in the Merkle tree over all (RFC 6962)
+) STRICT;
 CREATE TABLE side(
     space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
     PRIMARY KEY(space, key)
@@ -82,6 +87,11 @@ CREATE TABLE IF NOT EXISTS hidden( -- rows from low up to, without upto, do not 
 /// Up to which number audit entries are indexed, see `late`; earlier releases indexed all of them.
 const LISTED: &str = "
 INSERT OR IGNORE INTO meta(name, value) SELECT 'listed', coalesce(max(number), 0) FROM audit;
+";
+
+/// Marks a file whose audit has a chain of hashes, as releases up to schema 3 made it, see `leaves`.
+const CHAIN: &str = "
+INSERT OR IGNORE INTO meta(name, value) SELECT 'chain', 1 WHERE EXISTS(SELECT 1 FROM audit);
 ";
 
 /// The index and what it is made of. It can be rebuilt from the versions.
@@ -195,7 +205,10 @@ pub(super) fn prepare(conn: &mut Connection, base: Option<&str>) -> Result<(), F
         let sql = "INSERT OR REPLACE INTO meta(name, value) VALUES('base', ?1)";
         transaction.execute(sql, [base])?;
     }
-    check(&transaction)?;
+    let before = check(&transaction)?;
+    if before < WITH_LEAVES {
+        transaction.execute_batch(CHAIN)?;
+    }
     transaction.execute_batch(ADDED)?;
     transaction.execute_batch(LISTED)?;
     // Programs that know only older forms cannot read what is written from now on.
@@ -205,8 +218,8 @@ pub(super) fn prepare(conn: &mut Connection, base: Option<&str>) -> Result<(), F
     Ok(())
 }
 
-/// Refuses a file that is not ours or newer than the program.
-pub(super) fn check(conn: &Connection) -> Result<(), Fault> {
+/// Refuses a file that is not ours or newer than the program; returns its schema.
+pub(super) fn check(conn: &Connection) -> Result<i64, Fault> {
     let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application != APPLICATION {
         return Err(failed("the file is not a store of this program"));
@@ -218,7 +231,7 @@ pub(super) fn check(conn: &Connection) -> Result<(), Fault> {
              newer program"
         )));
     }
-    Ok(())
+    Ok(schema)
 }
 
 /// The server's own address by which references are told apart; `None` where it has none.

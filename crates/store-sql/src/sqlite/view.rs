@@ -11,7 +11,7 @@ use fhirpath::search::Registry;
 use rusqlite::{OptionalExtension, params};
 use store::query::{Direction, Include, Query};
 use store::rules::AUDIT_TYPE;
-use store::{AuditLink, Change, HistoryOf, Key, Seq, SideValue, Snapshot, StoreError, Stored};
+use store::{AuditLeaf, Change, HistoryOf, Key, Seq, SideValue, Snapshot, StoreError, Stored};
 
 use super::fault::Fault;
 use super::handle::{Handle, STORED, Shared, method, signed, unsigned};
@@ -227,13 +227,13 @@ impl View {
         Ok(found)
     }
 
-    fn links(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<AuditLink>, Fault> {
+    fn links(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<AuditLeaf>, Fault> {
         let mut statement = self.handle()?.conn.prepare_cached(sql)?;
         let mut rows = statement.query(values)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let (number, seq) = (unsigned(row.get(0)?)?, unsigned(row.get(1)?)?);
-            found.push(AuditLink { number, seq, hash: row.get(2)? });
+            found.push(AuditLeaf { number, seq, hash: row.get(2)? });
         }
         Ok(found)
     }
@@ -371,12 +371,12 @@ impl Snapshot for View {
         Ok(self.feed(after, limit)?)
     }
 
-    fn audit_links(&self, from: u64, limit: usize) -> Result<Vec<AuditLink>, StoreError> {
+    fn audit_leaves(&self, from: u64, limit: usize) -> Result<Vec<AuditLeaf>, StoreError> {
         let sql = "SELECT number, seq, hash FROM audit WHERE number >= ?1 ORDER BY number LIMIT ?2";
         Ok(self.links(sql, params![signed(from), limit_of(limit)])?)
     }
 
-    fn audit_head(&self) -> Result<Option<AuditLink>, StoreError> {
+    fn audit_head(&self) -> Result<Option<AuditLeaf>, StoreError> {
         let sql = "SELECT number, seq, hash FROM audit ORDER BY number DESC LIMIT 1";
         Ok(self.links(sql, &[])?.pop())
     }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::rules::{self, AUDIT_TYPE, PARAMETER_TYPE, Standing};
 use crate::{
-    AuditLink, Committed, Figures, Guard, Key, Method, Pending, Reindex, Restored, Seq, Snapshot,
+    AuditLeaf, Committed, Figures, Guard, Key, Method, Pending, Reindex, Restored, Seq, Snapshot,
     Store, StoreError, Stored, Transaction, Version, Watch, Write,
 };
 use view::View;
@@ -38,7 +38,7 @@ struct State {
     seq: Seq,
     current: HashMap<Key, Slot>,
     side: BTreeMap<(String, Vec<u8>), Vec<u8>>,
-    audit: Vec<AuditLink>,
+    audit: Vec<AuditLeaf>,
     last_ms: i64,
 }
 
@@ -215,10 +215,9 @@ impl State {
     fn add(&mut self, stored: Stored, entries: Vec<IndexEntry>) {
         let seq = stored.seq;
         if stored.key.resource_type == AUDIT_TYPE {
-            let previous = self.audit.last().map_or(crypto::chain::GENESIS, |link| link.hash);
             let number = self.audit.len() as u64 + 1;
-            let hash = crypto::chain_hash(&previous, stored.text.as_bytes());
-            self.audit.push(AuditLink { number, seq, hash });
+            let hash = crypto::merkle::leaf_hash(stored.text.as_bytes());
+            self.audit.push(AuditLeaf { number, seq, hash });
         }
         let live = stored.method != Method::Delete;
         let standing = Standing { version: stored.version, live };

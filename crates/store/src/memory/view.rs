@@ -8,7 +8,7 @@ use fhir::Id;
 
 use super::{Row, Slot, State};
 use crate::query::{self, Candidate, Direction, Include, Links, Query};
-use crate::{AuditLink, Change, HistoryOf, Key, Seq, SideValue, Snapshot, StoreError, Stored};
+use crate::{AuditLeaf, Change, HistoryOf, Key, Seq, SideValue, Snapshot, StoreError, Stored};
 
 pub(super) struct View(pub(super) Arc<State>);
 
@@ -258,12 +258,12 @@ impl Snapshot for View {
             .collect())
     }
 
-    fn audit_links(&self, from: u64, limit: usize) -> Result<Vec<AuditLink>, StoreError> {
+    fn audit_leaves(&self, from: u64, limit: usize) -> Result<Vec<AuditLeaf>, StoreError> {
         let skip = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
         Ok(self.0.audit.iter().skip(skip).take(limit).cloned().collect())
     }
 
-    fn audit_head(&self) -> Result<Option<AuditLink>, StoreError> {
+    fn audit_head(&self) -> Result<Option<AuditLeaf>, StoreError> {
         Ok(self.0.audit.last().cloned())
     }
 

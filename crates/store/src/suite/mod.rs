@@ -38,7 +38,7 @@ pub fn run(make: Make<'_>) {
         transactions::writers_at_the_same_time_lose_nothing,
         feed::changes_are_gapless_and_ordered,
         feed::a_reader_that_follows_sees_everything_once,
-        audit::the_chain_covers_every_entry,
+        audit::the_log_covers_every_entry,
         audit::entries_cannot_be_changed,
         audit::an_unread_entry_is_like_a_read_one,
         audit::entries_are_found_as_soon_as_they_are_written,

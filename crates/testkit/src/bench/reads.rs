@@ -63,7 +63,7 @@ async fn audit_entries(app: &App) -> Result<u64, Fault> {
     let app = app.clone();
     let count = move || -> Result<u64, Fault> {
         let snapshot = app.store().snapshot()?;
-        match verify(&*snapshot, None, &mut |_| {}).map_err(|e| e.message)? {
+        match verify(&*snapshot, &[], &mut |_| {}).map_err(|e| e.message)? {
             Verdict::Sound(head) => Ok(head.number),
             Verdict::Broken(fault) => Err(format!("the audit is broken: {fault}").into()),
         }

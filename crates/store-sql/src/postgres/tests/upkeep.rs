@@ -47,8 +47,13 @@ fn older_tables_are_brought_up_to_date_and_newer_ones_refused() {
     // A store as a program of schema 1 left it.
     let store: SharedStore = open(&place);
     store_all(&store, &[&patient("a", "Ash"), &patient("b", "Birch"), &patient("a", "Cedar")]);
+    store_all(&store, &[r#"{"resourceType":"AuditEvent","id":"e"}"#]);
+    let leaf = store.snapshot().unwrap().audit_head().unwrap().unwrap();
+    let text = store.snapshot().unwrap().load(&[leaf.seq]).unwrap().remove(0).text;
     drop(store);
     beside(&place, |conn| {
+        let link = crate::chain::links(&[text.as_str()]).remove(0).to_vec();
+        conn.execute("UPDATE audit SET hash = $1", &[&link]).unwrap();
         conn.batch("DELETE FROM schema_step WHERE number > 1; DROP TABLE ix_words, custom")
             .unwrap();
         assert_eq!(schema::version(conn).unwrap(), 1);
@@ -56,6 +61,7 @@ fn older_tables_are_brought_up_to_date_and_newer_ones_refused() {
     assert!(open_read_only(&place).is_err());
     let store: SharedStore = open(&place);
     assert_eq!(found(&*store.snapshot().unwrap(), "Patient?family=cedar,birch"), "a b");
+    assert_eq!(store.snapshot().unwrap().audit_head().unwrap(), Some(leaf));
     assert_eq!(store.integrity().unwrap(), Vec::<String>::new());
     drop(store);
     beside(&place, |conn| {

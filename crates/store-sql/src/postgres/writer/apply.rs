@@ -1,4 +1,4 @@
-//! Making transactions: versions, what stands of resources, index rows and the audit chain.
+//! Making transactions: versions, what stands of resources, index rows and the audit's leaves.
 
 use std::sync::Arc;
 
@@ -112,12 +112,10 @@ impl Writer {
             *self.train.census.entry(current.kind).or_default() += if live { 1 } else { -1 };
         }
         if key.resource_type == AUDIT_TYPE {
-            let (number, previous) = self.state.audit;
-            let next = (number + 1, crypto::chain_hash(&previous, text.as_bytes()));
-            self.train.links.number.push(next.0);
+            self.state.audit += 1;
+            self.train.links.number.push(self.state.audit);
             self.train.links.seq.push(current.seq);
-            self.train.links.hash.push(next.1.to_vec());
-            self.state.audit = next;
+            self.train.links.hash.push(crypto::merkle::leaf_hash(text.as_bytes()).to_vec());
         }
         self.params_changed |= key.resource_type == PARAMETER_TYPE;
         self.train.current.insert(key.clone(), Some(current));

@@ -86,7 +86,7 @@ impl Rows for Versions {
     }
 }
 
-/// Links of the audit chain.
+/// Leaves of the audit.
 #[derive(Default)]
 pub(super) struct Links {
     pub(super) number: Vec<i64>,

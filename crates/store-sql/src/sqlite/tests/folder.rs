@@ -50,6 +50,46 @@ fn a_folder_belongs_to_one_process() {
 }
 
 #[test]
+fn the_audit_of_an_older_store_becomes_a_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = shared(folder.path());
+    let event = |id: usize| format!(r#"{{"resourceType":"AuditEvent","id":"e{id}"}}"#);
+    commit(&store, (0..5).map(|id| put(&event(id))).collect()).unwrap();
+    let leaves = store.snapshot().unwrap().audit_leaves(1, 9).unwrap();
+    let seqs: Vec<_> = leaves.iter().map(|leaf| leaf.seq).collect();
+    let texts: Vec<String> =
+        store.snapshot().unwrap().load(&seqs).unwrap().into_iter().map(|s| s.text).collect();
+    drop(store);
+    // As schema 3 left it, but for entry 3, of which somebody changed the hash.
+    let conn = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    let mut links = crate::chain::links(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    links[2][0] ^= 1;
+    for (number, link) in (1..).zip(&links) {
+        let sql = "UPDATE audit SET hash = ?2 WHERE number = ?1";
+        conn.execute(sql, rusqlite::params![number, link]).unwrap();
+    }
+    conn.pragma_update(None, "user_version", 3).unwrap();
+    drop(conn);
+    let refused = open_read_only(folder.path()).err().unwrap().to_string();
+    assert!(refused.contains("open the store with this one first"), "{refused}");
+    let store = shared(folder.path());
+    let now = store.snapshot().unwrap().audit_leaves(1, 9).unwrap();
+    for (at, (now, leaf)) in now.iter().zip(&leaves).enumerate() {
+        match at {
+            // It cannot be told any more whether the link after a bad one was good.
+            2 | 3 => assert_eq!(now.hash, links[at]),
+            _ => assert_eq!(now, leaf),
+        }
+    }
+    commit(&store, vec![put(&event(9))]).unwrap();
+    drop(store);
+    let store = shared(folder.path());
+    let after = store.snapshot().unwrap().audit_leaves(1, 9).unwrap();
+    assert_eq!(after[..5], now[..], "it is done once");
+    assert!(open_read_only(folder.path()).is_ok());
+}
+
+#[test]
 fn a_newer_store_and_a_stranger_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
@@ -92,7 +132,7 @@ fn a_failing_medium_acknowledges_nothing_and_the_next_write_succeeds() {
         assert!(failed.contains("the store failed"), "{failed}");
         let snapshot = store.snapshot().unwrap();
         assert_eq!(found(&*snapshot, "Patient"), "a");
-        assert_eq!(snapshot.audit_links(1, 9).unwrap().len(), usize::from(table != "audit"));
+        assert_eq!(snapshot.audit_leaves(1, 9).unwrap().len(), usize::from(table != "audit"));
         conn.execute_batch("DROP TRIGGER trap").unwrap();
         let seq = snapshot.seq();
         drop(snapshot);

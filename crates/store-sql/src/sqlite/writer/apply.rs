@@ -1,4 +1,4 @@
-//! Making one write: the version, the resource's row, the changes of the index and the audit chain.
+//! Making one write: the version, the resource's row, the changes of the index and the audit's leaf.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ impl Writer {
         })
     }
 
-    /// Adds a version: its row, the resource's row, the changes of the index, the audit's link.
+    /// Adds a version: its row, the resource's row, the changes of the index, the audit's leaf.
     pub(super) fn add(
         &mut self,
         place: &Place,
@@ -169,11 +169,11 @@ impl Writer {
     }
 
     pub(super) fn extend_audit(&mut self, seq: i64, text: &str) -> Result<(), Fault> {
-        let (number, previous) = self.state.audit;
-        let next = (number + 1, crypto::chain_hash(&previous, text.as_bytes()));
+        let number = self.state.audit + 1;
+        let leaf = crypto::merkle::leaf_hash(text.as_bytes());
         let sql = "INSERT INTO audit(number, seq, hash) VALUES(?1, ?2, ?3)";
-        self.handle.conn.prepare_cached(sql)?.execute(params![next.0, seq, next.1])?;
-        self.state.audit = next;
+        self.handle.conn.prepare_cached(sql)?.execute(params![number, seq, leaf])?;
+        self.state.audit = number;
         Ok(())
     }
 }

@@ -126,8 +126,8 @@ pub(super) struct State {
     pub(in crate::sqlite) seq: i64,
     /// Its time.
     ms: i64,
-    /// The newest link of the audit chain.
-    audit: (i64, [u8; 32]),
+    /// The number of the newest audit entry.
+    audit: i64,
 }
 
 impl Writer {
@@ -187,7 +187,7 @@ impl Writer {
                     () => self.catch_up(),
                 },
             }
-            let too_late = self.state.audit.0 - self.listed > late::MOST;
+            let too_late = self.state.audit - self.listed > late::MOST;
             if too_late || !self.askers.is_empty() {
                 self.list();
             }
@@ -245,7 +245,7 @@ impl Writer {
 
     /// Whether an audit entry is not indexed.
     fn is_late(&self) -> bool {
-        self.listed < self.state.audit.0
+        self.listed < self.state.audit
     }
 
     /// Indexes some audit entries. Once all are, those who wait for that open their snapshots.
@@ -520,11 +520,11 @@ impl Writer {
         let sql = "SELECT seq, ms FROM version ORDER BY seq DESC LIMIT 1";
         let newest = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let (seq, ms) = newest.unwrap_or((0, i64::MIN));
-        let sql = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
-        let audit = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let sql = "SELECT coalesce(max(number), 0) FROM audit";
+        let audit = conn.query_row(sql, [], |row| row.get(0))?;
         self.words = fulltext::state(conn)?.is_some();
         self.listed = late::listed(conn)?;
-        self.state = State { seq, ms, audit: audit.unwrap_or((0, crypto::chain::GENESIS)) };
+        self.state = State { seq, ms, audit };
         Ok(())
     }
 

@@ -1,0 +1,89 @@
+//! `POST /network/v1/witness` and `/network/v1/checkpoints`: nodes watch each other's audit logs.
+//!
+//! The call is `add-checkpoint` of C2SP tlog-witness in JSON: `old`, the consistency proof and the
+//! checkpoint are the same, and the answers stand for its statuses 200 ([`Outcome::Cosigned`]), 409
+//! ([`Outcome::Conflict`]) and 422 ([`Outcome::Inconsistent`]). Checkpoints are signed notes (C2SP
+//! tlog-checkpoint) with cosignatures (C2SP tlog-cosignature, `cosignature/v1`), by the keys that
+//! stand in the membership list.
+
+use serde::{Deserialize, Serialize};
+
+use crate::org::OrgId;
+
+/// Asks a peer to cosign the newest checkpoint of the asker's audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddCheckpoint {
+    /// Size of the log at the last checkpoint that the peer cosigned; 0 where it is not known.
+    pub old: u64,
+    /// The consistency proof from there (RFC 6962, section 2.1.2), each hash in base64; at most 63.
+    pub proof: Vec<String>,
+    /// The checkpoint, a signed note.
+    pub checkpoint: String,
+}
+
+/// The answer to [`AddCheckpoint`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointAnswer {
+    /// What the peer makes of it.
+    pub outcome: Outcome,
+    /// The line of the cosignature, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosignature: Option<String>,
+    /// The checkpoint that the peer has cosigned last, where it is the reason to refuse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+}
+
+/// What a witness makes of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It continues what was cosigned before, and is cosigned.
+    Cosigned,
+    /// The proof does not begin at what was cosigned last; ask again from there.
+    Conflict,
+    /// It does not continue what was cosigned before: the log was rewritten.
+    Inconsistent,
+}
+
+/// Asks what a peer has cosigned of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointsRequest {
+    /// Whose log.
+    pub organisation: OrgId,
+}
+
+/// The answer to [`CheckpointsRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointsResponse {
+    /// Cosigned checkpoints, the newest first; older ones are kept at growing distances.
+    pub checkpoints: Vec<String>,
+    /// Checkpoints that were refused because they do not continue those, the newest first.
+    pub refused: Vec<String>,
+}
+
+/// The origin of an organisation's audit log, which is also the name of the log's key:
+/// `<network>/<organisation>/audit`.
+pub fn origin(network: &str, organisation: &OrgId) -> String {
+    format!("{}/audit", witness(network, organisation))
+}
+
+/// The name of an organisation's key as a witness: `<network>/<organisation>`.
+pub fn witness(network: &str, organisation: &OrgId) -> String {
+    // What cannot stand in the name of a key (C2SP signed-note) becomes a dash.
+    let plain = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' };
+    let network: String = network.chars().map(plain).collect();
+    format!("{network}/{organisation}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_neither_spaces_nor_plus() {
+        let north: OrgId = "north".parse().unwrap();
+        assert_eq!(origin("valley.example", &north), "valley.example/north/audit");
+        assert_eq!(witness("the valley + hills", &north), "the-valley---hills/north");
+    }
+}
