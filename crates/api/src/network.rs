@@ -18,7 +18,8 @@ use futures_util::stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
-    AccessesRequest, AddCheckpoint, CheckpointsRequest, Delivery, Head, MatchRequest, OrgId, RecordRequest, Refusal, RefusalCode, path,
+    AccessesRequest, AddCheckpoint, CheckpointsRequest, Delivery, Head, MatchRequest, OrgId,
+    RecordRequest, Refusal, RefusalCode, path,
 };
 
 /// Most bytes in a message of a peer.
@@ -189,8 +190,7 @@ async fn checkpoints(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refused> {
-    let work = |app: &App, _: &Asserted, message: CheckpointsRequest| {
-        witness::checkpoints(app, &message)
-    };
+    let work =
+        |app: &App, _: &Asserted, message: CheckpointsRequest| witness::checkpoints(app, &message);
     Ok(json(door.answer(peer, headers, path::CHECKPOINTS, body, work).await?))
 }

@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod proof;
 mod text;
 pub mod verify;
+pub mod watch;
 pub mod witness;
 pub mod witnessed;
 

@@ -3,7 +3,7 @@
 pub mod purge;
 pub mod reindex;
 pub mod retain;
-mod upkeep;
+pub(crate) mod upkeep;
 
 use std::time::Duration;
 

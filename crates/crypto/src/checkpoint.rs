@@ -125,12 +125,7 @@ impl SignedCheckpoint {
     }
 
     /// Takes in a witness's cosignature, one line, in place of an earlier one, and returns its time.
-    pub fn add(
-        &mut self,
-        line: &str,
-        name: &str,
-        key: &PublicKey,
-    ) -> Result<u64, CheckpointError> {
+    pub fn add(&mut self, line: &str, name: &str, key: &PublicKey) -> Result<u64, CheckpointError> {
         let one = NoteSignature::parse(line.trim_end_matches('\n'))?;
         let id = key_id(name, SignatureType::Cosignature, key);
         if one.name != name || one.id != id {
@@ -207,7 +202,10 @@ mod tests {
         let text = "example.com/behind-the-sofa\n20852163\n\
                     CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
         let read = Checkpoint::parse(text).unwrap();
-        assert_eq!((read.origin.as_str(), read.head.number), ("example.com/behind-the-sofa", 20_852_163));
+        assert_eq!(
+            (read.origin.as_str(), read.head.number),
+            ("example.com/behind-the-sofa", 20_852_163)
+        );
         assert_eq!(read.to_string(), text);
         for (from, to) in [
             ("20852163", "020852163"),

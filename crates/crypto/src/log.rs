@@ -131,8 +131,10 @@ mod tests {
     type Entry = LogEntry<Vec<u8>>;
 
     fn log(texts: &[Vec<u8>]) -> Vec<Entry> {
-        let entry = |(i, text): (usize, &Vec<u8>)| {
-            LogEntry { number: i as u64 + 1, leaf: leaf_hash(text), text: Some(text.clone()) }
+        let entry = |(i, text): (usize, &Vec<u8>)| LogEntry {
+            number: i as u64 + 1,
+            leaf: leaf_hash(text),
+            text: Some(text.clone()),
         };
         texts.iter().enumerate().map(entry).collect()
     }

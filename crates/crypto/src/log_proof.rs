@@ -93,7 +93,11 @@ mod tests {
         ] {
             assert_eq!(LogProof::parse(&text.replacen(from, to, 1)), None, "{from} as {to}");
         }
-        let long = text.replacen("\n\n", &format!("{}\n\n", format!("\n{}", STANDARD.encode(left)).repeat(70)), 1);
+        let long = text.replacen(
+            "\n\n",
+            &format!("{}\n\n", format!("\n{}", STANDARD.encode(left)).repeat(70)),
+            1,
+        );
         assert_eq!(LogProof::parse(&long), None);
     }
 }

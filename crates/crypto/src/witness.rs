@@ -38,7 +38,11 @@ pub fn judge(held: Option<Head>, offer: &Offer<'_>) -> Judgement {
     }
     if head.number == held.number {
         // Two logs of one size need no proof to be told apart.
-        return if head.hash == held.hash { Judgement::Consistent } else { Judgement::Inconsistent };
+        return if head.hash == held.hash {
+            Judgement::Consistent
+        } else {
+            Judgement::Inconsistent
+        };
     }
     if offer.old != held.number {
         return Judgement::Conflict;

@@ -81,7 +81,7 @@ pub enum AuditTask {
     /// council's key, by which the list is signed. Says what the entry is, whose log it is in, and
     /// who has cosigned it. Fails where nobody but the log itself vouches for it.
     Check {
-        /// The proof, as `audit proof --entry` prints it and pages of patients offer it
+        /// The proof, as `audit proof --entry` prints it
         file: PathBuf,
         /// The membership list, `membership.json`
         #[arg(long)]
@@ -142,7 +142,8 @@ fn verify_log(dir: &Path, noted: &[String], against: bool) -> Result<ExitCode, F
     if against {
         // Asked first, so that what they have cosigned meanwhile is in the snapshot.
         let runtime = runtime()?;
-        doubts = runtime.block_on(async { ask_witnesses(&place(dir, system_clock())?, &mut heads).await })?;
+        doubts = runtime
+            .block_on(async { ask_witnesses(&place(dir, system_clock())?, &mut heads).await })?;
     }
     let snapshot = snapshot(dir)?;
     let all: Vec<Head> = heads.iter().map(|noted| noted.head).collect();
@@ -188,7 +189,7 @@ fn explain(fault: &LogFault, heads: &[Noted]) -> Vec<String> {
         }
         FaultKind::Removed => {
             let missing = heads.iter().filter(|noted| noted.head.number >= fault.number);
-            for noted in missing.max_by_key(|noted| noted.head.number) {
+            if let Some(noted) = missing.max_by_key(|noted| noted.head.number) {
                 lines.push(format!(
                     "a log of {} entries was noted by {}; they are not all there, from entry {} on",
                     noted.head.number,
@@ -407,9 +408,13 @@ fn watched(dir: &Path) -> Result<ExitCode, Fault> {
     let alarms = alarm::all(&*snapshot, "").map_err(|e| e.message)?;
     for alarm in &alarms {
         say(&format!("\nALARM of {}: {}", fhir::time::instant(alarm.found_ms), alarm.sentence()));
+        if let Some(accepted) = &alarm.accepted {
+            say(&format!("accepted by {}: {}", accepted.by, accepted.reason));
+        }
         say(&format!("cosigned:\n{}\noffered:\n{}", alarm.cosigned_note, alarm.offered_note));
     }
-    Ok(if alarms.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let open = alarms.iter().any(|alarm| alarm.accepted.is_none());
+    Ok(if open { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn snapshot(dir: &Path) -> Result<Box<dyn Snapshot>, Fault> {

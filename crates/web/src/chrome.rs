@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use crate::lang::Lang;
 use crate::paths::{
     BreakGlassReviews, Denials, Find, Links, MyAccesses, MyPermissions, MyRecord, Network,
+    Witnesses,
 };
 use crate::words::{Message, Words};
 
@@ -69,8 +70,12 @@ impl Chrome {
             Role::PrivacyOfficer => vec![
                 item("nav-break-glass", BreakGlassReviews.to_string()),
                 item("nav-denials", Denials.to_string()),
+                item("nav-witnesses", Witnesses.to_string()),
             ],
-            Role::Operator => vec![item("nav-network", Network.to_string())],
+            Role::Operator => vec![
+                item("nav-network", Network.to_string()),
+                item("nav-witnesses", Witnesses.to_string()),
+            ],
             Role::Registrar => {
                 vec![item("nav-links", Links.to_string()), item("nav-find", Find.to_string())]
             }
@@ -202,6 +207,8 @@ pub enum Notice {
     PermissionSaved,
     /// A break-glass use was reviewed.
     ReviewSaved,
+    /// An audit log was accepted as it is.
+    LogAccepted,
     /// Two patients were linked.
     LinkConfirmed,
     /// Two patients were declared not to be the same person.
@@ -224,9 +231,10 @@ pub enum Notice {
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
+        Self::LogAccepted,
         Self::LinkConfirmed,
         Self::LinkRejected,
         Self::LinkUndone,
@@ -243,6 +251,7 @@ impl Notice {
         match self {
             Self::PermissionSaved => "permission-saved",
             Self::ReviewSaved => "review-saved",
+            Self::LogAccepted => "log-accepted",
             Self::LinkConfirmed => "link-confirmed",
             Self::LinkRejected => "link-rejected",
             Self::LinkUndone => "link-undone",
@@ -265,6 +274,7 @@ impl Notice {
         words.say(match self {
             Self::PermissionSaved => "notice-permission-saved",
             Self::ReviewSaved => "notice-review-saved",
+            Self::LogAccepted => "notice-log-accepted",
             Self::LinkConfirmed => "notice-link-confirmed",
             Self::LinkRejected => "notice-link-rejected",
             Self::LinkUndone => "notice-link-undone",

@@ -75,6 +75,8 @@ fixed! {
     BreakGlassReviews = "/privacy/break-glass";
     /// Questions that were refused.
     Denials = "/privacy/denials";
+    /// Audit logs and their witnesses.
+    Witnesses = "/privacy/witnesses";
     /// The operator's page.
     Network = "/operator";
     /// Verify the audit log: POST.
@@ -96,6 +98,8 @@ with_id! {
     RecordEvents = "/patients/", "id", "/record/events";
     /// Review of one break-glass use: POST.
     BreakGlassReview = "/privacy/break-glass/", "id", "/review";
+    /// Accept the audit log of an organisation as it is: POST.
+    AcceptLog = "/privacy/witnesses/", "id", "/accept";
     /// Try a dead letter again: POST.
     Redeliver = "/operator/letters/", "id", "/redeliver";
     /// Decide about one possible link: POST.

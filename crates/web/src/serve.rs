@@ -102,6 +102,8 @@ fn office_routes() -> Router<Web> {
         .route(paths::BreakGlassReviews::ROUTE, get(privacy::reviews))
         .route(paths::BreakGlassReview::ROUTE, post(privacy::review))
         .route(paths::Denials::ROUTE, get(privacy::denials))
+        .route(paths::Witnesses::ROUTE, get(privacy::witnesses))
+        .route(paths::AcceptLog::ROUTE, post(privacy::accept))
         .route(paths::Network::ROUTE, get(operator::network))
         .route(paths::VerifyAudit::ROUTE, post(operator::verify))
         .route(paths::Answering::ROUTE, post(operator::answering))

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use store::{Guard, SideWrite, Snapshot, StoreError, Transaction};
 
 use super::event::{Event, Pattern};
-use crate::{App, Error, Result};
+use super::witness;
+use crate::authorise::{Action, authorise};
+use crate::{App, Caller, Error, Result};
 
 /// The space of side values about checkpoints of logs, this node's and others'.
 pub(super) const SPACE: &str = "witness";
@@ -42,6 +44,20 @@ pub struct Alarm {
     pub cosigned_note: String,
     /// The checkpoint that was offered, a signed note.
     pub offered_note: String,
+    /// Who has accepted the log as it is now, and why; `None` where nobody has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Accepted>,
+}
+
+/// A decision to go on with a log that is not what it was, after a backup was restored for example.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Name of who decided.
+    pub by: String,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// Why.
+    pub reason: String,
 }
 
 impl Alarm {
@@ -76,7 +92,7 @@ pub(super) fn raise(app: &App, alarm: &Alarm) -> Result<()> {
     }
     tracing::error!(log = %alarm.log, witness = %alarm.witness, "{}", alarm.sentence());
     let value = serde_json::to_vec(alarm).map_err(|e| Error::internal(e.to_string()))?;
-    let event = Event::by_node(Pattern::LogAlarm).refused(alarm.sentence());
+    let event = Event::by_node(Pattern::LogAlarm).serious(alarm.sentence());
     let transaction = Transaction {
         guards: vec![Guard::Side { space, key: key.clone(), value: None }],
         writes: vec![event.write(app)?],
@@ -87,6 +103,33 @@ pub(super) fn raise(app: &App, alarm: &Alarm) -> Result<()> {
         Ok(_) | Err(StoreError::GuardFailed) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Accepts the log of `log` as it is now: its alarms are kept as accepted, and what was cosigned of it
+/// is let go, so that its next checkpoint is a new beginning. For privacy officers.
+///
+/// Errors: [`crate::Kind::NotFound`] where no alarm about it is open.
+pub fn accept(app: &App, caller: &Caller, log: &str, reason: &str) -> Result<()> {
+    authorise(app, caller, Action::of(policy::Action::Review))?;
+    let snapshot = app.store().snapshot()?;
+    let accepted =
+        Accepted { by: caller.user.name.clone(), at_ms: app.now_ms(), reason: reason.to_owned() };
+    let mut side = Vec::new();
+    for alarm in all(&*snapshot, log)?.into_iter().filter(|alarm| alarm.accepted.is_none()) {
+        let key = alarm.key();
+        let alarm = Alarm { accepted: Some(accepted.clone()), ..alarm };
+        let value = serde_json::to_vec(&alarm).map_err(|e| Error::internal(e.to_string()))?;
+        side.push(SideWrite { space: SPACE, key, value: Some(value) });
+    }
+    if side.is_empty() {
+        return Err(Error::not_found());
+    }
+    side.extend(witness::forget(&*snapshot, log)?);
+    drop(snapshot);
+    let note = format!("accepts the audit log of `{log}` as it is now: {reason}");
+    let writes = vec![Event::by(caller, Pattern::LogAlarm).note(note).write(app)?];
+    app.store().commit(Transaction { writes, side, ..Transaction::default() })?;
+    Ok(())
 }
 
 /// The alarms about one log, or about all where `log` is empty, the newest first.

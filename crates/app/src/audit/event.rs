@@ -95,6 +95,8 @@ pub enum Outcome {
     Success,
     /// Refused or faulty request.
     Refused,
+    /// Something is wrong that is nobody's request.
+    Serious,
 }
 
 /// Another institution's user, as asserted by it.
@@ -192,6 +194,13 @@ impl<'a> Event<'a> {
         self
     }
 
+    /// What is wrong, where that is nobody's request; no personal data.
+    pub fn serious(mut self, what: impl Into<String>) -> Self {
+        self.outcome = Outcome::Serious;
+        self.description = Some(what.into());
+        self
+    }
+
     /// A remark on the outcome; no personal data.
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.description = Some(note.into());
@@ -247,7 +256,12 @@ impl<'a> Event<'a> {
             event.array("subtype", |subtype| subtype.coding("", sub_system, sub_code));
             event.text("action", action);
             event.text("recorded", &fhir::time::instant(app.now_ms()));
-            event.text("outcome", if self.outcome == Outcome::Success { "0" } else { "4" });
+            let outcome = match self.outcome {
+                Outcome::Success => "0",
+                Outcome::Refused => "4",
+                Outcome::Serious => "8",
+            };
+            event.text("outcome", outcome);
             if let Some(description) = &self.description {
                 event.text("outcomeDesc", description);
             }

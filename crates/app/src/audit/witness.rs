@@ -72,6 +72,9 @@ pub fn add_checkpoint(
     if message.proof.len() > crypto::merkle::proof::MAX_HASHES {
         return Err(invalid("a consistency proof has at most 63 hashes".into()));
     }
+    if message.old == 0 && !message.proof.is_empty() {
+        return Err(invalid("there is nothing to prove where the log was empty before".into()));
+    }
     let hash = |text: &String| STANDARD.decode(text).ok()?.try_into().ok();
     let proof: Option<Vec<_>> = message.proof.iter().map(hash).collect();
     let proof = proof.ok_or_else(|| invalid("a hash of the proof is not 32 bytes".into()))?;
@@ -121,6 +124,7 @@ fn answer(
         offered: offered.head().number,
         cosigned_note: held.as_ref().map(|held| held.checkpoint.clone()).unwrap_or_default(),
         offered_note: offered.to_string(),
+        accepted: None,
     };
     alarm::raise(app, &alarm)?;
     refuse(Outcome::Inconsistent)
@@ -194,11 +198,19 @@ pub fn checkpoints(
         checkpoints.reverse();
         let own = app.org().id.as_str();
         let alarms = alarm::all(&*snapshot, org)?;
-        let refused = alarms.into_iter().filter(|alarm| alarm.witness == own);
+        let open = |alarm: &Alarm| alarm.witness == own && alarm.accepted.is_none();
+        let refused = alarms.into_iter().filter(open);
         let refused = refused.map(|alarm| alarm.offered_note).collect();
         Ok(CheckpointsResponse { checkpoints, refused })
     };
     read().map_err(refused)
+}
+
+/// What lets go of everything that was cosigned of a log.
+pub(super) fn forget(snapshot: &dyn Snapshot, org: &str) -> Result<Vec<SideWrite>> {
+    let past = snapshot.side_scan(SPACE, format!("past/{org}/").as_bytes(), 2 * MOST_KEPT)?;
+    let keys = past.into_iter().map(|(key, _)| key).chain([latest(org)]);
+    Ok(keys.map(|key| SideWrite { space: SPACE, key, value: None }).collect())
 }
 
 fn latest(org: &str) -> Vec<u8> {

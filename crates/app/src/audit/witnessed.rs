@@ -117,7 +117,8 @@ pub async fn offer(app: &App, patience: Duration) -> Result<Witnessed> {
 pub fn witnessed(snapshot: &dyn Snapshot) -> Result<Witnessed> {
     let value = snapshot.side(SPACE, OWN)?;
     let known = value.map(|value| serde_json::from_slice(&value)).transpose();
-    Ok(known.map_err(|e| Error::internal(format!("the log's witnesses cannot be read: {e}")))?
+    Ok(known
+        .map_err(|e| Error::internal(format!("the log's witnesses cannot be read: {e}")))?
         .unwrap_or_default())
 }
 
@@ -215,6 +216,7 @@ fn compare(
         offered: signed.head().number,
         cosigned_note: held_note,
         offered_note: signed.to_string(),
+        accepted: None,
     };
     alarm::raise(app, &alarm)?;
     Ok(None)

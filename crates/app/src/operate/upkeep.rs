@@ -9,7 +9,7 @@ use crate::{App, Caller, Result};
 
 /// Privacy officers, by what lets them review; operators, by what lets them operate; and whoever
 /// is at the node's own terminal (`None`), who has its files anyway.
-pub(super) fn authorise_upkeep(app: &App, caller: Option<&Caller>) -> Result<()> {
+pub(crate) fn authorise_upkeep(app: &App, caller: Option<&Caller>) -> Result<()> {
     let Some(caller) = caller else { return Ok(()) };
     let action = match role(caller)? {
         Role::PrivacyOfficer => policy::Action::Review,

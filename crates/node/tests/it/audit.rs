@@ -55,8 +55,7 @@ fn check(hospitals: &Hospitals, noted: Head, before: u64) {
     for hospital in &hospitals.all {
         let snapshot = hospital.app.store().snapshot().unwrap();
         let checked = AtomicU64::new(0);
-        let verdict =
-            verify(&*snapshot, &[], &mut |n| checked.store(n, Ordering::SeqCst)).unwrap();
+        let verdict = verify(&*snapshot, &[], &mut |n| checked.store(n, Ordering::SeqCst)).unwrap();
         let Verdict::Sound(last) = verdict else { panic!("{verdict:?}") };
         assert_eq!(last, hospital.app.ledger().head(&*snapshot).unwrap());
         assert_eq!(checked.load(Ordering::SeqCst), last.number);

@@ -20,10 +20,10 @@ const ASYNC: [(&str, &str); 1] = [("prefer", "respond-async")];
 const KILLS: usize = 4;
 
 /// A serving node; killed when dropped.
-struct Serving(Child);
+pub struct Serving(Child);
 
 impl Serving {
-    async fn start(home: &Path, base: &str) -> Self {
+    pub async fn start(home: &Path, base: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_consilium"));
         child.args(["serve", "--dir"]).arg(home).stdin(Stdio::null());
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -36,7 +36,7 @@ impl Serving {
     }
 
     /// Kills the process where it stands (SIGKILL).
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }

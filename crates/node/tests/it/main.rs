@@ -39,3 +39,4 @@ mod terminology;
 mod transactions;
 mod validate;
 mod views;
+mod witnesses;

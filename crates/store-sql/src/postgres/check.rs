@@ -43,10 +43,7 @@ const RULES: &[(&str, &str)] = &[
         "SELECT abs((SELECT count(*) FROM audit) - (SELECT count(*) FROM version v
              JOIN kind k ON k.number = v.kind WHERE k.name = 'AuditEvent'))",
     ),
-    (
-        "leaves of the audit are missing",
-        "SELECT coalesce(max(number), 0) - count(*) FROM audit",
-    ),
+    ("leaves of the audit are missing", "SELECT coalesce(max(number), 0) - count(*) FROM audit"),
     (
         "types are counted wrongly",
         "SELECT count(*) FROM kind k WHERE k.live <>

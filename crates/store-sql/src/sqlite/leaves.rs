@@ -24,7 +24,9 @@ pub(super) fn make(handle: &Handle, shared: &Shared) -> Result<(), Fault> {
     let transaction = conn.unchecked_transaction()?;
     let mut chain = Chain::default();
     let (mut read, mut write) = (
-        conn.prepare("SELECT number, seq, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT 1")?,
+        conn.prepare(
+            "SELECT number, seq, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT 1",
+        )?,
         conn.prepare("UPDATE audit SET hash = ?2 WHERE number = ?1")?,
     );
     let mut after: i64 = 0;

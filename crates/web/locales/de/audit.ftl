@@ -38,3 +38,24 @@ ground-authentication = Zweiter Faktor fehlt oder ist zu alt
 ground-evidence = Kein Nachweis eines Grundes
 ground-identity = Identität der fragenden Klinik nicht belegt
 ground-other = Andere Regel
+
+witnesses-title = Protokolle und ihre Zeugen
+witnesses-lead = Kliniken zeichnen jede Minute gegenseitig ihre Zugriffsprotokolle gegen. Ein Protokoll, das danach geändert wird, passt nicht mehr zu dem, was gegengezeichnet wurde.
+alarms = Alarme
+alarms-none = Jedes Protokoll passt zu dem, was gegengezeichnet wurde.
+alarm-rewritten = Das Protokoll von { $log } wurde umgeschrieben: Mit { $offered } Einträgen setzt es die { $cosigned } nicht fort, die { $witness } gegengezeichnet hat.
+alarm-shortened = Das Protokoll von { $log } wurde gekürzt: Es hat { $offered } Einträge, und { $witness } hat { $cosigned } gegengezeichnet.
+alarm-evidence = Beide Prüfpunkte hat die Klinik unterschrieben, deren Protokoll es ist. Bewahren Sie sie als Beweis auf, und fragen Sie dort den Datenschutz.
+alarm-cosigned-note = Gegengezeichneter Prüfpunkt
+alarm-offered-note = Später vorgelegter Prüfpunkt
+alarm-accept = Protokoll annehmen, wie es jetzt ist
+alarm-accept-help = Ist das Protokoll aus einem bekannten Grund kürzer, etwa nach dem Einspielen einer Sicherung, kann es angenommen werden. Was davon gegengezeichnet wurde, gilt dann nicht mehr; der Beweis bleibt hier.
+alarm-accept-reason = Warum es angenommen wird
+alarm-accepted = Angenommen:
+watched = Kliniken
+watched-theirs = Deren Protokoll, hier gegengezeichnet
+watched-ours = Unser Protokoll, dort gegengezeichnet
+watched-entries = { $count ->
+    [one] ein Eintrag
+   *[other] { $count } Einträge
+}

@@ -7,6 +7,7 @@ nav-my-accesses = Wer sie sah
 nav-my-permissions = Wer sie sehen darf
 nav-break-glass = Notfallzugriffe
 nav-denials = Abgelehnte Anfragen
+nav-witnesses = Zeugen
 nav-network = Netz
 nav-links = Mögliche Zuordnungen
 sign-out = Abmelden
@@ -35,6 +36,7 @@ role-registrar = Patientenaufnahme
 
 notice-permission-saved = Ihre Entscheidung ist gespeichert und auf dem Weg zu den Kliniken.
 notice-review-saved = Die Prüfung ist gespeichert.
+notice-log-accepted = Das Protokoll gilt, wie es jetzt ist.
 notice-link-confirmed = Die Akten sind verbunden.
 notice-link-rejected = Vermerkt: nicht dieselbe Person.
 notice-link-undone = Die Entscheidung ist zurückgenommen.

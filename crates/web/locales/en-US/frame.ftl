@@ -7,6 +7,7 @@ nav-my-accesses = Who saw it
 nav-my-permissions = Who may see it
 nav-break-glass = Emergency access
 nav-denials = Refused questions
+nav-witnesses = Witnesses
 nav-network = Network
 nav-links = Possible links
 sign-out = Sign out
@@ -35,6 +36,7 @@ role-registrar = Registrar
 
 notice-permission-saved = Your decision is saved and on its way to the hospitals.
 notice-review-saved = The review is saved.
+notice-log-accepted = The log is accepted as it is now.
 notice-link-confirmed = The records are linked.
 notice-link-rejected = Noted: not the same person.
 notice-link-undone = The decision is undone.

@@ -38,3 +38,24 @@ ground-authentication = Segundo factor ausente o caducado
 ground-evidence = Sin prueba de un motivo
 ground-identity = Identidad del hospital que consulta no probada
 ground-other = Otra regla
+
+witnesses-title = Registros de auditoría y sus testigos
+witnesses-lead = Los hospitales refrendan cada minuto los registros de auditoría de los demás. Un registro que se cambia después ya no concuerda con lo refrendado.
+alarms = Alarmas
+alarms-none = Cada registro concuerda con lo refrendado.
+alarm-rewritten = El registro de { $log } fue reescrito: con { $offered } entradas no continúa las { $cosigned } que { $witness } refrendó.
+alarm-shortened = El registro de { $log } fue recortado: tiene { $offered } entradas, y { $witness } refrendó { $cosigned }.
+alarm-evidence = Ambos puntos de control están firmados por el hospital dueño del registro. Guárdelos como prueba y pregunte a su responsable de privacidad.
+alarm-cosigned-note = Punto de control refrendado
+alarm-offered-note = Punto de control presentado después
+alarm-accept = Aceptar el registro tal como está ahora
+alarm-accept-help = Si el registro es más corto por un motivo conocido, como restaurar una copia de seguridad, puede aceptarse. Lo refrendado deja de valer; la prueba queda aquí.
+alarm-accept-reason = Por qué se acepta
+alarm-accepted = Aceptado:
+watched = Hospitales
+watched-theirs = Su registro, refrendado aquí
+watched-ours = Nuestro registro, refrendado allí
+watched-entries = { $count ->
+    [one] una entrada
+   *[other] { $count } entradas
+}

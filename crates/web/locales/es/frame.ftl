@@ -7,6 +7,7 @@ nav-my-accesses = Quién la ha visto
 nav-my-permissions = Quién puede verla
 nav-break-glass = Accesos de emergencia
 nav-denials = Consultas denegadas
+nav-witnesses = Testigos
 nav-network = Red
 nav-links = Posibles coincidencias
 sign-out = Cerrar sesión
@@ -35,6 +36,7 @@ role-registrar = Admisión
 
 notice-permission-saved = Su decisión está guardada y va de camino a los hospitales.
 notice-review-saved = La revisión está guardada.
+notice-log-accepted = El registro se acepta tal como está ahora.
 notice-link-confirmed = Las historias están vinculadas.
 notice-link-rejected = Anotado: no es la misma persona.
 notice-link-undone = La decisión está deshecha.

@@ -1,4 +1,6 @@
-//! Pages of the privacy officer: uses of emergency access, and refusals.
+//! Pages of the privacy officer: uses of emergency access, refusals, and the witnesses of audit
+//! logs.
 
 pub mod break_glass;
 pub mod denials;
+pub mod witnesses;

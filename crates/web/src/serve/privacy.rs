@@ -1,5 +1,7 @@
-//! The privacy officer's pages: uses of emergency access, and refusals.
+//! The privacy officer's pages: uses of emergency access, refusals, and the witnesses of audit logs.
 
+use app::audit::alarm::{self, Finding};
+use app::audit::watch::watch;
 use app::consent::break_glass::{self, Override};
 use app::records::search;
 use app::{App, Error};
@@ -14,14 +16,18 @@ use super::person::{parse, text};
 use super::session::{Made, Visit, done, id, page};
 use crate::chrome::{Notice, Role};
 use crate::form::Field;
-use crate::paths::{BreakGlassReviews, Denials, Encoded};
+use crate::paths::{BreakGlassReviews, Denials, Encoded, Witnesses};
 use crate::privacy::break_glass::{
     self as pages, BreakGlassView, Outcome, Review, ReviewForm, Use,
 };
 use crate::privacy::denials::{self, Denial, DenialsView, Ground};
+use crate::privacy::witnesses::{
+    self as witnesses_page, AcceptForm, Alarm, Watched, WitnessesView,
+};
 use crate::terms::Purpose;
 
 const OFFICER: &[Role] = &[Role::PrivacyOfficer];
+const WATCHERS: &[Role] = &[Role::PrivacyOfficer, Role::Operator];
 /// Refusals on a page.
 const COUNT: usize = 50;
 
@@ -202,6 +208,74 @@ fn ground(rule: &str) -> Ground {
     } else {
         Ground::Policy
     }
+}
+
+/// `GET /privacy/witnesses`
+pub async fn witnesses(visit: Visit) -> Response {
+    let made = try_witnesses(&visit, None).await;
+    visit.finish(made)
+}
+
+/// The page; `typed` is the reason of a form that had a fault, with the log that it is about.
+async fn try_witnesses(visit: &Visit, typed: Option<(String, Field)>) -> Made {
+    let user = visit.require(WATCHERS)?;
+    let (caller, may_accept) = (visit.caller(user), visit.require(OFFICER).is_ok());
+    let found = visit.app().run(move |app| watch(app, &caller)).await?;
+    let app = visit.app();
+    let peers = found.pairs.into_iter().map(|pair| Watched {
+        name: name_of(app, &pair.org),
+        cosigned: pair.cosigned,
+        witnessed: pair.witnessed,
+    });
+    let reason = |log: &str| {
+        let typed = typed.as_ref().filter(|(about, _)| about == log);
+        typed.map(|(_, field)| field.clone()).unwrap_or_default()
+    };
+    let alarms = found.alarms.into_iter().map(|alarm| Alarm {
+        at_ms: alarm.found_ms,
+        log: name_of(app, &alarm.log),
+        reason: reason(&alarm.log),
+        org: alarm.log,
+        accepted: alarm.accepted.map(|accepted| (accepted.by, accepted.at_ms, accepted.reason)),
+        witness: name_of(app, &alarm.witness),
+        shortened: alarm.finding == Finding::Shortened,
+        cosigned: alarm.cosigned,
+        offered: alarm.offered,
+        cosigned_note: alarm.cosigned_note,
+        offered_note: alarm.offered_note,
+    });
+    let view = WitnessesView {
+        entries: found.head.number,
+        root: crypto::hash::hex(&found.head.hash),
+        peers: peers.collect(),
+        alarms: alarms.collect(),
+        may_accept,
+    };
+    page(witnesses_page::render(&view, &visit.chrome)?)
+}
+
+/// `POST /privacy/witnesses/{id}/accept`
+pub async fn accept(
+    visit: Visit,
+    Path(log): Path<String>,
+    form: Result<Form<AcceptForm>, FormRejection>,
+) -> Response {
+    let made = try_accept(&visit, log, form).await;
+    visit.finish(made)
+}
+
+async fn try_accept(
+    visit: &Visit,
+    log: String,
+    form: Result<Form<AcceptForm>, FormRejection>,
+) -> Made {
+    let caller = visit.caller(visit.require(OFFICER)?);
+    let reason = match visit.form(form)?.read() {
+        Ok(reason) => reason,
+        Err(field) => return try_witnesses(visit, Some((log, field))).await,
+    };
+    visit.app().run(move |app| alarm::accept(app, &caller, &log, &reason)).await?;
+    done(Witnesses, Notice::LogAccepted)
 }
 
 #[cfg(test)]

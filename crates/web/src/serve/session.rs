@@ -21,7 +21,7 @@ use crate::form::Secret;
 use crate::lang::Lang;
 use crate::paths::{
     BreakGlassReviews, Find, Links, MyPermissions, MyRecord, Network, Path, Returning, SignIn,
-    StepUp,
+    StepUp, Witnesses,
 };
 
 /// Why a handler stops before its page is made.
@@ -76,6 +76,7 @@ tokened!(
     crate::clinician::break_glass::BreakGlassForm,
     crate::patient::permissions::DecideForm,
     crate::privacy::break_glass::ReviewForm,
+    crate::privacy::witnesses::AcceptForm,
     crate::operator::network::AnsweringForm,
     crate::registrar::links::LinkForm,
 );
@@ -293,6 +294,7 @@ pub fn id(text: &str) -> Result<Id, Stop> {
 fn back(path: &str) -> String {
     for (start, page) in [
         ("/privacy/break-glass/", BreakGlassReviews::ROUTE),
+        ("/privacy/witnesses/", Witnesses::ROUTE),
         ("/links/", Links::ROUTE),
         ("/operator/", Network::ROUTE),
     ] {

@@ -2,7 +2,7 @@
 
 use web::form::{Field, FieldFault};
 use web::operator::network;
-use web::privacy::{break_glass, denials};
+use web::privacy::{break_glass, denials, witnesses};
 use web::registrar::links;
 use web::terms::{Kind, Purpose, Touched};
 use web::{Lang, Role, Theme};
@@ -22,6 +22,11 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         Page {
             name: "denials",
             html: denials::render(&denials_view(full), &frame(officer, "/privacy/denials"))
+                .unwrap(),
+        },
+        Page {
+            name: "witnesses",
+            html: witnesses::render(&witnesses_view(full), &frame(officer, "/privacy/witnesses"))
                 .unwrap(),
         },
         Page {
@@ -82,6 +87,39 @@ fn reviews(full: bool) -> break_glass::BreakGlassView {
             reviewed("u-4", break_glass::Outcome::NotJustified, "The patient was at home."),
             reviewed("u-5", break_glass::Outcome::InClarification, "Asked the ward."),
         ],
+    }
+}
+
+fn witnesses_view(full: bool) -> witnesses::WitnessesView {
+    if !full {
+        return witnesses::WitnessesView::default();
+    }
+    let peer =
+        |name: &str, at| witnesses::Watched { name: name.into(), cosigned: at, witnessed: at };
+    let alarm = |shortened| witnesses::Alarm {
+        at_ms: NOW_MS - 60_000,
+        org: "agnes".into(),
+        log: "St. Agnes Clinic".into(),
+        witness: "Northvale General".into(),
+        shortened,
+        cosigned: 20_412,
+        offered: 20_399,
+        cosigned_note: "valley/agnes/audit\n20412\n…\n\n— valley/agnes/audit …\n".into(),
+        offered_note: "valley/agnes/audit\n20399\n…\n\n— valley/agnes/audit …\n".into(),
+        accepted: shortened.then(|| {
+            ("Jonas Weber".into(), NOW_MS - 30_000, "restored from yesterday’s backup".into())
+        }),
+        reason: Field::default().with(FieldFault::Required),
+    };
+    witnesses::WitnessesView {
+        entries: 118_204,
+        root: "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328".into(),
+        peers: vec![
+            peer("St. Agnes Clinic", Some((20_412, NOW_MS - 120_000))),
+            peer("Harbour Hospital", None),
+        ],
+        alarms: vec![alarm(false), alarm(true)],
+        may_accept: true,
     }
 }
 
