@@ -8,10 +8,12 @@
 pub mod certificate;
 pub mod chain;
 pub mod hash;
+pub mod jwk;
 pub mod jws;
 pub mod key;
 mod pem;
 pub mod random;
+pub mod rsa;
 
 pub use certificate::{Fingerprint, NodeCertificate};
 pub use chain::{ChainEntry, ChainFault, ChainVerifier, FaultKind, Head, chain_hash, verify_chain};
@@ -19,6 +21,7 @@ pub use hash::sha256;
 pub use jws::JwsError;
 pub use key::{PublicKey, Signature, SigningKey};
 pub use random::{Random, RandomFault, SystemRandom};
+pub use rsa::RsaKey;
 
 /// What can be wrong with a key, a certificate or an encoded text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum CryptoError {
     /// A private key that is not Ed25519 in PKCS#8.
     #[error("the private key is not an Ed25519 key in PKCS#8 form")]
     PrivateKey,
+    /// A private key that is not RSA in PKCS#8.
+    #[error("the private key is not an RSA key in PKCS#8 form")]
+    RsaKey,
     /// A public key that is not 32 bytes of Ed25519 in base64url.
     #[error("the public key is not an Ed25519 key in base64url form")]
     PublicKey,
