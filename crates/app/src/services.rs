@@ -89,6 +89,8 @@ pub struct Services {
     pub outbox: Arc<federation::Outbox>,
     /// What content is validated with.
     pub validation: crate::records::validate::Validation,
+    /// Where the key of ID tokens comes from.
+    pub id_key: crate::apps::KeySource,
     /// Rules.
     pub settings: Settings,
     /// How long work is done.
@@ -108,6 +110,7 @@ struct Inner {
     pages: Pages,
     terminology: Shelf,
     jobs: Jobs,
+    apps: crate::apps::State,
     notify: notify::Hub,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
@@ -124,7 +127,10 @@ impl App {
         let listening = watch::Sender::new(false);
         let terminology = Shelf::default();
         let notify = notify::Hub::default();
-        Self(Arc::new(Inner { services, pages, terminology, jobs, notify, answering, listening }))
+        let apps = crate::apps::State::default();
+        let inner =
+            Inner { services, pages, terminology, jobs, apps, notify, answering, listening };
+        Self(Arc::new(inner))
     }
 
     /// The institution.
@@ -197,6 +203,16 @@ impl App {
     /// Long work.
     pub fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// Apps that wait for a person's decision, and the key of ID tokens.
+    pub(crate) fn apps(&self) -> &crate::apps::State {
+        &self.0.apps
+    }
+
+    /// Where the key of ID tokens comes from.
+    pub(crate) fn id_key(&self) -> &crate::apps::KeySource {
+        &self.0.services.id_key
     }
 
     /// The websockets of subscribers.
