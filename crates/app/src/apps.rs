@@ -13,6 +13,7 @@ pub mod consent;
 pub mod discovery;
 pub mod inspect;
 pub mod launch;
+pub mod origins;
 mod record;
 pub mod register;
 pub mod standing;
@@ -52,6 +53,7 @@ pub struct State {
     pending: Mutex<HashMap<String, begin::Pending>>,
     key: OnceLock<std::result::Result<RsaKey, String>>,
     fetcher: OnceLock<Option<Fetcher>>,
+    origins: Mutex<origins::Known>,
 }
 
 impl std::fmt::Debug for State {

@@ -13,7 +13,7 @@ use identity::{NewAccount, Password, Role, base32};
 
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
-use crate::{config, demo, import, keys, packages, serve, terminology, validate};
+use crate::{apps, config, demo, import, keys, packages, serve, terminology, validate};
 
 /// How long a thread that has nothing to do stays: it keeps memory that others could have.
 const IDLE: Duration = Duration::from_secs(2);
@@ -92,6 +92,11 @@ enum Command {
         #[command(subcommand)]
         task: AccountTask,
     },
+    /// Work with apps that ask in people's names, and with backend services
+    App {
+        #[command(subcommand)]
+        task: apps::Task,
+    },
     /// Work with code systems that are loaded from files
     Terminology {
         #[command(subcommand)]
@@ -131,7 +136,7 @@ enum AccountTask {
         /// The node's folder; the node must not be running
         #[arg(long)]
         dir: PathBuf,
-        /// clinician, privacy-officer, operator, registrar or patient
+        /// clinician, privacy-officer, operator, registrar, patient or service
         #[arg(long)]
         role: String,
         /// Name to sign in with
@@ -143,6 +148,9 @@ enum AccountTask {
         /// The Patient's id, for role patient
         #[arg(long)]
         patient: Option<String>,
+        /// Who it is as a resource, `Practitioner/x`; apps are told
+        #[arg(long)]
+        practitioner: Option<String>,
     },
 }
 
@@ -225,6 +233,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
             return audit_verify(&dir, noted.as_deref());
         }
         Command::Account { task } => add_account(task)?,
+        Command::App { task } => apps::run(task)?,
         Command::Terminology { task: TerminologyTask::Load { dir, version, paths } } => {
             let report = terminology::load(&dir, &paths, version.as_deref(), &mut say_progress)?;
             report.iter().for_each(|line| say(line));
@@ -346,10 +355,10 @@ fn read_head(text: &str) -> Result<Head, Fault> {
 }
 
 fn add_account(
-    AccountTask::Add { dir, role, username, name, patient }: AccountTask,
+    AccountTask::Add { dir, role, username, name, patient, practitioner }: AccountTask,
 ) -> Result<(), Fault> {
     let role = Role::from_code(&role)
-        .ok_or("the role is one of clinician, privacy-officer, operator, registrar, patient")?;
+        .ok_or("the role is one of clinician, privacy-officer, operator, registrar, patient, service")?;
     let node = open(&dir, system_clock())?;
     let accounts = node.app.identity().accounts();
     let secret = accounts.new_totp_secret()?;
@@ -361,7 +370,7 @@ fn add_account(
             display_name: name,
             role,
             patient: patient.map(fhir::Id::new).transpose()?,
-            practitioner: None,
+            practitioner,
             password: Password::plain(password.clone()),
             totp_secret: Some(secret),
         },

@@ -182,7 +182,8 @@ fn is_scheme(text: &str) -> bool {
 }
 
 fn is_host(authority: &str) -> bool {
-    !authority.is_empty() && !authority.contains('@') && !authority.starts_with(':')
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
+    !authority.is_empty() && authority.bytes().all(plain) && !authority.starts_with(':')
 }
 
 fn is_this_machine(authority: &str) -> bool {
@@ -224,6 +225,7 @@ mod tests {
             ("https://user@app.example/after", false),
             ("https://*.example/after", false),
             ("https:///after", false),
+            ("https://app.example;script-src/after", false),
             ("javascript:alert(1)", false),
             ("myapp:/after", false),
             ("/after", false),

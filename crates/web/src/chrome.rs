@@ -4,7 +4,8 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    BreakGlassReviews, Denials, Find, Links, MyAccesses, MyPermissions, MyRecord, Network,
+    AppRegistry, BreakGlassReviews, Denials, Find, Links, MyAccesses, MyApps, MyPermissions,
+    MyRecord, Network,
 };
 use crate::words::{Message, Words};
 
@@ -60,17 +61,23 @@ impl Chrome {
             NavItem { key, path, current }
         };
         match session.role {
-            Role::Clinician => vec![item("nav-find", Find.to_string())],
+            Role::Clinician => {
+                vec![item("nav-find", Find.to_string()), item("nav-apps", MyApps.to_string())]
+            }
             Role::Patient => vec![
                 item("nav-my-record", MyRecord.to_string()),
                 item("nav-my-accesses", MyAccesses.to_string()),
                 item("nav-my-permissions", MyPermissions.to_string()),
+                item("nav-apps", MyApps.to_string()),
             ],
             Role::PrivacyOfficer => vec![
                 item("nav-break-glass", BreakGlassReviews.to_string()),
                 item("nav-denials", Denials.to_string()),
             ],
-            Role::Operator => vec![item("nav-network", Network.to_string())],
+            Role::Operator => vec![
+                item("nav-network", Network.to_string()),
+                item("nav-registry", AppRegistry.to_string()),
+            ],
             Role::Registrar => {
                 vec![item("nav-links", Links.to_string()), item("nav-find", Find.to_string())]
             }
@@ -220,11 +227,15 @@ pub enum Notice {
     SignedOut,
     /// The session had run out.
     SessionEnded,
+    /// An app was allowed something no longer.
+    AppEnded,
+    /// An app was removed.
+    AppRemoved,
 }
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LinkConfirmed,
@@ -236,6 +247,8 @@ impl Notice {
         Self::Redelivering,
         Self::SignedOut,
         Self::SessionEnded,
+        Self::AppEnded,
+        Self::AppRemoved,
     ];
 
     /// The code under which it travels from an action to the page that shows it.
@@ -252,6 +265,8 @@ impl Notice {
             Self::Redelivering => "redelivering",
             Self::SignedOut => "signed-out",
             Self::SessionEnded => "session-ended",
+            Self::AppEnded => "app-ended",
+            Self::AppRemoved => "app-removed",
         }
     }
 
@@ -274,6 +289,8 @@ impl Notice {
             Self::Redelivering => "notice-redelivering",
             Self::SignedOut => "notice-signed-out",
             Self::SessionEnded => "notice-session-ended",
+            Self::AppEnded => "notice-app-ended",
+            Self::AppRemoved => "notice-app-removed",
         })
     }
 }

@@ -100,6 +100,7 @@ pub fn register(app: &App, caller: Option<&Caller>, new: New) -> Result<Register
         writes: vec![event(caller, &format!("app {} registered", client.id)).write(app)?],
         side: vec![put(CLIENTS, key, &client)],
     })?;
+    super::origins::forget(app);
     Ok(Registered { client, secret })
 }
 
@@ -120,6 +121,7 @@ pub fn withdraw(app: &App, caller: Option<&Caller>, id: &str) -> Result<()> {
         side: vec![remove(CLIENTS, id.as_bytes())],
         ..Transaction::default()
     })?;
+    super::origins::forget(app);
     Ok(())
 }
 

@@ -78,6 +78,10 @@ tokened!(
     crate::privacy::break_glass::ReviewForm,
     crate::operator::network::AnsweringForm,
     crate::registrar::links::LinkForm,
+    crate::apps::allowed::EndForm,
+    crate::apps::consent::ConsentForm,
+    crate::apps::patient::ChooseForm,
+    crate::apps::registry::RegisterForm,
 );
 
 /// One request for a page.
@@ -224,6 +228,7 @@ impl Visit {
             evidence: None,
             request_id: self.request_id.clone(),
             address: self.address.clone(),
+            granted: None,
         }
     }
 
