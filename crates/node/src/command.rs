@@ -357,8 +357,9 @@ fn read_head(text: &str) -> Result<Head, Fault> {
 fn add_account(
     AccountTask::Add { dir, role, username, name, patient, practitioner }: AccountTask,
 ) -> Result<(), Fault> {
-    let role = Role::from_code(&role)
-        .ok_or("the role is one of clinician, privacy-officer, operator, registrar, patient, service")?;
+    let role = Role::from_code(&role).ok_or(
+        "the role is one of clinician, privacy-officer, operator, registrar, patient, service",
+    )?;
     let node = open(&dir, system_clock())?;
     let accounts = node.app.identity().accounts();
     let secret = accounts.new_totp_secret()?;

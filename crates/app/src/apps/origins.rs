@@ -24,7 +24,8 @@ pub fn is_known(app: &App, origin: &str) -> bool {
     if now >= known.until_ms {
         // Where the list cannot be read, no page of another origin is let in.
         let clients = all(app).unwrap_or_default();
-        let addresses = clients.iter().flat_map(|client| client.redirects.iter().chain(&client.launch));
+        let addresses =
+            clients.iter().flat_map(|client| client.redirects.iter().chain(&client.launch));
         known.origins = addresses.filter_map(|address| of(address)).collect();
         known.until_ms = now.saturating_add(KEPT_MS);
     }

@@ -44,8 +44,7 @@ pub fn word(scope: &Scope, reader: Reader, w: &Words<'_>) -> Wording {
 fn resource(scope: &ResourceScope, reader: Reader, w: &Words<'_>) -> Wording {
     let can = |one| scope.can.has(one);
     let reads = can(Permission::Read) || can(Permission::Search);
-    let changes =
-        can(Permission::Create) || can(Permission::Update) || can(Permission::Delete);
+    let changes = can(Permission::Create) || can(Permission::Update) || can(Permission::Delete);
     let own = reader == Reader::Patient;
     let one = scope.level == Level::Patient;
     let key = match (reads, changes, own, one) {
@@ -87,7 +86,10 @@ fn kind(name: &str) -> Option<&'static str> {
         "Observation" => "what-observations",
         "Condition" => "what-conditions",
         "AllergyIntolerance" => "what-allergies",
-        "Medication" | "MedicationRequest" | "MedicationStatement" | "MedicationDispense"
+        "Medication"
+        | "MedicationRequest"
+        | "MedicationStatement"
+        | "MedicationDispense"
         | "MedicationAdministration" => "what-medications",
         "Immunization" => "what-immunizations",
         "Procedure" => "what-procedures",

@@ -162,10 +162,7 @@ async fn try_choose(visit: &Visit, form: Result<Form<ChooseForm>, FormRejection>
     let form = visit.form(form)?;
     let patient = id(&form.patient)?;
     let back = at(&form.request.0);
-    visit
-        .app()
-        .run(move |app| consent::choose(app, &caller, &form.request.0, &patient))
-        .await?;
+    visit.app().run(move |app| consent::choose(app, &caller, &form.request.0, &patient)).await?;
     Ok(see_other(&back))
 }
 
@@ -271,8 +268,7 @@ pub async fn open(visit: Visit, Path((patient, app)): Path<(String, String)>) ->
 async fn try_open(visit: &Visit, patient: &str, client: String) -> Made {
     let caller = visit.caller(visit.require(PEOPLE)?);
     let patient = id(patient)?;
-    let onward =
-        visit.app().run(move |app| launch::open(app, &caller, &patient, &client)).await?;
+    let onward = visit.app().run(move |app| launch::open(app, &caller, &patient, &client)).await?;
     Ok(see_other(&onward))
 }
 
