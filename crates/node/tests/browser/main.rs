@@ -7,7 +7,6 @@
 
 mod browser;
 mod demo;
-mod smart;
 
 use std::time::Duration;
 
@@ -26,18 +25,6 @@ fn a_clinician_sees_three_hospitals_until_the_patient_withdraws_one() {
     let demo = Demo::start();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(story(&driver, &demo));
-}
-
-#[test]
-fn an_app_that_others_wrote_is_launched_alone_and_from_a_record() {
-    let Some(driver) = browser::Driver::start() else {
-        println!("skipped: chromium or chromedriver is not installed");
-        return;
-    };
-    let Some(client) = smart::client() else { return };
-    let demo = Demo::start();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(smart::story(&driver, &demo, client));
 }
 
 async fn story(driver: &browser::Driver, demo: &Demo) {
