@@ -115,7 +115,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -159,11 +159,18 @@ pub async fn caller(
     client: Client,
     reading: bool,
 ) -> Result<Caller, Failure> {
+    let app_token = bearer(headers).filter(|token| app::apps::access::is_one(token));
     let token = bearer(headers).or_else(|| if reading { cookie(headers) } else { None });
     let token = token.ok_or_else(unauthenticated)?.to_owned();
-    let user: User = match app::session::known_user(app, &token) {
-        Some(known) => known?,
-        None => app.run(move |app| app::session::user(app, &token)).await?,
+    let (user, granted): (User, _) = match app_token {
+        Some(_) => {
+            let found = app.run(move |app| app::apps::access::resolve(app, &token)).await?;
+            (found.0, Some(found.1))
+        }
+        None => match app::session::known_user(app, &token) {
+            Some(known) => (known?, None),
+            None => (app.run(move |app| app::session::user(app, &token)).await?, None),
+        },
     };
     let text = |name: &str| -> Result<Option<String>, Failure> {
         headers
@@ -185,5 +192,6 @@ pub async fn caller(
         evidence: text(EVIDENCE)?.as_deref().and_then(Evidence::read),
         request_id: request_id(app, headers),
         address: client.0,
+        granted,
     })
 }

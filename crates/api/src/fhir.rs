@@ -101,7 +101,11 @@ async fn frame(State(door): State<Door>, mut request: Request, next: Next) -> Re
         request.headers_mut().insert(auth::REQUEST_ID, id.clone());
     }
     let correlation = request.headers().get(&CORRELATION_ID).cloned();
-    let origin = allowed_origin(&door.app, request.headers());
+    let origin = match request.uri().path() {
+        // Apps read it before they are known (SMART App Launch 2.2, CORS support).
+        "/fhir/metadata" => request.headers().get(header::ORIGIN).cloned(),
+        _ => allowed_origin(&door.app, request.headers()),
+    };
     let mut response = match request.method() {
         &Method::OPTIONS => {
             let path = request.uri().path();
@@ -204,15 +208,14 @@ fn options(routes: &Router, path: &str, shared: bool) -> Response {
     response
 }
 
-/// The origin of a request from a browser, if the operator lets its pages call the API.
+/// The origin of a request from a browser, if the operator lets its pages call the API, or has
+/// registered an app there.
 fn allowed_origin(app: &App, headers: &axum::http::HeaderMap) -> Option<HeaderValue> {
-    let origins = &app.settings().rest.cors_origins;
-    if origins.is_empty() {
-        return None;
-    }
     let origin = headers.get(header::ORIGIN)?;
+    let origins = &app.settings().rest.cors_origins;
     let known = origins.iter().any(|known| known == "*" || known.as_bytes() == origin.as_bytes());
-    known.then(|| origin.clone())
+    let is_an_apps = || app::apps::origins::is_known(app, origin.to_str().unwrap_or_default());
+    (known || is_an_apps()).then(|| origin.clone())
 }
 
 /// Lets a page of another origin see the answer. Credentials of the browser are never shared:

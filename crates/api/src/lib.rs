@@ -1,10 +1,11 @@
 //! The JSON doors of a node: FHIR REST and operations under `/fhir`, sessions for programs under
-//! `/auth`, the operator's switches under `/operate`, and the node-to-node door under `/network`.
+//! `/auth`, tokens of apps under `/oauth`, the operator's switches under `/operate`, and the node-to-node door under `/network`.
 
 pub mod auth;
 pub mod events;
 mod fhir;
 pub mod network;
+mod oauth;
 pub mod operate;
 pub mod outcome;
 
@@ -22,6 +23,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(|| async { (StatusCode::OK, "ready\n") }))
         .nest("/auth", auth::router(app.clone()))
         .nest("/operate", operate::router(app.clone()))
+        .merge(oauth::router(app.clone()))
         .merge(fhir::websocket::router(app.clone()))
         .merge(fhir::router(app))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))

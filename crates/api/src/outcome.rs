@@ -135,7 +135,16 @@ impl IntoResponse for Failure {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let challenge = match self.0.kind {
+            // RFC 6750, section 3.1.
+            Kind::Unauthenticated if self.0.rule.as_deref() == Some("invalid-token") => {
+                Some("Bearer error=\"invalid_token\"".to_owned())
+            }
             Kind::Unauthenticated => Some("Bearer".to_owned()),
+            Kind::Forbidden
+                if self.0.rule.as_deref() == Some(app::authorise::INSUFFICIENT_SCOPE) =>
+            {
+                Some("Bearer error=\"insufficient_scope\"".to_owned())
+            }
             // RFC 9470, step up authentication challenge.
             Kind::StepUp { max_age_s } => Some(format!(
                 "Bearer error=\"insufficient_user_authentication\", acr_values=\"mfa\", max_age=\"{max_age_s}\""

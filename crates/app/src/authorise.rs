@@ -1,7 +1,11 @@
 //! The one way to permission: policy is asked, a refusal is recorded, and what comes back is a
 //! [`Permit`] that the code touching data must hold.
 
+mod needs;
+pub(crate) mod reach;
+
 use fhir::Id;
+use oauth::{Permission, Permissions};
 use policy::{BreakGlass, Content, Decision, Purpose, Question, Relation, Role};
 use store::Pending;
 
@@ -9,56 +13,101 @@ use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Caller, Error, Kind, Result};
 
+use needs::Needs;
+pub use reach::Scope;
+
+/// The rule that refuses an app what its token does not allow.
+pub const INSUFFICIENT_SCOPE: &str = "insufficient-scope";
+
 /// How old a second factor may be for a question to other institutions, in seconds.
 pub const MFA_MAX_AGE_S: u32 = 300;
 
-/// What a use case wants to do, in the words of policy.
+/// What a use case wants to do, in the words of policy, and what an app's token must allow for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Action {
     staff: policy::Action,
     patient: Option<policy::Action>,
     content: Content,
+    needs: Needs,
 }
 
 impl Action {
     /// Reading resources of a type (`*` for all).
     pub fn reading(resource_type: &str) -> Self {
-        Self::local(resource_type, policy::Action::Read)
+        let needs = Needs::one(resource_type, Permission::Read);
+        Self::local(resource_type, policy::Action::Read, needs)
     }
 
-    /// Searching resources of a type.
+    /// Searching resources of a type, or listing the versions of all of them.
     pub fn searching(resource_type: &str) -> Self {
-        Self::local(resource_type, policy::Action::Search)
+        let needs = Needs::one(resource_type, Permission::Search);
+        Self::local(resource_type, policy::Action::Search, needs)
     }
 
-    fn local(resource_type: &str, staff: policy::Action) -> Self {
+    fn local(resource_type: &str, staff: policy::Action, needs: Needs) -> Self {
         let content = Content::of_type(resource_type);
         match resource_type {
             "AuditEvent" => Self {
                 staff: policy::Action::AuditRead,
                 patient: Some(policy::Action::OwnAccesses),
                 content,
+                needs,
             },
-            _ => Self { staff, patient: Some(policy::Action::OwnRecord), content },
+            _ => Self { staff, patient: Some(policy::Action::OwnRecord), content, needs },
         }
     }
 
-    /// Creating, changing or deleting resources of a type.
-    pub fn writing(resource_type: &str) -> Self {
+    /// Listing the versions of resources of a type: of one resource that is reading, of all of
+    /// them searching (SMART App Launch 2.2, scopes for requesting FHIR resources).
+    pub fn listing_versions(resource_type: &str, of_one: bool) -> Self {
+        let letter = if of_one { Permission::Read } else { Permission::Search };
+        Self { needs: Needs::one(resource_type, letter), ..Self::reading(resource_type) }
+    }
+
+    /// Creating resources of a type.
+    pub fn creating(resource_type: &str) -> Self {
+        Self::writing(resource_type, Needs::one(resource_type, Permission::Create))
+    }
+
+    /// Updating or patching resources of a type, also where that creates one.
+    pub fn updating(resource_type: &str) -> Self {
+        Self::writing(resource_type, Needs::one(resource_type, Permission::Update))
+    }
+
+    /// Deleting resources of a type.
+    pub fn deleting(resource_type: &str) -> Self {
+        Self::writing(resource_type, Needs::one(resource_type, Permission::Delete))
+    }
+
+    /// Storing resources of a type (`*` for all), whether they exist or not.
+    pub fn storing(resource_type: &str) -> Self {
+        let both = Permissions::NONE.with(Permission::Create).with(Permission::Update);
+        let kind = fhir::resource_type(resource_type).unwrap_or("*");
+        Self::writing(resource_type, Needs::All(kind, both))
+    }
+
+    /// Deciding in one's own name, which no app does: on resources of a type.
+    pub fn deciding(resource_type: &str) -> Self {
+        Self::writing(resource_type, Needs::Person)
+    }
+
+    fn writing(resource_type: &str, needs: Needs) -> Self {
         let content = Content::of_type(resource_type);
         match resource_type {
             "Consent" => Self {
                 staff: policy::Action::Consent,
                 patient: Some(policy::Action::Consent),
                 content,
+                needs,
             },
             // A subscription tells its owner what the owner may read anyway.
             "Subscription" => Self {
                 staff: policy::Action::Write,
                 patient: Some(policy::Action::OwnRecord),
                 content,
+                needs,
             },
-            _ => Self { staff: policy::Action::Write, patient: None, content },
+            _ => Self { staff: policy::Action::Write, patient: None, content, needs },
         }
     }
 
@@ -68,22 +117,25 @@ impl Action {
             staff: policy::Action::Export,
             patient: Some(policy::Action::OwnRecord),
             content: Content::Clinical,
+            needs: Needs::Export,
         }
     }
 
-    /// Something that has a policy action of its own.
-    pub fn of(action: policy::Action) -> Self {
-        Self { staff: action, patient: Some(action), content: Content::Clinical }
+    /// Looking for a person among the patients.
+    pub fn matching() -> Self {
+        let needs = Needs::All("Patient", Permissions::READ);
+        Self { needs, ..Self::of(policy::Action::Match) }
     }
-}
 
-/// What a permit reaches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Everything at this institution.
-    All,
-    /// What is in one patient's compartment.
-    Patient(Id),
+    /// Something that has a policy action of its own, for people alone.
+    pub fn of(action: policy::Action) -> Self {
+        Self {
+            staff: action,
+            patient: Some(action),
+            content: Content::Clinical,
+            needs: Needs::Person,
+        }
+    }
 }
 
 /// Proof that policy has allowed something to a caller.
@@ -104,17 +156,27 @@ impl Permit {
         &self.account
     }
 
-    /// Whether it reaches everything at this institution.
+    /// Whether it reaches everything of the type that was asked about.
     pub fn is_unlimited(&self) -> bool {
-        self.scope == Scope::All
+        self.scope.is_unlimited()
+    }
+
+    /// Whether it reaches everything at this institution, whatever is done with it: for doors that
+    /// cannot be confined.
+    pub fn is_whole(&self) -> bool {
+        self.scope.is_whole()
     }
 }
 
 /// Asks policy about something at this institution.
 pub fn authorise(app: &App, caller: &Caller, action: Action) -> Result<Permit> {
-    let (question, scope) = local_question(app, caller, action)?;
-    decide(app, caller, &question)?;
-    Ok(Permit { scope, account: caller.user.id.clone() })
+    match begin_authorise(app, caller, action)? {
+        Ok(permit) => Ok(permit),
+        Err(Refused { error, audited }) => {
+            audited.wait()?;
+            Err(error)
+        }
+    }
 }
 
 /// A refusal and its audit entry on the way; nobody is told before that is durable.
@@ -133,24 +195,54 @@ pub fn begin_authorise(
     action: Action,
 ) -> Result<std::result::Result<Permit, Refused>> {
     let (question, scope) = local_question(app, caller, action)?;
-    Ok(match refused(app, caller, &question)? {
-        None => Ok(Permit { scope, account: caller.user.id.clone() }),
-        Some(refused) => Err(refused),
-    })
+    if let Some(refused) = refused(app, caller, &question)? {
+        return Ok(Err(refused));
+    }
+    match within(app, caller, action, scope) {
+        Some(scope) => Ok(Ok(Permit { scope, account: caller.user.id.clone() })),
+        None => Ok(Err(lacking(app, caller, question.action)?)),
+    }
+}
+
+/// What the token of an app leaves of a scope; all of it where no app asks.
+fn within(app: &App, caller: &Caller, action: Action, scope: Scope) -> Option<Scope> {
+    match &caller.granted {
+        None => Some(scope),
+        Some(granted) => scope.granted(granted, app.store().registry(), action.needs),
+    }
+}
+
+/// Refuses an app what its token does not allow.
+fn lacking(app: &App, caller: &Caller, action: policy::Action) -> Result<Refused> {
+    let message = "the app was not allowed this; ask for a scope that covers it";
+    let error = Error::new(Kind::Forbidden, message).by_rule(INSUFFICIENT_SCOPE);
+    let event =
+        Event::by(caller, Pattern::Refuse).refused(format!("{action} {INSUFFICIENT_SCOPE}"));
+    Ok(Refused { error, audited: app.begin_audit(event)? })
+}
+
+/// Refuses every app: for doors behind which a scope could not be kept to.
+pub fn by_a_person(app: &App, caller: &Caller, action: policy::Action) -> Result<()> {
+    if caller.granted.is_none() {
+        return Ok(());
+    }
+    let Refused { error, audited } = lacking(app, caller, action)?;
+    audited.wait()?;
+    Err(error)
 }
 
 fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Question, Scope)> {
     let role = role(caller)?;
     let (action_word, relation, scope) = match (role, &caller.user.patient, action.patient) {
         (Role::Patient, Some(own), Some(action)) => {
-            (action, Relation::SelfPatient, Scope::Patient(own.clone()))
+            (action, Relation::SelfPatient, Scope::patient(own.clone()))
         }
-        (Role::Patient, _, _) => (action.staff, Relation::Unrelated, Scope::All),
+        (Role::Patient, _, _) => (action.staff, Relation::Unrelated, Scope::all()),
         // The state of the node is nobody's record.
         _ if action.staff == policy::Action::Operate => {
-            (action.staff, Relation::Unrelated, Scope::All)
+            (action.staff, Relation::Unrelated, Scope::all())
         }
-        _ => (action.staff, Relation::Member, Scope::All),
+        _ => (action.staff, Relation::Member, Scope::all()),
     };
     let mut question = question(app, caller, action_word, relation)?;
     question.content = action.content;
@@ -161,8 +253,11 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
 /// there is none.
 pub fn permitted(app: &App, caller: &Caller, action: Action) -> Option<Permit> {
     let (question, scope) = local_question(app, caller, action).ok()?;
-    let allowed = app.policy().decide(&question).allowed;
-    allowed.then(|| Permit { scope, account: caller.user.id.clone() })
+    if !app.policy().decide(&question).allowed {
+        return None;
+    }
+    let scope = within(app, caller, action, scope)?;
+    Some(Permit { scope, account: caller.user.id.clone() })
 }
 
 /// Whether policy would allow it, without a trace: for leaving out what nobody asked for by name.
@@ -173,13 +268,14 @@ pub fn may(app: &App, caller: &Caller, action: Action) -> bool {
 /// Asks policy about a question to other institutions on `patient`; `granted` tells whether a
 /// break-glass grant for this caller and patient holds.
 pub fn authorise_asking(app: &App, caller: &Caller, patient: &Id, granted: bool) -> Result<Permit> {
+    by_a_person(app, caller, policy::Action::Ask)?;
     let own = caller.user.patient.as_ref();
     let (relation, scope) = match role(caller)? {
         Role::Patient if own == Some(patient) => {
-            (Relation::SelfPatient, Scope::Patient(patient.clone()))
+            (Relation::SelfPatient, Scope::patient(patient.clone()))
         }
         Role::Patient => return Err(Error::not_found()),
-        _ => (Relation::Member, Scope::All),
+        _ => (Relation::Member, Scope::all()),
     };
     let mut question = question(app, caller, policy::Action::Ask, relation)?;
     question.break_glass.granted = granted;

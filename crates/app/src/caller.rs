@@ -1,6 +1,9 @@
 //! Who asks, for what purpose and on which evidence.
 
+use std::sync::Arc;
+
 use fhir::Id;
+use oauth::Scopes;
 
 /// A person or program whose identity has been proved to this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,21 @@ pub struct User {
     pub auth_time_ms: i64,
     /// When a second factor was last proved.
     pub mfa_time_ms: Option<i64>,
+}
+
+/// What a person, or the operator, has allowed an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The grant's id.
+    pub id: String,
+    /// The app's id.
+    pub client: String,
+    /// What people call the app.
+    pub client_name: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The patient in context, whom `patient/` scopes are about.
+    pub patient: Option<Id>,
 }
 
 /// What shows that a cross-organisation question serves the stated purpose.
@@ -65,9 +83,20 @@ pub struct Caller {
     pub request_id: String,
     /// Network address of the client, for the audit.
     pub address: String,
+    /// Through which app the user asks, and what it may do; `None` for people and programs that
+    /// are signed in themselves.
+    pub granted: Option<Arc<Granted>>,
 }
 
 impl Caller {
+    /// Whose a list of results or a job is: the account's, or the app's in its name.
+    pub fn holder(&self) -> String {
+        match &self.granted {
+            None => self.user.id.clone(),
+            Some(granted) => format!("{} {} {}", self.user.id, granted.id, granted.scopes),
+        }
+    }
+
     /// Age of the second factor in seconds; `None` without one.
     pub fn mfa_age_s(&self, now_ms: i64) -> Option<u32> {
         let age_ms = now_ms.saturating_sub(self.user.mfa_time_ms?).max(0);

@@ -144,7 +144,7 @@ impl Drop for Reserved {
 ///
 /// Errors: [`Kind::NotFound`] for a job of somebody else, one that was cancelled or has expired.
 pub fn status(app: &App, caller: &Caller, id: &Id) -> Result<Job> {
-    let mut job = read(app, id)?.filter(|job| job.owner() == caller.user.id).ok_or_else(gone)?;
+    let mut job = read(app, id)?.filter(|job| job.is_of(caller)).ok_or_else(gone)?;
     if let Some(progress) = app.jobs().progress(id) {
         job.progress = progress;
     }
@@ -157,8 +157,7 @@ pub fn status(app: &App, caller: &Caller, id: &Id) -> Result<Job> {
 /// Errors: [`Kind::NotFound`] as [`status`] has it.
 pub fn cancel(app: &App, caller: &Caller, id: &Id) -> Result<()> {
     crate::records::write::retry(|| {
-        let mut job =
-            read(app, id)?.filter(|job| job.owner() == caller.user.id).ok_or_else(gone)?;
+        let mut job = read(app, id)?.filter(|job| job.is_of(caller)).ok_or_else(gone)?;
         let before = job.to_bytes();
         let mut writes = Vec::new();
         if !job.state.is_finished() {

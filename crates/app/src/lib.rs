@@ -4,6 +4,7 @@
 //! A use case is a plain blocking function over [`App`]; the edges run it off the async threads
 //! with [`App::run`]. Those that talk to other nodes are async.
 
+pub mod apps;
 pub mod audit;
 pub mod authorise;
 pub mod bulk;
@@ -20,6 +21,6 @@ pub mod session;
 pub mod terminology;
 pub mod views;
 
-pub use caller::{Caller, Evidence, User};
+pub use caller::{Caller, Evidence, Granted, User};
 pub use error::{Error, Kind, Result};
 pub use services::{App, Organisation, Services, Settings};

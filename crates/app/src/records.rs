@@ -63,8 +63,5 @@ pub fn patients_of(resource: &Resource) -> Vec<Id> {
 
 /// Whether `resource` is inside what the caller may touch.
 pub(crate) fn in_scope(resource: &Resource, scope: &Scope) -> bool {
-    match scope {
-        Scope::All => true,
-        Scope::Patient(own) => patients_of(resource).contains(own),
-    }
+    scope.holds(resource)
 }

@@ -90,6 +90,8 @@ pub struct Services {
     pub outbox: Arc<federation::Outbox>,
     /// What content is validated with.
     pub validation: crate::records::validate::Validation,
+    /// Where the key of ID tokens comes from.
+    pub id_key: crate::apps::KeySource,
     /// Rules.
     pub settings: Settings,
     /// How long work is done.
@@ -109,6 +111,7 @@ struct Inner {
     pages: Pages,
     terminology: Shelf,
     jobs: Jobs,
+    apps: crate::apps::State,
     notify: notify::Hub,
     ledger: Ledger,
     answering: watch::Sender<bool>,
@@ -126,9 +129,19 @@ impl App {
         let listening = watch::Sender::new(false);
         let terminology = Shelf::default();
         let notify = notify::Hub::default();
+        let apps = crate::apps::State::default();
         let ledger = Ledger::default();
-        let inner =
-            Inner { services, pages, terminology, jobs, notify, ledger, answering, listening };
+        let inner = Inner {
+            services,
+            pages,
+            terminology,
+            jobs,
+            apps,
+            notify,
+            ledger,
+            answering,
+            listening,
+        };
         Self(Arc::new(inner))
     }
 
@@ -202,6 +215,16 @@ impl App {
     /// Long work.
     pub fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// Apps that wait for a person's decision, and the key of ID tokens.
+    pub(crate) fn apps(&self) -> &crate::apps::State {
+        &self.0.apps
+    }
+
+    /// Where the key of ID tokens comes from.
+    pub(crate) fn id_key(&self) -> &crate::apps::KeySource {
+        &self.0.services.id_key
     }
 
     /// The websockets of subscribers.

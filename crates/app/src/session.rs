@@ -92,10 +92,11 @@ pub fn check_standing(app: &App, caller: &Caller) -> Result<()> {
             && account.role.code() == caller.user.role
             && account.patient == caller.user.patient
     });
-    if stands {
+    if stands && crate::apps::access::still_stands(app, caller)? {
         return Ok(());
     }
-    let message = "the account that ordered this was closed or changed since; order it again";
+    let message =
+        "the account or app that ordered this was closed or changed since; order it again";
     Err(Error::new(Kind::Forbidden, message).by_rule("account-changed"))
 }
 
@@ -128,6 +129,7 @@ fn by(app: &App, user: User, address: &str) -> Caller {
         evidence: None,
         request_id: app.new_id().to_string(),
         address: address.to_owned(),
+        granted: None,
     }
 }
 

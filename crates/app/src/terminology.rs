@@ -14,7 +14,7 @@ use fhir::{Document, Id};
 use store::{Key, Method};
 use terminology::Terminology;
 
-use crate::authorise::{Action, Scope, authorise, permitted};
+use crate::authorise::{Action, authorise, permitted};
 use crate::{App, Caller, Error, Kind, Result};
 
 pub use lists::Lists;
@@ -24,19 +24,16 @@ pub use shelf::Shelf;
 /// unless the caller may see only one patient's record.
 pub fn ask(app: &App, caller: &Caller, resource_type: &str) -> Result<Arc<Terminology>> {
     let permit = authorise(app, caller, Action::reading(resource_type))?;
-    match permit.scope() {
-        Scope::All => current(app),
-        Scope::Patient(_) => Ok(app.terminology().base()),
-    }
+    if permit.is_unlimited() { current(app) } else { Ok(app.terminology().base()) }
 }
 
 /// The same where nothing has to be read or written first, so that it may be asked on a thread
 /// where others wait; `None` where something has, or where policy refuses: [`ask`] then does what
 /// is to be done.
 pub fn ready(app: &App, caller: &Caller, resource_type: &str) -> Option<Arc<Terminology>> {
-    match permitted(app, caller, Action::reading(resource_type))?.scope() {
-        Scope::All => app.terminology().ready(app),
-        Scope::Patient(_) => Some(app.terminology().base()),
+    match permitted(app, caller, Action::reading(resource_type))?.is_unlimited() {
+        true => app.terminology().ready(app),
+        false => Some(app.terminology().base()),
     }
 }
 

@@ -32,6 +32,9 @@ pub enum JwsError {
     /// A header field that could bring in another key or meaning.
     #[error("the token's header has fields beside `alg`, `typ` and `kid`")]
     UnexpectedHeader,
+    /// The header names no key, an unknown one, or one that several have.
+    #[error("the token's `kid` does not name exactly one known key for its algorithm")]
+    UnknownKey,
     /// The key did not sign this.
     #[error("the signature of the token does not match")]
     BadSignature,

@@ -9,6 +9,7 @@
 pub mod certificate;
 pub mod checkpoint;
 pub mod hash;
+pub mod jwk;
 pub mod jws;
 pub mod key;
 pub mod log;
@@ -17,6 +18,7 @@ pub mod merkle;
 pub mod note;
 mod pem;
 pub mod random;
+pub mod rsa;
 pub mod witness;
 
 pub use certificate::{Fingerprint, NodeCertificate};
@@ -27,6 +29,7 @@ pub use key::{PublicKey, Signature, SigningKey};
 pub use log::{FaultKind, Head, LogEntry, LogFault, LogVerifier};
 pub use note::Note;
 pub use random::{Random, RandomFault, SystemRandom};
+pub use rsa::RsaKey;
 
 /// What can be wrong with a key, a certificate or an encoded text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +40,9 @@ pub enum CryptoError {
     /// A private key that is not Ed25519 in PKCS#8.
     #[error("the private key is not an Ed25519 key in PKCS#8 form")]
     PrivateKey,
+    /// A private key that is not RSA in PKCS#8.
+    #[error("the private key is not an RSA key in PKCS#8 form")]
+    RsaKey,
     /// A public key that is not 32 bytes of Ed25519 in base64url.
     #[error("the public key is not an Ed25519 key in base64url form")]
     PublicKey,

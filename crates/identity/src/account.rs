@@ -114,6 +114,14 @@ pub struct Account {
     pub(crate) sessions_from_ms: i64,
 }
 
+impl Account {
+    /// Whether what the account allowed at `ms`, milliseconds since the Unix epoch, still holds: a
+    /// new password and a disabling end all that came before.
+    pub fn allows_since(&self, ms: i64) -> bool {
+        ms >= self.sessions_from_ms
+    }
+}
+
 /// The password of a new account.
 #[derive(Clone, Debug)]
 pub enum Password {

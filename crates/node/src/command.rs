@@ -12,7 +12,7 @@ use identity::{NewAccount, Password, Role, base32};
 use crate::audit::AuditTask;
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
-use crate::{audit, config, demo, import, keys, packages, serve, terminology, validate};
+use crate::{apps, audit, config, demo, import, keys, packages, serve, terminology, validate};
 
 /// How long a thread that has nothing to do stays: it keeps memory that others could have.
 const IDLE: Duration = Duration::from_secs(2);
@@ -91,6 +91,11 @@ enum Command {
         #[command(subcommand)]
         task: AccountTask,
     },
+    /// Work with apps that ask in people's names, and with backend services
+    App {
+        #[command(subcommand)]
+        task: apps::Task,
+    },
     /// Work with code systems that are loaded from files
     Terminology {
         #[command(subcommand)]
@@ -117,7 +122,7 @@ enum AccountTask {
         /// The node's folder; the node must not be running
         #[arg(long)]
         dir: PathBuf,
-        /// clinician, privacy-officer, operator, registrar or patient
+        /// clinician, privacy-officer, operator, registrar, patient or service
         #[arg(long)]
         role: String,
         /// Name to sign in with
@@ -129,6 +134,9 @@ enum AccountTask {
         /// The Patient's id, for role patient
         #[arg(long)]
         patient: Option<String>,
+        /// Who it is as a resource, `Practitioner/x`; apps are told
+        #[arg(long)]
+        practitioner: Option<String>,
     },
 }
 
@@ -209,6 +217,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         Command::Retain(task) => return upkeep::retain_types(&task),
         Command::Audit { task } => return audit::run(task),
         Command::Account { task } => add_account(task)?,
+        Command::App { task } => apps::run(task)?,
         Command::Terminology { task: TerminologyTask::Load { dir, version, paths } } => {
             let report = terminology::load(&dir, &paths, version.as_deref(), &mut say_progress)?;
             report.iter().for_each(|line| say(line));
@@ -306,10 +315,11 @@ fn import_files(dir: &Path, paths: &[PathBuf], quiet: bool) -> Result<ExitCode, 
 }
 
 fn add_account(
-    AccountTask::Add { dir, role, username, name, patient }: AccountTask,
+    AccountTask::Add { dir, role, username, name, patient, practitioner }: AccountTask,
 ) -> Result<(), Fault> {
-    let role = Role::from_code(&role)
-        .ok_or("the role is one of clinician, privacy-officer, operator, registrar, patient")?;
+    let role = Role::from_code(&role).ok_or(
+        "the role is one of clinician, privacy-officer, operator, registrar, patient, service",
+    )?;
     let node = open(&dir, system_clock())?;
     let accounts = node.app.identity().accounts();
     let secret = accounts.new_totp_secret()?;
@@ -321,7 +331,7 @@ fn add_account(
             display_name: name,
             role,
             patient: patient.map(fhir::Id::new).transpose()?,
-            practitioner: None,
+            practitioner,
             password: Password::plain(password.clone()),
             totp_secret: Some(secret),
         },

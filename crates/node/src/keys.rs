@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crypto::random::token;
-use crypto::{CryptoError, SigningKey, SystemRandom, sha256};
+use crypto::{CryptoError, RsaKey, SigningKey, SystemRandom, sha256};
 
 /// What a node proves itself with.
 pub struct Keys {
@@ -55,6 +55,20 @@ impl Keys {
         };
         let vault = sha256(text("vault.secret")?.as_bytes());
         Ok(Self { assertion: key("assertion.pem")?, tls: key("tls.pem")?, vault })
+    }
+}
+
+/// The key that signs ID tokens for apps: `openid.pem` in the folder, made when it is first needed.
+pub fn openid(folder: &Path) -> Result<RsaKey, KeysError> {
+    let path = folder.join("openid.pem");
+    match fs::read_to_string(&path) {
+        Ok(text) => RsaKey::from_pem(&text).map_err(|e| KeysError::Content("openid.pem", e)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = RsaKey::generate().map_err(|e| KeysError::Content("a new key", e))?;
+            keep(&path, key.to_pem().as_bytes())?;
+            Ok(key)
+        }
+        Err(error) => Err(failed(&path, error)),
     }
 }
 

@@ -114,6 +114,9 @@ async fn sweep(app: App, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = app.run(app::session::sweep).await {
             tracing::error!(reason = %error.message, "expired sessions could not be removed");
         }
+        if let Err(error) = app.run(app::apps::sweep).await {
+            tracing::error!(reason = %error.message, "expired tokens could not be removed");
+        }
         if let Err(error) = app.run(app::jobs::sweep).await {
             tracing::error!(reason = %error.message, "expired jobs could not be removed");
         }

@@ -14,7 +14,7 @@ use store::SharedStore;
 use wire::{OrgId, SignedMembership};
 
 use crate::config::Config;
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 use crate::packages;
 
 /// What can go wrong while a node is put together, for a person at a terminal.
@@ -132,6 +132,10 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         network: network.clone(),
         outbox,
         validation,
+        id_key: {
+            let keys = folder.join("keys");
+            Arc::new(move || keys::openid(&keys).map_err(|e| e.to_string()))
+        },
         settings: Settings {
             consent: config.defaults(),
             break_glass: config.break_glass,

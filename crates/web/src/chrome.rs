@@ -4,8 +4,8 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    BreakGlassReviews, Denials, Find, Links, MyAccesses, MyPermissions, MyRecord, Network,
-    Witnesses,
+    AppRegistry, BreakGlassReviews, Denials, Find, Links, MyAccesses, MyApps, MyPermissions,
+    MyRecord, Network, Witnesses,
 };
 use crate::words::{Message, Words};
 
@@ -61,11 +61,14 @@ impl Chrome {
             NavItem { key, path, current }
         };
         match session.role {
-            Role::Clinician => vec![item("nav-find", Find.to_string())],
+            Role::Clinician => {
+                vec![item("nav-find", Find.to_string()), item("nav-apps", MyApps.to_string())]
+            }
             Role::Patient => vec![
                 item("nav-my-record", MyRecord.to_string()),
                 item("nav-my-accesses", MyAccesses.to_string()),
                 item("nav-my-permissions", MyPermissions.to_string()),
+                item("nav-apps", MyApps.to_string()),
             ],
             Role::PrivacyOfficer => vec![
                 item("nav-break-glass", BreakGlassReviews.to_string()),
@@ -74,6 +77,7 @@ impl Chrome {
             ],
             Role::Operator => vec![
                 item("nav-network", Network.to_string()),
+                item("nav-registry", AppRegistry.to_string()),
                 item("nav-witnesses", Witnesses.to_string()),
             ],
             Role::Registrar => {
@@ -227,11 +231,15 @@ pub enum Notice {
     SignedOut,
     /// The session had run out.
     SessionEnded,
+    /// An app was allowed something no longer.
+    AppEnded,
+    /// An app was removed.
+    AppRemoved,
 }
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -244,6 +252,8 @@ impl Notice {
         Self::Redelivering,
         Self::SignedOut,
         Self::SessionEnded,
+        Self::AppEnded,
+        Self::AppRemoved,
     ];
 
     /// The code under which it travels from an action to the page that shows it.
@@ -261,6 +271,8 @@ impl Notice {
             Self::Redelivering => "redelivering",
             Self::SignedOut => "signed-out",
             Self::SessionEnded => "session-ended",
+            Self::AppEnded => "app-ended",
+            Self::AppRemoved => "app-removed",
         }
     }
 
@@ -284,6 +296,8 @@ impl Notice {
             Self::Redelivering => "notice-redelivering",
             Self::SignedOut => "notice-signed-out",
             Self::SessionEnded => "notice-session-ended",
+            Self::AppEnded => "notice-app-ended",
+            Self::AppRemoved => "notice-app-removed",
         })
     }
 }

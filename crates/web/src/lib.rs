@@ -7,6 +7,7 @@
 //! Pages are sorted by who they serve: [`entry`], [`clinician`], [`patient`], [`privacy`],
 //! [`operator`], [`registrar`].
 
+pub mod apps;
 pub mod assets;
 pub mod chrome;
 pub mod clinician;

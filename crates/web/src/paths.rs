@@ -83,6 +83,16 @@ fixed! {
     VerifyAudit = "/operator/audit/verify";
     /// Answer peers or not: POST.
     Answering = "/operator/answering";
+    /// An app asks for access: GET or POST.
+    AppAuthorize = "/oauth/authorize";
+    /// What an app asks for: GET the page, POST a decision.
+    AppConsent = "/oauth/consent";
+    /// Whom an app is about: POST.
+    AppPatient = "/oauth/patient";
+    /// The apps that somebody has allowed: GET the page, POST to end one.
+    MyApps = "/apps";
+    /// The registered apps: GET the page, POST a new one.
+    AppRegistry = "/operator/apps";
     /// Possible links between patients of two organisations.
     Links = "/links";
 }
@@ -100,12 +110,35 @@ with_id! {
     BreakGlassReview = "/privacy/break-glass/", "id", "/review";
     /// Accept the audit log of an organisation as it is: POST.
     AcceptLog = "/privacy/witnesses/", "id", "/accept";
+    /// The apps that can be opened for a patient.
+    PatientApps = "/patients/", "id", "/apps";
+    /// Remove a registered app: POST.
+    RemoveApp = "/operator/apps/", "id", "/remove";
     /// Try a dead letter again: POST.
     Redeliver = "/operator/letters/", "id", "/redeliver";
     /// Decide about one possible link: POST.
     LinkDecision = "/links/", "id", "/decision";
     /// Undo a decision about a link: POST.
     LinkUndo = "/links/", "id", "/undo";
+}
+
+/// Opens an app for a patient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenApp<'a> {
+    /// The patient's id at this node.
+    pub patient: &'a str,
+    /// The app's id.
+    pub app: &'a str,
+}
+
+impl Path for OpenApp<'_> {
+    const ROUTE: &'static str = "/patients/{id}/apps/{app}";
+}
+
+impl fmt::Display for OpenApp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/patients/{}/apps/{}", Encoded(self.patient), Encoded(self.app))
+    }
 }
 
 /// The record of a patient.

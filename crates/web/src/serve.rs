@@ -4,6 +4,7 @@
 //! decided there. Whoever is not signed in is led to sign-in, whoever needs a second factor to
 //! step-up, and both come back to the page they wanted.
 
+mod apps;
 mod assets;
 mod clinician;
 mod entry;
@@ -37,7 +38,8 @@ use self::grounds::AllGrounds;
 const MAX_FORM: usize = 64 * 1024;
 
 /// Who may be asked for anything: scripts, styles and pictures come from here and from nowhere
-/// else, no other site may frame a page, and forms send here only.
+/// else, no other site may frame a page, and forms send here only. Where forms send stands last, so
+/// that the page of an app's request can add the app.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
@@ -58,6 +60,7 @@ pub fn router(app: App) -> Router {
         .merge(clinician_routes())
         .merge(patient_routes())
         .merge(office_routes())
+        .merge(app_routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(map_response(protected))
         .with_state(web);
@@ -97,6 +100,18 @@ fn patient_routes() -> Router<Web> {
         .route(paths::MyPermissions::ROUTE, get(patient::permissions).post(patient::decide))
 }
 
+fn app_routes() -> Router<Web> {
+    Router::new()
+        .route(paths::AppAuthorize::ROUTE, get(apps::authorize).post(apps::authorize))
+        .route(paths::AppConsent::ROUTE, get(apps::consent).post(apps::decide))
+        .route(paths::AppPatient::ROUTE, post(apps::choose))
+        .route(paths::MyApps::ROUTE, get(apps::mine).post(apps::end))
+        .route(paths::PatientApps::ROUTE, get(apps::offer))
+        .route(paths::OpenApp::ROUTE, get(apps::open))
+        .route(paths::AppRegistry::ROUTE, get(apps::registry).post(apps::register_app))
+        .route(paths::RemoveApp::ROUTE, post(apps::remove))
+}
+
 fn office_routes() -> Router<Web> {
     Router::new()
         .route(paths::BreakGlassReviews::ROUTE, get(privacy::reviews))
@@ -116,7 +131,6 @@ fn office_routes() -> Router<Web> {
 /// Adds what every answer carries. Only static files may be kept by a browser.
 async fn protected(mut response: Response) -> Response {
     let fixed = [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
@@ -125,6 +139,8 @@ async fn protected(mut response: Response) -> Response {
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

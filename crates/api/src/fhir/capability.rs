@@ -95,11 +95,7 @@ fn statement(app: &App, claims: &Claims, since_ms: i64) -> Result<Value, Error> 
     statement["patchFormat"] = json!(super::write::PATCH_FORMATS);
     statement["rest"] = json!([{
         "mode": "server",
-        "security": {
-            "cors": !app.settings().rest.cors_origins.is_empty(),
-            "description": "Bearer token from POST /auth/session; questions to other \
-                institutions need a second factor not older than 300 seconds",
-        },
+        "security": security(app),
         "resource": resources,
         "interaction": interactions,
         "searchParam": listed(&searched::of_all(&registry)),
@@ -230,4 +226,14 @@ fn resource(app: &App, registry: &Registry, claims: &Claims, kind: &'static str)
         resource["operation"] = Value::Array(operations);
     }
     resource
+}
+
+/// How callers prove who they are: as apps by SMART App Launch, as programs by a session.
+fn security(app: &App) -> Value {
+    let mut security = app::apps::discovery::security(app);
+    security["description"] = json!(
+        "Bearer token of an app (SMART App Launch 2.2), or from POST /auth/session; questions to \
+         other institutions are for people and need a second factor not older than 300 seconds"
+    );
+    security
 }

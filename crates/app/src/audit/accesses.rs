@@ -4,7 +4,7 @@ use fhir::{Id, Resource, Value};
 use fhirpath::search::Registry;
 use store::query::parse;
 
-use crate::authorise::{Action, MFA_MAX_AGE_S, Scope, authorise, authorise_asking};
+use crate::authorise::{Action, MFA_MAX_AGE_S, authorise, authorise_asking, by_a_person};
 use crate::records::link::{self, Link};
 use crate::records::longitudinal::{ask_json, asking};
 use crate::{App, Caller, Error, Result};
@@ -49,8 +49,9 @@ impl Access {
 /// The newest accesses to the record of `patient` in this institution's log, newest first. For the
 /// patient themself and for those who may read the audit; reading it is recorded too.
 pub fn accesses(app: &App, caller: &Caller, patient: &Id, count: usize) -> Result<Vec<Access>> {
+    by_a_person(app, caller, policy::Action::OwnAccesses)?;
     let permit = authorise(app, caller, Action::reading("AuditEvent"))?;
-    if let Scope::Patient(own) = permit.scope()
+    if let Some(own) = permit.scope().own()
         && own != patient
     {
         return Err(Error::not_found());

@@ -8,7 +8,7 @@ use fhir::Id;
 use store::{Key, Write};
 
 use super::text::Text;
-use crate::caller::{Caller, Evidence};
+use crate::caller::{Caller, Evidence, Granted};
 use crate::{App, Result};
 
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
@@ -60,6 +60,8 @@ pub enum Pattern {
     Configure,
     /// The audit log of a node is not what its witnesses have cosigned.
     LogAlarm,
+    /// An app was allowed something, came to a token, or was allowed it no longer.
+    Delegate,
 }
 
 impl Pattern {
@@ -82,6 +84,8 @@ impl Pattern {
             Self::BreakGlass => [DCM, "110113", "Security Alert", DCM, "110127", "E"],
             Self::AuditRead => [DCM, "110101", "Audit Log Used", INTERACTION, "search", "R"],
             Self::Link => [DCM, "110110", "Patient Record", LIFECYCLE, "link", "U"],
+            // Which security attributes a user has: that an app may ask in their name.
+            Self::Delegate => [DCM, "110113", "Security Alert", DCM, "110137", "E"],
             Self::Configure => [DCM, "110113", "Security Alert", DCM, "110128", "U"],
             Self::LogAlarm => [DCM, "110113", "Security Alert", LIFECYCLE, "verify", "E"],
         }
@@ -290,6 +294,9 @@ impl<'a> Event<'a> {
         };
         if let Some(caller) = self.caller {
             agents.object("", |agent| person_of_ours(agent, caller));
+            if let Some(granted) = &caller.granted {
+                agents.object("", |agent| app_of_theirs(agent, granted));
+            }
             agents.object("", |agent| {
                 agent.concept("type", DCM, sender);
                 agent.object("who", |who| ours(who, app));
@@ -375,6 +382,17 @@ fn person_of_ours(agent: &mut Text, caller: &Caller) {
         network.text("address", &caller.address);
         network.text("type", "2");
     });
+}
+
+/// The app through which somebody asked (BALP, AuditEvent with an OAuth client as agent): DICOM's
+/// `Application`, by the id under which it is registered.
+fn app_of_theirs(agent: &mut Text, granted: &Granted) {
+    agent.concept("type", DCM, "110150");
+    agent.object("who", |who| {
+        who.object("identifier", |identifier| identifier.text("value", &granted.client));
+        who.text("display", &granted.client_name);
+    });
+    agent.flag("requestor", false);
 }
 
 fn person_elsewhere(agent: &mut Text, peer: &Agent) {

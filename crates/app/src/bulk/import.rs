@@ -89,7 +89,7 @@ pub struct Imported {
 
 /// Whether a caller may import at all; asked before a file is taken.
 pub fn check_caller(app: &App, caller: &Caller) -> Result<()> {
-    let permit = authorise(app, caller, Action::writing("*"))?;
+    let permit = authorise(app, caller, Action::storing("*"))?;
     if permit.is_unlimited() {
         return Ok(());
     }
@@ -323,7 +323,7 @@ impl Taking<'_> {
         let permit = self
             .permits
             .entry(kind)
-            .or_insert_with(|| authorise(app, caller, Action::writing(kind)));
+            .or_insert_with(|| authorise(app, caller, Action::storing(kind)));
         let permit = permit.as_ref().map_err(Clone::clone)?;
         check_content(&resource, kind, permit)?;
         Ok(kind)

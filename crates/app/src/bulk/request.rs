@@ -11,7 +11,7 @@ use store::{Key, Method, Snapshot};
 use super::{Associated, EXPORT};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, Scope, authorise};
+use crate::authorise::{Action, INSUFFICIENT_SCOPE, Scope, authorise};
 use crate::jobs::{self, Job};
 use crate::records::bundle::query_pairs;
 use crate::records::search::refused;
@@ -261,7 +261,7 @@ fn format(name: &str, value: &str) -> Result<Format> {
 /// Errors: [`Kind::NotFound`] for an unknown Group, an invalid value for an unknown patient.
 pub fn kick_off(app: &App, caller: &Caller, mut request: ExportRequest) -> Result<Job> {
     let permit = authorise(app, caller, Action::exporting())?;
-    if let Scope::Patient(own) = permit.scope() {
+    if let Some(own) = permit.scope().own() {
         if request.level != Level::Patient {
             let message = "you may export your own record: use `Patient/$export`";
             return Err(Error::new(Kind::Forbidden, message).by_rule("own-record"));
@@ -271,6 +271,7 @@ pub fn kick_off(app: &App, caller: &Caller, mut request: ExportRequest) -> Resul
         }
         request.patients = vec![own.to_string()];
     }
+    confine(app, permit.scope(), &mut request)?;
     let snapshot = app.store().snapshot()?;
     if let Level::Group(id) = &request.level {
         super::selection::members(&*snapshot, id)?;
@@ -293,6 +294,39 @@ pub fn kick_off(app: &App, caller: &Caller, mut request: ExportRequest) -> Resul
         Level::Group(_) => "Bulk export of a group",
     };
     jobs::submit(app, caller, EXPORT, title, json!(request), event)
+}
+
+/// Keeps an app's export to the types that it may read in full; an export does not test each
+/// resource, so a type of which a part was granted is not among them.
+fn confine(app: &App, scope: &Scope, request: &mut ExportRequest) -> Result<()> {
+    if !scope.is_an_apps() {
+        return Ok(());
+    }
+    let refused =
+        |message: String| Err(Error::new(Kind::Forbidden, message).by_rule(INSUFFICIENT_SCOPE));
+    if request.types.is_empty() {
+        let all = fhir::resource_types().iter().filter_map(|kind| exportable(kind));
+        request.types = all.filter(|kind| scope.gives_all_of(kind)).map(str::to_owned).collect();
+    }
+    let filtered = request.filters.iter().map(|(kind, _)| kind);
+    let mut wanted: Vec<&str> = request.types.iter().chain(filtered).map(String::as_str).collect();
+    if matches!(request.level, Level::Group(_)) {
+        wanted.push("Group");
+    }
+    if request.associated.is_some() {
+        wanted.push("Provenance");
+    }
+    if let Some(kind) = wanted.iter().find(|kind| !scope.gives_all_of(kind)) {
+        return refused(format!("the app may not export all resources of type `{kind}`"));
+    }
+    let registry = app.store().registry();
+    for (kind, query) in &request.filters {
+        let Some(kind) = fhir::resource_type(kind) else { continue };
+        if search_of(&registry, kind, query)?.filters.iter().any(store::query::Filter::has_links) {
+            return refused("`_typeFilter` of an app cannot look at other resources".into());
+        }
+    }
+    Ok(())
 }
 
 /// Whether a resource stands and is not deleted.

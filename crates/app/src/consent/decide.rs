@@ -8,7 +8,7 @@ use store::{Expect, Key, Method, Transaction, Write};
 use super::deliver;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, Scope, authorise};
+use crate::authorise::{Action, authorise};
 use crate::{App, Caller, Error, Result};
 
 /// Records a decision of `patient` about `organisation` (`None` for all) and sends it to every
@@ -63,8 +63,8 @@ pub fn decide_one_way(
 }
 
 fn authorised(app: &App, caller: &Caller, patient: &Id) -> Result<()> {
-    let permit = authorise(app, caller, Action::writing("Consent"))?;
-    if let Scope::Patient(own) = permit.scope()
+    let permit = authorise(app, caller, Action::deciding("Consent"))?;
+    if let Some(own) = permit.scope().own()
         && own != patient
     {
         return Err(Error::not_found());

@@ -9,7 +9,7 @@ use policy::{Purpose, Role};
 use store::query::parse;
 use store::{Seq, Snapshot};
 
-use crate::authorise::{Action, Scope, authorise};
+use crate::authorise::{Action, authorise};
 use crate::records::parse as parse_stored;
 use crate::{App, Caller, Error, Result};
 
@@ -72,8 +72,8 @@ fn find(snapshot: &dyn Snapshot, patient: &Id, status: Option<&str>) -> Result<V
 /// Where every other organisation of the network stands, and the decisions behind it, newest
 /// first. For the patient and for those who may keep consents.
 pub fn standing(app: &App, caller: &Caller, patient: &Id) -> Result<(Vec<Standing>, Vec<Decided>)> {
-    let permit = authorise(app, caller, Action::writing("Consent"))?;
-    if let Scope::Patient(own) = permit.scope()
+    let permit = authorise(app, caller, Action::deciding("Consent"))?;
+    if let Some(own) = permit.scope().own()
         && own != patient
     {
         return Err(Error::not_found());

@@ -1,10 +1,13 @@
 //! The record of one job, as it is kept.
 
+use std::sync::Arc;
+
 use fhir::Id;
+use oauth::Scopes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::caller::{Caller, Evidence, User};
+use crate::caller::{Caller, Evidence, Granted, User};
 use crate::{Error, Result};
 
 /// How far a job is.
@@ -98,6 +101,41 @@ struct Owner {
     evidence: Option<String>,
     request_id: String,
     address: String,
+    #[serde(default)]
+    granted: Option<Through>,
+}
+
+/// The app through which it was ordered, with what it was allowed then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Through {
+    grant: String,
+    client: String,
+    client_name: String,
+    scopes: String,
+    patient: Option<String>,
+}
+
+impl Through {
+    fn of(granted: &Granted) -> Self {
+        Self {
+            grant: granted.id.clone(),
+            client: granted.client.clone(),
+            client_name: granted.client_name.clone(),
+            scopes: granted.scopes.to_string(),
+            patient: granted.patient.as_ref().map(ToString::to_string),
+        }
+    }
+
+    /// A list of scopes that cannot be read allows nothing.
+    fn granted(&self) -> Granted {
+        Granted {
+            id: self.grant.clone(),
+            client: self.client.clone(),
+            client_name: self.client_name.clone(),
+            scopes: Scopes::parse(&self.scopes).unwrap_or_default(),
+            patient: self.patient.as_deref().and_then(|id| Id::new(id).ok()),
+        }
+    }
 }
 
 impl Job {
@@ -123,6 +161,7 @@ impl Job {
             evidence: caller.evidence.as_ref().map(|evidence| evidence.text().to_owned()),
             request_id: caller.request_id.clone(),
             address: caller.address.clone(),
+            granted: caller.granted.as_deref().map(Through::of),
         };
         Self {
             id,
@@ -143,6 +182,22 @@ impl Job {
     /// Account id of whoever ordered it.
     pub fn owner(&self) -> &str {
         &self.owner.user
+    }
+
+    /// Whether a caller may ask for it: whoever ordered it, and through an app only where the same
+    /// app is allowed no less now than the job was ordered with, for the same patient.
+    pub(super) fn is_of(&self, caller: &Caller) -> bool {
+        let through = match (&caller.granted, &self.owner.granted) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(now), Some(then)) => {
+                let then = then.granted();
+                now.client == then.client
+                    && now.patient == then.patient
+                    && now.scopes.covers(&then.scopes)
+            }
+        };
+        self.owner.user == caller.user.id && through
     }
 
     /// Name of whoever ordered it.
@@ -167,6 +222,7 @@ impl Job {
             evidence: owner.evidence.as_deref().and_then(Evidence::read),
             request_id: owner.request_id.clone(),
             address: owner.address.clone(),
+            granted: owner.granted.as_ref().map(|through| Arc::new(through.granted())),
         }
     }
 

@@ -9,7 +9,7 @@ use store::query::search;
 use super::criteria::compile;
 use super::definition::{Channel, Content, Definition, Status, Style};
 use super::{OWNER, owner, stored_topic, topic};
-use crate::authorise::{Action, authorise};
+use crate::authorise::{Action, authorise, by_a_person};
 use crate::records::bundle::{Entry, Request};
 use crate::{App, Caller, Error, Kind, Result};
 
@@ -43,7 +43,9 @@ fn accept_beside(
     if resource.type_name() != "Subscription" {
         return Ok(resource);
     }
-    authorise(app, caller, Action::writing("Subscription"))?;
+    // What it tells is sent later, when no token says any more what may be told.
+    by_a_person(app, caller, policy::Action::Read)?;
+    authorise(app, caller, Action::updating("Subscription"))?;
     let marked = mark(caller, &resource)?;
     let definition = Definition::read(&marked, 0)?;
     if definition.status == Status::Off {

@@ -13,7 +13,7 @@ use super::log;
 use super::status::known;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, authorise};
+use crate::authorise::{Action, authorise, by_a_person};
 use crate::{App, Caller, Error, Kind, Result};
 
 /// Which events are asked for; all so far unless something is stated.
@@ -51,6 +51,7 @@ impl Again {
 /// Errors: [`Kind::NotFound`] for a subscription that does not exist or may not be seen,
 /// [`Kind::Forbidden`] for somebody else's, [`Kind::Unprocessable`] for one that is not active.
 pub fn resend(app: &App, caller: &Caller, id: &Id, wanted: Wanted) -> Result<Option<Again>> {
+    by_a_person(app, caller, policy::Action::Read)?;
     let permit = authorise(app, caller, Action::reading("Subscription"))?;
     let snapshot = app.store().snapshot()?;
     let known = known(&*snapshot, &permit, id)?.ok_or_else(Error::not_found)?;

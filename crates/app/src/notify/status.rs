@@ -12,7 +12,7 @@ use super::log::{self, Delivered, Matched};
 use super::work::{caller as subscriber, disclosure, is_inside, number_of, numbered};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, Permit, authorise};
+use crate::authorise::{Action, Permit, authorise, by_a_person};
 use crate::records::{in_scope, parse};
 use crate::{App, Caller, Error, Kind, Result};
 
@@ -148,6 +148,7 @@ pub struct Binding {
 
 /// A token that binds a websocket to the caller's own subscriptions `ids`.
 pub fn binding(app: &App, caller: &Caller, ids: Vec<Id>) -> Result<Binding> {
+    by_a_person(app, caller, policy::Action::Read)?;
     let permit = authorise(app, caller, Action::reading("Subscription"))?;
     let snapshot = app.store().snapshot()?;
     if ids.is_empty() || ids.len() > MAX_LISTED {

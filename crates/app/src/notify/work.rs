@@ -179,6 +179,7 @@ pub(super) fn caller(app: &App, definition: &Definition) -> Result<Option<Caller
         evidence: None,
         request_id: app.new_id().to_string(),
         address: format!("Subscription/{}", definition.id),
+        granted: None,
     }))
 }
 
@@ -262,7 +263,7 @@ pub(super) fn number_of(numbered: &[(u64, Seq)], seq: Seq) -> Option<u64> {
 /// Whether a change is inside what the subscriber may read; a deletion is where the version before
 /// it was.
 pub(super) fn is_inside(snapshot: &dyn Snapshot, stored: &Stored, scope: &Scope) -> Result<bool> {
-    if *scope == Scope::All {
+    if scope.own().is_none() && !scope.is_an_apps() {
         return Ok(true);
     }
     let version = match stored.method {

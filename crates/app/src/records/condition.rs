@@ -118,7 +118,7 @@ pub(crate) fn multiple() -> Error {
 
 /// A search that decides a write tells what exists, so it is for callers who may see everything.
 pub(crate) fn check_may_state(permit: &Permit) -> Result<()> {
-    match permit.is_unlimited() {
+    match permit.is_whole() {
         true => Ok(()),
         false => Err(Error::new(
             Kind::Forbidden,

@@ -1,14 +1,14 @@
 //! Keeps a search within what the caller may search: also where it goes by way of other resources,
 //! since whether something matches tells about them.
 
-use store::query::{Filter, Query, compartment};
+use store::query::{Filter, Query};
 
-use crate::authorise::{Action, Permit, Scope, authorise};
+use crate::authorise::{Action, Permit, authorise};
 use crate::{App, Caller, Result};
 
 /// Narrows the links of `query`: types that the caller may not search are left out of chains, and
 /// refused where they are named; resources of patients count only where they are in the caller's
-/// own compartment, if the permit is for one.
+/// own compartment, if the permit is for one, and what an app was not allowed does not count.
 pub(super) fn confine(
     app: &App,
     caller: &Caller,
@@ -50,9 +50,7 @@ fn links(app: &App, caller: &Caller, permit: &Permit, filter: &mut Filter) -> Re
 
 fn inner(app: &App, caller: &Caller, permit: &Permit, query: &mut Query) -> Result<()> {
     confine(app, caller, permit, query)?;
-    if let Scope::Patient(own) = permit.scope() {
-        let registry = app.store().registry();
-        query.filters.extend(compartment(&registry, "Patient", own, query.resource_type));
-    }
+    let registry = app.store().registry();
+    query.filters.extend(permit.scope().linked_filters(&registry, query.resource_type));
     Ok(())
 }

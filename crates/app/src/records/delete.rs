@@ -23,7 +23,7 @@ pub fn delete(
     key: Key,
     standing: &Standing,
 ) -> Result<Option<Written>> {
-    let permit = authorise(app, caller, Action::writing(key.resource_type))?;
+    let permit = authorise(app, caller, Action::deleting(key.resource_type))?;
     check_deletable(key.resource_type)?;
     let snapshot = app.store().snapshot()?;
     let Some(old) = live(&*snapshot, &key)? else {
@@ -57,7 +57,7 @@ pub fn delete_matching(
     params: &[(String, String)],
     standing: &Standing,
 ) -> Result<Vec<Written>> {
-    let permit = authorise(app, caller, Action::writing(resource_type))?;
+    let permit = authorise(app, caller, Action::deleting(resource_type))?;
     check_deletable(resource_type)?;
     check_may_state(&permit)?;
     let query = condition(app, &Lists::new(app, caller), resource_type, params)?;

@@ -4,7 +4,7 @@
 //! The list of versions is found and the reading recorded in the audit first; the texts are then
 //! loaded piece by piece while they are sent, so that the size of a record costs no memory.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use fhir::Id;
@@ -19,7 +19,7 @@ use super::search::{Page, refused};
 use super::{in_scope, parse, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, Permit, Scope, authorise, may};
+use crate::authorise::{Action, Permit, authorise, permitted};
 use crate::{App, Caller, Error, Kind, Result};
 
 /// Types that a record refers to and that belong to no patient, which come along.
@@ -68,7 +68,7 @@ pub struct Everything {
     /// The focus and its compartment.
     versions: Vec<Seq>,
     wanted: Wanted,
-    readable: HashSet<&'static str>,
+    readable: HashMap<&'static str, Permit>,
 }
 
 impl Everything {
@@ -108,13 +108,26 @@ impl Everything {
         let search = parse_query(Registry::r4(), "Patient", &[]).map_err(|e| refused(&e))?;
         let token = (versions.len() > count).then(|| app.new_token());
         if let Some(token) = &token {
-            let (owner, path) = (caller.user.id.clone(), "Patient".to_owned());
+            let (owner, path) = (caller.holder(), "Patient".to_owned());
             let (search, types) = (search.clone(), vec!["Patient"]);
             let kept = Matches { owner, search, path, types, versions, as_of: None };
             app.pages().keep(token.clone(), Arc::new(kept), app.now_ms());
         }
         let (included, path) = (Vec::new(), "Patient".to_owned());
         Ok(Page { search, path, total, matches, included, token, offset: 0, count })
+    }
+
+    /// Those that an app may read where it may read a part of their type.
+    fn allowed(&self, found: Vec<Stored>) -> Result<Vec<Stored>> {
+        let mut allowed = Vec::with_capacity(found.len());
+        for stored in found {
+            let permit = self.readable.get(stored.key.resource_type);
+            let Some(scope) = permit.map(Permit::scope) else { continue };
+            if !scope.is_an_apps() || in_scope(&parse(&stored)?, scope) {
+                allowed.push(stored);
+            }
+        }
+        Ok(allowed)
     }
 
     /// Those that are wanted and readable.
@@ -124,13 +137,14 @@ impl Everything {
             let kind = stored.key.resource_type;
             let right_type = wanted.types.is_empty() || wanted.types.contains(&kind);
             let recent = wanted.since_ms.is_none_or(|since| stored.last_updated_ms >= since);
-            right_type && recent && self.readable.contains(kind)
+            right_type && recent && self.readable.contains_key(kind)
         });
+        let mut found = self.allowed(found)?;
         if wanted.start.is_none() && wanted.end.is_none() {
             return Ok(found);
         }
         let mut chosen = Vec::with_capacity(found.len());
-        for stored in found {
+        for stored in found.drain(..) {
             if in_time(&stored, wanted)? {
                 chosen.push(stored);
             }
@@ -206,13 +220,13 @@ pub fn everything(app: &App, caller: &Caller, key: &Key, wanted: Wanted) -> Resu
     }
     let readable = readable(app, caller, &permit);
     let chosen = |kind: &str| {
-        readable.contains(kind) && (wanted.types.is_empty() || wanted.types.contains(&kind))
+        readable.contains_key(kind) && (wanted.types.is_empty() || wanted.types.contains(&kind))
     };
     let mut versions = match key.resource_type {
         "Patient" => snapshot.compartment(&key.id, &chosen)?,
         _ => encounter(&*snapshot, &key.id, stored.seq)?,
     };
-    if let Scope::Patient(own) = permit.scope() {
+    if let Some(own) = permit.scope().own() {
         let own: HashSet<Seq> = snapshot.compartment(own, &chosen)?.into_iter().collect();
         versions.retain(|seq| own.contains(seq));
     }
@@ -241,12 +255,12 @@ fn encounter(snapshot: &dyn Snapshot, id: &Id, own: Seq) -> Result<Vec<Seq>> {
 
 /// The types that the caller may read, asked without leaving refusals in the audit: nobody asked
 /// for a type by name.
-fn readable(app: &App, caller: &Caller, permit: &Permit) -> HashSet<&'static str> {
+fn readable(app: &App, caller: &Caller, permit: &Permit) -> HashMap<&'static str, Permit> {
     let types = fhir::resource_types().iter().copied();
     types
         .filter(|kind| *kind != "AuditEvent")
         .filter(|kind| permit.is_unlimited() || !SHARED.contains(kind))
-        .filter(|kind| may(app, caller, Action::reading(kind)))
+        .filter_map(|kind| Some((kind, permitted(app, caller, Action::reading(kind))?)))
         .collect()
 }
 

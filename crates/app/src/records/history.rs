@@ -1,11 +1,11 @@
 //! Versions of one resource, of one type, or of everything, newest or oldest first.
 
-use store::{HistoryOf, Method, Seq, Snapshot, Stored};
+use store::{HistoryOf, Key, Method, Seq, Snapshot, Stored};
 
 use super::{in_scope, parse, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, authorise};
+use crate::authorise::{Action, Permit, authorise};
 use crate::{App, Caller, Error, Result};
 
 /// Most versions on one page.
@@ -63,13 +63,19 @@ pub fn history(app: &App, caller: &Caller, request: &HistoryRequest) -> Result<H
         HistoryOf::Type(resource_type) => resource_type,
         HistoryOf::System => "*",
     };
-    let permit = authorise(app, caller, Action::reading(resource_type))?;
     let instance = matches!(request.of, HistoryOf::Instance(_));
+    let action = Action::listing_versions(resource_type, instance);
+    let permit = authorise(app, caller, action)?;
     if !permit.is_unlimited() && !instance {
         return Err(Error::not_found());
     }
     let count = request.count.min(MAX_COUNT);
     let snapshot = app.store().snapshot()?;
+    if let HistoryOf::Instance(key) = &request.of
+        && !permit.is_unlimited()
+    {
+        check_seen(&*snapshot, key, &permit)?;
+    }
     let (versions, next) = page(&*snapshot, request, resource_type, count)?;
     let total = match &request.of {
         HistoryOf::Instance(key) => {
@@ -91,6 +97,23 @@ pub fn history(app: &App, caller: &Caller, request: &HistoryRequest) -> Result<H
     let query = format!("{resource_type}/_history");
     app.audit(Event::by(caller, Pattern::History).patients(patients).query(query))?;
     Ok(HistoryPage { versions, next, total })
+}
+
+/// Whether a limited caller may know of a resource at all: the newest version with content is
+/// inside. A page may hold nothing by which that could be told, a deletion alone for example.
+fn check_seen(snapshot: &dyn Snapshot, key: &Key, permit: &Permit) -> Result<()> {
+    let mut version = snapshot.read(key)?;
+    while let Some(deleted) = version.as_ref().filter(|v| v.method == Method::Delete) {
+        version = match deleted.version {
+            ..=1 => None,
+            number => snapshot.vread(key, number - 1)?,
+        };
+    }
+    let version = version.ok_or_else(Error::not_found)?;
+    match in_scope(&parse(&version)?, permit.scope()) {
+        true => Ok(()),
+        false => Err(Error::not_found()),
+    }
 }
 
 /// Whether a version stood at some moment of a time: it was there before the time's end, and what

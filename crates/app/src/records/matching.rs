@@ -11,7 +11,7 @@ use store::{Seq, Snapshot};
 use super::parse as parse_stored;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, Scope, authorise};
+use crate::authorise::{Action, authorise};
 use crate::{App, Caller, Error, Result};
 
 /// Most records that one blocking search contributes.
@@ -94,10 +94,10 @@ pub struct Matched {
 ///
 /// Errors: a description of which nothing can be looked for, by what it needs.
 pub fn match_here(app: &App, caller: &Caller, asked: &Asked) -> Result<Matched> {
-    let permit = authorise(app, caller, Action::of(policy::Action::Match))?;
+    let permit = authorise(app, caller, Action::matching())?;
     check(&asked.described)?;
     let mut known = find(app, &*app.store().snapshot()?, &asked.described)?;
-    if let Scope::Patient(own) = permit.scope() {
+    if let Some(own) = permit.scope().own() {
         known.retain(|known| known.found.id == *own);
     }
     raise_tied(app, &asked.described, &mut known);

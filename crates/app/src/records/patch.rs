@@ -121,7 +121,7 @@ pub fn patch(
     patch: &Patch,
     standing: &Standing,
 ) -> Result<Written> {
-    let permit = authorise(app, caller, Action::writing(key.resource_type))?;
+    let permit = authorise(app, caller, Action::updating(key.resource_type))?;
     retry(|| apply(app, caller, &permit, key, patch, standing, Vec::new()))
 }
 
@@ -135,7 +135,7 @@ pub fn patch_matching(
     patch: &Patch,
     standing: &Standing,
 ) -> Result<Written> {
-    let permit = authorise(app, caller, Action::writing(resource_type))?;
+    let permit = authorise(app, caller, Action::updating(resource_type))?;
     check_may_state(&permit)?;
     let query = condition(app, &Lists::new(app, caller), resource_type, params)?;
     retry(|| {

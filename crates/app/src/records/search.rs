@@ -1,6 +1,7 @@
 //! Search: finds resources of one type, of several types or of a compartment, and turns the pages
 //! of what was found.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use fhir::{Id, Resource};
@@ -17,7 +18,7 @@ use super::page::{MAX_MATCHES, Matches};
 use super::{in_scope, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, Permit, Scope, authorise};
+use crate::authorise::{Action, Permit, authorise};
 use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result};
 
@@ -103,7 +104,7 @@ pub fn search_in(
         }
     };
     let searches = permitted(app, caller, place, parsed)?;
-    let Some((first, permit)) = searches.first().cloned() else {
+    let Some((first, _)) = searches.first().cloned() else {
         return Err(Error::invalid("value", "`_type` names no type that can be searched here"));
     };
     let count = page_size(&first);
@@ -120,14 +121,14 @@ pub fn search_in(
         _ => params.iter().filter(|(_, value)| !value.is_empty()).cloned().collect(),
     };
     let matches = Matches {
-        owner: caller.user.id.clone(),
+        owner: caller.holder(),
         search: ParsedSearch { used, ..first },
         path: place.path(),
         types: searches.iter().map(|(search, _)| search.query.resource_type).collect(),
         versions,
         as_of,
     };
-    let page = load(app, caller, &permit, &*snapshot, &matches, (0, count), query)?;
+    let page = load(app, caller, &*snapshot, &matches, (0, count), query)?;
     if let Some(token) = &token {
         app.pages().keep(token.clone(), Arc::new(matches), app.now_ms());
     }
@@ -148,12 +149,10 @@ impl Place {
 
 /// Turns to the matches from `offset` on of a search that [`search`] answered with `token`.
 pub fn turn(app: &App, caller: &Caller, token: &str, offset: usize, count: usize) -> Result<Page> {
-    let mut matches = app.pages().find(token, &caller.user.id, app.now_ms())?;
-    let mut permit = None;
+    let mut matches = app.pages().find(token, &caller.holder(), app.now_ms())?;
     for resource_type in &matches.types {
-        permit = Some(authorise(app, caller, Action::searching(resource_type))?);
+        authorise(app, caller, Action::searching(resource_type))?;
     }
-    let permit = permit.ok_or_else(Error::not_found)?;
     let count = count.clamp(1, store::query::MAX_COUNT as usize);
     let registry = app.store().registry();
     let snapshot = app.store().snapshot()?;
@@ -168,7 +167,7 @@ pub fn turn(app: &App, caller: &Caller, token: &str, offset: usize, count: usize
         app.pages().complete(token, matches.clone());
     }
     let query = format!("{}?page", matches.path);
-    let page = load(app, caller, &permit, &*snapshot, &matches, (offset, count), &query)?;
+    let page = load(app, caller, &*snapshot, &matches, (offset, count), &query)?;
     Ok(Page { token: Some(token.to_owned()), ..page })
 }
 
@@ -219,10 +218,7 @@ pub(super) fn permitted(
             let inside = compartment(&registry, centre, id, resource_type);
             search.query.filters.push(inside.ok_or_else(unknown)?);
         }
-        if let Scope::Patient(own) = permit.scope() {
-            let inside = compartment(&registry, "Patient", own, resource_type);
-            search.query.filters.push(inside.unwrap_or_else(|| Filter::Any(Vec::new())));
-        }
+        search.query.filters.extend(permit.scope().filters(&registry, resource_type));
         found.push((search, permit));
     }
     match refusal {
@@ -317,7 +313,6 @@ fn in_order(
 fn load(
     app: &App,
     caller: &Caller,
-    permit: &Permit,
     snapshot: &dyn Snapshot,
     found: &Matches,
     (offset, count): (usize, usize),
@@ -339,10 +334,15 @@ fn load(
     for stored in &matches {
         patients.extend(patients_of(&parse_stored(stored)?));
     }
+    let mut permits: HashMap<&'static str, Option<Permit>> = HashMap::new();
     for stored in snapshot.load(&wanted)? {
         let resource: Resource = parse_stored(&stored)?;
-        let readable = authorise(app, caller, Action::reading(stored.key.resource_type)).is_ok();
-        if readable && in_scope(&resource, permit.scope()) {
+        let kind = stored.key.resource_type;
+        // A refusal is recorded once for a type.
+        let readable = permits
+            .entry(kind)
+            .or_insert_with(|| authorise(app, caller, Action::reading(kind)).ok());
+        if readable.as_ref().is_some_and(|permit| in_scope(&resource, permit.scope())) {
             patients.extend(patients_of(&resource));
             included.push(stored);
         }

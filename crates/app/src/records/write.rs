@@ -56,7 +56,7 @@ pub fn create(
     resource: Resource,
     if_none_exist: Option<&[(String, String)]>,
 ) -> Result<Written> {
-    let permit = authorise(app, caller, Action::writing(resource_type))?;
+    let permit = authorise(app, caller, Action::creating(resource_type))?;
     let resource = notify::accept::accept(app, caller, resource)?;
     check_content(&resource, resource_type, &permit)?;
     let Some(params) = if_none_exist else {
@@ -104,7 +104,7 @@ pub fn update(
     resource: Resource,
     standing: &Standing,
 ) -> Result<Written> {
-    let permit = authorise(app, caller, Action::writing(key.resource_type))?;
+    let permit = authorise(app, caller, Action::updating(key.resource_type))?;
     let resource = notify::accept::accept(app, caller, resource)?;
     check_content(&resource, key.resource_type, &permit)?;
     check_id(&resource, &key.id)?;
@@ -125,7 +125,7 @@ pub fn update_matching(
     resource: Resource,
     standing: &Standing,
 ) -> Result<Written> {
-    let permit = authorise(app, caller, Action::writing(resource_type))?;
+    let permit = authorise(app, caller, Action::updating(resource_type))?;
     let resource = notify::accept::accept(app, caller, resource)?;
     check_content(&resource, resource_type, &permit)?;
     check_may_state(&permit)?;

@@ -17,11 +17,11 @@ use super::run::{patients, unfit};
 use super::subject::{Subject, compile};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, Scope, authorise};
+use crate::authorise::{Action, INSUFFICIENT_SCOPE, authorise};
 use crate::bulk::{Met, Part, Plan, Rolls, Scan, Window};
 use crate::jobs::{self, Ended, Job, Outcome, Run, failed};
 use crate::records::parse;
-use crate::{App, Caller, Error, Result};
+use crate::{App, Caller, Error, Kind, Result};
 
 /// Most views of one export.
 const MAX_VIEWS: usize = 50;
@@ -99,6 +99,10 @@ pub fn kick_off(app: &App, caller: &Caller, request: TablesRequest) -> Result<Jo
             let message = "the audit is not shown in tables; use its own doors";
             return Err(Error::invalid("not-supported", message));
         }
+        if !permit.scope().gives_all_of(view.resource_type()) {
+            let message = "the app may not export all resources of the view's type";
+            return Err(Error::new(Kind::Forbidden, message).by_rule(INSUFFICIENT_SCOPE));
+        }
         let name = order.name.clone().or_else(|| view.name().map(str::to_owned));
         let name = name.unwrap_or_else(|| format!("output{}", at + 1));
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -114,7 +118,7 @@ pub fn kick_off(app: &App, caller: &Caller, request: TablesRequest) -> Result<Jo
         views.push((name, text));
     }
     let mut named = patients(&*app.store().snapshot()?, &request.patients, &request.groups)?;
-    if let Scope::Patient(own) = permit.scope() {
+    if let Some(own) = permit.scope().own() {
         if named.as_ref().is_some_and(|named| named.iter().any(|id| id != own)) {
             return Err(Error::not_found());
         }

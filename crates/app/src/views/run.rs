@@ -14,7 +14,7 @@ use super::rows::{Format, Rows};
 use super::subject::{Subject, compile};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, Scope, authorise};
+use crate::authorise::{Action, authorise};
 use crate::bulk::{is_current, members};
 use crate::records::search::refused;
 use crate::records::{in_scope, parse as parse_stored};
@@ -114,7 +114,7 @@ fn stored<W: Write + Send>(
     let permit = authorise(app, caller, Action::searching(kind))?;
     let snapshot = app.store().snapshot()?;
     let mut named = patients(&*snapshot, &request.patients, &request.groups)?;
-    if let Scope::Patient(own) = permit.scope() {
+    if let Some(own) = permit.scope().own() {
         if named.as_ref().is_some_and(|named| named.iter().any(|id| id != own)) {
             return Err(Error::not_found());
         }

@@ -65,6 +65,8 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--no-first-run",
+            // Pages scroll smoothly, and what still moves cannot be pressed.
+            "--force-prefers-reduced-motion",
             "--disable-dev-shm-usage",
             "--lang=en-US",
             "--window-size=1280,900",

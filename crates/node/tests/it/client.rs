@@ -58,6 +58,11 @@ impl Client {
         Self::sign_in(base, account, Some(system_clock()())).await
     }
 
+    /// The same with a token that was come by elsewhere.
+    pub fn holding(self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self }
+    }
+
     /// The token of the session; empty without one.
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()

@@ -184,6 +184,7 @@ fn caller(app: &App, account: &Account) -> Caller {
         evidence: None,
         request_id: "asked".into(),
         address: "127.0.0.1".into(),
+        granted: None,
     }
 }
 

@@ -3,7 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
+mod app_client;
+mod app_scopes;
+mod apps;
+mod apps_refused;
 mod audit;
+mod backends;
 mod bulk;
 mod bundles;
 mod claims;

@@ -127,6 +127,7 @@ pub fn caller(app: &App) -> Caller {
         evidence: None,
         request_id: "simulation".into(),
         address: "simulation".into(),
+        granted: None,
     }
 }
 

@@ -118,5 +118,6 @@ fn caller(app: &App) -> Result<Caller, Fault> {
         evidence: None,
         request_id: "bench".into(),
         address: "bench".into(),
+        granted: None,
     })
 }

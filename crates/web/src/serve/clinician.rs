@@ -3,7 +3,7 @@
 use app::authorise::default_purpose;
 use app::consent::break_glass;
 use app::records::search;
-use app::{Evidence, User};
+use app::{Caller, Evidence, User};
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
@@ -16,7 +16,7 @@ use super::session::{Made, Stop, Visit, id, page, see_other};
 use crate::chrome::Role;
 use crate::clinician::ask::{self, AskForm, AskView};
 use crate::clinician::break_glass::{self as glass, BreakGlassForm, BreakGlassView};
-use crate::clinician::find::{self, FindForm, Search};
+use crate::clinician::find::{self, FindForm, Found, Search};
 use crate::clinician::record::Audience;
 use crate::form::Field;
 use crate::paths::{Ask, Record};
@@ -40,25 +40,32 @@ async fn try_find(visit: &Visit, form: &FindForm) -> Made {
     let caller = visit.caller(visit.require(FINDERS)?);
     let (wanted, mut view) = form.read();
     if let Some(wanted) = wanted {
-        let mut params = params(&wanted);
-        let query = query(&params);
-        params.push(("_count".to_owned(), RESULTS.to_owned()));
-        let (results, more) = visit
-            .app()
-            .run(move |app| {
-                let found = search::search(app, &caller, "Patient", &params, &query)?;
-                let more = found.total > found.matches.len() as u64;
-                let mut results = Vec::with_capacity(found.matches.len());
-                for stored in found.matches {
-                    results.extend(person::found(&person::parse(stored)?));
-                }
-                Ok((results, more))
-            })
-            .await?;
+        let (results, more) = found_for(visit, caller, &wanted).await?;
         view.results = Some(results);
         view.more = more;
     }
     page(find::render(&view, &visit.chrome)?)
+}
+
+/// The patients that a search finds, and whether there are more than these.
+pub(super) async fn found_for(
+    visit: &Visit,
+    caller: Caller,
+    wanted: &Search,
+) -> Result<(Vec<Found>, bool), Stop> {
+    let mut params = params(wanted);
+    let query = query(&params);
+    params.push(("_count".to_owned(), RESULTS.to_owned()));
+    let found = visit.app().run(move |app| {
+        let found = search::search(app, &caller, "Patient", &params, &query)?;
+        let more = found.total > found.matches.len() as u64;
+        let mut results = Vec::with_capacity(found.matches.len());
+        for stored in found.matches {
+            results.extend(person::found(&person::parse(stored)?));
+        }
+        Ok((results, more))
+    });
+    Ok(found.await?)
 }
 
 /// Search parameters of FHIR. In the box for anything, a date is a birth date, what has digits an

@@ -79,6 +79,10 @@ tokened!(
     crate::privacy::witnesses::AcceptForm,
     crate::operator::network::AnsweringForm,
     crate::registrar::links::LinkForm,
+    crate::apps::allowed::EndForm,
+    crate::apps::consent::ConsentForm,
+    crate::apps::patient::ChooseForm,
+    crate::apps::registry::RegisterForm,
 );
 
 /// One request for a page.
@@ -225,6 +229,7 @@ impl Visit {
             evidence: None,
             request_id: self.request_id.clone(),
             address: self.address.clone(),
+            granted: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Names and texts come from other hospitals and from the public; they stay text.
 
+use web::apps::{consent, wording};
 use web::clinician::record::{self, Audience, Body};
 use web::clinician::{ask, find};
 use web::form::Field;
@@ -140,4 +141,14 @@ fn hostile_texts_stay_text() {
         decided: Vec::new(),
     };
     check("links", &links::render(&view, &frame).unwrap());
+    let view = consent::ConsentView {
+        request: HOSTILE.into(),
+        app: HOSTILE.into(),
+        publisher: HOSTILE.into(),
+        site: HOSTILE.into(),
+        reader: wording::Reader::Clinician,
+        patient: Some(HOSTILE.into()),
+        scopes: Vec::new(),
+    };
+    check("consent", &consent::render(&view, &frame).unwrap());
 }

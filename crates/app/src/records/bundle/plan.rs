@@ -27,26 +27,28 @@ use crate::{App, Caller, Error, Kind, Result, consent, notify};
 /// caller may read all there is of what the entries read.
 pub(super) fn check(app: &App, caller: &Caller, entries: &[Entry]) -> Result<bool> {
     let mut sees_all = true;
-    let mut permits: HashMap<&'static str, Permit> = HashMap::new();
+    let mut permits: HashMap<(&'static str, &'static str), Permit> = HashMap::new();
     let mut readable: HashMap<&'static str, bool> = HashMap::new();
     for (at, entry) in entries.iter().enumerate() {
-        let resource_type = match &entry.request {
-            Request::Create { resource_type, .. } => resource_type,
-            Request::Update { target, .. }
-            | Request::Patch { target, .. }
-            | Request::Delete { target, .. } => target.resource_type(),
+        type Acting = fn(&str) -> Action;
+        let (resource_type, method, action): (&'static str, _, Acting) = match &entry.request {
+            Request::Create { resource_type, .. } => (resource_type, "POST", Action::creating),
+            Request::Update { target, .. } | Request::Patch { target, .. } => {
+                (target.resource_type(), "PUT", Action::updating)
+            }
+            Request::Delete { target, .. } => (target.resource_type(), "DELETE", Action::deleting),
             Request::Get { url } => {
                 sees_all &=
                     check_read(app, caller, url, &mut readable).map_err(|e| at_entry(e, at))?;
                 continue;
             }
         };
-        let permit = match permits.get(resource_type) {
+        let permit = match permits.get(&(resource_type, method)) {
             Some(permit) => permit,
             None => {
-                let permit = authorise(app, caller, Action::writing(resource_type))
-                    .map_err(|e| at_entry(e, at))?;
-                permits.entry(resource_type).or_insert(permit)
+                let permit =
+                    authorise(app, caller, action(resource_type)).map_err(|e| at_entry(e, at))?;
+                permits.entry((resource_type, method)).or_insert(permit)
             }
         };
         check_write(entry, permit)
@@ -69,6 +71,13 @@ fn check_write(entry: &Entry, permit: &Permit) -> Result<()> {
         false => Err(Error::new(Kind::Forbidden, format!("{what} one resource at a time"))
             .by_rule("own-record")),
     };
+    if let Request::Create { resource, .. } | Request::Update { resource, .. } = &entry.request
+        && !permit.is_whole()
+        && has_conditional_reference(resource)
+    {
+        let message = "a reference by a search tells what exists; refer to `Type/id`";
+        return Err(Error::new(Kind::Forbidden, message).by_rule("own-record"));
+    }
     match &entry.request {
         Request::Create { resource_type, resource, if_none_exist } => {
             if if_none_exist.is_some() {
@@ -87,6 +96,17 @@ fn check_write(entry: &Entry, permit: &Permit) -> Result<()> {
         }
         Request::Get { .. } => Ok(()),
     }
+}
+
+/// Whether a reference is a search, `Patient?identifier=…`.
+fn has_conditional_reference(resource: &Resource) -> bool {
+    let mut found = false;
+    fhir::edit::walk_references(resource.root(), &mut |value| {
+        let text = value.as_str();
+        let kind = text.as_ref().and_then(|text| text.split_once('?')).map(|(kind, _)| kind);
+        found |= kind.is_some_and(|kind| fhir::resource_type(kind).is_some());
+    });
+    found
 }
 
 /// What can be known of a read before the writes: that its type exists and may be read, and that
@@ -110,8 +130,8 @@ fn check_read(
         Some(known) => *known,
         None => {
             let permit = authorise(app, caller, Action::reading(resource_type))?;
-            readable.insert(resource_type, permit.is_unlimited());
-            permit.is_unlimited()
+            readable.insert(resource_type, permit.is_whole());
+            permit.is_whole()
         }
     };
     if path == kind && !query.is_empty() {

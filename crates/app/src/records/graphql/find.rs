@@ -155,7 +155,7 @@ impl Run<'_, '_> {
     pub fn page(&mut self, of: &'static Type, wanted: &Wanted) -> Result<Page> {
         let (search, permit) = self.search(of, &wanted.params)?;
         let found = Matches {
-            owner: self.caller.user.id.clone(),
+            owner: self.caller.holder(),
             path: of.name.to_owned(),
             types: vec![search.query.resource_type],
             versions: self.snapshot.find(&search.query, MAX_MATCHES, true)?,
@@ -174,7 +174,7 @@ impl Run<'_, '_> {
         let token = parts.next().unwrap_or_default();
         let mut number = || parts.next().and_then(|n| n.parse::<usize>().ok());
         let (offset, count) = number().zip(number()).ok_or_else(expired)?;
-        let found = self.app.pages().find(token, &self.caller.user.id, self.app.now_ms())?;
+        let found = self.app.pages().find(token, &self.caller.holder(), self.app.now_ms())?;
         if found.types != [of.name] || found.as_of.is_some() {
             return Err(expired());
         }

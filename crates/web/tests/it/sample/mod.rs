@@ -1,5 +1,6 @@
 //! Sample views of every page, rich and empty, for the tests and the gallery.
 
+mod apps;
 mod offices;
 mod people;
 mod record;
@@ -55,6 +56,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
     let mut pages = people::pages(lang, theme, fill);
     pages.extend(record::pages(lang, theme, fill));
     pages.extend(offices::pages(lang, theme, fill));
+    pages.extend(apps::pages(lang, theme, fill));
     pages
 }
 

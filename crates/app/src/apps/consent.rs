@@ -1,0 +1,202 @@
+//! The person decides: which patient the app is about, what it may see, and for how long.
+
+use fhir::Id;
+use oauth::{Client, Level, Scope, Scopes, Token};
+use store::{Key, Transaction};
+
+use super::begin::{Pending, answered, take, update, waiting};
+use super::record::{GRANTS, Grant, Held, TOKENS, put, put_token, remove};
+use super::{ACCESS_MS, CODE_MS, OFFLINE_MS, ONLINE_MS};
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+use crate::authorise::reach::is_honoured;
+use crate::caller::Granted;
+use crate::{App, Caller, Error, Kind, Result};
+
+/// The roles whose people may allow apps.
+const ROLES: [&str; 2] = ["clinician", "patient"];
+
+/// What a person is asked.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Who asks.
+    pub client: Client,
+    /// What may be allowed; each may be taken away.
+    pub scopes: Scopes,
+    /// Whether a patient has to be chosen first.
+    pub needs_patient: bool,
+    /// The patient in context.
+    pub patient: Option<Id>,
+    /// Where the browser goes then.
+    pub redirect: String,
+}
+
+/// What a person has decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing is allowed.
+    Deny,
+    /// The scopes at these places of [`Question::scopes`] are allowed.
+    Allow(Vec<usize>),
+}
+
+/// The question of the request that waits under `token`, for the person who is signed in.
+///
+/// Errors: [`Kind::Gone`] where it does not wait any more, [`Kind::Forbidden`] for a role that
+/// allows no apps, and where the request is somebody else's.
+pub fn question(app: &App, caller: &Caller, token: &str) -> Result<Question> {
+    let mut pending = own(app, caller, token)?;
+    if pending.patient.is_none() && pending.request.scopes.needs_patient() {
+        pending.patient.clone_from(&caller.user.patient);
+    }
+    pending.account = Some(caller.user.id.clone());
+    update(app, token, pending.clone());
+    let scopes = grantable(app, caller, &pending)?;
+    Ok(Question {
+        needs_patient: scopes.needs_patient() && pending.patient.is_none(),
+        scopes,
+        patient: pending.patient,
+        redirect: pending.request.redirect,
+        client: pending.client,
+    })
+}
+
+/// Chooses the patient whom the app is about.
+///
+/// Errors: as [`question`], and [`Kind::NotFound`] for a patient that the person may not see.
+pub fn choose(app: &App, caller: &Caller, token: &str, patient: &Id) -> Result<()> {
+    let mut pending = own(app, caller, token)?;
+    if pending.is_launched || caller.user.patient.as_ref().is_some_and(|own| own != patient) {
+        return Err(Error::not_found());
+    }
+    let key = Key { resource_type: "Patient", id: patient.clone() };
+    crate::records::read::read(app, caller, &key, None)?;
+    pending.patient = Some(patient.clone());
+    update(app, token, pending);
+    Ok(())
+}
+
+/// Carries out a decision. Returns the address to which the browser goes.
+///
+/// Errors: as [`question`]; [`Kind::Unprocessable`] where a patient has to be chosen first.
+pub fn decide(app: &App, caller: &Caller, token: &str, decision: &Decision) -> Result<String> {
+    let asked = question(app, caller, token)?;
+    let pending = own(app, caller, token)?;
+    let kept: Scopes = match decision {
+        Decision::Deny => Scopes::default(),
+        Decision::Allow(places) => {
+            let all = asked.scopes.iter().enumerate();
+            all.filter(|(at, _)| places.contains(at)).map(|(_, scope)| scope.clone()).collect()
+        }
+    };
+    if asked.needs_patient && kept.needs_patient() {
+        return Err(Error::new(Kind::Unprocessable, "choose a patient first"));
+    }
+    if !take(app, token) {
+        return Err(gone());
+    }
+    let state = pending.request.state.as_str();
+    if kept.is_empty() {
+        app.audit(Event::by(caller, Pattern::Delegate).refused("access to an app was refused"))?;
+        let answer = [("error", oauth::Code::AccessDenied.text()), ("state", state)];
+        return Ok(answered(app, &pending.request.redirect, &answer));
+    }
+    let code = allow(app, caller, &pending, &kept)?;
+    let answer = [("code", code.reveal()), ("state", state)];
+    Ok(answered(app, &pending.request.redirect, &answer))
+}
+
+/// Writes down what was allowed, and a code for it.
+fn allow(app: &App, caller: &Caller, pending: &Pending, kept: &Scopes) -> Result<Token> {
+    let now = app.now_ms();
+    let lasts = match kept {
+        kept if kept.has(&Scope::Offline) => OFFLINE_MS,
+        kept if kept.has(&Scope::Online) => ONLINE_MS,
+        _ => ACCESS_MS + CODE_MS,
+    };
+    let in_context = kept.needs_patient() || kept.has(&Scope::Launch);
+    let user = &caller.user;
+    let grant = Grant {
+        id: format!("{}.{}", user.id, app.new_token()),
+        client: pending.client.id.clone(),
+        account: user.id.clone(),
+        role: user.role.clone(),
+        own: user.patient.as_ref().map(ToString::to_string),
+        scopes: kept.to_string(),
+        patient: pending.patient.as_ref().filter(|_| in_context).map(ToString::to_string),
+        nonce: pending.request.nonce.clone(),
+        amr: user.amr.clone(),
+        auth_time_ms: user.auth_time_ms,
+        mfa_time_ms: user.mfa_time_ms,
+        created_ms: now,
+        expires_ms: now + lasts,
+    };
+    let code = Token::new(oauth::Kind::Code, &app.new_token());
+    let held = Held::Code {
+        grant: grant.id.clone(),
+        redirect: pending.request.redirect.clone(),
+        challenge: pending.request.challenge.clone(),
+        expires_ms: now + CODE_MS,
+        used: false,
+    };
+    let mut side = vec![put(GRANTS, grant.id.as_bytes(), &grant), put_token(&code, &held)];
+    let launch = pending.request.launch.as_deref();
+    if let Some(launch) = launch.and_then(|text| Token::read(oauth::Kind::Launch, text)) {
+        side.push(remove(TOKENS, &launch.hash()));
+    }
+    let through = through(caller, &grant, &pending.client);
+    let event = Event::by(&through, Pattern::Delegate).note("access was allowed to an app");
+    let event = event.patients(grant_patient(&grant));
+    let writes = vec![event.write(app)?];
+    app.store().commit(Transaction { writes, side, ..Transaction::default() })?;
+    Ok(code)
+}
+
+/// The caller, naming the app in the audit.
+pub(super) fn through(caller: &Caller, grant: &Grant, client: &Client) -> Caller {
+    let granted: Granted = grant.granted(client, &grant.scopes);
+    Caller { granted: Some(granted.into()), ..caller.clone() }
+}
+
+pub(super) fn grant_patient(grant: &Grant) -> Option<Id> {
+    grant.patient.as_deref().and_then(|id| Id::new(id).ok())
+}
+
+/// The request under `token`, if it is this person's to decide.
+fn own(app: &App, caller: &Caller, token: &str) -> Result<Pending> {
+    let pending = waiting(app, token).ok_or_else(gone)?;
+    let others = pending.account.as_ref().is_some_and(|account| *account != caller.user.id);
+    if others || !ROLES.contains(&caller.user.role.as_str()) || caller.granted.is_some() {
+        let message = "this request is for somebody else to decide";
+        return Err(Error::new(Kind::Forbidden, message).by_rule("apps-by-people"));
+    }
+    Ok(pending)
+}
+
+fn gone() -> Error {
+    Error::new(Kind::Gone, "the app's request has expired; start again from the app")
+}
+
+/// What of a request may be granted to this person's app: scopes that can be kept to, and who the
+/// user is only where a resource says it.
+fn grantable(app: &App, caller: &Caller, pending: &Pending) -> Result<Scopes> {
+    let registry = app.store().registry();
+    let is_known = fhir_user(app, &caller.user.id)?.is_some();
+    Ok(pending.request.scopes.only(|scope| match scope {
+        Scope::Resource(scope) => scope.level != Level::System && is_honoured(&registry, scope),
+        Scope::FhirUser => is_known,
+        Scope::Launch => pending.is_launched,
+        Scope::LaunchEncounter => false,
+        _ => true,
+    }))
+}
+
+/// Who an account is as a resource, `Patient/x` or `Practitioner/x`.
+pub(super) fn fhir_user(app: &App, account: &str) -> Result<Option<String>> {
+    let found = app.identity().accounts().get(account);
+    let found = found.map_err(|e| Error::internal(e.to_string()))?;
+    Ok(found.and_then(|account| match account.patient {
+        Some(patient) => Some(format!("Patient/{patient}")),
+        None => account.practitioner,
+    }))
+}

@@ -1,0 +1,127 @@
+//! Introspection (RFC 7662) and revocation (RFC 7009) of tokens.
+
+use oauth::{Kind as TokenKind, Scope, Scopes, Token};
+use serde_json::{Value, json};
+use store::Transaction;
+
+use super::access::{Access, behind, find};
+use super::authenticate::{Credentials, authenticate};
+use super::consent::fhir_user;
+use super::record::{Held, TOKENS, held, remove, revoke};
+use super::{Fault, fhir_base};
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+use crate::{App, Error, Result};
+
+/// What is known of a token, for the client that it was given to: a confidential one, or whoever
+/// holds an access token of the same client as `bearer`. Of others' tokens nothing is told.
+pub async fn introspect(
+    app: &App,
+    credentials: Credentials,
+    bearer: Option<String>,
+    token: String,
+) -> std::result::Result<Value, Fault> {
+    let asker = match bearer {
+        Some(bearer) => {
+            let known = app.run(move |app| find(app, &bearer)).await?;
+            known.map(|access| access.client)
+        }
+        None => Some(authenticate(app, &credentials).await?)
+            .filter(|client| client.authentication.is_confidential()),
+    };
+    let asker = asker.ok_or_else(|| {
+        let why = "introspection is for confidential clients and holders of an access token";
+        Fault::new(oauth::Code::InvalidClient, why)
+    })?;
+    Ok(app
+        .run(move |app| {
+            let inactive = json!({"active": false});
+            match find(app, &token)?.filter(|access| access.client.id == asker.id) {
+                Some(access) => described(app, &access),
+                None => Ok(described_refresh(app, &token, &asker.id)?.unwrap_or(inactive)),
+            }
+        })
+        .await?)
+}
+
+fn described(app: &App, access: &Access) -> Result<Value> {
+    let mut told = json!({
+        "active": true,
+        "scope": access.scopes,
+        "client_id": access.client.id,
+        "token_type": "Bearer",
+        "iat": access.issued_ms.div_euclid(1000),
+        "exp": access.expires_ms.div_euclid(1000),
+    });
+    let scopes = Scopes::parse(&access.grant.scopes).unwrap_or_default();
+    if scopes.has(&Scope::OpenId) {
+        told["iss"] = json!(app.org().base_url);
+        told["sub"] = json!(access.user.id);
+    }
+    if scopes.has(&Scope::FhirUser)
+        && let Some(who) = fhir_user(app, &access.user.id)?
+    {
+        told["fhirUser"] = json!(format!("{}/{who}", fhir_base(app)));
+    }
+    if let Some(patient) = &access.grant.patient {
+        told["patient"] = json!(patient);
+        told["need_patient_banner"] = json!(true);
+    }
+    Ok(told)
+}
+
+fn described_refresh(app: &App, text: &str, client: &str) -> Result<Option<Value>> {
+    let Some(token) = Token::read(TokenKind::Refresh, text) else { return Ok(None) };
+    let Some((_, Held::Refresh { grant, expires_ms, used: false })) = held(app, &token)? else {
+        return Ok(None);
+    };
+    let standing = behind(app, &grant)?.filter(|(grant, ..)| grant.client == client);
+    let Some((grant, ..)) = standing.filter(|_| app.now_ms() < expires_ms) else {
+        return Ok(None);
+    };
+    Ok(Some(json!({
+        "active": true,
+        "scope": grant.scopes,
+        "client_id": client,
+        "token_type": "refresh_token",
+        "exp": expires_ms.div_euclid(1000),
+    })))
+}
+
+/// Ends a token of the client: an access token alone, a refresh token with all that came of its
+/// grant. What is not the client's, or not known, is left alone, and the answer is the same.
+pub async fn end(
+    app: &App,
+    credentials: Credentials,
+    token: String,
+) -> std::result::Result<(), Fault> {
+    let client = authenticate(app, &credentials).await?;
+    app.run(move |app| end_of(app, &client.id, &token)).await?;
+    Ok(())
+}
+
+fn end_of(app: &App, client: &str, text: &str) -> Result<()> {
+    let kinds = [TokenKind::Access, TokenKind::Refresh];
+    let Some(token) = kinds.into_iter().find_map(|kind| Token::read(kind, text)) else {
+        return Ok(());
+    };
+    let (grant, is_refresh) = match held(app, &token)? {
+        Some((_, Held::Access { grant, .. })) => (grant, false),
+        Some((_, Held::Refresh { grant, .. })) => (grant, true),
+        _ => return Ok(()),
+    };
+    let standing = behind(app, &grant)?.filter(|(grant, ..)| grant.client == client);
+    if standing.is_none() {
+        return Ok(());
+    }
+    let event = Event::by_node(Pattern::Delegate).note(format!("app {client} gave back a token"));
+    let writes = vec![event.write(app)?];
+    if is_refresh {
+        revoke(app, &grant)?;
+    }
+    let side = vec![remove(TOKENS, &token.hash())];
+    app.store()
+        .commit(Transaction { writes, side, ..Transaction::default() })
+        .map_err(Error::from)?;
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! What an OAuth 2 authorisation server decides without looking anything up: which scopes mean
+//! what (SMART App Launch 2.2, scopes version 2 and 1), whether a request may be shown to a
+//! person, whether a client has proved itself, and how tokens look.
+//!
+//! The crate does no I/O, reads no clock and has no randomness; what it is told is what it judges.
+
+pub mod assertion;
+pub mod client;
+pub mod permissions;
+pub mod pkce;
+pub mod request;
+pub mod resource_scope;
+pub mod scopes;
+pub mod token;
+
+pub use client::{Authentication, Client, ClientFault, Grant};
+pub use permissions::{Permission, Permissions};
+pub use request::{Context, Refusal, Request};
+pub use resource_scope::{Level, ResourceScope};
+pub use scopes::{Scope, Scopes};
+pub use token::{Kind, Token};
+
+/// An error of OAuth 2 by its registered code (RFC 6749, sections 4.1.2.1 and 5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The request is not as the standard says.
+    InvalidRequest,
+    /// The client has not proved who it is.
+    InvalidClient,
+    /// A code or token does not hold, or not for this client.
+    InvalidGrant,
+    /// The client may not ask in this way.
+    UnauthorizedClient,
+    /// The grant type is not offered.
+    UnsupportedGrantType,
+    /// The response type is not offered.
+    UnsupportedResponseType,
+    /// Nothing of what was asked for may be granted.
+    InvalidScope,
+    /// The person has refused.
+    AccessDenied,
+    /// The server failed.
+    ServerError,
+    /// The server has too much to do.
+    TemporarilyUnavailable,
+}
+
+impl Code {
+    /// The code as it is sent.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::AccessDenied => "access_denied",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! The pages of apps: a request arrives, a person decides, apps are opened, ended and registered.
+
+use app::apps::begin::{Begun, begin};
+use app::apps::consent::{self, Decision, Question};
+use app::apps::register::{self, New, Proof};
+use app::apps::{launch, origins, standing};
+use app::{Caller, Error, Kind, User};
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query, RawForm};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde::Deserialize;
+use store::Key;
+
+use super::clinician::found_for;
+use super::person;
+use super::session::{Made, Stop, Visit, done, id, page, see_other};
+use crate::apps::allowed::{self, Allowed, AllowedView, EndForm};
+use crate::apps::consent::{self as consent_page, ConsentForm, ConsentView};
+use crate::apps::offered::{self, Offered, OfferedView};
+use crate::apps::onward::{self, Why};
+use crate::apps::patient::{self as patient_page, ChooseForm, ChooseView};
+use crate::apps::registry::{self, RegisterForm, Registered, RegistryView};
+use crate::apps::wording::Reader;
+use crate::chrome::{Notice, Role};
+use crate::clinician::find::FindForm;
+use crate::fault::Fault;
+use crate::form::{Bare, Field};
+use crate::paths::{AppRegistry, MyApps};
+
+/// Who may allow apps.
+const PEOPLE: &[Role] = &[Role::Clinician, Role::Patient];
+const OPERATOR: &[Role] = &[Role::Operator];
+
+/// `GET` and `POST /oauth/authorize`: an app sends somebody's browser. Nobody needs to be signed
+/// in yet, and from another site nobody appears to be.
+pub async fn authorize(visit: Visit, RawForm(form): RawForm) -> Response {
+    let made = try_authorize(&visit, &form).await;
+    visit.finish(made)
+}
+
+async fn try_authorize(visit: &Visit, form: &[u8]) -> Made {
+    let params: Vec<(String, String)> = form_urlencoded::parse(form).into_owned().collect();
+    match visit.app().run(move |app| begin(app, &params)).await? {
+        Begun::Waiting(request) => page(onward::render(&at(&request), &visit.chrome)?),
+        Begun::Sent(address) => Ok(see_other(&address)),
+        Begun::Shown("redirect") => refused(visit, Why::Redirect),
+        Begun::Shown(_) => refused(visit, Why::Client),
+    }
+}
+
+/// The page of a request that waits.
+fn at(request: &str) -> String {
+    format!("{}?request={}", crate::paths::AppConsent, crate::paths::Encoded(request))
+}
+
+fn refused(visit: &Visit, why: Why) -> Made {
+    let html = onward::render_refused(why, &visit.chrome)?;
+    Ok((StatusCode::BAD_REQUEST, Html(html)).into_response())
+}
+
+/// What the page of a request is asked with.
+#[derive(Default, Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    request: String,
+    #[serde(default)]
+    q: String,
+}
+
+/// `GET /oauth/consent`
+pub async fn consent(visit: Visit, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
+    let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
+    let made = try_consent(&visit, &wanted).await;
+    let made = or_expired(&visit, made);
+    visit.finish(made)
+}
+
+/// A request that waits no more has a page of its own.
+fn or_expired(visit: &Visit, made: Made) -> Made {
+    match made {
+        Err(Stop::Error(error)) if error.kind == Kind::Gone => refused(visit, Why::Expired),
+        made => made,
+    }
+}
+
+async fn try_consent(visit: &Visit, wanted: &Wanted) -> Made {
+    let user = visit.require(PEOPLE)?;
+    let caller = visit.caller(user);
+    let request = wanted.request.clone();
+    let asked = {
+        let caller = caller.clone();
+        visit.app().run(move |app| consent::question(app, &caller, &request)).await?
+    };
+    if asked.needs_patient {
+        return choose_from(visit, caller, wanted, &asked).await;
+    }
+    let patient = name_of(visit, caller, &asked).await?;
+    let site = origins::of(&asked.redirect).unwrap_or_else(|| scheme_of(&asked.redirect));
+    let view = ConsentView {
+        request: wanted.request.clone(),
+        app: asked.client.name,
+        publisher: asked.client.publisher,
+        site: site.clone(),
+        reader: reader(user),
+        patient,
+        scopes: asked.scopes.iter().cloned().collect(),
+    };
+    let mut response = Html(consent_page::render(&view, &visit.chrome)?).into_response();
+    // The form's answer leads to the app, which browsers hold to be a place the form is sent to.
+    let policy = format!("{} {site}", super::CONTENT_SECURITY_POLICY);
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    Ok(response)
+}
+
+fn scheme_of(address: &str) -> String {
+    address.split_once(':').map(|(scheme, _)| format!("{scheme}:")).unwrap_or_default()
+}
+
+fn reader(user: &User) -> Reader {
+    if user.patient.is_some() { Reader::Patient } else { Reader::Clinician }
+}
+
+/// The name of the patient in context; the look is recorded as every other.
+async fn name_of(visit: &Visit, caller: Caller, asked: &Question) -> Result<Option<String>, Stop> {
+    let Some(id) = asked.patient.clone() else { return Ok(None) };
+    let key = Key { resource_type: "Patient", id };
+    let found = visit.app().run(move |app| {
+        let stored = app::records::read::read(app, &caller, &key, None)?;
+        Ok(person::found(&person::parse(stored)?))
+    });
+    Ok(found.await?.map(|found| found.name))
+}
+
+async fn choose_from(visit: &Visit, caller: Caller, wanted: &Wanted, asked: &Question) -> Made {
+    let form = FindForm { q: wanted.q.clone(), ..FindForm::default() };
+    let mut view = ChooseView {
+        request: wanted.request.clone(),
+        app: asked.client.name.clone(),
+        q: Field::optional(&wanted.q, 200),
+        ..ChooseView::default()
+    };
+    if let Some(search) = form.read().0 {
+        let (results, more) = found_for(visit, caller, &search).await?;
+        view.results = Some(results);
+        view.more = more;
+    }
+    page(patient_page::render(&view, &visit.chrome)?)
+}
+
+/// `POST /oauth/patient`
+pub async fn choose(visit: Visit, form: Result<Form<ChooseForm>, FormRejection>) -> Response {
+    let made = try_choose(&visit, form).await;
+    let made = or_expired(&visit, made);
+    visit.finish(made)
+}
+
+async fn try_choose(visit: &Visit, form: Result<Form<ChooseForm>, FormRejection>) -> Made {
+    let caller = visit.caller(visit.require(PEOPLE)?);
+    let form = visit.form(form)?;
+    let patient = id(&form.patient)?;
+    let back = at(&form.request.0);
+    visit.app().run(move |app| consent::choose(app, &caller, &form.request.0, &patient)).await?;
+    Ok(see_other(&back))
+}
+
+/// `POST /oauth/consent`
+pub async fn decide(visit: Visit, form: Result<Form<ConsentForm>, FormRejection>) -> Response {
+    let made = try_decide(&visit, form).await;
+    let made = or_expired(&visit, made);
+    visit.finish(made)
+}
+
+async fn try_decide(visit: &Visit, form: Result<Form<ConsentForm>, FormRejection>) -> Made {
+    let caller = visit.caller(visit.require(PEOPLE)?);
+    let form = visit.form(form)?;
+    let decision = form.read().map_or(Decision::Deny, Decision::Allow);
+    let onward = visit
+        .app()
+        .run(move |app| consent::decide(app, &caller, &form.request.0, &decision))
+        .await?;
+    Ok(see_other(&onward))
+}
+
+/// `GET /apps`
+pub async fn mine(visit: Visit) -> Response {
+    let made = try_mine(&visit).await;
+    visit.finish(made)
+}
+
+async fn try_mine(visit: &Visit) -> Made {
+    let user = visit.require(PEOPLE)?;
+    let (caller, own) = (visit.caller(user), user.patient.clone());
+    let (list, offered) = visit
+        .app()
+        .run(move |app| {
+            let list = standing::list(app, &caller)?;
+            let offered = match &own {
+                Some(own) => launch::offered(app, &caller, own)?,
+                None => Vec::new(),
+            };
+            let offered: Vec<Offered> = own.iter().flat_map(|own| shown(&offered, own)).collect();
+            Ok((list, offered))
+        })
+        .await?;
+    let apps = list.into_iter().map(|one| Allowed {
+        id: one.id,
+        name: one.name,
+        publisher: one.publisher,
+        scopes: one.scopes.iter().cloned().collect(),
+        since_ms: one.since_ms,
+        until_ms: one.until_ms,
+    });
+    let view = AllowedView { reader: reader(user), apps: apps.collect(), offered };
+    page(allowed::render(&view, &visit.chrome)?)
+}
+
+fn shown(clients: &[oauth::Client], patient: &fhir::Id) -> Vec<Offered> {
+    let offered = clients.iter().map(|client| Offered {
+        id: client.id.clone(),
+        name: client.name.clone(),
+        publisher: client.publisher.clone(),
+        patient: patient.to_string(),
+    });
+    offered.collect()
+}
+
+/// `POST /apps`
+pub async fn end(visit: Visit, form: Result<Form<EndForm>, FormRejection>) -> Response {
+    let made = try_end(&visit, form).await;
+    visit.finish(made)
+}
+
+async fn try_end(visit: &Visit, form: Result<Form<EndForm>, FormRejection>) -> Made {
+    let caller = visit.caller(visit.require(PEOPLE)?);
+    let form = visit.form(form)?;
+    visit.app().run(move |app| standing::end(app, &caller, &form.grant)).await?;
+    done(MyApps, Notice::AppEnded)
+}
+
+/// `GET /patients/{id}/apps`
+pub async fn offer(visit: Visit, Path(patient): Path<String>) -> Response {
+    let made = try_offer(&visit, &patient).await;
+    visit.finish(made)
+}
+
+async fn try_offer(visit: &Visit, patient: &str) -> Made {
+    let caller = visit.caller(visit.require(&[Role::Clinician])?);
+    let patient = id(patient)?;
+    let view = visit
+        .app()
+        .run(move |app| {
+            let clients = launch::offered(app, &caller, &patient)?;
+            Ok(OfferedView { apps: shown(&clients, &patient), patient: patient.to_string() })
+        })
+        .await?;
+    page(offered::render(&view, &visit.chrome)?)
+}
+
+/// `GET /patients/{id}/apps/{app}`: to the app, with what it needs to come back.
+pub async fn open(visit: Visit, Path((patient, app)): Path<(String, String)>) -> Response {
+    let made = try_open(&visit, &patient, app).await;
+    visit.finish(made)
+}
+
+async fn try_open(visit: &Visit, patient: &str, client: String) -> Made {
+    let caller = visit.caller(visit.require(PEOPLE)?);
+    let patient = id(patient)?;
+    let onward = visit.app().run(move |app| launch::open(app, &caller, &patient, &client)).await?;
+    Ok(see_other(&onward))
+}
+
+/// `GET /operator/apps`
+pub async fn registry(visit: Visit) -> Response {
+    let made = try_registry(&visit, RegistryView::default()).await;
+    visit.finish(made)
+}
+
+async fn try_registry(visit: &Visit, view: RegistryView) -> Made {
+    let caller = visit.caller(visit.require(OPERATOR)?);
+    let clients = visit.app().run(move |app| register::list(app, Some(&caller))).await?;
+    let apps = clients.into_iter().map(|client| Registered {
+        id: client.id,
+        name: client.name,
+        publisher: client.publisher,
+        scopes: client.scopes,
+        redirects: client.redirects,
+    });
+    let view = RegistryView { apps: apps.collect(), ..view };
+    page(registry::render(&view, &visit.chrome)?)
+}
+
+/// `POST /operator/apps`
+pub async fn register_app(
+    visit: Visit,
+    form: Result<Form<RegisterForm>, FormRejection>,
+) -> Response {
+    let made = try_register(&visit, form).await;
+    visit.finish(made)
+}
+
+async fn try_register(visit: &Visit, form: Result<Form<RegisterForm>, FormRejection>) -> Made {
+    let caller = visit.caller(visit.require(OPERATOR)?);
+    let form = visit.form(form)?;
+    let new = new_app(&form).ok_or(Stop::Fault(Fault::BadRequest))?;
+    let made = visit.app().run(move |app| register::register(app, Some(&caller), new)).await;
+    let view = match made {
+        Ok(made) => {
+            let secret = made.secret.map(|secret| secret.reveal().to_owned());
+            RegistryView { made: Some((made.client.id, secret)), ..RegistryView::default() }
+        }
+        Err(Error { kind: Kind::Unprocessable | Kind::TooCostly, message, .. }) => {
+            RegistryView { fault: Some(message), form: form.typed(), ..RegistryView::default() }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    try_registry(visit, view).await
+}
+
+/// What is to be registered; `None` for a form that is not ours.
+fn new_app(form: &RegisterForm) -> Option<New> {
+    let given = |text: &str| {
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    let keys = form.keys.trim();
+    let proof = match form.proof.as_str() {
+        "public" => Proof::Public,
+        "secret" => Proof::Secret,
+        "keys" if keys.starts_with('{') => Proof::Keys(keys.to_owned()),
+        "keys" => Proof::KeyAddress(keys.to_owned()),
+        _ => return None,
+    };
+    Some(New {
+        name: form.name.clone(),
+        publisher: form.publisher.clone(),
+        proof,
+        redirects: form.redirects.split_whitespace().map(str::to_owned).collect(),
+        launch: given(&form.launch),
+        scopes: form.scopes.split_whitespace().collect::<Vec<_>>().join(" "),
+        account: given(&form.account),
+    })
+}
+
+/// `POST /operator/apps/{app}/remove`
+pub async fn remove(
+    visit: Visit,
+    Path(app): Path<String>,
+    form: Result<Form<Bare>, FormRejection>,
+) -> Response {
+    let made = try_remove(&visit, app, form).await;
+    visit.finish(made)
+}
+
+async fn try_remove(visit: &Visit, id: String, form: Result<Form<Bare>, FormRejection>) -> Made {
+    let caller = visit.caller(visit.require(OPERATOR)?);
+    visit.form(form)?;
+    visit.app().run(move |app| register::withdraw(app, Some(&caller), &id)).await?;
+    done(AppRegistry, Notice::AppRemoved)
+}
