@@ -9,7 +9,7 @@ const BLOCK_HEIGHT: u32 = BLOCK.trailing_zeros();
 
 /// The complete subtrees of [`BLOCK`] leaves and more, and the leaves after them. It is made from
 /// the log's leaf hashes alone, so nothing of it needs to be stored: a log of a million entries
-/// takes 250 KiB and about a second to read.
+/// takes 250 KiB.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     /// Subtrees of 256 leaves, then of 512, and so on.
