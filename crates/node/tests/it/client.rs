@@ -58,6 +58,12 @@ impl Client {
         Self::sign_in(base, account, Some(system_clock()())).await
     }
 
+    /// The same program with another session.
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
     /// The token of the session; empty without one.
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()

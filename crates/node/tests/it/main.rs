@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod audit;
+#[path = "../../../identity/tests/it/authenticator.rs"]
+mod authenticator;
 mod bulk;
 mod bundles;
 mod claims;
@@ -23,6 +25,7 @@ mod network;
 mod operations;
 mod paging;
 mod parameters;
+mod passkeys;
 mod presence;
 mod purge;
 mod receiver;
