@@ -249,7 +249,7 @@ fn permissions_view(full: bool) -> permissions::PermissionsView {
 }
 
 fn factors_view(full: bool) -> factors::FactorsView {
-    let row = |id: &str, name: &str, suspect| factors::PasskeyRow {
+    let row = |id: &str, name: &str, suspect: bool| factors::PasskeyRow {
         id: id.into(),
         name: name.into(),
         added_ms: NOW_MS - 90 * 86_400_000,
