@@ -1,12 +1,16 @@
 //! Sessions for programs, and how every request says who asks.
 //!
 //! `POST /auth/session` with JSON `{"username", "password", "totp"?}` answers
-//! `{"token", "expires_in", "amr", "auth_time"}`; the token goes into `Authorization: Bearer`.
-//! `POST /auth/step-up` with `{"totp"}` proves the second factor again. `DELETE /auth/session`
-//! ends the session.
+//! `{"token", "expires_in", "acr", "amr", "auth_time", "mfa_time"}`; the token goes into
+//! `Authorization: Bearer`. `POST /auth/step-up` with `{"totp"}` proves the second factor again;
+//! a recovery code does in place of a one-time code, in both. `DELETE /auth/session` ends the
+//! session. [`passkeys`] has the calls for passkeys and recovery codes.
+
+mod passkeys;
 
 use std::net::SocketAddr;
 
+use app::session::SignedIn;
 use app::{App, Caller, Error, Evidence, Kind, User};
 use axum::extract::{ConnectInfo, FromRequestParts, State};
 use axum::http::request::Parts;
@@ -15,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::outcome::Failure;
 
@@ -34,6 +38,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/session", post(sign_in).delete(sign_out))
         .route("/step-up", post(step_up))
+        .merge(passkeys::router())
         .with_state(app)
 }
 
@@ -66,13 +71,27 @@ async fn sign_in(
             )
         })
         .await?;
-    Ok(no_store(Json(json!({
-        "token": session.token,
-        "token_type": "Bearer",
-        "expires_in": session.expires_in_s,
-        "amr": session.user.amr,
-        "auth_time": session.user.auth_time_ms / 1000,
-    }))))
+    Ok(opened(&session))
+}
+
+/// The answer to whoever has signed in.
+fn opened(session: &SignedIn) -> Response {
+    let mut body = strength(&session.user);
+    body["token"] = session.token.as_str().into();
+    body["token_type"] = "Bearer".into();
+    body["expires_in"] = session.expires_in_s.into();
+    no_store(Json(body))
+}
+
+/// How and when a user signed in; times in seconds since the Unix epoch (OpenID Connect Core,
+/// section 2).
+fn strength(user: &User) -> Value {
+    json!({
+        "acr": user.acr(),
+        "amr": user.amr,
+        "auth_time": user.auth_time_ms / 1000,
+        "mfa_time": user.mfa_time_ms.map(|ms| ms / 1000),
+    })
 }
 
 async fn step_up(
@@ -84,11 +103,7 @@ async fn step_up(
     let Json(body) = body.map_err(|e| Error::invalid("structure", e.body_text()))?;
     let token = bearer(&headers).ok_or_else(unauthenticated)?.to_owned();
     let user = app.run(move |app| app::session::step_up(app, &token, &body.totp, &address)).await?;
-    Ok(no_store(Json(json!({
-        "amr": user.amr,
-        "auth_time": user.auth_time_ms / 1000,
-        "mfa_time": user.mfa_time_ms.map(|ms| ms / 1000),
-    }))))
+    Ok(no_store(Json(strength(&user))))
 }
 
 async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {

@@ -4,6 +4,7 @@ use app::{Error, Kind};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use wire::acr::{PHISHING_RESISTANT, TWO_FACTORS};
 
 /// Media type of FHIR JSON.
 pub const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
@@ -146,9 +147,15 @@ impl IntoResponse for Failure {
                 Some("Bearer error=\"insufficient_scope\"".to_owned())
             }
             // RFC 9470, step up authentication challenge.
-            Kind::StepUp { max_age_s } => Some(format!(
-                "Bearer error=\"insufficient_user_authentication\", acr_values=\"mfa\", max_age=\"{max_age_s}\""
-            )),
+            Kind::StepUp { max_age_s } => {
+                let acr = match self.0.rule.as_deref() {
+                    Some("passkey-needed") => PHISHING_RESISTANT.to_owned(),
+                    _ => format!("{TWO_FACTORS} {PHISHING_RESISTANT}"),
+                };
+                Some(format!(
+                    "Bearer error=\"insufficient_user_authentication\", acr_values=\"{acr}\", max_age=\"{max_age_s}\""
+                ))
+            }
             _ => None,
         };
         if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {

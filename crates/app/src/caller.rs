@@ -16,12 +16,19 @@ pub struct User {
     pub name: String,
     /// The patient this account belongs to, for role `patient`.
     pub patient: Option<Id>,
-    /// Authentication methods (RFC 8176): `pwd`, `otp`, `mfa`.
+    /// Authentication methods (RFC 8176): `pwd`, `otp`, `pop`, `user`, `mfa`.
     pub amr: Vec<String>,
     /// When the user signed in, milliseconds since the Unix epoch.
     pub auth_time_ms: i64,
     /// When a second factor was last proved.
     pub mfa_time_ms: Option<i64>,
+}
+
+impl User {
+    /// How strongly the user signed in: an authentication context class reference.
+    pub fn acr(&self) -> &'static str {
+        wire::acr(&self.amr)
+    }
 }
 
 /// What a person, or the operator, has allowed an app.

@@ -1,9 +1,16 @@
 //! Sign-in, second factor and sessions, each recorded.
+//!
+//! Who is signed in and may go on is asked of [`user`]. Somebody whose role needs a passkey that
+//! the session has not shown is nobody there, and is known to [`visitor`] alone, for the pages and
+//! calls that lead to one.
 
-use identity::{Principal, SessionError, SignInError, StepUpError};
+pub mod passkeys;
+
+use identity::{Principal, SessionError, SignInError, Standing, StepUpError};
 
 use crate::audit::Event;
 use crate::audit::event::Pattern;
+use crate::authorise::MFA_MAX_AGE_S;
 use crate::{App, Caller, Error, Kind, Result, User};
 
 /// A session just opened.
@@ -22,7 +29,8 @@ impl std::fmt::Debug for SignedIn {
     }
 }
 
-/// Signs in with a password and, where given, a one-time code. `address` is the client's.
+/// Signs in with a password and, where given, a one-time code or a recovery code. `address` is the
+/// client's.
 ///
 /// Errors: [`Kind::Unauthenticated`] for anything that is wrong (the rule tells a used or wrong
 /// code from wrong credentials only when the password was right), [`Kind::Busy`] when throttled.
@@ -44,7 +52,12 @@ pub fn sign_in(
             return Err(error);
         }
     };
-    let expires_in_s = (session.principal.expires_ms - now).max(0) / 1000;
+    opened(app, session, address)
+}
+
+/// Records a session that has begun, and hands it out.
+fn opened(app: &App, session: identity::Session, address: &str) -> Result<SignedIn> {
+    let expires_in_s = (session.principal.expires_ms - app.now_ms()).max(0) / 1000;
     let user = view(session.principal);
     let caller = by(app, user, address);
     app.audit(Event::by(&caller, Pattern::SignIn).note(caller.user.amr.join(" ")))?;
@@ -52,7 +65,7 @@ pub fn sign_in(
     Ok(SignedIn { token, expires_in_s, user: caller.user })
 }
 
-/// Proves the second factor again.
+/// Proves the second factor again, with a one-time code or a recovery code.
 pub fn step_up(app: &App, token: &str, totp: &str, address: &str) -> Result<User> {
     match app.identity().step_up(token, totp.trim(), address, app.now_ms()) {
         Ok(principal) => {
@@ -70,14 +83,42 @@ pub fn step_up(app: &App, token: &str, totp: &str, address: &str) -> Result<User
 }
 
 /// Who a token stands for.
+///
+/// Errors: [`Kind::Unauthenticated`] without a session; where the role needs a passkey,
+/// [`Kind::StepUp`] by the rule `passkey-needed` and [`Kind::Forbidden`] by the rule
+/// `passkey-enrolment-needed`.
 pub fn user(app: &App, token: &str) -> Result<User> {
-    app.identity().resolve(token, app.now_ms()).map(view).map_err(ended)
+    app.identity().resolve(token, app.now_ms()).map_err(ended).and_then(admitted)
 }
 
 /// The same where memory holds the answer: it never blocks.
 pub fn known_user(app: &App, token: &str) -> Option<Result<User>> {
     let known = app.identity().resolve_known(token, app.now_ms())?;
-    Some(known.map(view).map_err(ended))
+    Some(known.map_err(ended).and_then(admitted))
+}
+
+/// Who a token stands for, and what still stands between them and everything but their own
+/// sign-in.
+pub fn visitor(app: &App, token: &str) -> Result<(User, Standing)> {
+    let principal = app.identity().resolve(token, app.now_ms()).map_err(ended)?;
+    let standing = principal.standing;
+    Ok((view(principal), standing))
+}
+
+fn admitted(principal: Principal) -> Result<User> {
+    match principal.standing {
+        Standing::Open => Ok(view(principal)),
+        Standing::PasskeyNeeded => {
+            let message =
+                "this account's role needs a passkey; prove it by `/auth/step-up/passkey`";
+            let kind = Kind::StepUp { max_age_s: MFA_MAX_AGE_S };
+            Err(Error::new(kind, message).by_rule("passkey-needed"))
+        }
+        Standing::EnrolmentNeeded => {
+            let message = "this account's role needs a passkey; add one on the page `/account`";
+            Err(Error::new(Kind::Forbidden, message).by_rule("passkey-enrolment-needed"))
+        }
+    }
 }
 
 /// Whether the account of somebody who ordered something earlier still stands as it did then: open,
@@ -155,6 +196,7 @@ fn not_stepped_up(error: StepUpError) -> Error {
     match error {
         StepUpError::Session(session) => ended(session),
         StepUpError::NoSecondFactor => unauthenticated(&error, "no-second-factor"),
+        StepUpError::PasskeyNeeded => unauthenticated(&error, "passkey-needed"),
         StepUpError::Throttled { .. } => throttled(&error),
         StepUpError::SecondFactorWrong => unauthenticated(&error, "second-factor-wrong"),
         StepUpError::SecondFactorReused => unauthenticated(&error, "second-factor-reused"),

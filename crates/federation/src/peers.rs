@@ -273,6 +273,7 @@ impl Peers {
             subject: asking.subject.clone(),
             purpose_of_use: asking.purpose_of_use.clone(),
             amr: asking.amr.clone(),
+            acr: wire::acr(&asking.amr).to_owned(),
             auth_time_ms: asking.auth_time_ms,
             mfa_time_ms: asking.mfa_time_ms,
             evidence: asking.evidence.clone(),

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::hidden::Hidden;
+use crate::passkey::Kept;
+use crate::recovery::Recovery;
 
 /// Longest username, in characters.
 const MAX_USERNAME: usize = 64;
@@ -104,8 +106,12 @@ pub struct Account {
     pub patient: Option<Id>,
     /// Reference to the Practitioner of a clinician, `Practitioner/x`.
     pub practitioner: Option<String>,
-    /// Whether a second factor is set up.
+    /// Whether one-time codes are set up.
     pub has_totp: bool,
+    /// Ids of the passkeys, oldest first.
+    pub passkeys: Vec<String>,
+    /// Recovery codes that have not been used.
+    pub recovery_codes: usize,
     /// Whether signing in is forbidden.
     pub disabled: bool,
     /// When the account was created, in milliseconds since the Unix epoch.
@@ -119,6 +125,11 @@ impl Account {
     /// new password and a disabling end all that came before.
     pub fn allows_since(&self, ms: i64) -> bool {
         ms >= self.sessions_from_ms
+    }
+
+    /// Whether anything beside the password is set up.
+    pub fn has_second_factor(&self) -> bool {
+        self.has_totp || !self.passkeys.is_empty() || self.recovery_codes > 0
     }
 }
 
@@ -206,6 +217,10 @@ pub(crate) struct Record {
     pub(crate) password_hash: String,
     /// Sealed and in base64url.
     pub(crate) totp: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) passkeys: Vec<Kept>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) recovery: Option<Recovery>,
     pub(crate) disabled: bool,
     created_ms: i64,
     pub(crate) sessions_from_ms: i64,
@@ -222,6 +237,8 @@ impl Record {
             practitioner: account.practitioner.clone(),
             password_hash,
             totp,
+            passkeys: Vec::new(),
+            recovery: None,
             disabled: account.disabled,
             created_ms: account.created_ms,
             sessions_from_ms: account.sessions_from_ms,
@@ -243,6 +260,8 @@ impl Record {
             patient,
             practitioner: self.practitioner.clone(),
             has_totp: self.totp.is_some(),
+            passkeys: self.passkeys.iter().map(|kept| kept.id.clone()).collect(),
+            recovery_codes: self.recovery.as_ref().map_or(0, Recovery::left),
             disabled: self.disabled,
             created_ms: self.created_ms,
             sessions_from_ms: self.sessions_from_ms,
@@ -261,6 +280,19 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_account_of_before_there_were_passkeys_is_still_read() {
+        let old = r#"{"id":"AAAAAAAAAAAAAAAAAAAAAA","username":"ada","display_name":"Ada Ek",
+            "role":"operator","patient":null,"practitioner":null,"password_hash":"x",
+            "totp":"sealed","disabled":false,"created_ms":7,"sessions_from_ms":-1}"#;
+        let record = Record::read(old.as_bytes()).unwrap();
+        let account = record.account().unwrap();
+        assert!(account.has_totp && account.has_second_factor());
+        assert_eq!((account.passkeys.len(), account.recovery_codes), (0, 0));
+        let again: serde_json::Value = serde_json::from_slice(&record.bytes().unwrap()).unwrap();
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(old).unwrap());
+    }
 
     #[test]
     fn usernames_have_one_spelling() {

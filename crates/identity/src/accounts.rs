@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crypto::Random;
-use store::{Guard, SharedStore, SideWrite, StoreError, Transaction};
+use store::{Guard, SharedStore, SideWrite, StoreError, Transaction, Write};
 
 use crate::account::{
     Account, AccountError, MAX_DISPLAY_NAME, NewAccount, Password, Record, Role, Username,
@@ -75,6 +75,8 @@ impl Accounts {
             patient: new.patient,
             practitioner: new.practitioner,
             has_totp: new.totp_secret.is_some(),
+            passkeys: Vec::new(),
+            recovery_codes: 0,
             disabled: false,
             created_ms: now_ms,
             sessions_from_ms: i64::MIN,
@@ -238,7 +240,7 @@ impl Accounts {
     }
 
     /// The stored bytes and what they say.
-    fn record(&self, id: &str) -> Result<Option<(Vec<u8>, Record)>, Fault> {
+    pub(crate) fn record(&self, id: &str) -> Result<Option<(Vec<u8>, Record)>, Fault> {
         let snapshot = self.store.snapshot()?;
         let Some(username) = snapshot.side(SPACE, &id_key(id))? else { return Ok(None) };
         let username = String::from_utf8(username).map_err(|_| Fault::Record("account"))?;
@@ -248,28 +250,53 @@ impl Accounts {
     }
 
     fn change(&self, id: &str, change: impl Fn(&mut Record)) -> Result<Account, AccountError> {
+        let (account, ()) = self.try_change(id, |record| {
+            change(record);
+            Ok::<(), AccountError>(())
+        })?;
+        Ok(account)
+    }
+
+    /// Changes the record of an account unless `change` refuses. It may be called again with a
+    /// newer record, where somebody else changed the same one meanwhile.
+    pub(crate) fn try_change<T, E: From<AccountError>>(
+        &self,
+        id: &str,
+        change: impl FnMut(&mut Record) -> Result<T, E>,
+    ) -> Result<(Account, T), E> {
+        self.try_change_with(id, &[], change)
+    }
+
+    /// The same together with `writes`: either both stand or neither does.
+    pub(crate) fn try_change_with<T, E: From<AccountError>>(
+        &self,
+        id: &str,
+        writes: &[Write],
+        mut change: impl FnMut(&mut Record) -> Result<T, E>,
+    ) -> Result<(Account, T), E> {
         for _ in 0..ATTEMPTS {
-            let Some((old, mut record)) = self.record(id)? else {
-                return Err(AccountError::NotFound);
+            let Some((old, mut record)) = self.record(id).map_err(AccountError::from)? else {
+                return Err(AccountError::NotFound.into());
             };
-            change(&mut record);
-            let account = record.account()?;
+            let value = change(&mut record)?;
+            let account = record.account().map_err(AccountError::from)?;
             let place = user_key(account.username.as_str());
+            let new = record.bytes().map_err(AccountError::from)?;
             let transaction = Transaction {
                 guards: vec![Guard::Side { space: SPACE, key: place.clone(), value: Some(old) }],
-                side: vec![put(place, record.bytes()?)],
-                ..Transaction::default()
+                writes: writes.to_vec(),
+                side: vec![put(place, new)],
             };
             match self.store.commit(transaction) {
                 Ok(_) => {
                     self.changes.happened();
-                    return Ok(account);
+                    return Ok((account, value));
                 }
                 Err(StoreError::GuardFailed) => {}
-                Err(error) => return Err(Fault::from(error).into()),
+                Err(error) => return Err(AccountError::from(Fault::from(error)).into()),
             }
         }
-        Err(Fault::Contended.into())
+        Err(AccountError::from(Fault::Contended).into())
     }
 }
 

@@ -6,15 +6,18 @@
 //! them off the async threads.
 //!
 //! What is kept is of no use to a thief of the store: passwords as Argon2id, one-time-code secrets
-//! under AES-256-GCM with the node's key, session tokens as SHA-256.
+//! under AES-256-GCM with the node's key, session tokens and recovery codes as SHA-256, of passkeys
+//! the public key.
 
 mod account;
 mod accounts;
 mod fault;
 mod hidden;
 mod known;
+mod passkey;
 mod password;
 mod principal;
+mod recovery;
 mod seal;
 mod session;
 mod sessions;
@@ -25,8 +28,10 @@ pub use account::{Account, AccountError, NewAccount, Password, Role, Username};
 pub use accounts::Accounts;
 pub use fault::Fault;
 pub use hidden::Hidden;
+pub use passkey::{Device, MAX_PASSKEYS, PasskeyError, Site, Standing, Started, Unusable};
 pub use password::{Hasher, hash_password};
 pub use principal::{FRESH_MFA_MS, Principal};
+pub use recovery::RECOVERY_CODES;
 pub use seal::NodeKey;
 pub use session::{SessionError, Token, check_csrf, csrf};
 pub use sessions::{Session, Sessions, Settings, SignInError, StepUpError};

@@ -3,6 +3,7 @@
 use fhir::Id;
 
 use crate::account::{Account, Role};
+use crate::passkey::Standing;
 
 /// How long a second factor counts as fresh, in milliseconds.
 pub const FRESH_MFA_MS: i64 = 300_000;
@@ -22,9 +23,12 @@ pub struct Principal {
     pub patient: Option<Id>,
     /// Reference to the Practitioner, where there is one.
     pub practitioner: Option<String>,
-    /// Authentication methods (RFC 8176): `pwd`, and with a second factor `otp` and `mfa`.
+    /// Authentication methods (RFC 8176): `pwd`, `otp`, `pop` and `user` for a passkey, and `mfa`
+    /// where they are two factors.
     pub amr: Vec<&'static str>,
-    /// When the password was given, in milliseconds since the Unix epoch.
+    /// What stands between the session and the node's work.
+    pub standing: Standing,
+    /// When the user signed in, in milliseconds since the Unix epoch.
     pub auth_time_ms: i64,
     /// When a second factor was last given.
     pub mfa_time_ms: Option<i64>,
@@ -40,23 +44,24 @@ impl Principal {
     /// Whether a second factor was given within the last five minutes. One that lies in the future
     /// is not fresh: the clock is wrong.
     pub fn is_mfa_fresh(&self, now_ms: i64) -> bool {
-        let age = |given: i64| now_ms.checked_sub(given);
-        self.mfa_time_ms.and_then(age).is_some_and(|age| (0..=FRESH_MFA_MS).contains(&age))
+        is_fresh(self.mfa_time_ms, now_ms)
     }
 
-    pub(crate) fn new(account: Account, session: &crate::session::Record, limit_ms: i64) -> Self {
-        let amr = match session.mfa_time_ms {
-            Some(_) => vec!["pwd", "otp", "mfa"],
-            None => vec!["pwd"],
-        };
+    pub(crate) fn new(
+        account: Account,
+        session: &crate::session::Record,
+        standing: Standing,
+        limit_ms: i64,
+    ) -> Self {
         Self {
+            amr: session.amr(),
+            standing,
             account_id: account.id,
             username: account.username.as_str().to_owned(),
             display_name: account.display_name,
             role: account.role,
             patient: account.patient,
             practitioner: account.practitioner,
-            amr,
             auth_time_ms: session.auth_time_ms,
             mfa_time_ms: session.mfa_time_ms,
             created_ms: session.created_ms,
@@ -64,4 +69,10 @@ impl Principal {
             expires_ms: session.created_ms.saturating_add(limit_ms),
         }
     }
+}
+
+/// Whether `at_ms` lies within the last five minutes.
+pub(crate) fn is_fresh(at_ms: Option<i64>, now_ms: i64) -> bool {
+    let age = |given: i64| now_ms.checked_sub(given);
+    at_ms.and_then(age).is_some_and(|age| (0..=FRESH_MFA_MS).contains(&age))
 }

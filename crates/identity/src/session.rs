@@ -48,11 +48,89 @@ pub(crate) struct Record {
     pub account_id: String,
     pub created_ms: i64,
     pub last_seen_ms: i64,
+    /// When somebody signed in.
     pub auth_time_ms: i64,
+    /// When a second factor, whichever, was last proved.
     pub mfa_time_ms: Option<i64>,
+    /// Whether the session began with a password. The field is younger than others; what was
+    /// stored before there were passkeys did.
+    #[serde(default = "yes")]
+    pub password: bool,
+    /// When a one-time code was last given; absent in what was stored before there were passkeys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otp_ms: Option<i64>,
+    /// When a recovery code was last given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_ms: Option<i64>,
+    /// When a passkey was last used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey_ms: Option<i64>,
+    /// The passkey that the session began with. It ends when that passkey is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A proof of presence beside the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Factor {
+    /// A one-time code.
+    Otp,
+    /// A recovery code.
+    Recovery,
+    /// A passkey that checked its owner.
+    Passkey,
 }
 
 impl Record {
+    /// A session that begins now, with a password unless it begins with a passkey.
+    pub fn begin(account_id: &str, now_ms: i64) -> Self {
+        Self {
+            account_id: account_id.to_owned(),
+            created_ms: now_ms,
+            last_seen_ms: now_ms,
+            auth_time_ms: now_ms,
+            mfa_time_ms: None,
+            password: true,
+            otp_ms: None,
+            recovery_ms: None,
+            passkey_ms: None,
+            device: None,
+        }
+    }
+
+    /// Notes that a factor was proved now.
+    pub fn prove(&mut self, factor: Factor, now_ms: i64) {
+        self.mfa_time_ms = Some(now_ms);
+        match factor {
+            Factor::Otp => self.otp_ms = Some(now_ms),
+            Factor::Recovery => self.recovery_ms = Some(now_ms),
+            Factor::Passkey => self.passkey_ms = Some(now_ms),
+        }
+    }
+
+    /// How the user signed in (RFC 8176): a password is `pwd`, a code of either kind `otp`, a
+    /// passkey `pop` (a key was proved) and `user` (somebody was present); `mfa` where it is two
+    /// factors together. Whether a passkey's key is in hardware is not known without attestation,
+    /// so neither `hwk` nor `swk` is claimed.
+    pub fn amr(&self) -> Vec<&'static str> {
+        let code = self.otp_ms.is_some() || self.recovery_ms.is_some();
+        let older = self.mfa_time_ms.is_some() && self.passkey_ms.is_none();
+        [
+            ("pwd", self.password),
+            ("otp", code || older),
+            ("pop", self.passkey_ms.is_some()),
+            ("user", self.passkey_ms.is_some()),
+            ("mfa", self.mfa_time_ms.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(method, used)| used.then_some(method))
+        .collect()
+    }
+
     pub fn read(bytes: &[u8]) -> Result<Self, Fault> {
         serde_json::from_slice(bytes).map_err(|_| Fault::Record("session"))
     }
@@ -105,6 +183,32 @@ mod tests {
             assert!(!check_csrf(one.as_str(), wrong));
         }
         assert!(!form.contains(one.as_str()));
+    }
+
+    #[test]
+    fn a_session_of_before_there_were_passkeys_is_still_read() {
+        let old = r#"{"account_id":"a","created_ms":1,"last_seen_ms":2,"auth_time_ms":1,
+            "mfa_time_ms":1}"#;
+        let record = Record::read(old.as_bytes()).unwrap();
+        assert_eq!(record.amr(), ["pwd", "otp", "mfa"]);
+        let old = old.replace(r#""mfa_time_ms":1"#, r#""mfa_time_ms":null"#);
+        assert_eq!(Record::read(old.as_bytes()).unwrap().amr(), ["pwd"]);
+    }
+
+    #[test]
+    fn the_methods_follow_from_what_was_proved() {
+        for (password, factors, expected) in [
+            (true, vec![], vec!["pwd"]),
+            (true, vec![Factor::Otp], vec!["pwd", "otp", "mfa"]),
+            (true, vec![Factor::Recovery], vec!["pwd", "otp", "mfa"]),
+            (true, vec![Factor::Passkey], vec!["pwd", "pop", "user", "mfa"]),
+            (false, vec![Factor::Passkey], vec!["pop", "user", "mfa"]),
+            (false, vec![Factor::Passkey, Factor::Otp], vec!["otp", "pop", "user", "mfa"]),
+        ] {
+            let mut record = Record { password, ..Record::begin("a", 0) };
+            factors.iter().for_each(|factor| record.prove(*factor, 1));
+            assert_eq!(record.amr(), expected, "{factors:?}");
+        }
     }
 
     #[test]

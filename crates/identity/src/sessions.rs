@@ -1,16 +1,21 @@
 //! Signing in, staying signed in, proving presence again, signing out.
 
+mod passkeys;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use store::{Guard, SharedStore, SideWrite, StoreError, Transaction};
 
+use crate::account::{Account, AccountError};
 use crate::accounts::Accounts;
 use crate::fault::Fault;
 use crate::known::Known;
+use crate::passkey::{Ceremonies, Site, Standing};
 use crate::password::{Hasher, Overloaded};
 use crate::principal::Principal;
-use crate::session::{Record, SessionError, Token, place};
+use crate::recovery;
+use crate::session::{Factor, Record, SessionError, Token, place};
 use crate::throttle::{Throttle, ThrottleSettings};
 use crate::totp::{Code, STEP_S};
 
@@ -85,6 +90,9 @@ pub enum StepUpError {
     /// The account has no second factor.
     #[error("the account has no second factor; set one up first")]
     NoSecondFactor,
+    /// The role needs a passkey, and the account has one.
+    #[error("this account's role needs a passkey; use it instead of a one-time code")]
+    PasskeyNeeded,
     /// Too many failures.
     #[error("too many attempts; try again in {retry_after_s} seconds")]
     Throttled {
@@ -114,6 +122,8 @@ pub struct Sessions {
     hasher: Arc<Hasher>,
     swept: Arc<AtomicUsize>,
     known: Arc<Known>,
+    site: Option<Arc<Site>>,
+    ceremonies: Arc<Ceremonies>,
 }
 
 impl Sessions {
@@ -124,9 +134,18 @@ impl Sessions {
             hasher: Arc::new(Hasher::new(accounts.random())?),
             swept: Arc::new(AtomicUsize::new(0)),
             known: Arc::default(),
+            site: None,
+            ceremonies: Arc::default(),
             accounts,
             settings,
         })
+    }
+
+    /// The same, with passkeys at this site.
+    #[must_use]
+    pub fn with_passkeys(mut self, site: Site) -> Self {
+        self.site = Some(Arc::new(site));
+        self
     }
 
     /// The accounts.
@@ -134,8 +153,8 @@ impl Sessions {
         &self.accounts
     }
 
-    /// Checks username and password and, where one is given, a one-time code, and begins a
-    /// session. `address` is where the client connects from; it serves throttling only. The work
+    /// Checks username and password and, where one is given, a one-time code or a recovery code,
+    /// and begins a session. `address` is where the client connects from; it serves throttling only. The work
     /// is the same whether or not the username exists.
     pub fn sign_in(
         &self,
@@ -182,29 +201,56 @@ impl Sessions {
         let Some(found) = found.filter(|found| right && !found.account.disabled) else {
             return Err(SignInError::InvalidCredentials);
         };
-        let mfa_time_ms = match totp {
-            None => None,
-            Some(code) => match self.accounts.use_code(&found.account.id, code, now_ms)? {
-                Code::Good(_) => Some(now_ms),
-                Code::Used => return Err(SignInError::SecondFactorReused),
-                Code::Wrong => return Err(SignInError::SecondFactorWrong),
-            },
-        };
-        let record = Record {
-            account_id: found.account.id.clone(),
-            created_ms: now_ms,
-            last_seen_ms: now_ms,
-            auth_time_ms: now_ms,
-            mfa_time_ms,
-        };
+        let mut record = Record::begin(&found.account.id, now_ms);
+        if let Some(code) = totp {
+            match self.use_code(&found.account.id, code, now_ms)? {
+                (Code::Good(_), factor) => record.prove(factor, now_ms),
+                (Code::Used, _) => return Err(SignInError::SecondFactorReused),
+                (Code::Wrong, _) => return Err(SignInError::SecondFactorWrong),
+            }
+        }
+        Ok(self.open(found.account, &record)?)
+    }
+
+    /// Uses up a one-time code or, where it has the form of one, a recovery code.
+    fn use_code(&self, id: &str, code: &str, now_ms: i64) -> Result<(Code, Factor), Fault> {
+        if recovery::spelled(code).is_none() {
+            return Ok((self.accounts.use_code(id, code, now_ms)?, Factor::Otp));
+        }
+        match self.accounts.use_recovery_code(id, code) {
+            Ok(true) => Ok((Code::Good(0), Factor::Recovery)),
+            Ok(false) | Err(AccountError::NotFound) => Ok((Code::Wrong, Factor::Recovery)),
+            Err(AccountError::Fault(fault)) => Err(fault),
+            Err(_) => Err(Fault::Record("account")),
+        }
+    }
+
+    /// Begins a session.
+    fn open(&self, account: Account, record: &Record) -> Result<Session, Fault> {
         let token = Token::new(self.accounts.random())?;
         let place = place(token.as_str()).ok_or(Fault::Record("session"))?;
-        self.write(place, Some(&record), None).map_err(|error| match error {
+        self.write(place, Some(record), None).map_err(|error| match error {
             StoreError::GuardFailed => Fault::Contended,
             error => error.into(),
         })?;
-        let principal = Principal::new(found.account, &record, self.settings.absolute_ms);
-        Ok(Session { token, principal })
+        // A recovery code that was used a moment ago is no longer in the account as it was read.
+        let account = self.accounts.get(&account.id)?.unwrap_or(account);
+        Ok(Session { token, principal: self.principal(account, record) })
+    }
+
+    fn principal(&self, account: Account, record: &Record) -> Principal {
+        let standing = self.standing(&account, record);
+        Principal::new(account, record, standing, self.settings.absolute_ms)
+    }
+
+    /// What stands between the session and the node's work.
+    fn standing(&self, account: &Account, record: &Record) -> Standing {
+        let required = self.site.as_ref().is_some_and(|site| site.requires(account.role));
+        match (required && record.passkey_ms.is_none(), account.passkeys.is_empty()) {
+            (false, _) => Standing::Open,
+            (true, false) => Standing::PasskeyNeeded,
+            (true, true) => Standing::EnrolmentNeeded,
+        }
     }
 
     /// The same as [`Sessions::resolve`] where memory holds the answer: it never blocks.
@@ -216,7 +262,7 @@ impl Sessions {
         let (record, account) = self.known.find(&place(token)?, self.accounts.changes().now())?;
         self.is_recent(&record, now_ms).then(|| {
             self.check_session(&record, &account, now_ms)?;
-            Ok(Principal::new(account, &record, self.settings.absolute_ms))
+            Ok(self.principal(account, &record))
         })
     }
 
@@ -239,12 +285,12 @@ impl Sessions {
             let (bytes, mut record, account) = self.load(&place, now_ms)?;
             if self.is_recent(&record, now_ms) {
                 self.known.keep(place, changes, record.clone(), account.clone());
-                return Ok(Principal::new(account, &record, self.settings.absolute_ms));
+                return Ok(self.principal(account, &record));
             }
             record.last_seen_ms = now_ms;
             // The guard keeps a session that is being signed out from coming back to life.
             match self.write(place.clone(), Some(&record), Some(bytes)) {
-                Ok(()) => return Ok(Principal::new(account, &record, self.settings.absolute_ms)),
+                Ok(()) => return Ok(self.principal(account, &record)),
                 Err(StoreError::GuardFailed) => {}
                 Err(error) => return Err(Fault::from(error).into()),
             }
@@ -252,7 +298,7 @@ impl Sessions {
         Err(Fault::Contended.into())
     }
 
-    /// Takes a one-time code as proof that the person is present now.
+    /// Takes a one-time code or a recovery code as proof that the person is present now.
     pub fn step_up(
         &self,
         token: &str,
@@ -262,21 +308,28 @@ impl Sessions {
     ) -> Result<Principal, StepUpError> {
         let principal = self.resolve(token, now_ms)?;
         let account = self.accounts.get(&principal.account_id)?.ok_or(SessionError::Unknown)?;
-        if !account.has_totp {
+        if !account.has_second_factor() {
             return Err(StepUpError::NoSecondFactor);
+        }
+        let required = self.site.as_ref().is_some_and(|site| site.requires(account.role));
+        if required && !account.passkeys.is_empty() && recovery::spelled(totp).is_none() {
+            return Err(StepUpError::PasskeyNeeded);
         }
         let name = throttle_name(&principal.username);
         let attempt = self
             .throttle
             .begin(&name, &short(address), now_ms)
             .map_err(|retry_after_s| StepUpError::Throttled { retry_after_s })?;
-        match self.accounts.use_code(&principal.account_id, totp, now_ms) {
-            Ok(Code::Good(_)) => self.throttle.succeeded(&attempt),
-            Ok(Code::Wrong) => {
+        let factor = match self.use_code(&principal.account_id, totp, now_ms) {
+            Ok((Code::Good(_), factor)) => {
+                self.throttle.succeeded(&attempt);
+                factor
+            }
+            Ok((Code::Wrong, _)) => {
                 tracing::info!("a second factor was wrong");
                 return Err(StepUpError::SecondFactorWrong);
             }
-            Ok(Code::Used) => {
+            Ok((Code::Used, _)) => {
                 self.throttle.withdrawn(&attempt);
                 return Err(StepUpError::SecondFactorReused);
             }
@@ -284,18 +337,19 @@ impl Sessions {
                 self.throttle.withdrawn(&attempt);
                 return Err(fault.into());
             }
-        }
-        Ok(self.mark_mfa(token, now_ms)?)
+        };
+        Ok(self.proved(token, factor, now_ms)?)
     }
 
-    fn mark_mfa(&self, token: &str, now_ms: i64) -> Result<Principal, SessionError> {
+    /// Notes in the session that a factor was proved now.
+    fn proved(&self, token: &str, factor: Factor, now_ms: i64) -> Result<Principal, SessionError> {
         let place = place(token).ok_or(SessionError::Unknown)?;
         for _ in 0..ATTEMPTS {
             let (bytes, mut record, account) = self.load(&place, now_ms)?;
-            record.mfa_time_ms = Some(now_ms);
+            record.prove(factor, now_ms);
             record.last_seen_ms = record.last_seen_ms.max(now_ms);
             match self.write(place.clone(), Some(&record), Some(bytes)) {
-                Ok(()) => return Ok(Principal::new(account, &record, self.settings.absolute_ms)),
+                Ok(()) => return Ok(self.principal(account, &record)),
                 Err(StoreError::GuardFailed) => {}
                 Err(error) => return Err(Fault::from(error).into()),
             }
@@ -366,6 +420,10 @@ impl Sessions {
             return Err(SessionError::Expired);
         }
         if account.disabled || record.created_ms < account.sessions_from_ms {
+            return Err(SessionError::Unknown);
+        }
+        // A lost device is removed from the account so that nobody goes on with it.
+        if record.device.as_ref().is_some_and(|device| !account.passkeys.contains(device)) {
             return Err(SessionError::Unknown);
         }
         Ok(())

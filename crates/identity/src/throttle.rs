@@ -95,6 +95,17 @@ impl Throttle {
         Ok(attempt)
     }
 
+    /// Starts an attempt that concerns no account known yet. `once` tells it from every other, so
+    /// that the address alone counts: what cannot be guessed must not lock its owner out.
+    pub(crate) fn begin_unnamed(
+        &self,
+        once: &str,
+        address: &str,
+        now_ms: i64,
+    ) -> Result<Attempt, u64> {
+        self.begin(&format!("unnamed {once}"), address, now_ms)
+    }
+
     /// Takes the attempt back: the account starts afresh, the address is as it was. One good
     /// account must not clear an address from which others are being guessed.
     pub(crate) fn succeeded(&self, attempt: &Attempt) {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use app::records::validate::Enforced;
 use app::services::{ConditionalDelete, Rest};
+use identity::Role;
 use policy::consent::{Defaults, Existence};
 use serde::{Deserialize, Deserializer};
 
@@ -48,6 +49,9 @@ pub struct Config {
     /// Whether clinicians may break the glass.
     #[serde(default)]
     pub break_glass: bool,
+    /// Roles whose accounts get nowhere without a passkey.
+    #[serde(default = "passkey_roles")]
+    pub passkey_roles: Vec<String>,
     /// What a conditional deletion may remove.
     #[serde(default)]
     pub conditional_delete: Deletion,
@@ -124,6 +128,10 @@ where
 
 fn store() -> String {
     "store".into()
+}
+
+fn passkey_roles() -> Vec<String> {
+    [Role::Operator, Role::PrivacyOfficer, Role::Registrar].map(|role| role.code().into()).into()
 }
 
 fn soft() -> u64 {
@@ -209,7 +217,17 @@ impl Config {
             return Err("`soft_deadline_ms` must not be later than `hard_deadline_ms`".into());
         }
         config.enforced()?;
+        config.roles_with_passkeys()?;
         Ok(config)
+    }
+
+    /// The roles in `passkey_roles`. Programs have no device that could check its owner.
+    pub fn roles_with_passkeys(&self) -> Result<Vec<Role>, String> {
+        let role = |code: &String| match Role::from_code(code) {
+            Some(role) if role != Role::Service => Ok(role),
+            _ => Err(format!("`passkey_roles` holds `{code}`, which is no role of a person")),
+        };
+        self.passkey_roles.iter().map(role).collect()
     }
 
     /// What content must fulfil before it is stored: where nothing is said of its type, and by
@@ -289,6 +307,12 @@ withheld = "stated"
 # Whether clinicians may break the glass. Some jurisdictions forbid it.
 break_glass = true
 
+# Roles that need a passkey: whoever has none is led to add one after signing in, and gets nowhere
+# else before. Browsers take passkeys only at an https address with a host name and at
+# http://localhost; where base_url is neither, nobody can have one, nobody is asked for one, and the
+# node warns of it when it starts.
+passkey_roles = ["operator", "privacy-officer", "registrar"]
+
 # What a conditional deletion (DELETE [type]?[search]) may remove: "single" or "multiple".
 conditional_delete = "single"
 # Whether references to resources of this node must lead somewhere: such a reference to what is
@@ -342,6 +366,11 @@ mod tests {
         let config = Config::parse(&text()).unwrap();
         assert_eq!(config.organisation, "north");
         assert_eq!(config.withheld, Withheld::Stated);
+        // A file from before there were passkeys asks for them too.
+        let roles = config.roles_with_passkeys().unwrap();
+        assert_eq!(roles, [Role::Operator, Role::PrivacyOfficer, Role::Registrar]);
+        let older = text().replace("passkey_roles", "# passkey_roles");
+        assert_eq!(Config::parse(&older).unwrap().roles_with_passkeys().unwrap(), roles);
         // A key that the type knows and the sample does not would be missing from this list.
         let keys = text().lines().filter(|line| line.contains(" = ")).count();
         let fields = format!("{config:?}").matches(": ").count();
@@ -358,6 +387,8 @@ mod tests {
             ("default = \"structure\"", "default = \"much\"", "validation.default"),
             ("default = \"structure\"", "Human = \"base\"", "validation.Human"),
             ("soft_deadline_ms = 2000", "soft_deadline_ms = 20000", "soft_deadline_ms"),
+            ("\"registrar\"]", "\"service\"]", "passkey_roles"),
+            ("\"registrar\"]", "\"chief\"]", "passkey_roles"),
         ] {
             let changed = text().replace(from, to);
             assert!(Config::parse(&changed).unwrap_err().contains(expected), "{to}");

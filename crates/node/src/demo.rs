@@ -118,13 +118,9 @@ fn prepare(folder: &Path, sites: &[Site], port: u16) -> Result<(), Fault> {
         let people = address(port.checked_add(number))?;
         let nodes = address(port.checked_add(NETWORK_PORTS + number))?;
         let config = sample(&site.org, &site.name, people, nodes, &council_key);
-        std::fs::write(home.join(config::FILE), config)?;
+        std::fs::write(home.join(config::FILE), adapted(&config, people))?;
         let identity = federation::Identity::new(OrgId::new(&site.org)?, keys.assertion, keys.tls)?;
-        members.push(identity.member(
-            &site.name,
-            &format!("https://{nodes}"),
-            &format!("http://{people}"),
-        ));
+        members.push(identity.member(&site.name, &format!("https://{nodes}"), &base_url(people)));
     }
     let now = system_clock()();
     let list = Membership {
@@ -141,6 +137,26 @@ fn prepare(folder: &Path, sites: &[Site], port: u16) -> Result<(), Fault> {
         std::fs::write(folder.join(&site.org).join("membership.json"), &signed)?;
     }
     Ok(())
+}
+
+/// The configuration of a hospital to be tried out: at an address where browsers take passkeys, and
+/// with accounts that begin without them.
+fn adapted(sample: &str, people: SocketAddr) -> String {
+    let base_url = format!("base_url = {:?}", base_url(people));
+    let mut config = String::with_capacity(sample.len());
+    for line in sample.lines() {
+        config.push_str(match line.split(" = ").next() {
+            Some("base_url") => &base_url,
+            Some("passkey_roles") => "passkey_roles = []",
+            _ => line,
+        });
+        config.push('\n');
+    }
+    config
+}
+
+fn base_url(people: SocketAddr) -> String {
+    format!("http://localhost:{}", people.port())
 }
 
 fn address(port: Option<u16>) -> Result<SocketAddr, Fault> {

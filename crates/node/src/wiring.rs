@@ -104,6 +104,17 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     let vault = identity::NodeKey::new(&vault)?;
     let accounts = identity::Accounts::new(store.clone(), vault, Arc::new(SystemRandom));
     let accounts = identity::Sessions::new(accounts, identity::Settings::default())?;
+    let accounts = match identity::Site::new(
+        config.base_url.trim_end_matches('/'),
+        &config.name,
+        &config.roles_with_passkeys()?,
+    ) {
+        Ok(site) => accounts.with_passkeys(site),
+        Err(reason) => {
+            tracing::warn!(%reason, base_url = %config.base_url, "there are no passkeys");
+            accounts
+        }
+    };
     let outbox = Arc::new(Outbox::open(store.clone())?);
     let packages = packages::read(folder)?;
     let validation = validation_of(&packages, &config)?;

@@ -48,6 +48,12 @@ pub static LIVE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("live", "js", "text/javascript; charset=utf-8", text)
 });
 
+/// The script that asks a device for a passkey.
+pub static PASSKEY: LazyLock<Asset> = LazyLock::new(|| {
+    let text = include_str!("../assets/passkey.js");
+    Asset::new("passkey", "js", "text/javascript; charset=utf-8", text)
+});
+
 /// The mark in the browser's tab.
 pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("mark", "svg", "image/svg+xml", include_str!("../assets/mark.svg"))
@@ -55,7 +61,7 @@ pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
 
 /// The asset of that name, `None` when there is none.
 pub fn find(name: &str) -> Option<&'static Asset> {
-    [&*STYLE, &*LIVE, &*ICON].into_iter().find(|asset| asset.name == name)
+    [&*STYLE, &*LIVE, &*PASSKEY, &*ICON].into_iter().find(|asset| asset.name == name)
 }
 
 /// FNV-1a, 64 bit (RFC 9923). It tells versions apart; it guards nothing.
@@ -79,7 +85,7 @@ mod tests {
 
     #[test]
     fn assets_are_found_by_their_hashed_names_only() {
-        for asset in [&*STYLE, &*LIVE, &*ICON] {
+        for asset in [&*STYLE, &*LIVE, &*PASSKEY, &*ICON] {
             assert_eq!(find(&asset.name).map(|found| found.bytes), Some(asset.bytes));
         }
         assert!(find("consilium.css").is_none());

@@ -55,6 +55,9 @@ impl Chrome {
     /// The pages of the reader's role.
     pub fn navigation(&self) -> Vec<NavItem> {
         let Some(session) = &self.session else { return Vec::new() };
+        if session.held {
+            return Vec::new();
+        }
         let item = |key: &'static str, path: String| {
             let here = self.path.split('?').next().unwrap_or_default();
             let current = here == path || here.starts_with(&format!("{path}/"));
@@ -105,6 +108,9 @@ pub struct Session {
     pub name: String,
     /// The role in which they act.
     pub role: Role,
+    /// Whether the role needs a passkey that the session has not shown: no page but those of the
+    /// own sign-in is open.
+    pub held: bool,
     /// Until when the second factor counts as fresh, Unix epoch milliseconds.
     pub factor_until_ms: Option<i64>,
 }
@@ -227,6 +233,12 @@ pub enum Notice {
     AnsweringOff,
     /// A dead letter was put back into its queue.
     Redelivering,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was removed.
+    PasskeyRemoved,
+    /// One-time codes were taken away.
+    OneTimeCodesRemoved,
     /// The user signed out.
     SignedOut,
     /// The session had run out.
@@ -239,7 +251,7 @@ pub enum Notice {
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -250,6 +262,9 @@ impl Notice {
         Self::AnsweringOn,
         Self::AnsweringOff,
         Self::Redelivering,
+        Self::PasskeyAdded,
+        Self::PasskeyRemoved,
+        Self::OneTimeCodesRemoved,
         Self::SignedOut,
         Self::SessionEnded,
         Self::AppEnded,
@@ -269,6 +284,9 @@ impl Notice {
             Self::AnsweringOn => "answering-on",
             Self::AnsweringOff => "answering-off",
             Self::Redelivering => "redelivering",
+            Self::PasskeyAdded => "passkey-added",
+            Self::PasskeyRemoved => "passkey-removed",
+            Self::OneTimeCodesRemoved => "one-time-codes-removed",
             Self::SignedOut => "signed-out",
             Self::SessionEnded => "session-ended",
             Self::AppEnded => "app-ended",
@@ -294,6 +312,9 @@ impl Notice {
             Self::AnsweringOn => "notice-answering-on",
             Self::AnsweringOff => "notice-answering-off",
             Self::Redelivering => "notice-redelivering",
+            Self::PasskeyAdded => "notice-passkey-added",
+            Self::PasskeyRemoved => "notice-passkey-removed",
+            Self::OneTimeCodesRemoved => "notice-one-time-codes-removed",
             Self::SignedOut => "notice-signed-out",
             Self::SessionEnded => "notice-session-ended",
             Self::AppEnded => "notice-app-ended",

@@ -4,9 +4,10 @@
 //! `render(&View, &Chrome) -> Result<String, WebError>`. None of them reads a store, asks a peer
 //! or looks at a clock: what a page shows is in its view, and who looks at it is in [`Chrome`].
 //! [`serve`] binds their addresses to the use cases of the node.
-//! Pages are sorted by who they serve: [`entry`], [`clinician`], [`patient`], [`privacy`],
+//! Pages are sorted by who they serve: [`entry`], [`account`], [`clinician`], [`patient`], [`privacy`],
 //! [`operator`], [`registrar`].
 
+pub mod account;
 pub mod apps;
 pub mod assets;
 pub mod chrome;

@@ -57,6 +57,20 @@ fixed! {
     SignIn = "/sign-in";
     /// Second factor: GET the form, POST it.
     StepUp = "/step-up";
+    /// Sign-in with a passkey: POST.
+    PasskeySignIn = "/sign-in/passkey";
+    /// Second factor with a passkey: POST.
+    PasskeyStepUp = "/step-up/passkey";
+    /// A challenge for a passkey, asked for by a script: POST.
+    PasskeyChallenge = "/passkey-challenge";
+    /// The own sign-in.
+    Account = "/account";
+    /// Add a passkey: POST.
+    AddPasskey = "/account/passkeys";
+    /// Take one-time codes away: POST.
+    RemoveOneTimeCodes = "/account/one-time-codes/remove";
+    /// Make new recovery codes: POST.
+    RecoveryCodes = "/account/recovery-codes";
     /// Sign-out: POST.
     SignOut = "/sign-out";
     /// Language and colours: POST.
@@ -100,6 +114,8 @@ fixed! {
 with_id! {
     /// One static asset by its hashed name.
     Static = "/static/", "name", "";
+    /// Remove a passkey: POST.
+    RemovePasskey = "/account/passkeys/", "id", "/remove";
     /// Purpose and evidence before a question to other organisations: GET the form, POST it.
     Ask = "/patients/", "id", "/ask";
     /// Emergency access: GET the form, POST it.

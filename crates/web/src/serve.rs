@@ -4,6 +4,7 @@
 //! decided there. Whoever is not signed in is led to sign-in, whoever needs a second factor to
 //! step-up, and both come back to the page they wanted.
 
+mod account;
 mod apps;
 mod assets;
 mod clinician;
@@ -57,6 +58,7 @@ pub fn router(app: App) -> Router {
     let web = Web { app, grounds: Arc::default(), verified: Arc::default() };
     let pages = Router::new()
         .merge(entry_routes())
+        .merge(account_routes())
         .merge(clinician_routes())
         .merge(patient_routes())
         .merge(office_routes())
@@ -76,8 +78,20 @@ fn entry_routes() -> Router<Web> {
         .route(paths::Home::ROUTE, get(entry::home))
         .route(paths::SignIn::ROUTE, get(entry::sign_in_page).post(entry::sign_in))
         .route(paths::StepUp::ROUTE, get(entry::step_up_page).post(entry::step_up))
+        .route(paths::PasskeySignIn::ROUTE, post(entry::passkey_sign_in))
+        .route(paths::PasskeyStepUp::ROUTE, post(entry::passkey_step_up))
         .route(paths::SignOut::ROUTE, post(entry::sign_out))
         .route(paths::Preferences::ROUTE, post(entry::preferences))
+}
+
+fn account_routes() -> Router<Web> {
+    Router::new()
+        .route(paths::PasskeyChallenge::ROUTE, post(account::challenge))
+        .route(paths::Account::ROUTE, get(account::factors))
+        .route(paths::AddPasskey::ROUTE, post(account::add))
+        .route(paths::RemovePasskey::ROUTE, post(account::remove))
+        .route(paths::RemoveOneTimeCodes::ROUTE, post(account::remove_one_time_codes))
+        .route(paths::RecoveryCodes::ROUTE, post(account::renew_recovery_codes))
 }
 
 fn clinician_routes() -> Router<Web> {

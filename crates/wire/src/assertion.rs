@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crypto::{JwsError, PublicKey, SigningKey, jws};
 use serde::{Deserialize, Serialize};
 
+use crate::acr::{PHISHING_RESISTANT, acr};
 use crate::org::OrgId;
 use crate::refusal::{Refusal, RefusalCode};
 
@@ -47,8 +48,11 @@ pub struct Assertion {
     pub subject: Subject,
     /// Purpose of use, a code of v3-ActReason.
     pub purpose_of_use: String,
-    /// How the user signed in (RFC 8176): `pwd`, `otp`, `mfa`.
+    /// How the user signed in (RFC 8176): `pwd`, `otp`, `pop`, `user`, `mfa`.
     pub amr: Vec<String>,
+    /// How strong that is, [`crate::acr()`] of `amr`. A peer that does not state it yet is taken
+    /// by its `amr`.
+    pub acr: String,
     /// When the user signed in.
     pub auth_time_ms: i64,
     /// When the user last proved presence with a second factor.
@@ -262,7 +266,12 @@ impl Assertion {
         if self.amr.len() > MAX_METHODS {
             return Err(AssertionError::BadClaim("amr"));
         }
-        self.amr.iter().try_for_each(|method| text("amr", method, 1, 32))
+        self.amr.iter().try_for_each(|method| text("amr", method, 1, 32))?;
+        // The strongest class is not for the asking: its methods must be there.
+        if self.acr == PHISHING_RESISTANT && acr(&self.amr) != PHISHING_RESISTANT {
+            return Err(AssertionError::BadClaim("acr"));
+        }
+        text("acr", &self.acr, 1, 128)
     }
 }
 
@@ -310,6 +319,8 @@ struct Claims {
     subject: Subject,
     purpose_of_use: String,
     amr: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acr: Option<String>,
     auth_time: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mfa_time: Option<i64>,
@@ -334,6 +345,7 @@ impl From<&Assertion> for Claims {
             subject: a.subject.clone(),
             purpose_of_use: a.purpose_of_use.clone(),
             amr: a.amr.clone(),
+            acr: Some(a.acr.clone()),
             auth_time: seconds(a.auth_time_ms),
             mfa_time: a.mfa_time_ms.map(seconds),
             evidence: a.evidence.clone(),
@@ -365,6 +377,7 @@ impl Claims {
             request_id: self.request_id,
             subject: self.subject,
             purpose_of_use: self.purpose_of_use,
+            acr: self.acr.unwrap_or_else(|| acr(&self.amr).to_owned()),
             amr: self.amr,
             evidence: self.evidence,
             method: self.method,
@@ -402,6 +415,7 @@ mod tests {
             },
             purpose_of_use: "TREAT".into(),
             amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
+            acr: crate::acr::TWO_FACTORS.into(),
             auth_time_ms: NOW_MS - 600_000,
             mfa_time_ms: Some(NOW_MS - 60_000),
             evidence: Some(Evidence::Reference("Encounter/1".into())),
@@ -455,6 +469,8 @@ mod tests {
         check(&|a| a.subject.display = "a\nb".into(), BadClaim("subject.display"));
         check(&|a| a.purpose_of_use = "x".repeat(21), BadClaim("purpose_of_use"));
         check(&|a| a.amr = vec!["pwd".into(); 17], BadClaim("amr"));
+        check(&|a| a.acr = PHISHING_RESISTANT.into(), BadClaim("acr"));
+        check(&|a| a.acr = String::new(), BadClaim("acr"));
         check(&|a| a.evidence = Some(Evidence::Reason(String::new())), BadClaim("evidence"));
         check(&|a| a.auth_time_ms = NOW_MS + 11_000, BadClaim("auth_time"));
         check(&|a| a.mfa_time_ms = Some(NOW_MS + 11_000), BadClaim("mfa_time"));

@@ -14,6 +14,7 @@
 //! `vectors/` holds one stored example of every message; tests prove that they still read and
 //! write the same.
 
+pub mod acr;
 pub mod assertion;
 pub mod deliver;
 pub mod frame;
@@ -28,6 +29,7 @@ mod time;
 mod vectors;
 pub mod witness;
 
+pub use acr::acr;
 pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
 pub use frame::{End, Frame, FrameError, Head, RecordStatus};

@@ -70,8 +70,8 @@ fn membership() {
     assert_eq!(list.sign(&council).unwrap(), signed);
 }
 
-#[test]
-fn assertion() {
+/// Reads a stored assertion; gives it back with its key and its token.
+fn stored_assertion(text: &str) -> (Assertion, crypto::SigningKey, String) {
     #[derive(serde::Deserialize)]
     struct Vector {
         seed: [u8; 32],
@@ -79,7 +79,7 @@ fn assertion() {
         now_ms: i64,
         token: String,
     }
-    let vector: Vector = serde_json::from_str(include_str!("../vectors/assertion.json")).unwrap();
+    let vector: Vector = serde_json::from_str(text).unwrap();
     let key = crypto::SigningKey::from_seed(&vector.seed).unwrap();
     let (peer, own) = (&"north".parse().unwrap(), &"south".parse().unwrap());
     let body_sha256 = &crypto::sha256(vector.body.as_bytes());
@@ -88,6 +88,21 @@ fn assertion() {
     let read = Assertion::verify(&vector.token, &expected, &key.public_key()).unwrap();
     assert_eq!(read.subject.role, Role::Clinician);
     assert_eq!(read.evidence, Some(Evidence::Reference("Encounter/17".into())));
+    (read, key, vector.token)
+}
+
+#[test]
+fn assertion() {
+    let (read, key, token) = stored_assertion(include_str!("../vectors/assertion.json"));
+    assert_eq!(read.amr, ["pop", "user", "mfa"]);
+    assert_eq!(read.acr, crate::acr::PHISHING_RESISTANT);
     // Ed25519 is deterministic, so signing again gives the same token.
-    assert_eq!(read.sign(&key).unwrap(), vector.token);
+    assert_eq!(read.sign(&key).unwrap(), token);
+}
+
+#[test]
+fn an_assertion_of_before_there_was_an_acr_is_taken_by_its_methods() {
+    let (read, _, _) = stored_assertion(include_str!("../vectors/assertion-without-acr.json"));
+    assert_eq!(read.amr, ["pwd", "otp", "mfa"]);
+    assert_eq!(read.acr, crate::acr::TWO_FACTORS);
 }

@@ -50,6 +50,8 @@ pub enum Pattern {
     Refuse,
     /// Sign-in, successful or not.
     SignIn,
+    /// What an account is proved with was changed: a passkey, one-time codes, recovery codes.
+    Credential,
     /// Start of an emergency override.
     BreakGlass,
     /// The audit was read.
@@ -81,6 +83,7 @@ impl Pattern {
             Self::Receive => [DCM, "110107", "Import", LIFECYCLE, "disclose", "C"],
             Self::Refuse => [DCM, "110113", "Security Alert", DCM, "110132", "E"],
             Self::SignIn => [DCM, "110114", "User Authentication", DCM, "110122", "E"],
+            Self::Credential => [DCM, "110113", "Security Alert", DCM, "110137", "U"],
             Self::BreakGlass => [DCM, "110113", "Security Alert", DCM, "110127", "E"],
             Self::AuditRead => [DCM, "110101", "Audit Log Used", INTERACTION, "search", "R"],
             Self::Link => [DCM, "110110", "Patient Record", LIFECYCLE, "link", "U"],

@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 mod accounts;
+mod authenticator;
+mod passkeys;
 mod properties;
 mod sessions;
 mod signing_in;

@@ -48,6 +48,7 @@ impl Drop for Driver {
 /// One window with a profile of its own.
 pub struct Browser {
     client: Client,
+    driver: String,
     _profile: tempfile::TempDir,
 }
 
@@ -85,7 +86,28 @@ impl Browser {
             .connect(&driver.url)
             .await
             .unwrap();
-        Self { client, _profile: profile }
+        Self { client, driver: driver.url.clone(), _profile: profile }
+    }
+
+    /// Builds an authenticator into the device, which checks its owner and finds passkeys by
+    /// itself (WebAuthn of the Chrome DevTools protocol).
+    pub async fn with_authenticator(self) -> Self {
+        self.devtools("WebAuthn.enable", json!({"enableUI": false})).await;
+        let options = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true,
+            "automaticPresenceSimulation": true,
+        });
+        self.devtools("WebAuthn.addVirtualAuthenticator", json!({"options": options})).await;
+        self
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) {
+        let session = self.client.session_id().await.unwrap().unwrap();
+        let url = format!("{}/session/{session}/goog/cdp/execute", self.driver);
+        let body = json!({"cmd": command, "params": parameters});
+        let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{command}: {}", answer.text().await.unwrap());
     }
 
     pub async fn go(&self, url: &str) {

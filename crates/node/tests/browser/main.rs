@@ -27,6 +27,78 @@ fn a_clinician_sees_three_hospitals_until_the_patient_withdraws_one() {
     runtime.block_on(story(&driver, &demo));
 }
 
+#[test]
+fn a_passkey_is_added_used_and_removed() {
+    let Some(driver) = browser::Driver::start() else {
+        println!("skipped: chromium or chromedriver is not installed");
+        return;
+    };
+    let demo = Demo::start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(passkey(&driver, &demo));
+}
+
+async fn passkey(driver: &browser::Driver, demo: &Demo) {
+    let clinician = demo.account("north", "clinician");
+    let here = demo.account("north", "patient").patient.unwrap();
+    let account = format!("{}/account", clinician.base);
+    let doctor = Browser::open(driver).await.with_authenticator().await;
+
+    // Signed in with both factors, the clinician adds a passkey and takes recovery codes.
+    doctor.go(&clinician.base).await;
+    doctor.fill("username", &clinician.username).await;
+    doctor.fill("password", &clinician.password).await;
+    doctor.fill("code", &clinician.code()).await;
+    doctor.press("main form .button").await;
+    doctor.see(".me", &clinician.name, PATIENCE).await;
+    doctor.go(&account).await;
+    doctor.fill("name", "Ward tablet").await;
+    doctor.press("form.add .button").await;
+    doctor.see("main table", "Ward tablet", PATIENCE).await;
+    doctor.picture("account").await;
+    // One device, one passkey.
+    doctor.fill("name", "Ward tablet again").await;
+    doctor.press("form.add .button").await;
+    doctor.see("form.add [data-fault=known]", "already", PATIENCE).await;
+    doctor.press("form[action='/account/recovery-codes'] .button").await;
+    doctor.see(".codes", "-", PATIENCE).await;
+    assert_eq!(doctor.texts(".codes li").await.len(), 10);
+    doctor.picture("recovery").await;
+
+    // The address with the number is another site to a browser, and the page says so.
+    doctor.go(&clinician.base.replace("localhost", "127.0.0.1")).await;
+    doctor.press("form.passkey .button").await;
+    doctor.see("form.passkey [data-fault=wrong-site]", "own address", PATIENCE).await;
+    doctor.picture("wrong-site").await;
+
+    // Without a name, without a password.
+    doctor.go(&clinician.base).await;
+    doctor.press(".me form .quiet").await;
+    doctor.see("form.passkey .button", "passkey", PATIENCE).await;
+    doctor.picture("sign-in").await;
+    doctor.press("form.passkey .button").await;
+    doctor.see(".me", &clinician.name, PATIENCE).await;
+
+    // With a password alone, the question to other hospitals asks for the passkey.
+    doctor.press(".me form .quiet").await;
+    doctor.fill("username", &clinician.username).await;
+    doctor.fill("password", &clinician.password).await;
+    doctor.press("main form .button").await;
+    doctor.go(&format!("{}/patients?q=Thistlewood", clinician.base)).await;
+    doctor.press(&format!("main a[href*='{here}']")).await;
+    doctor.see("form.passkey .button", "passkey", PATIENCE).await;
+    doctor.picture("step-up").await;
+    doctor.press("form.passkey .button").await;
+    doctor.settle("#sources-list .source", 3, "asking", PATIENCE).await;
+
+    // Removed, it is no longer in the list.
+    doctor.go(&account).await;
+    doctor.press("main table .button").await;
+    doctor.see(".notice", "removed", PATIENCE).await;
+    doctor.see("main", "no passkey yet", PATIENCE).await;
+    doctor.picture("account-empty").await;
+}
+
 async fn story(driver: &browser::Driver, demo: &Demo) {
     let clinician = demo.account("north", "clinician");
     let patient = demo.account("east", "patient");

@@ -8,6 +8,8 @@ mod app_scopes;
 mod apps;
 mod apps_refused;
 mod audit;
+#[path = "../../../identity/tests/it/authenticator.rs"]
+mod authenticator;
 mod backends;
 mod bulk;
 mod bundles;
@@ -28,6 +30,7 @@ mod network;
 mod operations;
 mod paging;
 mod parameters;
+mod passkeys;
 mod presence;
 mod purge;
 mod receiver;

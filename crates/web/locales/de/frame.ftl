@@ -52,7 +52,7 @@ fault-too-long = Das ist zu lang.
 fault-too-short = Bitte etwas ausführlicher, damit es bei einer Prüfung verständlich ist.
 fault-not-a-date = Bitte als Jahr-Monat-Tag eingeben, etwa 1961-02-28, oder als 28.2.1961.
 fault-not-a-choice = Bitte aus der Liste wählen.
-fault-not-a-code = Ein Code hat sechs Ziffern.
+fault-not-a-code = Ein Code hat sechs Ziffern, ein Wiederherstellungscode sechzehn Buchstaben und Ziffern.
 fault-wrong-code = Dieser Code ist falsch oder abgelaufen. Bitte den nächsten abwarten.
 
 error-bad-request = Diese Anfrage war nicht zu verstehen

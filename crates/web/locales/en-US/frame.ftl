@@ -52,7 +52,7 @@ fault-too-long = This is too long.
 fault-too-short = Please say a little more, so that a reviewer can understand it.
 fault-not-a-date = Please enter a date as year-month-day, such as 1961-02-28.
 fault-not-a-choice = Please choose one of the list.
-fault-not-a-code = A code has six digits.
+fault-not-a-code = A code has six digits, a recovery code sixteen letters and digits.
 fault-wrong-code = This code is not right, or has run out. Wait for the next one.
 
 error-bad-request = This request could not be understood

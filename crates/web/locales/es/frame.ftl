@@ -52,7 +52,7 @@ fault-too-long = Es demasiado largo.
 fault-too-short = Explíquelo un poco más, para que quien lo revise pueda entenderlo.
 fault-not-a-date = Escriba la fecha como año-mes-día, por ejemplo 1961-02-28.
 fault-not-a-choice = Elija una opción de la lista.
-fault-not-a-code = Un código tiene seis cifras.
+fault-not-a-code = Un código tiene seis cifras; uno de recuperación, dieciséis letras y cifras.
 fault-wrong-code = El código no es correcto o ha caducado. Espere al siguiente.
 
 error-bad-request = No se ha podido entender la petición

@@ -1,10 +1,11 @@
-//! Sign-in with a name, a password and, where the user likes, a code at once.
+//! Sign-in with a passkey, or with a name, a password and, where the user likes, a code at once.
 
 use askama::Template;
 
 use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::form::{Field, FieldFault, Secret};
+use crate::parts::PasskeyFault;
 use crate::words::Words;
 
 /// What the form sends.
@@ -35,9 +36,24 @@ impl SignInForm {
             },
             code: Field::default(),
             fault,
+            passkeys: false,
             next: crate::paths::local(&self.next).to_string(),
         }
     }
+}
+
+/// What the form of a passkey sends, for signing in and for a second factor.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct PasskeyForm {
+    /// The token of the visit or session.
+    pub csrf: Secret,
+    /// The ceremony that was begun.
+    pub ceremony: String,
+    /// What the browser answered, as JSON.
+    pub credential: Secret,
+    /// Where the user wanted to go; pass it through [`crate::paths::local`].
+    #[serde(default)]
+    pub next: String,
 }
 
 /// The sign-in page.
@@ -51,6 +67,8 @@ pub struct SignInView {
     pub code: Field,
     /// Why the last attempt failed.
     pub fault: Option<SignInFault>,
+    /// Whether passkeys can be used at this node.
+    pub passkeys: bool,
     /// Where to go after sign-in, a path of this node.
     pub next: String,
 }
@@ -60,6 +78,8 @@ pub struct SignInView {
 pub enum SignInFault {
     /// Name, password or code is wrong.
     Wrong,
+    /// A passkey was not taken.
+    Passkey(PasskeyFault),
     /// Too many attempts; wait so many minutes.
     Throttled {
         /// Minutes to wait, at least one.

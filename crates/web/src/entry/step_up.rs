@@ -5,6 +5,7 @@ use askama::Template;
 use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::form::{Field, FieldFault, Secret};
+use crate::parts::PasskeyFault;
 use crate::words::{Message, Words};
 
 /// What the form sends.
@@ -20,15 +21,16 @@ pub struct StepUpForm {
 }
 
 impl StepUpForm {
-    /// The six digits of the code, or what is wrong with it. Spaces between digits are allowed,
-    /// as authenticators show them.
-    pub fn digits(&self) -> Result<Secret, FieldFault> {
-        let digits: String = self.code.0.chars().filter(|c| !c.is_whitespace()).collect();
-        match digits.is_empty() {
+    /// The six digits of a code or the 16 characters of a recovery code, or what is wrong with it.
+    /// Spaces and hyphens are allowed, as authenticators and our pages show them.
+    pub fn code(&self) -> Result<Secret, FieldFault> {
+        let spaced = |c: &char| c.is_whitespace() || *c == '-';
+        let code: String = self.code.0.chars().filter(|c| !spaced(c)).collect();
+        let digits = code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit());
+        let recovery = code.len() == 16 && code.bytes().all(|b| b.is_ascii_alphanumeric());
+        match code.is_empty() {
             true => Err(FieldFault::Required),
-            false if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit()) => {
-                Ok(Secret(digits))
-            }
+            false if digits || recovery => Ok(Secret(code)),
             false => Err(FieldFault::NotACode),
         }
     }
@@ -45,6 +47,21 @@ pub struct StepUpView {
     pub next: String,
     /// Minutes to wait after too many attempts.
     pub throttled_minutes: Option<u32>,
+    /// Whether the account has a passkey.
+    pub passkey: bool,
+    /// Whether a one-time code is enough.
+    pub code_counts: bool,
+    /// Whether the account has recovery codes.
+    pub recovery: bool,
+    /// Why a passkey was not taken.
+    pub passkey_fault: Option<PasskeyFault>,
+}
+
+impl StepUpView {
+    /// The field of a recovery code: it carries the fault where there is no other field to.
+    fn recovery_code(&self) -> Field {
+        if self.code_counts { Field::default() } else { self.code.clone() }
+    }
 }
 
 /// Why a second factor is asked for.
@@ -93,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_six_digits_however_they_are_spaced() {
+    fn a_code_is_read_however_it_is_spaced() {
         for (code, expected) in [
             ("123 456", Ok("123456")),
             ("123456", Ok("123456")),
@@ -101,14 +118,16 @@ mod tests {
             ("12345", Err(FieldFault::NotACode)),
             ("12345x", Err(FieldFault::NotACode)),
             ("１２３４５６", Err(FieldFault::NotACode)),
+            ("0a1B-2222-3333-4444", Ok("0a1B222233334444")),
+            ("0a1B-2222-3333-444", Err(FieldFault::NotACode)),
         ] {
             let form = StepUpForm {
                 csrf: Secret::default(),
                 code: Secret(code.into()),
                 next: String::new(),
             };
-            let digits = form.digits().map(|secret| secret.0);
-            assert_eq!(digits, expected.map(ToString::to_string), "{code}");
+            let read = form.code().map(|secret| secret.0);
+            assert_eq!(read, expected.map(ToString::to_string), "{code}");
         }
     }
 }

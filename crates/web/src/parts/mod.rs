@@ -1,12 +1,15 @@
-//! Pieces that several pages are made of: form controls, source chips, trend pictures.
+//! Pieces that several pages are made of: form controls, the ceremony of a passkey, source chips,
+//! trend pictures.
 
 mod chips;
 mod control;
+mod passkey;
 mod seen;
 mod spark;
 
 pub use chips::{Chips, SourceChip, chips};
 pub use control::{Choice, Input, Token, choice, input, text_area, token};
+pub use passkey::{Ceremony, PasskeyFault, ceremony};
 pub use seen::seen;
 pub(crate) use spark::range;
 pub use spark::{Spark, Trend, spark};

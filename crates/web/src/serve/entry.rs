@@ -1,19 +1,23 @@
 //! Sign-in, second factor, sign-out, preferences, and the way to the first page of a role.
 
-use app::{Error, Kind};
+use app::session::{SignedIn, passkeys};
+use app::{App, Error, Kind};
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Query};
 use axum::response::Response;
+use identity::Standing;
 use serde::Deserialize;
 
+use super::account::fault_of;
 use super::session::{Made, Stop, Visit, done, page, see_other, step_up_reason};
 use crate::chrome::{Notice, Role, Theme};
-use crate::entry::sign_in::{self, SignInFault, SignInForm, SignInView};
+use crate::entry::sign_in::{self, PasskeyForm, SignInFault, SignInForm, SignInView};
 use crate::entry::step_up::{self, StepUpForm, StepUpView};
 use crate::fault::Fault;
 use crate::form::{Bare, Field, FieldFault, Preferences};
 use crate::lang::Lang;
-use crate::paths::{Home, SignIn, local};
+use crate::parts::PasskeyFault;
+use crate::paths::{Account, Home, SignIn, local};
 
 /// Every role with pages.
 const ANYBODY: &[Role] = &Role::ALL;
@@ -38,11 +42,10 @@ pub async fn home(visit: Visit) -> Response {
 pub async fn sign_in_page(visit: Visit, next: Result<Query<Next>, QueryRejection>) -> Response {
     let next = next.map(|Query(next)| next.next).unwrap_or_default();
     let next = local(&next).to_owned();
-    if visit.user.is_some() {
+    if visit.token.is_some() {
         return visit.finish(Ok(see_other(&next)));
     }
-    let view = SignInView { next, ..SignInView::default() };
-    let made = sign_in::render(&view, &visit.chrome).map_err(Stop::from).and_then(page);
+    let made = door(&visit, SignInView { next, ..SignInView::default() });
     visit.finish(made)
 }
 
@@ -57,7 +60,7 @@ async fn try_sign_in(visit: &mut Visit, form: Result<Form<SignInForm>, FormRejec
     let Ok(form) = visit.form(form) else { return done(SignIn, Notice::SessionEnded) };
     let empty = form.again(None);
     if !empty.username.is_sound() || !empty.password.is_sound() {
-        return page(sign_in::render(&empty, &visit.chrome)?);
+        return door(visit, empty);
     }
     let (name, password) = (form.username.trim().to_owned(), form.password.clone());
     let code: String = form.code.0.chars().filter(|c| !c.is_whitespace()).collect();
@@ -66,28 +69,76 @@ async fn try_sign_in(visit: &mut Visit, form: Result<Form<SignInForm>, FormRejec
         .app()
         .run(move |app| {
             let code = (!code.is_empty()).then_some(code.as_str());
-            let opened = app::session::sign_in(app, &name, &password.0, code, &address)?;
-            // A program's account has no pages to be shown.
-            if Role::from_code(&opened.user.role).is_none() {
-                app::session::sign_out(app, &opened.token)?;
-                return Err(Error::new(Kind::Unauthenticated, "this account has no pages"));
-            }
-            Ok(opened)
+            with_pages(app, app::session::sign_in(app, &name, &password.0, code, &address)?)
         })
         .await;
     match opened {
-        Ok(opened) => {
-            end_session(visit).await?;
-            visit.open(&opened.token);
-            Ok(see_other(local(&form.next)))
-        }
+        Ok(opened) => enter(visit, &opened, &form.next).await,
         Err(error) => {
             let fault = match error.kind {
                 Kind::Unauthenticated => SignInFault::Wrong,
                 Kind::Busy => SignInFault::Throttled { minutes: minutes(&error) },
                 _ => return Err(error.into()),
             };
-            page(sign_in::render(&form.again(Some(fault)), &visit.chrome)?)
+            door(visit, form.again(Some(fault)))
+        }
+    }
+}
+
+/// The sign-in page.
+fn door(visit: &Visit, view: SignInView) -> Made {
+    let view = SignInView { passkeys: visit.app().identity().has_passkeys(), ..view };
+    page(sign_in::render(&view, &visit.chrome)?)
+}
+
+/// A program's account has no pages to be shown.
+fn with_pages(app: &App, opened: SignedIn) -> Result<SignedIn, Error> {
+    if Role::from_code(&opened.user.role).is_none() {
+        app::session::sign_out(app, &opened.token)?;
+        return Err(Error::new(Kind::Unauthenticated, "this account has no pages"));
+    }
+    Ok(opened)
+}
+
+async fn enter(visit: &mut Visit, opened: &SignedIn, next: &str) -> Made {
+    end_session(visit).await?;
+    visit.open(&opened.token);
+    Ok(see_other(local(next)))
+}
+
+/// `POST /sign-in/passkey`
+pub async fn passkey_sign_in(
+    mut visit: Visit,
+    form: Result<Form<PasskeyForm>, FormRejection>,
+) -> Response {
+    let made = try_passkey_sign_in(&mut visit, form).await;
+    visit.finish(made)
+}
+
+async fn try_passkey_sign_in(
+    visit: &mut Visit,
+    form: Result<Form<PasskeyForm>, FormRejection>,
+) -> Made {
+    let Ok(form) = visit.form(form) else { return done(SignIn, Notice::SessionEnded) };
+    let (ceremony, answer) = (form.ceremony, form.credential);
+    let address = visit.address.clone();
+    let opened = visit
+        .app()
+        .run(move |app| {
+            with_pages(app, passkeys::finish_sign_in(app, &ceremony, &answer.0, &address)?)
+        })
+        .await;
+    match opened {
+        Ok(opened) => enter(visit, &opened, &form.next).await,
+        Err(error) => {
+            let fault = match (fault_of(&error), &error.kind) {
+                (Some(fault), _) => SignInFault::Passkey(fault),
+                (None, Kind::Busy) => SignInFault::Throttled { minutes: minutes(&error) },
+                (None, Kind::Unauthenticated) => SignInFault::Wrong,
+                (None, _) => return Err(error.into()),
+            };
+            let next = local(&form.next).to_owned();
+            door(visit, SignInView { next, fault: Some(fault), ..SignInView::default() })
         }
     }
 }
@@ -95,11 +146,77 @@ async fn try_sign_in(visit: &mut Visit, form: Result<Form<SignInForm>, FormRejec
 /// `GET /step-up`
 pub async fn step_up_page(visit: Visit, next: Result<Query<Next>, QueryRejection>) -> Response {
     let next = next.map(|Query(next)| next.next).unwrap_or_default();
-    let made = visit.require(ANYBODY).and_then(|_| {
-        let view = asked(&next, Field::default(), None);
-        page(step_up::render(&view, &visit.chrome)?)
-    });
+    let made = asked(&visit, &next, Asked::default()).await;
     visit.finish(made)
+}
+
+/// What the page of the second factor says beside what it asks.
+#[derive(Default)]
+struct Asked {
+    code: Field,
+    throttled_minutes: Option<u32>,
+    passkey_fault: Option<PasskeyFault>,
+}
+
+/// The page of the second factor, with what the account can prove itself by.
+async fn asked(visit: &Visit, next: &str, asked: Asked) -> Made {
+    let token = visit.session()?;
+    let factors = visit.app().run(move |app| passkeys::factors(app, &token)).await?;
+    let next = local(next).to_owned();
+    let passkey = !factors.passkeys.is_empty() && visit.app().identity().has_passkeys();
+    let view = StepUpView {
+        reason: step_up_reason(&next),
+        next,
+        code: asked.code,
+        throttled_minutes: asked.throttled_minutes,
+        // Where the role needs a passkey and there is one, a one-time code is not enough.
+        code_counts: factors.one_time_codes
+            && !matches!(visit.held, Some((_, Standing::PasskeyNeeded))),
+        passkey,
+        recovery: factors.recovery_codes > 0,
+        passkey_fault: asked.passkey_fault,
+    };
+    page(step_up::render(&view, &visit.chrome)?)
+}
+
+/// `POST /step-up/passkey`
+pub async fn passkey_step_up(
+    visit: Visit,
+    form: Result<Form<PasskeyForm>, FormRejection>,
+) -> Response {
+    let made = try_passkey_step_up(&visit, form).await;
+    visit.finish(made)
+}
+
+async fn try_passkey_step_up(
+    visit: &Visit,
+    form: Result<Form<PasskeyForm>, FormRejection>,
+) -> Made {
+    let token = visit.session()?;
+    let form = visit.form(form)?;
+    let (ceremony, answer) = (form.ceremony, form.credential);
+    let address = visit.address.clone();
+    let proved = visit
+        .app()
+        .run(move |app| passkeys::finish_step_up(app, &token, &ceremony, &answer.0, &address))
+        .await;
+    match proved {
+        Ok(_) => Ok(see_other(local(&form.next))),
+        Err(error) => refused(visit, &form.next, error).await,
+    }
+}
+
+/// The page of the second factor again, with what was wrong.
+async fn refused(visit: &Visit, next: &str, error: Error) -> Made {
+    let mut again = Asked::default();
+    match (fault_of(&error), &error.kind, error.rule.as_deref()) {
+        (Some(fault), ..) => again.passkey_fault = Some(fault),
+        (_, Kind::Unauthenticated, Some("no-session")) => return Err(error.into()),
+        (_, Kind::Unauthenticated, _) => again.code = Field::default().with(FieldFault::WrongCode),
+        (_, Kind::Busy, _) => again.throttled_minutes = Some(minutes(&error)),
+        _ => return Err(error.into()),
+    }
+    asked(visit, next, again).await
 }
 
 /// `POST /step-up`
@@ -109,45 +226,31 @@ pub async fn step_up(visit: Visit, form: Result<Form<StepUpForm>, FormRejection>
 }
 
 async fn try_step_up(visit: &Visit, form: Result<Form<StepUpForm>, FormRejection>) -> Made {
-    visit.require(ANYBODY)?;
+    let token = visit.session()?;
     let form = visit.form(form)?;
-    let token = visit.token.clone().ok_or(Stop::Fault(Fault::SignInNeeded))?;
-    let view = match form.digits() {
-        Err(fault) => asked(&form.next, Field::default().with(fault), None),
-        Ok(code) => {
-            let address = visit.address.clone();
-            let proved = visit
-                .app()
-                .run(move |app| app::session::step_up(app, &token, &code.0, &address))
-                .await;
-            match proved {
-                Ok(_) => return Ok(see_other(local(&form.next))),
-                Err(error) if error.rule.as_deref() == Some("no-session") => {
-                    return Err(error.into());
-                }
-                Err(error) if error.kind == Kind::Unauthenticated => {
-                    asked(&form.next, Field::default().with(FieldFault::WrongCode), None)
-                }
-                Err(error) if error.kind == Kind::Busy => {
-                    asked(&form.next, Field::default(), Some(minutes(&error)))
-                }
-                Err(error) => return Err(error.into()),
-            }
+    let code = match form.code() {
+        Err(fault) => {
+            let code = Field::default().with(fault);
+            return asked(visit, &form.next, Asked { code, ..Asked::default() }).await;
         }
+        Ok(code) => code,
     };
-    page(step_up::render(&view, &visit.chrome)?)
-}
-
-fn asked(next: &str, code: Field, throttled_minutes: Option<u32>) -> StepUpView {
-    let next = local(next).to_owned();
-    StepUpView { reason: step_up_reason(&next), code, next, throttled_minutes }
+    let address = visit.address.clone();
+    let proved =
+        visit.app().run(move |app| app::session::step_up(app, &token, &code.0, &address)).await;
+    match proved {
+        // What was asked for needs a passkey still; this factor is good for adding one.
+        Ok(_) if visit.held.is_some() => Ok(see_other(&Account.to_string())),
+        Ok(_) => Ok(see_other(local(&form.next))),
+        Err(error) => refused(visit, &form.next, error).await,
+    }
 }
 
 /// `POST /sign-out`
 pub async fn sign_out(mut visit: Visit, form: Result<Form<Bare>, FormRejection>) -> Response {
     let made = match visit.form(form) {
         // Nothing to end.
-        _ if visit.user.is_none() => done(SignIn, Notice::SignedOut),
+        _ if visit.token.is_none() => done(SignIn, Notice::SignedOut),
         Err(stop) => Err(stop),
         Ok(_) => end_session(&visit).await.and_then(|()| done(SignIn, Notice::SignedOut)),
     };

@@ -20,7 +20,14 @@ pub const THEME: &str = "consilium_theme";
 pub const YEAR_S: i64 = 31_536_000;
 
 /// The frame of the page that `parts` ask for.
-pub fn chrome(app: &App, parts: &Parts, user: Option<&User>, csrf: String) -> Chrome {
+/// `held` is signed in and gets nowhere yet; the token of forms is made from `root`.
+pub fn chrome(
+    app: &App,
+    parts: &Parts,
+    user: Option<&User>,
+    held: Option<&User>,
+    root: &str,
+) -> Chrome {
     let text = |name| {
         let value = parts.headers.get(name);
         value.and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default()
@@ -39,10 +46,11 @@ pub fn chrome(app: &App, parts: &Parts, user: Option<&User>, csrf: String) -> Ch
         true => parts.uri.path().to_owned(),
         false => format!("{}?{}", parts.uri.path(), rest.join("&")),
     };
-    let session = user.and_then(|user| {
+    let session = user.or(held).and_then(|user| {
         Some(Session {
             name: user.name.clone(),
             role: Role::from_code(&user.role)?,
+            held: held.is_some(),
             factor_until_ms: user
                 .mfa_time_ms
                 .map(|at| at + i64::from(app::authorise::MFA_MAX_AGE_S) * 1000),
@@ -53,7 +61,7 @@ pub fn chrome(app: &App, parts: &Parts, user: Option<&User>, csrf: String) -> Ch
         theme,
         organisation: app.org().name.clone(),
         session,
-        csrf,
+        csrf: identity::csrf(root),
         path,
         zone: TimeZone::try_system().unwrap_or(TimeZone::UTC),
         now_ms: app.now_ms(),

@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use fhir::Id;
+use identity::Standing;
 
 use super::Web;
 use super::frame::{LANG, SESSION, THEME, VISIT, YEAR_S, chrome, cookie, written};
@@ -20,8 +21,8 @@ use crate::fault::{self, Fault};
 use crate::form::Secret;
 use crate::lang::Lang;
 use crate::paths::{
-    BreakGlassReviews, Find, Links, MyPermissions, MyRecord, Network, Path, Returning, SignIn,
-    StepUp, Witnesses,
+    Account, BreakGlassReviews, Find, Links, MyPermissions, MyRecord, Network, Path, Returning,
+    SignIn, StepUp, Witnesses,
 };
 
 /// Why a handler stops before its page is made.
@@ -72,6 +73,9 @@ tokened!(
     crate::form::Preferences,
     crate::entry::sign_in::SignInForm,
     crate::entry::step_up::StepUpForm,
+    crate::entry::sign_in::PasskeyForm,
+    crate::account::factors::AddForm,
+    super::account::ChallengeForm,
     crate::clinician::ask::AskForm,
     crate::clinician::break_glass::BreakGlassForm,
     crate::patient::permissions::DecideForm,
@@ -93,6 +97,8 @@ pub struct Visit {
     pub chrome: Chrome,
     /// Who is signed in.
     pub user: Option<User>,
+    /// Who is signed in and gets nowhere before a passkey is shown or added.
+    pub held: Option<(User, Standing)>,
     /// The session's token, where somebody is signed in.
     pub token: Option<String>,
     /// The client's address.
@@ -111,11 +117,15 @@ impl FromRequestParts<Web> for Visit {
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Infallible> {
         let app = &web.app;
         let token = cookie(&parts.headers, SESSION).map(str::to_owned);
-        let mut failed = None;
+        let (mut failed, mut held) = (None, None);
         let user = match token.clone() {
             None => None,
-            Some(token) => match app.run(move |app| app::session::user(app, &token)).await {
-                Ok(user) => Some(user),
+            Some(token) => match app.run(move |app| app::session::visitor(app, &token)).await {
+                Ok((user, Standing::Open)) => Some(user),
+                Ok((user, standing)) => {
+                    held = Some((user, standing));
+                    None
+                }
                 Err(error) if error.kind == Kind::Unauthenticated => None,
                 Err(error) => {
                     failed = Some(error);
@@ -123,7 +133,7 @@ impl FromRequestParts<Web> for Visit {
                 }
             },
         };
-        let token = token.filter(|_| user.is_some());
+        let token = token.filter(|_| user.is_some() || held.is_some());
         let secure = app.org().base_url.starts_with("https:");
         let mut cookies = Vec::new();
         let root = match (&token, cookie(&parts.headers, VISIT)) {
@@ -137,10 +147,22 @@ impl FromRequestParts<Web> for Visit {
         };
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let address = address.map_or_else(|| "unknown".into(), |info| info.0.ip().to_string());
-        let chrome = chrome(app, parts, user.as_ref(), identity::csrf(&root));
+        let chrome = chrome(app, parts, user.as_ref(), held.as_ref().map(|(user, _)| user), &root);
         let request_id = app.new_id().to_string();
         let web = web.clone();
-        Ok(Self { web, chrome, user, token, address, request_id, root, cookies, secure, failed })
+        Ok(Self {
+            web,
+            chrome,
+            user,
+            held,
+            token,
+            address,
+            request_id,
+            root,
+            cookies,
+            secure,
+            failed,
+        })
     }
 }
 
@@ -208,9 +230,25 @@ impl Visit {
         response
     }
 
+    /// The session's token, whether or not a passkey is still to be shown. For the pages of the
+    /// own sign-in alone; others ask [`Visit::require`].
+    pub fn session(&self) -> Result<String, Stop> {
+        self.token.clone().ok_or_else(|| {
+            let next = back(&self.chrome.path);
+            Stop::Redirect(Returning { to: SignIn, next: &next }.to_string())
+        })
+    }
+
     /// Who is signed in, in one of `roles`. Others are led to sign-in, or told that there is no
     /// such page.
     pub fn require(&self, roles: &[Role]) -> Result<&User, Stop> {
+        if let Some((_, standing)) = &self.held {
+            let next = back(&self.chrome.path);
+            return Err(Stop::Redirect(match standing {
+                Standing::EnrolmentNeeded => Account.to_string(),
+                _ => Returning { to: StepUp, next: &next }.to_string(),
+            }));
+        }
         let Some(user) = &self.user else {
             let next = back(&self.chrome.path);
             return Err(Stop::Redirect(Returning { to: SignIn, next: &next }.to_string()));
@@ -302,6 +340,7 @@ fn back(path: &str) -> String {
         ("/privacy/witnesses/", Witnesses::ROUTE),
         ("/links/", Links::ROUTE),
         ("/operator/", Network::ROUTE),
+        ("/account/", Account::ROUTE),
     ] {
         if path.starts_with(start) {
             return page.to_owned();
@@ -337,6 +376,7 @@ mod tests {
             ("/links/link-1/decision", "/links"),
             ("/privacy/break-glass/t-1/review", "/privacy/break-glass"),
             ("/operator/audit/verify", "/operator"),
+            ("/account/passkeys/1/remove", "/account"),
             ("/patients/p-1/record/events", "/patients/p-1/record"),
             ("/patients/p-1/break-glass", "/patients/p-1/break-glass"),
             ("/patients?q=ana", "/patients?q=ana"),

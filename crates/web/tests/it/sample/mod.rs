@@ -40,6 +40,7 @@ pub fn chrome(lang: Lang, theme: Theme, role: Option<Role>, path: &str, fill: Fi
         session: role.map(|role| Session {
             name: name.into(),
             role,
+            held: false,
             factor_until_ms: (fill == Fill::Full).then_some(NOW_MS + 200_000),
         }),
         csrf: "sample-token".into(),

@@ -1,9 +1,11 @@
 //! Sign-in, second factor, finding, asking, emergency access, and the patient's pages.
 
+use web::account::{factors, recovery};
 use web::clinician::{ask, break_glass, find};
 use web::entry::{sign_in, step_up};
 use web::fault::{self, Fault};
 use web::form::{Field, FieldFault};
+use web::parts::PasskeyFault;
 use web::patient::{accesses, permissions};
 use web::terms::{Kind, Purpose, Sex, Touched};
 use web::{Lang, Role, Theme, When};
@@ -14,6 +16,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
     let full = fill == Fill::Full;
     let door = chrome(lang, theme, None, "/sign-in", fill);
     let clinician = chrome(lang, theme, Some(Role::Clinician), "/patients?q=lind", fill);
+    let account = chrome(lang, theme, Some(Role::Operator), "/account", fill);
     let mut pages = vec![
         Page {
             name: "sign-in",
@@ -21,6 +24,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                 &sign_in::SignInView {
                     username: Field::new(if full { "haddad" } else { "" }),
                     fault: full.then_some(sign_in::SignInFault::Wrong),
+                    passkeys: full,
                     next: "/".into(),
                     ..sign_in::SignInView::default()
                 },
@@ -39,8 +43,21 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                     },
                     next: "/patients/p-1/record".into(),
                     throttled_minutes: full.then_some(1),
+                    passkey: full,
+                    code_counts: true,
+                    recovery: full,
+                    passkey_fault: full.then_some(PasskeyFault::Expired),
                 },
                 &clinician,
+            )
+            .unwrap(),
+        },
+        Page { name: "account", html: factors::render(&factors_view(full), &account).unwrap() },
+        Page {
+            name: "recovery",
+            html: recovery::render(
+                &recovery::RecoveryView { codes: vec!["0123-4567-89AB-CDEF".into(); 10] },
+                &account,
             )
             .unwrap(),
         },
@@ -228,5 +245,32 @@ fn permissions_view(full: bool) -> permissions::PermissionsView {
                 of: 3,
             },
         ],
+    }
+}
+
+fn factors_view(full: bool) -> factors::FactorsView {
+    let row = |id: &str, name: &str, suspect: bool| factors::PasskeyRow {
+        id: id.into(),
+        name: name.into(),
+        added_ms: NOW_MS - 90 * 86_400_000,
+        used_ms: (!suspect).then_some(NOW_MS - 3_600_000),
+        suspect_ms: suspect.then_some(NOW_MS - 86_400_000),
+        synchronised: !suspect,
+    };
+    factors::FactorsView {
+        passkeys: match full {
+            true => vec![row("1", "Phone", false), row("2", super::HOSTILE, true)],
+            false => Vec::new(),
+        },
+        one_time_codes: full,
+        recovery_codes: if full { 8 } else { 0 },
+        usable: full,
+        needed: true,
+        address: "http://north.example".into(),
+        name: match full {
+            true => Field::new("").with(FieldFault::Required),
+            false => Field::default(),
+        },
+        fault: full.then_some(PasskeyFault::LastFactor),
     }
 }

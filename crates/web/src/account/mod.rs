@@ -1,0 +1,4 @@
+//! The own sign-in: passkeys, one-time codes, recovery codes.
+
+pub mod factors;
+pub mod recovery;
