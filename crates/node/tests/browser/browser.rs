@@ -49,6 +49,7 @@ impl Drop for Driver {
 pub struct Browser {
     client: Client,
     driver: String,
+    authenticator: String,
     _profile: tempfile::TempDir,
 }
 
@@ -86,28 +87,40 @@ impl Browser {
             .connect(&driver.url)
             .await
             .unwrap();
-        Self { client, driver: driver.url.clone(), _profile: profile }
+        let (driver, authenticator) = (driver.url.clone(), String::new());
+        Self { client, driver, authenticator, _profile: profile }
     }
 
     /// Builds an authenticator into the device, which checks its owner and finds passkeys by
     /// itself (WebAuthn of the Chrome DevTools protocol).
-    pub async fn with_authenticator(self) -> Self {
+    pub async fn with_authenticator(mut self) -> Self {
         self.devtools("WebAuthn.enable", json!({"enableUI": false})).await;
         let options = json!({
             "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
             "hasUserVerification": true, "isUserVerified": true,
             "automaticPresenceSimulation": true,
         });
-        self.devtools("WebAuthn.addVirtualAuthenticator", json!({"options": options})).await;
+        let added =
+            self.devtools("WebAuthn.addVirtualAuthenticator", json!({"options": options})).await;
+        self.authenticator = added["value"]["authenticatorId"].as_str().unwrap().to_owned();
         self
     }
 
-    async fn devtools(&self, command: &str, parameters: Value) {
+    /// Whether the device's owner is there to answer what it is asked from now on.
+    pub async fn owner_answers(&self, enabled: bool) {
+        let parameters = json!({"authenticatorId": self.authenticator, "enabled": enabled});
+        self.devtools("WebAuthn.setAutomaticPresenceSimulation", parameters).await;
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let session = self.client.session_id().await.unwrap().unwrap();
         let url = format!("{}/session/{session}/goog/cdp/execute", self.driver);
         let body = json!({"cmd": command, "params": parameters});
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{command}: {}", answer.text().await.unwrap());
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{command}: {text}");
+        serde_json::from_str(&text).unwrap()
     }
 
     pub async fn go(&self, url: &str) {

@@ -71,15 +71,22 @@ async fn passkey(driver: &browser::Driver, demo: &Demo) {
     doctor.see("form.passkey [data-fault=wrong-site]", "own address", PATIENCE).await;
     doctor.picture("wrong-site").await;
 
-    // Without a name, without a password.
+    // Without a name, without a password: the device offers its passkey where the name is asked.
     doctor.go(&clinician.base).await;
+    doctor.press(".me form .quiet").await;
+    doctor.see(".me", &clinician.name, PATIENCE).await;
+
+    // Whoever lets the offer pass finds it as a button.
+    doctor.owner_answers(false).await;
     doctor.press(".me form .quiet").await;
     doctor.see("form.passkey .button", "passkey", PATIENCE).await;
     doctor.picture("sign-in").await;
+    doctor.owner_answers(true).await;
     doctor.press("form.passkey .button").await;
     doctor.see(".me", &clinician.name, PATIENCE).await;
 
     // With a password alone, the question to other hospitals asks for the passkey.
+    doctor.owner_answers(false).await;
     doctor.press(".me form .quiet").await;
     doctor.fill("username", &clinician.username).await;
     doctor.fill("password", &clinician.password).await;
@@ -88,6 +95,7 @@ async fn passkey(driver: &browser::Driver, demo: &Demo) {
     doctor.press(&format!("main a[href*='{here}']")).await;
     doctor.see("form.passkey .button", "passkey", PATIENCE).await;
     doctor.picture("step-up").await;
+    doctor.owner_answers(true).await;
     doctor.press("form.passkey .button").await;
     doctor.settle("#sources-list .source", 3, "asking", PATIENCE).await;
 
