@@ -30,6 +30,15 @@ pub struct Credentials {
     pub assertion: Option<String>,
 }
 
+impl Credentials {
+    /// Whether nothing was sent.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { basic, client_id, client_secret, assertion_type, assertion } = self;
+        let texts = [client_id, client_secret, assertion_type, assertion];
+        basic.is_none() && texts.iter().all(|text| text.is_none())
+    }
+}
+
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials").field("client_id", &self.client_id).finish_non_exhaustive()

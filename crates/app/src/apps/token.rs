@@ -1,7 +1,7 @@
 //! The token endpoint (RFC 6749, section 3.2): a code, a refresh token or a client's own
 //! credentials become an access token.
 
-use oauth::client::{Client, Grant as Way};
+use oauth::client::{Authentication, Client, Grant as Way};
 use oauth::{Code, Kind as TokenKind, Permission, Scope, Scopes, Token, pkce};
 use serde_json::{Map, Value, json};
 use store::{StoreError, Transaction};
@@ -9,7 +9,7 @@ use store::{StoreError, Transaction};
 use super::access::behind;
 use super::authenticate::{Credentials, authenticate};
 use super::consent::{fhir_user, grant_patient, through};
-use super::record::{GRANTS, Grant, Held, TOKENS, held, put, put_token, revoke, unchanged};
+use super::record::{GRANTS, Grant, Held, TOKENS, client, held, put, put_token, revoke, unchanged};
 use super::{ACCESS_MS, BACKEND_MS, Fault, fhir_base};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -57,7 +57,10 @@ pub async fn token(app: &App, request: TokenRequest) -> Result<Value, Fault> {
         }
         None => return Err(Fault::new(Code::InvalidRequest, "`grant_type` is required")),
     };
-    let client = authenticate(app, &request.credentials).await?;
+    let client = match owner(app, &way, &request).await? {
+        Some(client) => client,
+        None => authenticate(app, &request.credentials).await?,
+    };
     let expected = match way.as_str() {
         "client_credentials" => Way::Credentials,
         _ => Way::Code,
@@ -74,6 +77,23 @@ pub async fn token(app: &App, request: TokenRequest) -> Result<Value, Fault> {
         })
     });
     answer.await?
+}
+
+/// The public client that a refresh token belongs to, where the request does not say who asks. Such a
+/// client has nothing to prove itself with (RFC 6749, section 6), its id is no secret, and
+/// `fhirclient` leaves it out.
+async fn owner(app: &App, way: &str, request: &TokenRequest) -> Result<Option<Client>, Fault> {
+    if way != "refresh_token" || !request.credentials.is_empty() {
+        return Ok(None);
+    }
+    let token = request.refresh.as_deref().and_then(|text| Token::read(TokenKind::Refresh, text));
+    let Some(token) = token else { return Ok(None) };
+    let found = app.run(move |app| {
+        let Some((_, Held::Refresh { grant, .. })) = held(app, &token)? else { return Ok(None) };
+        let Some((grant, ..)) = behind(app, &grant)? else { return Ok(None) };
+        client(app, &grant.client)
+    });
+    Ok(found.await?.filter(|client| client.authentication == Authentication::Public))
 }
 
 fn invalid_grant(why: &str) -> Fault {

@@ -7,6 +7,7 @@
 
 mod browser;
 mod demo;
+mod smart;
 
 use std::time::Duration;
 
@@ -36,6 +37,18 @@ fn a_passkey_is_added_used_and_removed() {
     let demo = Demo::start();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(passkey(&driver, &demo));
+}
+
+#[test]
+fn an_app_that_others_wrote_is_launched_alone_and_from_a_record() {
+    let Some(driver) = browser::Driver::start() else {
+        println!("skipped: chromium or chromedriver is not installed");
+        return;
+    };
+    let Some(client) = smart::client() else { return };
+    let demo = Demo::start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(smart::story(&driver, &demo, client));
 }
 
 async fn passkey(driver: &browser::Driver, demo: &Demo) {

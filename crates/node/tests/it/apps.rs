@@ -305,6 +305,20 @@ fn a_refresh_token_is_used_once() {
         let third = app.post("token", &app.refresh(&text(&second["refresh_token"]))).await;
         let third = third.expect(200).json();
         assert_eq!(third["scope"], "patient/*.rs offline_access");
+        // A public app need not say which it is.
+        let nameless = |token: &Value| {
+            let token = ("refresh_token", text(token));
+            [("grant_type", "refresh_token".to_owned()), token]
+        };
+        let fourth = app.post("token", &nameless(&third["refresh_token"])).await;
+        let third = fourth.expect(200).json();
+        let unknown = app.post("token", &nameless(&json!("nothing"))).await;
+        assert_eq!(unknown.expect(401).error(), "invalid_client");
+        // One that can prove itself must.
+        let keyed = App::with_keys(hospital, "patient/*.rs offline_access");
+        let held = keyed.tokens(&patient, "patient/*.rs offline_access").await;
+        let unproved = keyed.post("token", &nameless(&held["refresh_token"])).await;
+        assert_eq!(unproved.expect(401).error(), "invalid_client");
         // Another app does nothing with it.
         let thief = App::public(hospital, "patient/*.rs offline_access");
         let stolen = thief.post("token", &thief.refresh(&text(&third["refresh_token"]))).await;
