@@ -45,7 +45,10 @@ fn an_app_that_others_wrote_is_launched_alone_and_from_a_record() {
         println!("skipped: chromium or chromedriver is not installed");
         return;
     };
-    let Some(client) = smart::client() else { return };
+    let Some(client) = smart::client() else {
+        println!("skipped: npm cannot fetch {}", smart::PINNED);
+        return;
+    };
     let demo = Demo::start();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(smart::story(&driver, &demo, client));

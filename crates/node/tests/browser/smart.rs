@@ -19,10 +19,10 @@ use crate::browser::{Browser, Driver};
 use crate::demo::{Account, Demo};
 
 /// The version that is fetched.
-const PINNED: &str = "fhirclient@2.6.3";
+pub const PINNED: &str = "fhirclient@2.6.3";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The script of the client; `None`, said aloud, where npm cannot fetch it. The package brings a
+/// The script of the client; `None` where npm cannot fetch it. The package brings a
 /// script for browsers that needs nothing else, so its dependencies stay where they are.
 pub fn client() -> Option<String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("smart");
@@ -31,7 +31,6 @@ pub fn client() -> Option<String> {
     if !file.exists() {
         let npm = Command::new("npm").args(["pack", PINNED]).current_dir(&folder).output();
         if !npm.is_ok_and(|done| done.status.success()) {
-            println!("skipped: npm cannot fetch {PINNED}");
             return None;
         }
     }
