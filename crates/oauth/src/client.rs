@@ -195,10 +195,10 @@ fn is_this_machine(authority: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn app() -> Client {
+    pub(crate) fn app() -> Client {
         Client {
             id: "app".into(),
             name: "Growth chart".into(),

@@ -178,23 +178,11 @@ fn challenge(params: &[(String, String)]) -> Result<&str, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Authentication;
 
     const BASE: &str = "https://north.example/fhir";
 
     fn client() -> Client {
-        Client {
-            id: "app".into(),
-            name: "Growth chart".into(),
-            publisher: "Example Ltd".into(),
-            authentication: Authentication::Public,
-            grant: Grant::Code,
-            redirects: vec!["https://app.example/after".into()],
-            launch: None,
-            scopes: "launch openid patient/*.rs".into(),
-            account: None,
-            created_ms: 0,
-        }
+        Client { launch: None, ..crate::client::tests::app() }
     }
 
     fn request(changes: &[(&str, Option<&str>)]) -> Result<Request, Refusal> {

@@ -18,7 +18,7 @@ fn main() -> std::io::Result<()> {
     let dir = std::env::args().nth(1).unwrap_or_else(|| "gallery".to_string());
     let dir = Path::new(&dir);
     fs::create_dir_all(dir.join("static"))?;
-    for asset in [&*assets::STYLE, &*assets::LIVE, &*assets::ICON] {
+    for asset in [&*assets::STYLE, &*assets::LIVE, &*assets::PASSKEY, &*assets::ICON] {
         fs::write(dir.join("static").join(&asset.name), asset.bytes)?;
     }
     for lang in Lang::ALL {

@@ -57,7 +57,9 @@ pub(super) enum Task {
 }
 
 /// Nothing is written until it is dropped.
-pub(super) struct Moment(#[expect(dead_code, reason = "its end is what counts")] Sender<()>);
+pub(super) struct Moment {
+    _over: Sender<()>,
+}
 
 /// A transaction whose resources have been read and indexed already.
 pub(super) struct Job {
@@ -259,7 +261,7 @@ impl Writer {
         }
         for asker in self.askers.drain(..) {
             let (moment, over) = bounded(0);
-            if asker.send(Moment(moment)).is_ok() {
+            if asker.send(Moment { _over: moment }).is_ok() {
                 // It ends by being dropped; a reader that takes too long asks again.
                 let _ = over.recv_timeout(OPENING);
             }
