@@ -3,6 +3,7 @@
 
 mod needs;
 pub(crate) mod reach;
+pub(crate) mod withheld;
 
 use fhir::Id;
 use oauth::{Permission, Permissions};
@@ -198,10 +199,19 @@ pub fn begin_authorise(
     if let Some(refused) = refused(app, caller, &question)? {
         return Ok(Err(refused));
     }
+    let scope = without_withheld(app, caller, action, scope)?;
     match within(app, caller, action, scope) {
         Some(scope) => Ok(Ok(Permit { scope, account: caller.user.id.clone() })),
         None => Ok(Err(lacking(app, caller, question.action)?)),
     }
+}
+
+/// What patients leave of a scope of people of this institution.
+fn without_withheld(app: &App, caller: &Caller, action: Action, scope: Scope) -> Result<Scope> {
+    if scope.own().is_some() || !action.needs.kind().is_some_and(withheld::is_about_patients) {
+        return Ok(scope);
+    }
+    Ok(scope.without(app.withheld().kept_from(app, caller)?))
 }
 
 /// What the token of an app leaves of a scope; all of it where no app asks.
@@ -256,6 +266,7 @@ pub fn permitted(app: &App, caller: &Caller, action: Action) -> Option<Permit> {
     if !app.policy().decide(&question).allowed {
         return None;
     }
+    let scope = without_withheld(app, caller, action, scope).ok()?;
     let scope = within(app, caller, action, scope)?;
     Some(Permit { scope, account: caller.user.id.clone() })
 }
@@ -275,7 +286,7 @@ pub fn authorise_asking(app: &App, caller: &Caller, patient: &Id, granted: bool)
             (Relation::SelfPatient, Scope::patient(patient.clone()))
         }
         Role::Patient => return Err(Error::not_found()),
-        _ => (Relation::Member, Scope::all()),
+        _ => (Relation::Member, Scope::all().without(app.withheld().kept_from(app, caller)?)),
     };
     let mut question = question(app, caller, policy::Action::Ask, relation)?;
     question.break_glass.granted = granted;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::audit::Event;
 use crate::audit::ledger::Ledger;
+use crate::authorise::withheld::Keeper;
 use crate::jobs::Jobs;
 use crate::records::page::Pages;
 use crate::terminology::Shelf;
@@ -114,6 +115,7 @@ struct Inner {
     apps: crate::apps::State,
     notify: notify::Hub,
     ledger: Ledger,
+    withheld: Keeper,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -139,6 +141,7 @@ impl App {
             apps,
             notify,
             ledger,
+            withheld: Keeper::default(),
             answering,
             listening,
         };
@@ -235,6 +238,11 @@ impl App {
     /// The audit log's tree.
     pub fn ledger(&self) -> &Ledger {
         &self.0.ledger
+    }
+
+    /// What patients keep from single people of this institution.
+    pub(crate) fn withheld(&self) -> &Keeper {
+        &self.0.withheld
     }
 
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.

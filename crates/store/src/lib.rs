@@ -15,6 +15,7 @@ pub mod copy;
 pub mod digest;
 pub mod examine;
 pub mod memory;
+mod newest;
 pub mod query;
 pub mod rules;
 pub mod suite;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 use fhir::{Id, Resource};
 use fhirpath::search::Registry;
 use query::{Include, Query};
+
+pub use newest::Newest;
 
 /// Position of one version in the order of all writes of a store, from 1.
 pub type Seq = u64;
@@ -320,6 +323,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Tells of every new highest sequence number.
     fn watch(&self) -> Watch;
+
+    /// The newest versions of some kinds.
+    fn newest(&self) -> &Newest;
 
     /// The search parameters as they are now: the published ones and every active SearchParameter
     /// that the store holds.

@@ -19,6 +19,15 @@ pub(crate) enum Needs {
 }
 
 impl Needs {
+    /// The type that it is about, `*` for all; nothing for what no resource stands for.
+    pub fn kind(self) -> Option<&'static str> {
+        match self {
+            Self::Some(kind, _) | Self::All(kind, _) => Some(kind),
+            Self::Export => Some("*"),
+            Self::Person => None,
+        }
+    }
+
     /// One letter for a type by its name; for `*`, and for a name that is none, all there is.
     pub fn one(resource_type: &str, letter: Permission) -> Self {
         Self::any(resource_type, Permissions::NONE.with(letter))

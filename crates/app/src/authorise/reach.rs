@@ -1,5 +1,5 @@
 //! What a permit reaches: all of this institution, one patient's compartment, or what a person has
-//! allowed an app to touch. The one place where a scope becomes a filter of a search and a test of
+//! allowed an app to touch, without what patients have withheld from the caller. The one place where a scope becomes a filter of a search and a test of
 //! a resource, so that every door confines in the same way.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use store::StoreError;
 use store::query::{Candidate, Filter, Links, Parser, Query, compartment};
 
 use super::needs::Needs;
+use super::withheld::Withheld;
 use crate::caller::Granted;
 use crate::records::patients_of;
 
@@ -22,6 +23,7 @@ const OF_ALL: [&str; 5] = ["_id", "_lastUpdated", "_tag", "_profile", "_security
 pub struct Scope {
     own: Option<Id>,
     limits: Option<Limits>,
+    withheld: Option<Arc<Withheld>>,
 }
 
 /// What an app's token leaves of it.
@@ -40,12 +42,17 @@ struct Limits {
 impl Scope {
     /// Everything at this institution.
     pub(super) fn all() -> Self {
-        Self { own: None, limits: None }
+        Self { own: None, limits: None, withheld: None }
     }
 
     /// What is in one patient's compartment.
     pub(super) fn patient(own: Id) -> Self {
-        Self { own: Some(own), limits: None }
+        Self { own: Some(own), limits: None, withheld: None }
+    }
+
+    /// The same without what patients have withheld from the caller.
+    pub(super) fn without(self, withheld: Option<Arc<Withheld>>) -> Self {
+        Self { withheld, ..self }
     }
 
     /// The same, cut down to what was granted to an app; `None` where nothing is left that `needs`
@@ -88,17 +95,30 @@ impl Scope {
 
     /// Whether it reaches every resource of the type that was asked about.
     pub(super) fn is_unlimited(&self) -> bool {
-        self.own.is_none() && self.limits.as_ref().is_none_or(|limits| limits.is_unlimited)
+        let granted = self.limits.as_ref().is_none_or(|limits| limits.is_unlimited);
+        granted && self.own.is_none() && self.withheld.is_none()
     }
 
     /// Whether it reaches everything at this institution, whatever is done with it.
     pub(super) fn is_whole(&self) -> bool {
-        self.own.is_none() && self.limits.as_ref().is_none_or(|limits| limits.is_whole)
+        let granted = self.limits.as_ref().is_none_or(|limits| limits.is_whole);
+        granted && self.own.is_none() && self.withheld.is_none()
     }
 
     /// Whether it is an app's and reaches a part only.
     pub(crate) fn is_an_apps(&self) -> bool {
         self.limits.is_some()
+    }
+
+    /// Whether single resources of what the account may see are outside, so that each one has to
+    /// be tested.
+    pub(crate) fn is_by_item(&self) -> bool {
+        self.limits.is_some() || self.withheld.is_some()
+    }
+
+    /// What patients have withheld from the caller.
+    pub(crate) fn withheld(&self) -> Option<&Arc<Withheld>> {
+        self.withheld.as_ref()
     }
 
     /// Whether every resource of `kind` that the account may see may be read and searched: for
@@ -129,6 +149,9 @@ impl Scope {
     /// account may search their type.
     pub(crate) fn linked_filters(&self, registry: &Registry, kind: &'static str) -> Vec<Filter> {
         let mut filters = Vec::new();
+        if let Some(withheld) = &self.withheld {
+            filters.extend(withheld.filters(registry, kind));
+        }
         if let Some(own) = &self.own {
             filters.extend(compartment(registry, "Patient", own, kind));
         }
@@ -148,6 +171,17 @@ impl Scope {
 
     /// Whether a resource is inside.
     pub(crate) fn holds(&self, resource: &Resource) -> bool {
+        self.withheld.as_ref().is_none_or(|withheld| withheld.lets(resource))
+            && self.was_granted(resource)
+    }
+
+    /// Whether a resource that the caller brings may be written as it is.
+    pub(crate) fn takes(&self, resource: &Resource) -> bool {
+        self.withheld.as_ref().is_none_or(|withheld| withheld.lets_write(resource))
+            && self.was_granted(resource)
+    }
+
+    fn was_granted(&self, resource: &Resource) -> bool {
         let patients = match (&self.own, &self.limits) {
             (None, None) => return true,
             _ => patients_of(resource),

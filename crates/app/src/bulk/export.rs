@@ -201,7 +201,7 @@ impl<'a> Export<'a> {
             let exported = &mut self.exported;
             let (request, trim) = (&self.request, &mut self.trim);
             let mut deleted = Vec::new();
-            let more = scan.page(self.app, page, &mut |met| match met {
+            let more = scan.page((self.app, self.run.caller()), page, &mut |met| match met {
                 Met::Deleted(key) => {
                     deleted.push(key);
                     Ok(())
@@ -297,7 +297,7 @@ impl<'a> Export<'a> {
         loop {
             self.run.check()?;
             let mut met = Vec::new();
-            let more = scan.page(self.app, 1000, &mut |one| {
+            let more = scan.page((self.app, self.run.caller()), 1000, &mut |one| {
                 if let Met::Resource(stored, resource) = one {
                     let resource = resource.map_or_else(|| parse(&stored), Ok)?;
                     met.push((stored, resource));

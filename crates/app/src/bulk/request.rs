@@ -299,11 +299,14 @@ pub fn kick_off(app: &App, caller: &Caller, mut request: ExportRequest) -> Resul
 /// Keeps an app's export to the types that it may read in full; an export does not test each
 /// resource, so a type of which a part was granted is not among them.
 fn confine(app: &App, scope: &Scope, request: &mut ExportRequest) -> Result<()> {
+    let refused =
+        |message: String| Err(Error::new(Kind::Forbidden, message).by_rule(INSUFFICIENT_SCOPE));
+    if scope.is_by_item() && looks_elsewhere(app, request)? {
+        return refused("`_typeFilter` cannot look at other resources here".into());
+    }
     if !scope.is_an_apps() {
         return Ok(());
     }
-    let refused =
-        |message: String| Err(Error::new(Kind::Forbidden, message).by_rule(INSUFFICIENT_SCOPE));
     if request.types.is_empty() {
         let all = fhir::resource_types().iter().filter_map(|kind| exportable(kind));
         request.types = all.filter(|kind| scope.gives_all_of(kind)).map(str::to_owned).collect();
@@ -319,14 +322,19 @@ fn confine(app: &App, scope: &Scope, request: &mut ExportRequest) -> Result<()> 
     if let Some(kind) = wanted.iter().find(|kind| !scope.gives_all_of(kind)) {
         return refused(format!("the app may not export all resources of type `{kind}`"));
     }
+    Ok(())
+}
+
+/// Whether a filter goes by way of other resources, of which it would tell.
+fn looks_elsewhere(app: &App, request: &ExportRequest) -> Result<bool> {
     let registry = app.store().registry();
     for (kind, query) in &request.filters {
         let Some(kind) = fhir::resource_type(kind) else { continue };
         if search_of(&registry, kind, query)?.filters.iter().any(store::query::Filter::has_links) {
-            return refused("`_typeFilter` of an app cannot look at other resources".into());
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Whether a resource stands and is not deleted.

@@ -12,9 +12,10 @@ use store::{Change, HistoryOf, Key, Method, Seq, Snapshot, Stored};
 
 use super::plan::{Members, Plan, SELECTED, filter_file, read_listed};
 use super::selection::Selection;
+use crate::authorise::withheld::Withheld;
 use crate::jobs::{Outcome, Progress};
 use crate::records::{parse, patients_of};
-use crate::{App, Result};
+use crate::{App, Caller, Result};
 
 /// What is wanted.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +51,15 @@ pub enum Met {
     Resource(Stored, Option<Resource>),
     /// A resource that was deleted within the time that is asked for.
     Deleted(Key),
+}
+
+impl Met {
+    /// The same, unless it is withheld. Whose something deleted was is not known any more.
+    fn unless(self, withheld: &Withheld) -> Result<Option<Self>> {
+        let Self::Resource(stored, resource) = self else { return Ok(None) };
+        let resource = resource.map_or_else(|| parse(&stored), Ok)?;
+        Ok(withheld.lets(&resource).then_some(Self::Resource(stored, Some(resource))))
+    }
 }
 
 /// A walk.
@@ -92,16 +102,18 @@ impl Scan {
         Progress { done: self.after.saturating_sub(self.plan.start), total: length.max(1) }
     }
 
-    /// Walks along at most `limit` changes and hands out what is wanted; false at the end.
+    /// Walks along at most `limit` changes and hands out what is wanted and not withheld from the
+    /// caller at this moment; false at the end.
     pub fn page(
         &mut self,
-        app: &App,
+        (app, caller): (&App, &Caller),
         limit: usize,
         take: &mut dyn FnMut(Met) -> Outcome<()>,
     ) -> Outcome<bool> {
         let snapshot = app.store().snapshot()?;
         let changes = snapshot.changes(self.after, limit)?;
         let full = changes.len() == limit;
+        let withheld = app.withheld().kept_from(app, caller)?;
         for change in changes {
             if change.seq > self.plan.seq {
                 self.after = self.plan.seq;
@@ -111,9 +123,11 @@ impl Scan {
             if !self.window.wants(change.key.resource_type) {
                 continue;
             }
-            if let Some(met) = self.meet(&*snapshot, &change)? {
-                take(met)?;
-            }
+            let Some(met) = self.meet(&*snapshot, &change)? else { continue };
+            match &withheld {
+                Some(withheld) => met.unless(withheld)?.map(&mut *take).transpose()?,
+                None => Some(take(met)?),
+            };
         }
         if !full {
             self.after = self.plan.seq;

@@ -263,7 +263,7 @@ pub(super) fn number_of(numbered: &[(u64, Seq)], seq: Seq) -> Option<u64> {
 /// Whether a change is inside what the subscriber may read; a deletion is where the version before
 /// it was.
 pub(super) fn is_inside(snapshot: &dyn Snapshot, stored: &Stored, scope: &Scope) -> Result<bool> {
-    if scope.own().is_none() && !scope.is_an_apps() {
+    if scope.own().is_none() && !scope.is_by_item() {
         return Ok(true);
     }
     let version = match stored.method {

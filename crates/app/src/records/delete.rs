@@ -30,11 +30,12 @@ pub fn delete(
         standing.expect(None)?;
         return Ok(None);
     };
-    let expect = standing.expect(Some(old.version))?;
-    let old = parse_stored(&old)?;
+    let (version, old) = (old.version, parse_stored(&old)?);
     if !in_scope(&old, permit.scope()) {
+        standing.expect(None)?;
         return Ok(None);
     }
+    let expect = standing.expect(Some(version))?;
     integrity::of_deleted(app, &*snapshot, std::slice::from_ref(&key))?;
     drop(snapshot);
     let reference = format!("{}/{}", key.resource_type, key.id);

@@ -123,7 +123,7 @@ impl Everything {
         for stored in found {
             let permit = self.readable.get(stored.key.resource_type);
             let Some(scope) = permit.map(Permit::scope) else { continue };
-            if !scope.is_an_apps() || in_scope(&parse(&stored)?, scope) {
+            if !scope.is_by_item() || in_scope(&parse(&stored)?, scope) {
                 allowed.push(stored);
             }
         }

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use fhir::edit::walk_references;
 use fhir::{Id, Resource};
-use fhirpath::search::{ParamType, Registry};
-use store::query::parse;
+use fhirpath::search::{IndexEntry, IndexValue, ParamType, Registry};
+use store::query::{Filter, ReferenceTest, Test, parse};
 use store::{Key, Method, Snapshot};
 
 use super::parse as parse_stored;
@@ -75,6 +75,40 @@ fn beside_the_compartment() -> &'static [(&'static str, &'static str)] {
             .filter_map(|kind| leads(kind).map(|code| (*kind, code)))
             .collect()
     })
+}
+
+/// Whether resources of a type may be about a patient without being in the compartment.
+pub(crate) fn is_beside(kind: &str) -> bool {
+    beside_the_compartment().iter().any(|(known, _)| *known == kind)
+}
+
+/// The patients that such a resource is about.
+pub(crate) fn patients_beside(resource: &Resource) -> Vec<Id> {
+    let all = beside_the_compartment();
+    let Some((kind, code)) = all.iter().find(|(kind, _)| *kind == resource.type_name()) else {
+        return Vec::new();
+    };
+    let registry = Registry::r4();
+    let Some(param) = registry.find(kind, code) else { return Vec::new() };
+    let of_it = registry.extract(resource).into_iter().filter(|row| row.param == param.number);
+    let patient = |row: IndexEntry| match row.value {
+        IndexValue::Reference { resource_type: Some(kind), id: Some(id), .. }
+            if kind == "Patient" =>
+        {
+            Id::new(id).ok()
+        }
+        _ => None,
+    };
+    of_it.filter_map(patient).collect()
+}
+
+/// What is true of those of them that are about `patient`.
+pub(crate) fn filter_beside(registry: &Registry, patient: &Id, kind: &str) -> Option<Filter> {
+    let (_, code) = beside_the_compartment().iter().find(|(known, _)| *known == kind)?;
+    let param = registry.find(kind, code)?.number;
+    let (resource_type, id) = (Some("Patient".to_owned()), patient.to_string());
+    let tests = vec![Test::Reference(ReferenceTest::Local { resource_type, id })];
+    Some(Filter::Param { param, tests, negated: false })
 }
 
 fn explaining(reference: &str) -> Option<Key> {

@@ -225,9 +225,15 @@ fn prepare(app: &App, mut caller: Caller, patient_id: Id) -> Result<Prepared> {
     let now = app.now_ms();
     let grant = break_glass::granted(&*snapshot, &caller.user.id, &patient_id, now)?;
     let grant = grant.filter(|_| caller.purpose == "BTG");
-    authorise_asking(app, &caller, &patient_id, grant.is_some())?;
+    let permit = authorise_asking(app, &caller, &patient_id, grant.is_some())?;
     let patient = parse(&stored.ok_or_else(Error::not_found)?)?;
-    let local = holdings::record(&*snapshot, &patient_id)?;
+    let mut local = holdings::record(&*snapshot, &patient_id)?;
+    if let Some(withheld) = permit.scope().withheld() {
+        if !withheld.lets(&patient) {
+            return Err(Error::not_found());
+        }
+        local.retain(|resource| withheld.lets(resource));
+    }
     drop(snapshot);
     let event = Event::by(&caller, Pattern::Query)
         .patients([patient_id.clone()])

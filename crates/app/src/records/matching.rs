@@ -100,6 +100,7 @@ pub fn match_here(app: &App, caller: &Caller, asked: &Asked) -> Result<Matched> 
     if let Some(own) = permit.scope().own() {
         known.retain(|known| known.found.id == *own);
     }
+    known.retain(|known| permit.scope().holds(&known.patient));
     raise_tied(app, &asked.described, &mut known);
     leave_out_replaced(&mut known);
     if asked.only_certain {

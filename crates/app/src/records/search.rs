@@ -2,6 +2,7 @@
 //! of what was found.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use fhir::{Id, Resource};
@@ -310,6 +311,26 @@ fn in_order(
     Ok(keyed.into_iter().map(|(_, seq)| seq).collect())
 }
 
+/// The matches that patients have not withheld since they were found, and whom they are about.
+fn still_open(app: &App, caller: &Caller, matches: Vec<Stored>) -> Result<(Vec<Stored>, Vec<Id>)> {
+    let mut permits: HashMap<&'static str, Permit> = HashMap::new();
+    let (mut open, mut patients) = (Vec::with_capacity(matches.len()), Vec::new());
+    for stored in matches {
+        let resource = parse_stored(&stored)?;
+        let permit = match permits.entry(stored.key.resource_type) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                new.insert(authorise(app, caller, Action::searching(stored.key.resource_type))?)
+            }
+        };
+        if permit.scope().withheld().is_none_or(|withheld| withheld.lets(&resource)) {
+            patients.extend(patients_of(&resource));
+            open.push(stored);
+        }
+    }
+    Ok((open, patients))
+}
+
 fn load(
     app: &App,
     caller: &Caller,
@@ -330,10 +351,7 @@ fn load(
         error => error.into(),
     })?;
     let mut included = Vec::new();
-    let mut patients = Vec::new();
-    for stored in &matches {
-        patients.extend(patients_of(&parse_stored(stored)?));
-    }
+    let (matches, mut patients) = still_open(app, caller, matches)?;
     let mut permits: HashMap<&'static str, Option<Permit>> = HashMap::new();
     for stored in snapshot.load(&wanted)? {
         let resource: Resource = parse_stored(&stored)?;

@@ -282,9 +282,13 @@ pub(crate) fn check_content(
             "whose a subscription is is stated by the node; leave the extension `subscription-owner` out",
         ));
     }
-    if !in_scope(resource, permit.scope()) {
-        return Err(Error::new(Kind::Forbidden, "you may only write about your own record")
-            .by_rule("own-record"));
+    if !permit.scope().takes(resource) {
+        return Err(match permit.scope().own() {
+            Some(_) => Error::new(Kind::Forbidden, "you may only write about your own record")
+                .by_rule("own-record"),
+            None => Error::new(Kind::Forbidden, "this is about what you may not write")
+                .by_rule("not-in-reach"),
+        });
     }
     Ok(())
 }

@@ -229,7 +229,7 @@ impl Export<'_> {
         while more {
             self.run.progress(scan.progress());
             self.run.check()?;
-            more = scan.page(self.app, page, &mut |met| match met {
+            more = scan.page((self.app, self.run.caller()), page, &mut |met| match met {
                 Met::Deleted(_) => Ok(()),
                 Met::Resource(stored, resource) => {
                     let resource = resource.map_or_else(|| parse(&stored), Ok)?;

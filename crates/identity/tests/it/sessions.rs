@@ -191,6 +191,10 @@ impl Store for Interrupted {
         self.inner.watch()
     }
 
+    fn newest(&self) -> &store::Newest {
+        self.inner.newest()
+    }
+
     fn registry(&self) -> Arc<fhirpath::search::Registry> {
         self.inner.registry()
     }

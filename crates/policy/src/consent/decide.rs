@@ -1,5 +1,6 @@
 //! Decisions: several consents, the defaults and emergency override taken together.
 
+use super::concern::CLOCK_TOLERANCE_MS;
 use super::resolve::{About, Branch, Holds, Reached, Resolved, resolve};
 use super::rules::{Kind, Meaning, Provision, Rules};
 use super::{
@@ -9,9 +10,6 @@ use super::{
 use crate::label::{Confidentiality, Labels};
 use crate::purpose::Purpose;
 use crate::question::Role;
-
-/// How far a clock may run ahead before a consent counts as decided in the future.
-const CLOCK_TOLERANCE_MS: i64 = 300_000;
 
 /// Decides every item of `items`, in order. `related` provisions also reach what an item among
 /// `items` refers to, so items that belong together are best decided together.

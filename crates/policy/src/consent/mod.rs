@@ -52,6 +52,7 @@
 //! unless a denial names the person who asks or somebody who cannot be resolved and may be them.
 
 mod build;
+mod concern;
 mod decide;
 mod explain;
 mod item;
@@ -299,7 +300,9 @@ impl Compiled {
         let mut found: Vec<_> = consents.into_iter().filter_map(read).collect();
         if found.len() > MAX_CONSENTS {
             let names_btg = found.iter().any(|(rules, _)| rules.names_btg);
-            return Self { rules: vec![rules::Rules::too_many(names_btg)] };
+            let whole = Self { rules: found.into_iter().map(|(rules, _)| rules).collect() };
+            let somebody = whole.may_name_somebody();
+            return Self { rules: vec![rules::Rules::too_many(names_btg, somebody)] };
         }
         found.sort_by(|(a, a_text), (b, b_text)| {
             (key(a), &a.reference, a_text).cmp(&(key(b), &b.reference, b_text))

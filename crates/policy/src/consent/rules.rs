@@ -34,7 +34,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Stands for more consents than are accepted.
-    pub(crate) fn too_many(names_btg: bool) -> Self {
+    pub(crate) fn too_many(names_btg: bool, may_name_person: bool) -> Self {
         Self {
             reference: String::new(),
             date: None,
@@ -42,7 +42,7 @@ impl Rules {
             base: None,
             root: None,
             names_btg,
-            may_name_person: false,
+            may_name_person,
             research_only: false,
         }
     }

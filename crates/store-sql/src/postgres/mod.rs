@@ -45,7 +45,7 @@ use crossbeam_channel::{SendTimeoutError, Sender, bounded};
 use fhirpath::search::{ParamNumber, Registry};
 use parking_lot::RwLock;
 use store::{
-    Figures, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Transaction, Watch,
+    Figures, Newest, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Transaction, Watch,
     Write,
 };
 use tokio::runtime::{Handle, Runtime};
@@ -102,6 +102,7 @@ struct Shared {
     compartment: HashMap<ParamNumber, &'static str>,
     /// The search parameters as they are now.
     registry: RwLock<Arc<Registry>>,
+    newest: Newest,
 }
 
 impl Shared {
@@ -117,7 +118,7 @@ impl Shared {
         let compartment = types.iter().flat_map(compartment).collect();
         let kinds = Kinds::load(conn)?;
         let registry = RwLock::new(Arc::new(registry));
-        Ok(Self { runtime, place, kinds, compartment, registry })
+        Ok(Self { runtime, place, kinds, compartment, registry, newest: Newest::default() })
     }
 
     /// The search parameters as they are now.
@@ -339,6 +340,10 @@ impl Store for PostgresStore {
 
     fn watch(&self) -> Watch {
         self.watch.subscribe()
+    }
+
+    fn newest(&self) -> &Newest {
+        &self.shared.newest
     }
 
     fn registry(&self) -> Arc<Registry> {

@@ -8,7 +8,7 @@ use fhir::{Document, Resource};
 use fhirpath::search::{ParamNumber, Registry};
 use parking_lot::RwLock;
 use rusqlite::{Connection, OptionalExtension, Row};
-use store::{Key, Method, Seq, Stored};
+use store::{Key, Method, Newest, Seq, Stored};
 
 use super::bodies::{Dictionaries, Packer, Unpacker, stamped};
 use super::custom;
@@ -31,6 +31,7 @@ pub(super) struct Shared {
     pub(super) tallies: Tallies,
     pub(super) words: Wanted,
     pub(super) hiding: Hiding,
+    pub(super) newest: Newest,
     /// The search parameters as they are now.
     pub(super) registry: RwLock<Arc<Registry>>,
     /// What packs texts at this moment.
@@ -57,6 +58,7 @@ impl Shared {
             tallies: Tallies::default(),
             words: Wanted::default(),
             hiding: Hiding::default(),
+            newest: Newest::default(),
             registry: RwLock::new(Arc::new(Registry::new(&[], None))),
             packer: RwLock::new(Arc::new(Packer::new(conn)?)),
         })

@@ -47,7 +47,7 @@ use fhirpath::search::Registry;
 use rusqlite::{Connection, OpenFlags};
 use store::rules::AUDIT_TYPE;
 use store::{
-    Figures, Key, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Stored,
+    Figures, Key, Newest, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Stored,
     Transaction, Watch, Write,
 };
 use tokio::sync::watch;
@@ -385,6 +385,10 @@ impl Store for SqliteStore {
 
     fn watch(&self) -> Watch {
         self.watch.subscribe()
+    }
+
+    fn newest(&self) -> &Newest {
+        &self.shared.newest
     }
 
     fn registry(&self) -> Arc<Registry> {

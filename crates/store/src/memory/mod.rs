@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::rules::{self, AUDIT_TYPE, PARAMETER_TYPE, Standing};
 use crate::{
-    AuditLeaf, Committed, Figures, Guard, Key, Method, Pending, Reindex, Restored, Seq, Snapshot,
+    AuditLeaf, Committed, Figures, Guard, Key, Method, Newest, Pending, Reindex, Restored, Seq, Snapshot,
     Store, StoreError, Stored, Transaction, Version, Watch, Write,
 };
 use view::View;
@@ -26,11 +26,13 @@ pub struct MemoryStore {
     /// Snapshots share the state; a write copies it while one of them is alive.
     state: Mutex<Arc<State>>,
     watch: tokio::sync::watch::Sender<Seq>,
+    newest: Arc<Newest>,
 }
 
 #[derive(Clone)]
 struct State {
     registry: Arc<Registry>,
+    newest: Arc<Newest>,
     /// The numbers of parameters that were added, by what they mean.
     numbers: Vec<(&'static str, Arc<Definition>)>,
     /// Every version that was not forgotten.
@@ -63,8 +65,10 @@ impl MemoryStore {
     /// The same for a server with this address: references below it are local.
     pub fn with_base(clock: Clock, base: Option<&str>) -> Arc<Self> {
         let (watch, _) = tokio::sync::watch::channel(0);
+        let newest = Arc::<Newest>::default();
         let state = State {
             registry: Arc::new(Registry::new(&[], base)),
+            newest: newest.clone(),
             numbers: Vec::new(),
             versions: BTreeMap::new(),
             seq: 0,
@@ -74,7 +78,7 @@ impl MemoryStore {
             last_ms: 0,
         };
         let base = base.map(str::to_owned);
-        Arc::new(Self { clock, base, state: Mutex::new(Arc::new(state)), watch })
+        Arc::new(Self { clock, base, state: Mutex::new(Arc::new(state)), watch, newest })
     }
 
     fn apply(&self, mut transaction: Transaction) -> Result<Committed, StoreError> {
@@ -214,6 +218,7 @@ impl State {
     /// Adds a version that has been checked.
     fn add(&mut self, stored: Stored, entries: Vec<IndexEntry>) {
         let seq = stored.seq;
+        self.newest.note(stored.key.resource_type, seq);
         if stored.key.resource_type == AUDIT_TYPE {
             let number = self.audit.len() as u64 + 1;
             let hash = crypto::merkle::leaf_hash(stored.text.as_bytes());
@@ -310,6 +315,10 @@ impl Store for MemoryStore {
 
     fn watch(&self) -> Watch {
         self.watch.subscribe()
+    }
+
+    fn newest(&self) -> &Newest {
+        &self.newest
     }
 
     fn registry(&self) -> Arc<Registry> {

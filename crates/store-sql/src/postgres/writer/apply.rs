@@ -92,6 +92,7 @@ impl Writer {
         indexed: Indexed,
     ) -> Result<(), Fault> {
         let current = place.current;
+        self.shared.newest.note(key.resource_type, current.seq.unsigned_abs());
         let live = current.standing.live;
         let body = if live { self.packer.pack(text)? } else { Vec::new() };
         let versions = &mut self.train.versions;

@@ -69,6 +69,7 @@ impl Writer {
         indexed: Indexed,
     ) -> Result<(), Fault> {
         let Content { method, body, text, resource } = content;
+        self.shared.newest.note(key.resource_type, seq.unsigned_abs());
         self.add_version(place, seq, method, body)?;
         let live = method != Method::Delete;
         self.note_resource(place, seq, live, indexed.day)?;

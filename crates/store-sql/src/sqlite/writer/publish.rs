@@ -87,6 +87,7 @@ impl Writer {
             *self.census.entry(place.kind).or_default() += if live { 1 } else { -1 };
         }
         let (key, version) = (prepared.write.key().clone(), place.version.unsigned_abs());
+        self.shared.newest.note(key.resource_type, seq.unsigned_abs());
         self.params_changed |= key.resource_type == PARAMETER_TYPE;
         if let Some(text) = &prepared.text {
             self.extend_audit(seq, &stamped(text.clone(), version, self.state.ms))?;

@@ -1,0 +1,297 @@
+//! What patients keep from single people and programs of this institution by their consents. An
+//! institution uses its own records without asking each time; who is named in a denial does not.
+//!
+//! Two things are remembered: which patients have consents that name somebody, and what those keep
+//! from a caller. Both are made anew when the store says that what they stand on has changed, so a
+//! request of somebody whom nothing concerns costs a look at two numbers.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use fhir::{Id, Resource};
+use fhirpath::search::Registry;
+use parking_lot::{Mutex, RwLock};
+use policy::consent::{
+    Compiled, Defaults, Existence, Item, Request, WholeDecision, decide_all, whole_record,
+};
+use policy::{Purpose, Role};
+use store::query::{Filter, compartment, is_in_compartment};
+use store::{HistoryOf, Key, Method, Seq, Snapshot};
+
+use crate::consent::standing;
+use crate::records::{holdings, parse, patients_of};
+use crate::{App, Caller, Result};
+
+/// Consents that are read at a time.
+const PAGE: usize = 1_000;
+/// Most callers that are remembered; beyond, all are forgotten.
+const MOST_CALLERS: usize = 10_000;
+/// Most patients whose resources are decided one by one for one caller. Of others who keep
+/// anything from the caller, everything is kept.
+const MOST_BY_ITEM: usize = 100;
+
+/// What is kept from one caller.
+#[derive(Debug)]
+pub(crate) struct Withheld {
+    request: Request,
+    defaults: Defaults,
+    patients: HashMap<Id, Kept>,
+}
+
+/// What one patient keeps from the caller.
+#[derive(Debug)]
+struct Kept {
+    consents: Arc<Compiled>,
+    /// Resources that the caller may see; `None` where nothing was decided one by one.
+    open: Option<HashSet<Key>>,
+}
+
+impl Withheld {
+    /// Whether a resource may be seen. What is newer than the decisions is decided for itself.
+    pub(crate) fn lets(&self, resource: &Resource) -> bool {
+        let kind = resource.type_name();
+        if !is_about_patients(kind) {
+            return true;
+        }
+        let mut about = patients_of(resource);
+        about.extend(holdings::patients_beside(resource));
+        about.iter().filter_map(|id| self.patients.get(id)).all(|kept| self.opens(kept, resource))
+    }
+
+    fn opens(&self, kept: &Kept, resource: &Resource) -> bool {
+        let Some(open) = &kept.open else { return false };
+        let kind = fhir::resource_type(resource.type_name());
+        let Some((resource_type, id)) = kind.zip(resource.id()) else { return false };
+        let key = Key { resource_type, id };
+        if !open.contains(&key) {
+            return false;
+        }
+        let item = [Item::of(resource)];
+        let decisions = decide_all(&self.request, &kept.consents, &self.defaults, &item);
+        decisions.iter().all(|decision| is_open(&key, decision))
+    }
+
+    /// What a new or changed resource must pass to be written by the caller, who knows what is in
+    /// it: nobody is written about by those who may see nothing of the record.
+    pub(crate) fn lets_write(&self, resource: &Resource) -> bool {
+        let about = patients_of(resource);
+        about.iter().filter_map(|id| self.patients.get(id)).all(|kept| kept.open.is_some())
+    }
+
+    /// What a search for `kind` is narrowed by.
+    pub(crate) fn filters(&self, registry: &Registry, kind: &'static str) -> Vec<Filter> {
+        if !is_about_patients(kind) {
+            return Vec::new();
+        }
+        let narrowed = self.patients.iter().filter_map(|(patient, kept)| {
+            let inside = compartment(registry, "Patient", patient, kind)
+                .or_else(|| holdings::filter_beside(registry, patient, kind))?;
+            let outside = Filter::Not(Box::new(inside));
+            let open = kept.open.iter().flatten().filter(|key| key.resource_type == kind);
+            let mut open: Vec<String> = open.map(|key| key.id.to_string()).collect();
+            open.sort_unstable();
+            Some(match open.is_empty() {
+                true => outside,
+                false => Filter::Any(vec![outside, Filter::Id(open)]),
+            })
+        });
+        narrowed.collect()
+    }
+}
+
+/// Whether resources of a type (`*` for any) may be about a patient.
+pub(crate) fn is_about_patients(kind: &str) -> bool {
+    // Who reads the audit and who governs is not kept from it by a patient.
+    kind != "AuditEvent"
+        && (kind == "*"
+            || kind == "Patient"
+            || holdings::is_beside(kind)
+            || is_in_compartment("Patient").is_some_and(|kinds| kinds.contains(&kind)))
+}
+
+/// The Patient itself stays known to people of the institution, who could not even ask for an
+/// emergency override otherwise, unless that something is withheld may not be known.
+fn is_open(key: &Key, decision: &policy::consent::ItemDecision) -> bool {
+    let known = key.resource_type == "Patient" && decision.existence == Existence::Known;
+    decision.is_permitted() || known
+}
+
+/// What the node remembers of it.
+#[derive(Default)]
+pub(crate) struct Keeper {
+    named: RwLock<Arc<Named>>,
+    /// Locked while consents are read, so that one caller does it for all.
+    reading: Mutex<()>,
+    decided: Mutex<HashMap<Asked, Decided>>,
+}
+
+/// Patients with consents that name somebody, as of a moment.
+#[derive(Default)]
+struct Named {
+    /// The newest version that was looked at; `None` before the first time.
+    checked: Option<Seq>,
+    patients: HashMap<Id, Arc<Compiled>>,
+    /// Whose each of their consents is.
+    consents: HashMap<Id, Id>,
+}
+
+/// What a decision depends on, beside the store and the time.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Asked {
+    user: String,
+    role: Role,
+    purpose: Purpose,
+}
+
+#[derive(Clone)]
+struct Decided {
+    named: Arc<Named>,
+    record: Seq,
+    until_ms: i64,
+    withheld: Option<Arc<Withheld>>,
+}
+
+impl Keeper {
+    /// What is kept from a caller of this institution; `None` where nothing is.
+    pub(crate) fn kept_from(&self, app: &App, caller: &Caller) -> Result<Option<Arc<Withheld>>> {
+        let role = crate::authorise::role(caller)?;
+        // Patients have their own record, and who looks after the rules sees no content.
+        if !matches!(role, Role::Clinician | Role::Registrar | Role::Service) {
+            return Ok(None);
+        }
+        let named = self.named(app)?;
+        if named.patients.is_empty() {
+            return Ok(None);
+        }
+        let Some(purpose) = Purpose::find(&caller.purpose) else { return Ok(None) };
+        let asked = Asked { user: reference(caller, role), role, purpose };
+        let now = app.now_ms();
+        let decided = self.decided.lock().get(&asked).cloned();
+        if let Some(decided) = decided
+            && Arc::ptr_eq(&decided.named, &named)
+            && now < decided.until_ms
+            && (decided.withheld.is_none() || decided.record >= app.store().newest().record())
+        {
+            return Ok(decided.withheld);
+        }
+        let decided = decide(app, &asked, named, now)?;
+        let withheld = decided.withheld.clone();
+        let mut all = self.decided.lock();
+        if all.len() >= MOST_CALLERS {
+            all.clear();
+        }
+        all.insert(asked, decided);
+        Ok(withheld)
+    }
+
+    fn named(&self, app: &App) -> Result<Arc<Named>> {
+        let is_fresh = |named: &Named| {
+            named.checked.is_some_and(|checked| checked >= app.store().newest().consent())
+        };
+        let known = self.named.read().clone();
+        if is_fresh(&known) {
+            return Ok(known);
+        }
+        let _reading = self.reading.lock();
+        let known = self.named.read().clone();
+        if is_fresh(&known) {
+            return Ok(known);
+        }
+        let named = Arc::new(known.follow(&*app.store().snapshot()?)?);
+        *self.named.write() = named.clone();
+        Ok(named)
+    }
+}
+
+impl Named {
+    /// The same as of a later moment.
+    fn follow(&self, snapshot: &dyn Snapshot) -> Result<Self> {
+        let upto = snapshot.seq();
+        let (mut after, mut touched) = (self.checked.unwrap_or(0), HashSet::new());
+        loop {
+            let page = snapshot.history_after(&HistoryOf::Type("Consent"), after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            for stored in &page {
+                touched.extend(self.consents.get(&stored.key.id).cloned());
+                if stored.method == Method::Delete {
+                    continue;
+                }
+                let consent = parse(stored)?;
+                if Compiled::new([&consent]).may_name_somebody() {
+                    touched.extend(patients_of(&consent));
+                }
+            }
+        }
+        let mut patients = self.patients.clone();
+        for patient in touched {
+            let consents = standing::resources(snapshot, &patient)?;
+            let compiled = Compiled::new(&consents);
+            match compiled.may_name_somebody() {
+                true => patients.insert(patient, Arc::new(compiled)),
+                false => patients.remove(&patient),
+            };
+        }
+        let mut consents = HashMap::new();
+        for (patient, compiled) in &patients {
+            let ids = compiled.ids().filter_map(|id| Id::new(id).ok());
+            consents.extend(ids.map(|id| (id, patient.clone())));
+        }
+        Ok(Self { checked: Some(upto), patients, consents })
+    }
+}
+
+fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decided> {
+    let request = Request {
+        recipient_org: app.org().id.clone(),
+        recipient_user: Some(asked.user.clone()),
+        role: asked.role,
+        purpose: asked.purpose,
+        custodian_org: app.org().id.clone(),
+        now_ms: now,
+        break_glass_enabled: app.settings().break_glass,
+    };
+    let defaults = app.settings().consent;
+    let snapshot = app.store().snapshot()?;
+    let mut until_ms = i64::MAX;
+    let mut patients = HashMap::new();
+    for (patient, consents) in &named.patients {
+        until_ms = until_ms.min(consents.next_change_ms(now).unwrap_or(i64::MAX));
+        if matches!(whole_record(&request, consents, &defaults), WholeDecision::Permit(_)) {
+            continue;
+        }
+        let consents = consents.clone();
+        let open = match patients.len() < MOST_BY_ITEM {
+            true => Some(open(&*snapshot, patient, &request, &consents, &defaults)?),
+            false => None,
+        };
+        patients.insert(patient.clone(), Kept { consents, open });
+    }
+    let withheld = (!patients.is_empty()).then(|| Arc::new(Withheld { request, defaults, patients }));
+    Ok(Decided { named, record: snapshot.seq(), until_ms, withheld })
+}
+
+/// What of a patient's resources is open to the caller.
+fn open(
+    snapshot: &dyn Snapshot,
+    patient: &Id,
+    request: &Request,
+    consents: &Compiled,
+    defaults: &Defaults,
+) -> Result<HashSet<Key>> {
+    let resources = holdings::record(snapshot, patient)?;
+    let items: Vec<Item> = resources.iter().map(Item::of).collect();
+    let decisions = decide_all(request, consents, defaults, &items);
+    let keys = resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
+        let resource_type = fhir::resource_type(resource.type_name())?;
+        let key = Key { resource_type, id: resource.id()? };
+        is_open(&key, decision).then_some(key)
+    });
+    Ok(keys.collect())
+}
+
+/// How a consent names the caller.
+fn reference(caller: &Caller, role: Role) -> String {
+    let kind = if role == Role::Service { "Device" } else { "Practitioner" };
+    format!("{kind}/{}", caller.user.id)
+}
