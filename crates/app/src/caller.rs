@@ -16,6 +16,8 @@ pub struct User {
     pub name: String,
     /// The patient this account belongs to, for role `patient`.
     pub patient: Option<Id>,
+    /// Who a clinician is as a resource, `Practitioner/x`, where the account says it.
+    pub practitioner: Option<String>,
     /// Authentication methods (RFC 8176): `pwd`, `otp`, `pop`, `user`, `mfa`.
     pub amr: Vec<String>,
     /// When the user signed in, milliseconds since the Unix epoch.

@@ -157,6 +157,7 @@ fn view(principal: Principal) -> User {
         role: principal.role.code().to_owned(),
         name: principal.display_name,
         patient: principal.patient,
+        practitioner: principal.practitioner,
         amr: principal.amr.into_iter().map(str::to_owned).collect(),
         auth_time_ms: principal.auth_time_ms,
         mfa_time_ms: principal.mfa_time_ms,

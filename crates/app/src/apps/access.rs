@@ -72,6 +72,7 @@ pub(super) fn behind(app: &App, grant: &str) -> Result<Option<(Grant, Client, Us
         role: grant.role.clone(),
         name: account.display_name,
         patient: account.patient,
+        practitioner: account.practitioner,
         amr: grant.amr.clone(),
         auth_time_ms: grant.auth_time_ms,
         mfa_time_ms: grant.mfa_time_ms,

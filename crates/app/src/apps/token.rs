@@ -212,6 +212,7 @@ fn by_credentials(app: &App, client: &Client, request: &TokenRequest) -> Result<
         role: grant.role.clone(),
         name: account.display_name,
         patient: None,
+        practitioner: account.practitioner,
         amr: Vec::new(),
         auth_time_ms: now,
         mfa_time_ms: None,

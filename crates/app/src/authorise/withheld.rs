@@ -164,7 +164,7 @@ impl Keeper {
             return Ok(None);
         }
         let Some(purpose) = Purpose::find(&caller.purpose) else { return Ok(None) };
-        let asked = Asked { user: reference(caller, role), role, purpose };
+        let asked = Asked { user: reference(caller), role, purpose };
         let now = app.now_ms();
         let decided = self.decided.lock().get(&asked).cloned();
         if let Some(decided) = decided
@@ -290,8 +290,8 @@ fn open(
     Ok(keys.collect())
 }
 
-/// How a consent names the caller.
-fn reference(caller: &Caller, role: Role) -> String {
-    let kind = if role == Role::Service { "Device" } else { "Practitioner" };
-    format!("{kind}/{}", caller.user.id)
+/// How a consent names the caller. An account that is no Practitioner may be anybody who is named.
+fn reference(caller: &Caller) -> String {
+    let account = || format!("Account/{}", caller.user.id);
+    caller.user.practitioner.clone().unwrap_or_else(account)
 }

@@ -171,6 +171,7 @@ pub(super) fn caller(app: &App, definition: &Definition) -> Result<Option<Caller
             role: account.role.code().to_owned(),
             name: account.display_name,
             patient: account.patient,
+            practitioner: account.practitioner,
             amr: Vec::new(),
             auth_time_ms: app.now_ms(),
             mfa_time_ms: None,

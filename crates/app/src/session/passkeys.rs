@@ -186,6 +186,7 @@ fn owner(app: &App, account_id: &str, address: &str) -> Result<Option<Caller>> {
             role: account.role.code().to_owned(),
             name: account.display_name,
             patient: account.patient,
+            practitioner: account.practitioner,
             amr: Vec::new(),
             auth_time_ms: 0,
             mfa_time_ms: None,

@@ -176,6 +176,7 @@ fn caller(app: &App, account: &Account) -> Caller {
             role: found.role.code().to_owned(),
             name: found.display_name,
             patient: found.patient,
+            practitioner: found.practitioner,
             amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
             auth_time_ms: app.now_ms(),
             mfa_time_ms: Some(app.now_ms()),

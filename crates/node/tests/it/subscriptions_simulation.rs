@@ -119,6 +119,7 @@ pub fn caller(app: &App) -> Caller {
             role: "clinician".into(),
             name: "Subscriber".into(),
             patient: None,
+            practitioner: None,
             amr: Vec::new(),
             auth_time_ms: app.now_ms(),
             mfa_time_ms: None,

@@ -110,6 +110,7 @@ fn caller(app: &App) -> Result<Caller, Fault> {
             role: known.role.code().to_owned(),
             name: known.display_name,
             patient: None,
+            practitioner: None,
             amr: Vec::new(),
             auth_time_ms: app.now_ms(),
             mfa_time_ms: None,
