@@ -4,6 +4,7 @@ pub mod import;
 pub mod matching;
 pub mod memory;
 pub mod peers;
+pub mod permission;
 pub mod reads;
 pub mod record;
 pub mod scale;

@@ -40,6 +40,11 @@ impl Table {
         }
     }
 
+    /// Takes over what another table remembers.
+    pub fn join(&mut self, other: Self) {
+        self.missed.extend(other.missed);
+    }
+
     /// The figures that did not reach their aims.
     pub fn missed(&self) -> &[String] {
         &self.missed

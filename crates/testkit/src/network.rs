@@ -151,7 +151,7 @@ pub fn account(
             display_name: username.to_owned(),
             role,
             patient,
-            practitioner: None,
+            practitioner: (role == Role::Clinician).then(|| format!("Practitioner/{username}")),
             password: Password::plain(password.clone()),
             totp_secret: Some(secret),
         },

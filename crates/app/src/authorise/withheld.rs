@@ -267,7 +267,8 @@ fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decid
         };
         patients.insert(patient.clone(), Kept { consents, open });
     }
-    let withheld = (!patients.is_empty()).then(|| Arc::new(Withheld { request, defaults, patients }));
+    let withheld =
+        (!patients.is_empty()).then(|| Arc::new(Withheld { request, defaults, patients }));
     Ok(Decided { named, record: snapshot.seq(), until_ms, withheld })
 }
 

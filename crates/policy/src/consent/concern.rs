@@ -10,9 +10,9 @@ impl Compiled {
     /// Whether a denial may be about single persons or programs: only then can consents concern
     /// the use of what an organisation holds by its own people.
     pub fn may_name_somebody(&self) -> bool {
-        self.rules.iter().any(|rules| {
-            rules.may_name_person || rules.root.as_ref().is_some_and(names_somebody)
-        })
+        self.rules
+            .iter()
+            .any(|rules| rules.may_name_person || rules.root.as_ref().is_some_and(names_somebody))
     }
 
     /// The logical ids of the consents that have a say, where they have one.

@@ -45,8 +45,8 @@ use crossbeam_channel::{SendTimeoutError, Sender, bounded};
 use fhirpath::search::{ParamNumber, Registry};
 use parking_lot::RwLock;
 use store::{
-    Figures, Newest, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Transaction, Watch,
-    Write,
+    Figures, Newest, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Transaction,
+    Watch, Write,
 };
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 
 use crate::rules::{self, AUDIT_TYPE, PARAMETER_TYPE, Standing};
 use crate::{
-    AuditLeaf, Committed, Figures, Guard, Key, Method, Newest, Pending, Reindex, Restored, Seq, Snapshot,
-    Store, StoreError, Stored, Transaction, Version, Watch, Write,
+    AuditLeaf, Committed, Figures, Guard, Key, Method, Newest, Pending, Reindex, Restored, Seq,
+    Snapshot, Store, StoreError, Stored, Transaction, Version, Watch, Write,
 };
 use view::View;
 

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use app::App;
 use app::audit::verify::{Verdict, verify};
+use fhir::Id;
 use identity::Role;
 use node::serve;
 use serde_json::Value;
+use store::Key;
 
 use super::Settings;
 use super::import::Filled;
+use super::permission;
 use super::wire::{self, Ask, Door, Reached};
 use crate::client::{Client, Fault};
 use crate::figures::{Table, Times, cpu_seconds, ms};
@@ -55,6 +58,18 @@ pub async fn measure(settings: &Settings, filled: &Filled, table: &mut Table) ->
         &format!(">= {asked}"),
         entries >= asked as u64,
     );
+    let (app, token) = (running.app.clone(), client.token().to_owned());
+    let keys = kinds.iter().take(1).flat_map(|(_, urls)| urls).filter_map(|url| {
+        let id = url.rsplit('/').next().and_then(|id| Id::new(id).ok())?;
+        Some(Key { resource_type: "Observation", id })
+    });
+    let keys: Vec<Key> = keys.collect();
+    let permission = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
+        let mut own = Table::default();
+        permission::measure(&app, &token, &keys, &mut own)?;
+        Ok(own)
+    });
+    table.join(permission.await??);
     let _ = tokio::time::timeout(Duration::from_secs(5), running.stop()).await;
     Ok(())
 }

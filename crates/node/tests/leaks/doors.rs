@@ -1,0 +1,511 @@
+//! The doors, each tried with everything that one caller may and may not see. What comes out must
+//! show all marks of what is open and none of what is withheld, also not by a number or an order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client, text};
+use crate::world::{Item, KINDS, marks};
+
+/// One caller before the doors of one hospital.
+pub struct Visit<'a> {
+    pub client: &'a Client,
+    pub items: &'a [Item],
+    /// Marks of what is withheld from the caller.
+    pub withheld: BTreeSet<&'a str>,
+    /// What was found that should not be, door first.
+    pub leaks: Vec<String>,
+    /// What is open and did not come out where it should.
+    pub missing: Vec<String>,
+    /// How many times a resource was looked for behind a door.
+    pub cases: usize,
+}
+
+impl<'a> Visit<'a> {
+    pub fn new(client: &'a Client, items: &'a [Item], withheld: BTreeSet<&'a str>) -> Self {
+        Self { client, items, withheld, leaks: Vec::new(), missing: Vec::new(), cases: 0 }
+    }
+
+    fn is_open(&self, item: &Item) -> bool {
+        !self.withheld.contains(item.mark.as_str())
+    }
+
+    fn of(&self, kind: &str) -> Vec<&'a Item> {
+        self.items.iter().filter(|item| item.kind == kind).collect()
+    }
+
+    fn leak(&mut self, door: &str, what: impl std::fmt::Display) {
+        if self.leaks.len() < 50 {
+            self.leaks.push(format!("{door}: {what}"));
+        }
+    }
+
+    /// Looks through a text for what must not be in it.
+    fn look(&mut self, door: &str, found: &str) -> BTreeSet<String> {
+        let found = marks(found);
+        self.cases += self.items.len();
+        for mark in &found {
+            if self.withheld.contains(mark.as_str()) {
+                self.leak(door, format_args!("`{mark}` came out"));
+            }
+        }
+        found
+    }
+
+    /// The same where every open one of `expected` must come out.
+    fn look_for(&mut self, door: &str, found: &str, expected: &[&Item]) {
+        let found = self.look(door, found);
+        for item in expected {
+            if self.is_open(item) && !found.contains(&item.mark) {
+                self.missing.push(format!("{door}: {}", item.reference()));
+            }
+        }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.client.get(path).await
+    }
+
+    /// Asks the same of something withheld and of something that does not exist; the answers must
+    /// not differ.
+    async fn alike(
+        &mut self,
+        door: &str,
+        (method, path): (Method, &str),
+        item: &Item,
+        body: Option<Value>,
+    ) {
+        let headers: &[(&str, &str)] = match method {
+            Method::PATCH => &[("content-type", "application/json-patch+json")],
+            _ => &[],
+        };
+        let absent = format!("absent-{}", item.id);
+        let ask = async |id: &str| {
+            let path = path.replace("{id}", id);
+            let body = body.as_ref().map(|body| body.to_string().replace("{id}", id));
+            let answer = self.client.send(method.clone(), &path, body, headers).await;
+            (answer.status, answer.text.replace(id, "{id}"))
+        };
+        let (this, that) = (ask(&item.id).await, ask(&absent).await);
+        self.look(door, &this.1);
+        if this != that {
+            let (this, that) = (short(&this), short(&that));
+            self.leak(door, format_args!("{} tells itself: {this} for {that}", item.reference()));
+        }
+    }
+
+    /// What a search finds must be just what is open among `expected`.
+    async fn search(&mut self, door: &str, path: &str, expected: &[&Item]) {
+        let page = self.get(path).await;
+        self.look_for(door, &page.text, expected);
+        let open = expected.iter().filter(|item| self.is_open(item)).count();
+        let total = page.json()["total"].as_u64();
+        if total.is_some_and(|total| total != open as u64) {
+            self.leak(door, format_args!("{path} counts {total:?} for {open}"));
+        }
+    }
+
+    /// A search by something that only what is withheld has must find nothing.
+    async fn finds_nothing(&mut self, door: &str, path: &str) {
+        let page = self.get(path).await;
+        if page.status != 200 {
+            self.look(door, &page.text);
+            return;
+        }
+        let mut found = page.json();
+        // The addresses repeat what was asked.
+        found.as_object_mut().expect("a Bundle").remove("link");
+        let entries = found["entry"].as_array().map_or(0, Vec::len);
+        if found["total"].as_u64().is_some_and(|total| total > 0) || entries > 0 {
+            self.leak(door, format_args!("{path} finds {entries}"));
+        }
+        self.look(door, &found.to_string());
+    }
+}
+
+fn short((status, text): &(u16, String)) -> String {
+    format!("{status} {}", text.chars().take(160).collect::<String>())
+}
+
+/// Reading, versions, history, and changes of single resources.
+pub async fn one_by_one(visit: &mut Visit<'_>) {
+    for item in visit.items {
+        let reference = item.reference();
+        if visit.is_open(item) {
+            let read = visit.get(&format!("/fhir/{reference}")).await;
+            visit.look_for("read", &read.text, &[item]);
+            continue;
+        }
+        let kind = item.kind;
+        let of = |rest: &str| format!("/fhir/{kind}/{{id}}{rest}");
+        visit.alike("read", (Method::GET, &of("")), item, None).await;
+        visit.alike("vread", (Method::GET, &of("/_history/1")), item, None).await;
+        visit.alike("history", (Method::GET, &of("/_history")), item, None).await;
+        visit.alike("meta", (Method::GET, &of("/$meta")), item, None).await;
+        visit.alike("validate", (Method::GET, &of("/$validate")), item, None).await;
+        visit.alike("delete", (Method::DELETE, &of("")), item, None).await;
+        let patch = json!([{"op": "add", "path": "/language", "value": "en"}]);
+        visit.alike("patch", (Method::PATCH, &of("")), item, Some(patch)).await;
+        let entry = json!({"request": {"method": "GET", "url": format!("{kind}/{{id}}")}});
+        let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [entry]});
+        visit.alike("batch", (Method::POST, "/fhir"), item, Some(batch)).await;
+        let query = json!({"query": format!("{{{kind}(id: \"{{id}}\") {{ id }}}}")});
+        visit.alike("graphql", (Method::POST, "/fhir/$graphql"), item, Some(query)).await;
+        if kind == "Patient" || kind == "Encounter" {
+            visit.alike("everything", (Method::GET, &of("/$everything")), item, None).await;
+        }
+    }
+}
+
+/// Searches by type: everything, numbers, order, pages, forms.
+pub async fn searches(visit: &mut Visit<'_>) {
+    for kind in std::iter::once("Patient").chain(KINDS) {
+        let all = visit.of(kind);
+        visit.search("search", &format!("/fhir/{kind}?_count=1000"), &all).await;
+        let counted = visit.get(&format!("/fhir/{kind}?_summary=count")).await;
+        let open = all.iter().filter(|item| visit.is_open(item)).count() as u64;
+        let total = counted.json()["total"].as_u64();
+        visit.cases += all.len();
+        if total != Some(open) {
+            visit.leak("count", format_args!("{kind}: {total:?} for {open}"));
+        }
+        let accurate = visit.get(&format!("/fhir/{kind}?_total=accurate&_count=1")).await;
+        if accurate.json()["total"].as_u64() != Some(open) {
+            visit.leak("count", format_args!("{kind}: `_total` for {open}"));
+        }
+        order(visit, kind).await;
+        pages(visit, kind, &all).await;
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let path = format!("/fhir/{kind}/_search");
+        let body = Some("_count=1000".to_owned());
+        let posted = visit.client.send(Method::POST, &path, body, &form).await;
+        visit.look_for("search by form", &posted.text, &all);
+        let listed = visit.get(&format!("/fhir/{kind}/_history?_count=1000")).await;
+        visit.look("history of a type", &listed.text);
+    }
+    let all: Vec<&Item> = visit.items.iter().collect();
+    let types = format!("Patient,{}", KINDS.join(","));
+    visit.search("search of all types", &format!("/fhir?_type={types}&_count=1000"), &all).await;
+    let history = visit.get("/fhir/_history?_count=1000").await;
+    visit.look("history of all", &history.text);
+}
+
+/// Whatever is sorted by, what is open comes in the order of its ids where it ties.
+async fn order(visit: &mut Visit<'_>, kind: &str) {
+    let both = [
+        format!("/fhir/{kind}?_sort=_id&_count=1000"),
+        format!("/fhir/{kind}?_sort=-_id&_count=1000"),
+    ];
+    let mut ids: Vec<String> = visit
+        .of(kind)
+        .iter()
+        .filter(|item| visit.is_open(item))
+        .map(|item| item.id.clone())
+        .collect();
+    ids.sort();
+    for path in both {
+        let found = visit.get(&path).await;
+        visit.look("sort", &found.text);
+        let found = found.matches();
+        if found != ids {
+            visit.leak("sort", format_args!("{path}: {} for {}", found.len(), ids.len()));
+        }
+        ids.reverse();
+    }
+}
+
+async fn pages(visit: &mut Visit<'_>, kind: &str, all: &[&Item]) {
+    let (mut next, mut found) = (Some(format!("/fhir/{kind}?_count=7")), String::new());
+    while let Some(path) = next {
+        let page = visit.get(&path).await;
+        found.push_str(&page.text);
+        next = page.link("next");
+    }
+    visit.look_for("pages", &found, all);
+}
+
+/// Searches for what only something withheld has, in every way by which it could be met.
+pub async fn by_what_is_withheld(visit: &mut Visit<'_>) {
+    let hidden: Vec<&Item> = visit.items.iter().filter(|item| !visit.is_open(item)).collect();
+    for item in hidden {
+        let (kind, mark, id) = (item.kind, &item.mark, &item.id);
+        let mut paths = vec![
+            ("search", format!("{kind}?identifier={mark}")),
+            ("search", format!("{kind}?_id={id}")),
+            ("filter", format!("{kind}?_filter=identifier eq {mark}")),
+            ("content", format!("{kind}?_content={mark}")),
+            ("narrative", format!("{kind}?_text={mark}")),
+            ("compartment", format!("Patient/{}/{kind}?identifier={mark}", item.patient)),
+        ];
+        match kind {
+            "Encounter" => {
+                for from in ["Condition", "Observation", "Procedure"] {
+                    paths.push(("chain", format!("{from}?encounter.identifier={mark}")));
+                }
+                paths.push(("chain", format!("Patient?_has:Encounter:patient:identifier={mark}")));
+            }
+            "Patient" => {
+                for from in ["Condition", "Observation", "Encounter"] {
+                    paths.push(("chain", format!("{from}?patient.identifier={mark}")));
+                }
+            }
+            "Device" => {}
+            _ => {
+                paths.push(("has", format!("Patient?_has:{kind}:patient:identifier={mark}")));
+            }
+        }
+        if kind == "Observation" {
+            paths.push(("chain", format!("DiagnosticReport?result.identifier={mark}")));
+            paths.push(("lastn", format!("Observation/$lastn?identifier={mark}")));
+        }
+        for (door, path) in paths {
+            visit.finds_nothing(door, &format!("/fhir/{path}")).await;
+        }
+        let list = json!({"query": format!("{{{kind}List(identifier: \"{mark}\") {{id}}}}")});
+        let found = visit.client.post("/fhir/$graphql", &list).await;
+        let found = found.json();
+        let listed = found["data"].get(format!("{kind}List"));
+        if listed.and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
+            visit.leak("graphql", format_args!("{kind}List finds `{mark}`"));
+        }
+        conditions(visit, item).await;
+    }
+}
+
+/// Conditional changes must neither tell nor touch.
+async fn conditions(visit: &mut Visit<'_>, item: &Item) {
+    let (kind, mark) = (item.kind, &item.mark);
+    let path = format!("/fhir/{kind}?identifier={mark}");
+    let deleted = visit.client.delete(&path).await;
+    let absent = visit.client.delete(&format!("/fhir/{kind}?identifier=mkqnobody!")).await;
+    visit.cases += 2;
+    if deleted.status != absent.status {
+        visit.leak("conditional delete", format_args!("{} for {}", deleted.status, absent.status));
+    }
+    let mut new = item.json.clone();
+    new.as_object_mut().expect("an object").remove("id");
+    let create = async |condition: &str| {
+        let path = format!("/fhir/{kind}");
+        let headers = [("if-none-exist", condition)];
+        visit.client.send(Method::POST, &path, Some(new.to_string()), &headers).await.status
+    };
+    let this = create(&format!("identifier={mark}")).await;
+    if this != create("identifier=mkqnobody!").await {
+        visit.leak("conditional create", format_args!("{this} for {}", item.reference()));
+    }
+}
+
+/// Whatever brings along what was not asked for by name.
+pub async fn along(visit: &mut Visit<'_>) {
+    let all: Vec<&Item> = visit.items.iter().collect();
+    let included = "/fhir/Patient?_count=1000&_revinclude=Condition:patient&_revinclude=Observation:patient\
+                    &_revinclude=Encounter:patient&_revinclude=Procedure:patient";
+    let page = visit.get(included).await;
+    visit.look("revinclude", &page.text);
+    for path in [
+        "/fhir/Observation?_count=1000&_include=Observation:encounter&_include=Observation:patient",
+        "/fhir/DiagnosticReport?_count=1000&_include=DiagnosticReport:result&_include:iterate=Observation:encounter",
+        "/fhir/Condition?_count=1000&_include=*",
+    ] {
+        let page = visit.get(path).await;
+        visit.look("include", &page.text);
+    }
+    for patient in visit.of("Patient") {
+        let own: Vec<&Item> = all
+            .iter()
+            .filter(|item| item.patient == patient.id && item.kind != "Device")
+            .copied()
+            .collect();
+        if visit.is_open(patient) {
+            let path = format!("/fhir/Patient/{}/$everything?_count=1000", patient.id);
+            let everything = visit.get(&path).await;
+            visit.look_for("everything", &everything.text, &own);
+        }
+        let path = format!("/fhir/Patient/{}/*?_count=1000", patient.id);
+        let within = visit.get(&path).await;
+        visit.look("compartment", &within.text);
+        let stats = format!(
+            "/fhir/Observation/$stats?subject=Patient/{}&code=8480-6&system=http://loinc.org&statistic=count",
+            patient.id
+        );
+        let stats = visit.get(&stats).await;
+        visit.look("stats", &stats.text);
+        let observations =
+            own.iter().filter(|item| item.kind == "Observation" && visit.is_open(item)).count();
+        if let Some(count) = counted(&stats.text)
+            && count != observations
+        {
+            visit.leak("stats", format_args!("{count} for {observations} of {}", patient.id));
+        }
+        let query = format!(
+            "/fhir/Patient/{}/$graphql?query={{id,identifier{{value}},\
+            ConditionList(_reference:patient){{identifier{{value}}}}}}",
+            patient.id
+        );
+        let graph = visit.get(&query).await;
+        visit.look("graphql", &graph.text);
+        let last = format!("/fhir/Observation/$lastn?patient={}&max=99", patient.id);
+        let last = visit.get(&last).await;
+        visit.look("lastn", &last.text);
+        let described = json!({"resourceType": "Patient", "name": patient.json["name"],
+            "birthDate": patient.json["birthDate"], "gender": "female"});
+        let asked = json!({"resourceType": "Parameters", "parameter": [
+            {"name": "resource", "resource": described}]});
+        let matched = visit.client.post("/fhir/Patient/$match", &asked).await;
+        visit.look_for("match", &matched.text, &[patient]);
+    }
+}
+
+fn counted(stats: &str) -> Option<usize> {
+    let stats: Value = serde_json::from_str(stats).ok()?;
+    let found = stats.to_string();
+    let at = found.find("\"count\"")?;
+    let rest = found.get(at..)?;
+    let value = rest.split("\"value\":").nth(1)?;
+    value.split(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty())?.parse().ok()
+}
+
+/// Tables, and files made by jobs.
+pub async fn in_bulk(visit: &mut Visit<'_>) {
+    let mut url = String::new();
+    for kind in ["Patient", "Condition", "Observation"] {
+        let view = json!({
+            "resourceType": "ViewDefinition", "status": "active", "resource": kind, "name": "marks",
+            "select": [{"forEach": "identifier", "column": [{"name": "mark", "path": "value"}]}],
+        });
+        let ask = json!({"resourceType": "Parameters", "parameter": [
+            {"name": "_format", "valueString": "json"}, {"name": "subjectResource", "resource": view}]});
+        let rows = visit.client.post("/fhir/$sql-run", &ask).await;
+        let all = visit.of(kind);
+        visit.look_for("view", &rows.text, &all);
+        let ask = json!({"resourceType": "Parameters", "parameter": [
+            {"name": "_format", "valueString": "ndjson"},
+            {"name": "subject", "part": [{"name": "subjectResource", "resource": view}]}]});
+        let files = job(visit, Method::POST, "/fhir/$sql-export", Some(ask.to_string())).await;
+        visit.look_for("views exported", &files, &all);
+        write!(url, "{kind},").expect("a text");
+    }
+    let all: Vec<&Item> = visit.items.iter().collect();
+    let files = job(visit, Method::GET, "/fhir/$export", None).await;
+    visit.look_for("export", &files, &all);
+    let files = job(visit, Method::GET, "/fhir/Patient/$export", None).await;
+    visit.look("export of patients", &files);
+    let later = job(visit, Method::GET, "/fhir/Condition?_count=1000", None).await;
+    visit.look("answered later", &later);
+    let sql = "SELECT mark FROM c";
+    let view = json!({"resourceType": "ViewDefinition", "url": "urn:example:marks-of-conditions",
+        "status": "active", "resource": "Condition",
+        "select": [{"forEach": "identifier", "column": [{"name": "mark", "path": "value"}]}]});
+    visit
+        .client
+        .put("/fhir/ViewDefinition/marks-of-conditions", &with(&view, "id", "marks-of-conditions"))
+        .await;
+    let library = json!({
+        "resourceType": "Library", "status": "active",
+        "type": {"coding": [{"code": "sql-query",
+            "system": "https://sql-on-fhir.org/ig/CodeSystem/LibraryTypesCodes"}]},
+        "relatedArtifact": [{"type": "depends-on", "resource": "urn:example:marks-of-conditions", "label": "c"}],
+        "content": [{"contentType": "application/sql", "data": STANDARD.encode(sql)}],
+    });
+    let ask = json!({"resourceType": "Parameters",
+        "parameter": [{"name": "queryResource", "resource": library}]});
+    let rows = visit.client.post("/fhir/$sqlquery-run?_format=json", &ask).await;
+    let conditions = visit.of("Condition");
+    visit.look_for("sql", &rows.expect(200).text, &conditions);
+}
+
+fn with(resource: &Value, name: &str, value: &str) -> Value {
+    let mut resource = resource.clone();
+    resource[name] = json!(value);
+    resource
+}
+
+/// Everything that a job hands out, one after the other.
+async fn job(visit: &Visit<'_>, method: Method, path: &str, body: Option<String>) -> String {
+    let headers = [("prefer", "respond-async")];
+    let accepted = visit.client.send(method, path, body, &headers).await;
+    let accepted = accepted.expect(202);
+    let url = accepted.header("content-location").to_owned();
+    let done = loop {
+        let answer = visit.get(&url).await;
+        if answer.status != 202 {
+            break answer;
+        }
+        tokio::task::yield_now().await;
+    };
+    let mut all = done.text.clone();
+    let links: BTreeMap<String, ()> = done
+        .text
+        .split('"')
+        .filter(|word| word.contains("/_jobs/") && word.contains("/files/"))
+        .map(|word| (word.to_owned(), ()))
+        .collect();
+    for link in links.keys() {
+        all.push_str(&visit.get(link).await.text);
+    }
+    all
+}
+
+/// Pages for people and the record that is put together.
+pub async fn pages_for_people(visit: &mut Visit<'_>) {
+    for patient in visit.of("Patient") {
+        let own: Vec<&Item> =
+            visit.items.iter().filter(|item| item.patient == patient.id).collect();
+        let path = format!("/fhir/Patient/{}/$longitudinal-record", patient.id);
+        let record = visit.get(&path).await;
+        if visit.is_open(patient) {
+            visit.look_for("record", &record.text, &own);
+        } else {
+            visit.look("record", &record.text);
+        }
+        let cookie = format!("consilium_session={}", visit.client.token());
+        for path in
+            [format!("/patients/{}/record", patient.id), format!("/patients?q={}", patient.mark)]
+        {
+            let headers = [("cookie", cookie.as_str())];
+            let page = visit.client.send(Method::GET, &path, None, &headers).await;
+            visit.look("page", &page.text);
+        }
+    }
+}
+
+/// What a subscriber is told of changes.
+pub async fn told(visit: &mut Visit<'_>, change: &dyn Fn(&Item)) {
+    let mut ids = Vec::new();
+    for kind in ["Condition", "Observation", "Patient"] {
+        let resource = json!({
+            "resourceType": "Subscription", "status": "requested", "reason": "test",
+            "criteria": format!("{kind}?_lastUpdated=gt2000-01-01"),
+            "channel": {"type": "websocket", "payload": "application/fhir+json", "_payload":
+                {"extension": [{"valueCode": "full-resource", "url":
+                    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content"}]}},
+        });
+        ids.push((
+            kind,
+            text(
+                &visit.client.post("/fhir/Subscription", &resource).await.expect(201).json()["id"],
+            ),
+        ));
+    }
+    for item in visit.items.iter().filter(|item| ids.iter().any(|(kind, _)| *kind == item.kind)) {
+        change(item);
+    }
+    for (kind, id) in ids {
+        let last = visit.of(kind).into_iter().rfind(|item| visit.is_open(item));
+        let mut found = String::new();
+        if let Some(last) = last {
+            while !found.contains(&last.mark) {
+                let path = format!("/fhir/Subscription/{id}/$events?content=full-resource");
+                found = visit.get(&path).await.text;
+                tokio::task::yield_now().await;
+            }
+        }
+        let all = visit.of(kind);
+        visit.look_for("subscription", &found, &all);
+    }
+}
