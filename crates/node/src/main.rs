@@ -9,6 +9,9 @@ use tikv_jemallocator::Jemalloc;
 #[global_allocator]
 static MEMORY: Jemalloc = Jemalloc;
 
+// Rules of the consent engine can be put out of force in tests, and never in the program.
+const _: () = assert!(!policy::consent::RULES_CAN_BE_SUSPENDED);
+
 fn main() -> ExitCode {
     consilium_node::command::run()
 }

@@ -7,10 +7,15 @@
 
 use fhir::Value;
 
+use crate::consent::Rule;
+
 /// The code system of confidentiality.
 pub const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 /// The code system of sensitivity, law and obligation codes.
 pub const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+
+/// The code that says that elements carry labels of their own (DS4P, inline security labels).
+pub const PROCESS_INLINE: &str = "PROCESSINLINELABEL";
 
 /// How confidential something is, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +72,9 @@ impl Sensitivity {
     }
 }
 
+/// The law of v3-ActCode for records of federally assisted programmes for substance use disorders.
+pub const PART2: &str = "42CFRPart2";
+
 /// One label, understood as far as possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Label {
@@ -110,6 +118,11 @@ impl Label {
         Self::Other(system.into(), code.into())
     }
 
+    /// The law with this code, where it asks for the patient's permission.
+    pub fn law(code: &str) -> Option<Self> {
+        LAWS.iter().find(|law| **law == code).map(|law| Self::Law(law))
+    }
+
     /// Reads a JSON coding; a coding without a code is none of the known labels.
     pub fn of_coding(coding: Value<'_>) -> Self {
         let system = coding.str_at("system").unwrap_or_default();
@@ -150,13 +163,16 @@ impl Labels {
             match label {
                 Label::Level(level) => stated = stated.max(Some(level)),
                 Label::UnknownLevel => stated = stated.max(Some(Confidentiality::Restricted)),
+                Label::Sensitive(code) if this.sensitivity.contains(&code) => {}
                 Label::Sensitive(code) => this.sensitivity.push(code),
+                Label::Law(law) if this.laws.contains(&law) => {}
                 Label::Law(law) => this.laws.push(law),
                 Label::Other(system, code) => this.other.push((system, code)),
             }
         }
         this.confidentiality = stated.unwrap_or(Confidentiality::Normal);
-        if !this.sensitivity.is_empty() || !this.laws.is_empty() {
+        let marked = !this.sensitivity.is_empty() || !this.laws.is_empty();
+        if marked && Rule::TopicRestricts.holds() {
             this.confidentiality = this.confidentiality.max(Confidentiality::Restricted);
         }
         this
@@ -172,10 +188,12 @@ impl Labels {
     /// about alcohol.
     pub fn denied_by(&self, label: &Label) -> bool {
         match label {
-            Label::Level(level) => self.confidentiality >= *level,
-            Label::Sensitive(topic) => {
+            Label::Level(level) if Rule::DenialReachesUp.holds() => self.confidentiality >= *level,
+            Label::Level(level) => self.confidentiality == *level,
+            Label::Sensitive(topic) if Rule::TopicReaches.holds() => {
                 self.sensitivity.iter().any(|own| own.is_a(*topic) || topic.is_a(*own))
             }
+            Label::Sensitive(topic) => self.sensitivity.contains(topic),
             Label::UnknownLevel => true,
             _ => self.has(label),
         }
@@ -207,6 +225,9 @@ impl Labels {
             labels.clone().any(|label| matches!(label, Label::Sensitive(named) if own.is_a(*named)))
         };
         let law = |own: &&'static str| labels.clone().any(|label| *label == Label::Law(own));
+        if !Rule::NamedInFull.holds() {
+            return self.sensitivity.iter().any(topic) || self.laws.iter().any(law);
+        }
         marks
             && self.confidentiality <= Confidentiality::Restricted
             && self.sensitivity.iter().all(topic)
@@ -236,7 +257,7 @@ fn is_act_code(system: &str) -> bool {
 }
 
 /// Laws of v3-ActCode under which sharing needs the patient's permission.
-const LAWS: &[&str] = &["42CFRPart2", "HIPAAPsyNotes", "Title38Section7332"];
+const LAWS: &[&str] = &[PART2, "HIPAAPsyNotes", "Title38Section7332"];
 
 /// Code and code of the parent: the `InformationSensitivityPolicy` branch of v3-ActCode as
 /// published in HL7 Terminology (THO, CC0).

@@ -9,6 +9,7 @@
 
 pub mod consent;
 pub mod label;
+pub mod labels;
 pub mod purpose;
 pub mod table;
 

@@ -8,5 +8,6 @@ pub mod conformance;
 pub mod crash;
 pub mod figures;
 pub mod fuzz;
+pub mod leaks;
 pub mod network;
 pub mod population;

@@ -1,7 +1,7 @@
 //! Whom and which moments compiled consents speak of, for those who keep decisions.
 
 use super::Compiled;
-use super::rules::{Actor, ActorRole, Provision, Rules, Subject};
+use super::rules::{Actor, ActorRole, Provision, Rules};
 
 /// How far a clock may run ahead before a consent counts as decided in the future.
 pub(super) const CLOCK_TOLERANCE_MS: i64 = 300_000;
@@ -37,7 +37,7 @@ impl Compiled {
 fn names_somebody(provision: &Provision) -> bool {
     let somebody = |actor: &Actor| {
         !matches!(actor.role, ActorRole::Custodian | ActorRole::Party)
-            && !matches!(actor.subject, Subject::Organisation(_))
+            && !actor.subject.is_organisation()
     };
     provision.actors.iter().any(somebody) || provision.children.iter().any(names_somebody)
 }

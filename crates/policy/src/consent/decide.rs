@@ -4,8 +4,8 @@ use super::concern::CLOCK_TOLERANCE_MS;
 use super::resolve::{About, Branch, Holds, Reached, Resolved, resolve};
 use super::rules::{Kind, Meaning, Provision, Rules};
 use super::{
-    Because, Compiled, Defaults, Existence, Item, ItemDecision, NetworkDefault, Request,
-    SensitiveDefault, WholeDecision, organisation,
+    Because, Compiled, Defaults, Existence, Item, ItemDecision, NetworkDefault, Request, Rule,
+    SensitiveDefault, WholeDecision, who::short,
 };
 use crate::label::{Confidentiality, Labels};
 use crate::purpose::Purpose;
@@ -113,8 +113,8 @@ impl<'a> Case<'a> {
     fn new(request: &Request, consents: &'a Compiled, defaults: &'a Defaults) -> Self {
         let resolved = consents.rules.iter().zip(0..);
         let resolved = resolved.filter_map(|(rules, index)| resolve(rules, index, request));
-        let short = |org: &'_ str| organisation(org).unwrap_or(org).to_owned();
-        let clinician = request.role == Role::Clinician;
+        let clinician = request.role == Role::Clinician || !Rule::BreakGlassClinicians.holds();
+        let switch = request.break_glass_enabled || !Rule::BreakGlassSwitch.holds();
         Self {
             resolved: resolved.collect(),
             rules: &consents.rules,
@@ -123,9 +123,7 @@ impl<'a> Case<'a> {
             purpose: request.purpose,
             own_request: request.role == Role::Patient && request.purpose == Purpose::PATRQT,
             own_organisation: short(&request.recipient_org) == short(&request.custodian_org),
-            break_glass: request.break_glass_enabled
-                && clinician
-                && request.purpose == Purpose::BTG,
+            break_glass: switch && clinician && request.purpose == Purpose::BTG,
         }
     }
 
@@ -144,7 +142,8 @@ impl<'a> Case<'a> {
         self.collect(item, reached, hits);
         // What is left of the denials after later permissions, the most telling one last.
         let standing = |denial: &&Hit| !hits.permits.iter().any(|p| self.replaces(p, denial));
-        let binding = |denial: &&Hit| !self.break_glass || denial.explicit;
+        let named = |denial: &Hit| denial.explicit && Rule::BreakGlassNamed.holds();
+        let binding = |denial: &&Hit| !self.break_glass || named(denial);
         let weight = |hit: &&Hit| {
             (!matches!(hit.because, Because::NotUnderstood { .. }), hit.consent, hit.explicit)
         };
@@ -156,7 +155,10 @@ impl<'a> Case<'a> {
         if self.own_organisation {
             return permit(Because::OwnOrganisation);
         }
-        let grants = || hits.permits.iter().filter(|hit| !hit.about.lifts_only);
+        let grants = || {
+            let grants = |hit: &&Hit| !hit.about.lifts_only || !Rule::LiftingGrantsNothing.holds();
+            hits.permits.iter().filter(grants)
+        };
         let granted = grants().max_by_key(|hit| (hit.explicit, hit.consent));
         let because = match granted {
             Some(hit) => hit.because,
@@ -165,6 +167,7 @@ impl<'a> Case<'a> {
         };
         let open = !sensitive
             || self.defaults.sensitive == SensitiveDefault::Share
+            || !Rule::SensitiveDefault.holds()
             || granted.is_some_and(|hit| hit.explicit);
         match (over, open) {
             (None, true) => permit(because),
@@ -175,6 +178,9 @@ impl<'a> Case<'a> {
     }
 
     fn default_permits(&self) -> bool {
+        if !Rule::NetworkDefault.holds() {
+            return true;
+        }
         match self.defaults.network {
             NetworkDefault::PermitTreatment => self.purpose.is_a(Purpose::TREAT),
             NetworkDefault::PermitAll => true,
@@ -193,24 +199,36 @@ impl<'a> Case<'a> {
             walk.consent(resolved);
         }
         if self.own_organisation {
-            hits.denials.retain(|denial| denial.about.concerns_user());
+            let person = Rule::OwnOrganisationPerson.holds();
+            hits.denials.retain(|denial| denial.about.concerns_user() && person);
         }
     }
 
     /// Whether `permission` replaces `denial`; see the module's text on several consents.
     fn replaces(&self, permission: &Hit, denial: &Hit) -> bool {
-        if matches!(denial.because, Because::NotUnderstood { .. }) {
+        if !Rule::DenialBeatsPermission.holds() {
+            return true;
+        }
+        let refused = matches!(denial.because, Because::NotUnderstood { .. });
+        if refused && Rule::RefusedStays.holds() {
             return false;
         }
         let date = |hit: &Hit| self.rules.get(hit.consent as usize).and_then(|rules| rules.date);
-        let (Some(later), Some(earlier)) = (date(permission), date(denial)) else { return false };
-        let decided = later.start_ms <= self.now_ms.saturating_add(CLOCK_TOLERANCE_MS);
         let (this, that) = (permission.about, denial.about);
-        let same_actor = !that.unresolved
-            && this.recipient >= that.recipient
+        let is_later = match (date(permission), date(denial)) {
+            (Some(later), Some(earlier)) => later.start_ms >= earlier.end_ms,
+            _ => false,
+        };
+        let decided = date(permission)
+            .is_none_or(|date| date.start_ms <= self.now_ms.saturating_add(CLOCK_TOLERANCE_MS));
+        let same_actor = this.recipient >= that.recipient
             && (!that.custodian || this.custodian)
             && (!this.lifts_only || that.custodian);
-        decided && later.start_ms >= earlier.end_ms && same_actor && (!that.singled || this.singled)
+        (is_later || !Rule::ReplacementIsLater.holds())
+            && (decided || !Rule::ReplacementNotFuture.holds())
+            && (same_actor || !Rule::ReplacementSameActor.holds())
+            && (!that.unresolved || !Rule::UnresolvedStays.holds())
+            && (!that.singled || this.singled || !Rule::ReplacementParticular.holds())
     }
 
     /// What the items that `related` provisions name refer to.
@@ -250,7 +268,9 @@ impl Walk<'_> {
     /// A consent that denies an item anywhere does not permit it.
     fn consent(mut self, resolved: &Resolved<'_>) {
         let said = match &resolved.root {
-            Some(root) if resolved.rules.refused.is_some() => self.refused(root, resolved),
+            Some(root) if resolved.rules.refused.is_some() && Rule::RefusedDenies.holds() => {
+                self.refused(root, resolved)
+            }
             Some(root) => self.provision(root, None, true),
             None => None,
         };
@@ -306,7 +326,11 @@ impl Walk<'_> {
         let mut inner = None;
         for child in &branch.children {
             let this = self.provision(child, Some(&path), sure);
-            inner = if this == Some(Kind::Deny) { this } else { inner.or(this) };
+            let decides = match Rule::DenialWithinConsent.holds() {
+                true => Some(Kind::Deny),
+                false => Some(Kind::Permit),
+            };
+            inner = if this == decides { this } else { inner.or(this) };
         }
         let hit = |consent, explicit| Hit {
             consent,

@@ -4,8 +4,8 @@ use std::fmt;
 
 use fhir::time::instant;
 
-use super::rules::{ActorRole, Kind, Provision, Subject};
-use super::{Because, Compiled, ItemDecision};
+use super::rules::{ActorRole, Kind, Provision};
+use super::{Because, Compiled, ItemDecision, Who};
 use crate::purpose::Purpose;
 
 /// Who reads the explanation.
@@ -164,7 +164,7 @@ fn names(provision: &Provision, name: &impl Fn(&str) -> Option<String>) -> Vec<S
     for actor in provision.actors.iter().filter(|actor| actor.role != ActorRole::Party) {
         let of_id = |id: &str| name(id).or_else(|| actor.display.clone()).unwrap_or(id.to_owned());
         let name = match &actor.subject {
-            Subject::Organisation(id) => of_id(id),
+            Who::Organisation(id) => of_id(id),
             _ => actor.display.clone().unwrap_or("somebody not known here".to_owned()),
         };
         if !names.contains(&name) {

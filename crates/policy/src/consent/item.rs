@@ -1,9 +1,12 @@
 //! What a consent can ask of one resource.
 
+use fhir::json::Member;
 use fhir::time::Range;
 use fhir::{Resource, Value};
 
-use crate::label::{Label, Labels};
+use super::Rule;
+use crate::label::{Label, Labels, PROCESS_INLINE};
+use crate::labels::{self, Labelling};
 
 /// The facts about one resource that consents depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -14,7 +17,7 @@ pub struct Item {
     pub id: Box<str>,
     /// Type and id as a relative reference, `Observation/1` for example.
     pub reference: Box<str>,
-    /// Security labels, inline labels included.
+    /// Security labels: those it carries, inline labels included, and those of its codes.
     pub labels: Labels,
     /// The clinically relevant time, or where none is given the time of the last update.
     pub when: Option<Range>,
@@ -24,25 +27,36 @@ pub struct Item {
     pub references: Vec<Box<str>>,
     /// What it is about, by system and code.
     pub codes: Vec<(Box<str>, Box<str>)>,
+    /// All other codes anywhere in it, contained resources included.
+    pub mentions: Vec<(Box<str>, Box<str>)>,
+    /// The profiles that it claims.
+    pub profiles: Vec<Box<str>>,
     /// Whether it may be about more than `codes` says, because a code is given as text or by
     /// reference only.
     pub codes_open: bool,
 }
 
 impl Item {
-    /// Takes the facts from a resource.
+    /// Takes the facts from a resource, labelled by the reviewed lists of codes alone.
     pub fn of(resource: &Resource) -> Self {
+        Self::labelled(resource, &Labelling::default())
+    }
+
+    /// Takes the facts from a resource, labelled as the operator has set.
+    pub fn labelled(resource: &Resource, labelling: &Labelling) -> Self {
         let root = resource.root();
         let id: Box<str> = root.str_at("id").unwrap_or_default().into();
         let mut item = Self {
             resource_type: resource.type_name().into(),
             reference: format!("{}/{id}", resource.type_name()).into(),
             id,
-            labels: labels(root),
             when: when(root),
             ..Self::default()
         };
-        collect_references(root, &mut item.references);
+        let mut found = Vec::new();
+        let inline = is_inline(root);
+        let mut walk = Walk { item: &mut item, found: &mut found, inline };
+        walk.resource(root);
         for name in AUTHORS {
             for value in root.get(name).into_iter().flat_map(Value::each) {
                 authors(value, &mut item.authors);
@@ -54,6 +68,12 @@ impl Item {
             }
         }
         item.codes_open |= root.get("medicationReference").is_some();
+        let profiles = root.path(&["meta", "profile"]).into_iter().flat_map(Value::each);
+        item.profiles.extend(profiles.filter_map(|url| Some(url.as_str()?.as_ref().into())));
+        if labelling.is_part2(&item.references) {
+            found.extend(labels::part2());
+        }
+        item.labels = Labels::new(found);
         item
     }
 }
@@ -128,24 +148,71 @@ const TIMES: &[&str] = &[
 const INLINE_LABEL: &str =
     "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label";
 
-/// Labels of the resource and, where it says that it has them, of its elements: the stricter of
-/// the two applies, so they are taken together (DS4P, inline security labels).
-fn labels(root: Value<'_>) -> Labels {
-    let codings = || root.path(&["meta", "security"]).into_iter().flat_map(Value::each);
-    let mut labels: Vec<Label> = codings().map(Label::of_coding).collect();
-    if codings().any(|coding| coding.str_at("code").as_deref() == Some("PROCESSINLINELABEL")) {
-        inline_labels(root, &mut labels);
-    }
-    Labels::new(labels)
+/// Whether the resource says that its elements carry labels of their own. The stricter of those
+/// and its own applies, so they are taken together (DS4P, inline security labels).
+fn is_inline(root: Value<'_>) -> bool {
+    let mut codings = root.path(&["meta", "security"]).into_iter().flat_map(Value::each);
+    codings.any(|coding| coding.get("code").is_some_and(|code| code.is_str(PROCESS_INLINE)))
+        && Rule::InlineLabels.holds()
 }
 
-/// Depth is bounded by the parser of the document.
-fn inline_labels(value: Value<'_>, labels: &mut Vec<Label>) {
-    if value.get("url").is_some_and(|url| url.is_str(INLINE_LABEL)) {
-        labels.extend(value.get("valueCoding").map(Label::of_coding));
+/// One pass over everything in a resource. Depth is bounded by the parser of the document.
+struct Walk<'i> {
+    item: &'i mut Item,
+    found: &'i mut Vec<Label>,
+    inline: bool,
+}
+
+impl Walk<'_> {
+    /// The resource itself, or one contained in it: its labels and what is in it.
+    fn resource(&mut self, resource: Value<'_>) {
+        let security = resource.path(&["meta", "security"]).into_iter().flat_map(Value::each);
+        self.found.extend(security.map(Label::of_coding));
+        for member in resource.members() {
+            match member.is_named("contained") {
+                true => member.value.each().for_each(|contained| self.resource(contained)),
+                // The labels were taken; tags and profiles are no content.
+                false if member.is_named("meta") => {}
+                false => self.member(member),
+            }
+        }
     }
-    value.members().for_each(|member| inline_labels(member.value, labels));
-    value.items().for_each(|item| inline_labels(item, labels));
+
+    fn object(&mut self, value: Value<'_>) {
+        if self.inline && value.get("url").is_some_and(|url| url.is_str(INLINE_LABEL)) {
+            self.found.extend(value.get("valueCoding").map(Label::of_coding));
+        }
+        if value.get("system").is_some() {
+            self.coding(value);
+        }
+        for member in value.members() {
+            self.member(member);
+        }
+        value.items().for_each(|item| self.object(item));
+    }
+
+    fn member(&mut self, member: Member<'_>) {
+        let value = member.value;
+        if member.is_named("reference") {
+            let reference = value.as_str();
+            let reference = reference.as_deref().and_then(relative).map(Box::from);
+            self.item.references.extend(reference);
+        }
+        if member.is_named("coding") {
+            let bare = value.each().filter(|coding| coding.get("system").is_none());
+            bare.for_each(|coding| self.coding(coding));
+        }
+        self.object(value);
+    }
+
+    fn coding(&mut self, coding: Value<'_>) {
+        let Some(code) = coding.str_at("code") else { return };
+        let system = coding.str_at("system").unwrap_or_default();
+        if Rule::CodeLists.holds() {
+            self.found.extend(labels::of_code(&system, &code));
+        }
+        self.item.mentions.push((system.as_ref().into(), code.as_ref().into()));
+    }
 }
 
 fn when(root: Value<'_>) -> Option<Range> {
@@ -179,17 +246,6 @@ fn authors(value: Value<'_>, out: &mut Vec<Box<str>>) {
         let reference = holder.and_then(|holder| holder.str_at("reference"));
         out.extend(reference.as_deref().and_then(relative).map(Box::from));
     }
-}
-
-/// Depth is bounded by the parser of the document.
-fn collect_references(value: Value<'_>, out: &mut Vec<Box<str>>) {
-    for member in value.members() {
-        if member.is_named("reference") {
-            out.extend(member.value.as_str().as_deref().and_then(relative).map(Box::from));
-        }
-        collect_references(member.value, out);
-    }
-    value.items().for_each(|item| collect_references(item, out));
 }
 
 /// Takes the codes of a CodeableConcept or Coding; false where it has none.

@@ -54,13 +54,16 @@
 mod build;
 mod concern;
 mod decide;
+mod directory;
 mod explain;
 mod item;
 mod read;
 mod resolve;
+mod rule;
 mod rules;
 mod terms;
 mod view;
+mod who;
 
 use fhir::Resource;
 use fhir::time::Range;
@@ -70,11 +73,16 @@ use crate::question::Role;
 
 pub use build::{Choice, Party, build};
 pub use decide::{decide_all, whole_record};
+pub use directory::look_up;
 pub use explain::{Audience, Explanation, explain};
 pub use item::Item;
 pub use read::{MAX_LEVELS, MAX_PROVISIONS, MAX_VALUES};
+pub use rule::{RULES_CAN_BE_SUSPENDED, Rule};
+#[cfg(feature = "mutants")]
+pub use rule::{Suspended, suspend_in_process};
 pub use rules::Kind;
 pub use view::ConsentView;
+pub use who::{Directory, Who, user_of};
 
 /// Active consents of one patient that are accepted; beyond, everything is denied.
 pub const MAX_CONSENTS: usize = 1_000;
@@ -96,7 +104,8 @@ pub fn organisation(reference: &str) -> Option<&str> {
 pub struct Request {
     /// The organisation that would receive it: short id, URI or reference.
     pub recipient_org: String,
-    /// The person there, as a relative reference such as `Practitioner/7`, where known.
+    /// The person there, where known: a user of another organisation as [`user_of`] writes it, a
+    /// local one as a relative reference such as `Practitioner/7`.
     pub recipient_user: Option<String>,
     /// Their role.
     pub role: Role,
@@ -294,9 +303,19 @@ pub struct Compiled {
 impl Compiled {
     /// Reads consents of one patient, from any organisation. Those that have no say are left out.
     /// A resource of another type denies everything: something is wrong with its storage.
+    ///
+    /// Nobody is looked up: groups and care teams that are named count as not resolved.
     pub fn new<'a>(consents: impl IntoIterator<Item = &'a Resource>) -> Self {
+        Self::with(consents, &|_| None)
+    }
+
+    /// The same, where `directory` tells who is behind a reference or an identifier.
+    pub fn with<'a>(
+        consents: impl IntoIterator<Item = &'a Resource>,
+        directory: Directory<'_>,
+    ) -> Self {
         let key = |rules: &rules::Rules| rules.date.map(|date: Range| (date.start_ms, date.end_ms));
-        let read = |consent: &'a Resource| Some((read::rules(consent)?, consent.text()));
+        let read = |consent: &'a Resource| Some((read::rules(consent, directory)?, consent.text()));
         let mut found: Vec<_> = consents.into_iter().filter_map(read).collect();
         if found.len() > MAX_CONSENTS {
             let names_btg = found.iter().any(|(rules, _)| rules.names_btg);

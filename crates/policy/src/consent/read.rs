@@ -11,10 +11,12 @@
 
 use fhir::{Kind as Json, Resource, Value};
 
+use super::Rule;
 use super::item::period;
-use super::rules::{Actor, Base, DataTerm, Kind, Provision, Rules, Subject};
+use super::rules::{Actor, Base, DataTerm, Kind, Provision, Rules};
 use super::terms::{action_term, actor, class_term, data_term, kind, label_term, purpose_term};
 use super::view::ConsentView;
+use super::who::Directory;
 use crate::purpose::Purpose;
 
 /// Levels of provisions that are accepted, the outermost included.
@@ -28,23 +30,31 @@ type Refused = &'static str;
 
 /// Compiles a consent; `None` when it has no say: not active, or about treatment or advance
 /// directives and not about sharing data.
-pub(crate) fn rules(resource: &Resource) -> Option<Rules> {
+pub(crate) fn rules(resource: &Resource, directory: Directory<'_>) -> Option<Rules> {
     let view = ConsentView::of(resource);
     let mut refused = None;
     match view.and_then(ConsentView::status).as_deref() {
         Some("active") => {}
-        Some("draft" | "proposed" | "rejected" | "inactive" | "entered-in-error") => return None,
+        Some("draft" | "proposed" | "rejected" | "inactive" | "entered-in-error") => {
+            if Rule::StatusCounts.holds() {
+                return None;
+            }
+        }
         _ => refused = Some("its status is unknown"),
     }
     match view.and_then(ConsentView::scope).as_deref() {
         Some("patient-privacy" | "research") => {}
-        Some("treatment" | "adr") => return None,
+        Some("treatment" | "adr") => {
+            if Rule::ScopeCounts.holds() {
+                return None;
+            }
+        }
         _ => refused = Some("its scope is unknown"),
     }
     if ["modifierExtension", "implicitRules"].iter().any(|name| resource.get(name).is_some()) {
         refused = Some("it has a modifier that is not understood");
     }
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(directory);
     let root = resource.get("provision").map(|value| reader.provision(value, 1));
     if root.is_some() {
         refused = refused.or(reader.refused);
@@ -71,15 +81,19 @@ fn base(rule: Value<'_>) -> Option<Base> {
     })
 }
 
-#[derive(Default)]
-struct Reader {
+struct Reader<'d> {
+    directory: Directory<'d>,
     count: u16,
     refused: Option<Refused>,
     names_btg: bool,
     may_name_person: bool,
 }
 
-impl Reader {
+impl<'d> Reader<'d> {
+    fn new(directory: Directory<'d>) -> Self {
+        Self { directory, count: 0, refused: None, names_btg: false, may_name_person: false }
+    }
+
     /// Reads a provision and those inside it. What cannot be read is noted in `refused`; the
     /// conditions that can be read are kept, for they say what the consent covers.
     fn provision(&mut self, value: Value<'_>, level: usize) -> Provision {
@@ -151,7 +165,8 @@ impl Reader {
         for each in value.get("actor").into_iter().flat_map(Value::each) {
             self.members(each, &["role", "reference"]);
         }
-        self.list(value, "actor", actor)
+        let directory = self.directory;
+        self.list(value, "actor", |value| actor(value, directory))
     }
 
     fn data(&mut self, value: Value<'_>) -> Vec<DataTerm> {
@@ -174,7 +189,7 @@ impl Reader {
         concepts.into_iter().flatten().collect()
     }
 
-    fn list<T>(&mut self, value: Value<'_>, name: &str, read: fn(Value<'_>) -> T) -> Vec<T> {
+    fn list<T>(&mut self, value: Value<'_>, name: &str, read: impl Fn(Value<'_>) -> T) -> Vec<T> {
         let Some(values) = value.get(name) else { return Vec::new() };
         let list: Vec<T> = values.each().take(MAX_VALUES + 1).map(read).collect();
         // An empty list would read as no condition at all.
@@ -210,8 +225,9 @@ impl Reader {
         let each = |name| provision.get(name).into_iter().flat_map(Value::each);
         let mut purposes = each("purpose").map(purpose_term);
         self.names_btg |= odd || purposes.any(|term| term.is_none_or(|it| it == Purpose::BTG));
-        let person = |actor: Actor| !matches!(actor.subject, Subject::Organisation(_));
-        self.may_name_person |= odd || each("actor").map(actor).any(person);
+        let directory = self.directory;
+        let person = |value| !actor(value, directory).subject.is_organisation();
+        self.may_name_person |= odd || each("actor").any(person);
         each("provision").for_each(|inside| self.unread(inside));
     }
 

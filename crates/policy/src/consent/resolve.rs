@@ -5,12 +5,11 @@
 
 use super::rules::{
     ActionTerm, Actor, ActorRole, Base, ClassTerm, DataTerm, Kind, Meaning, Provision, Rules,
-    Subject,
 };
-use super::{Item, Request, organisation};
+use super::who::{Who, short};
+use super::{Item, Request, Rule};
 use crate::label::Label;
 use crate::purpose::Purpose;
-use crate::question::Role;
 
 /// Whether a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +17,12 @@ pub(crate) enum Holds {
     No,
     Unsure,
     Yes,
+}
+
+impl Holds {
+    pub(crate) fn of(condition: bool) -> Self {
+        if condition { Self::Yes } else { Self::No }
+    }
 }
 
 /// Whom the matching provisions name, from the outermost to the deciding one.
@@ -43,6 +48,8 @@ pub(crate) enum Named {
     /// Not at all: it is about everybody.
     All,
     Organisation,
+    /// Through a group or care team.
+    Group,
     User,
 }
 
@@ -59,7 +66,7 @@ impl About {
 
     /// Whether the person who asks is or may be named.
     pub(crate) fn concerns_user(&self) -> bool {
-        self.recipient == Named::User || self.maybe_user
+        self.recipient >= Named::Group || self.maybe_user
     }
 }
 
@@ -89,7 +96,8 @@ pub(crate) struct Branch<'a> {
 
 /// Settles `rules` for `request`; `None` when nothing in it can apply.
 pub(crate) fn resolve<'a>(rules: &'a Rules, index: u32, request: &Request) -> Option<Resolved<'a>> {
-    if rules.research_only && !request.purpose.is_a(Purpose::HRESCH) {
+    let other_purpose = rules.research_only && !request.purpose.is_a(Purpose::HRESCH);
+    if other_purpose && Rule::ResearchOnly.holds() {
         return None;
     }
     if let Some(root) = &rules.root
@@ -104,8 +112,10 @@ pub(crate) fn resolve<'a>(rules: &'a Rules, index: u32, request: &Request) -> Op
         Some(Base::DenyUnlessEmergency) => !request.purpose.is_a(Purpose::ETREAT),
         None => false,
     };
+    let base_denies = base_denies && Rule::PolicyRuleDenies.holds();
     // A consent that is not understood and has no provision covers everything.
-    let base_denies = base_denies || (rules.refused.is_some() && rules.root.is_none());
+    let unread = rules.refused.is_some() && rules.root.is_none();
+    let base_denies = base_denies || (unread && Rule::RefusedDenies.holds());
     let concerns_user = rules.may_name_person && request.recipient_user.is_some()
         || root.as_ref().is_some_and(Branch::concerns_user);
     let applies = root.is_some() || base_denies;
@@ -128,10 +138,10 @@ fn branch<'a>(
     let conditions = [
         in_force(provision, request.now_ms),
         actor,
-        purposes(&provision.purposes, request.purpose),
+        purposes(provision, request.purpose),
         actions(&provision.actions),
     ];
-    let holds = conditions.into_iter().min().unwrap_or(Holds::Yes);
+    let holds = provision.settled(conditions.into_iter().min().unwrap_or(Holds::Yes));
     if holds == Holds::No {
         return None;
     }
@@ -143,7 +153,8 @@ fn branch<'a>(
     about.singled = outer.singled || provision.is_about_items();
     let names_btg = outer_btg || provision.names_btg();
     let inner = |child| branch(child, request, about, names_btg);
-    let children = provision.children.iter().filter_map(inner).collect();
+    let children = provision.children.iter().filter(|_| Rule::Nesting.holds());
+    let children = children.filter_map(inner).collect();
     Some(Branch { provision, holds, about, names_btg, children })
 }
 
@@ -153,13 +164,14 @@ fn in_force(provision: &Provision, now_ms: i64) -> Holds {
     }
     let Some((start, end)) = provision.period else { return Holds::Yes };
     let inside = start.is_none_or(|start| start <= now_ms) && end.is_none_or(|end| now_ms < end);
-    if inside { Holds::Yes } else { Holds::No }
+    Holds::of(inside || !Rule::PeriodRuns.holds())
 }
 
-fn purposes(terms: &[Option<Purpose>], asked: Purpose) -> Holds {
-    any(terms, |term| match term {
-        Some(purpose) if asked.is_a(*purpose) => Holds::Yes,
-        Some(_) => Holds::No,
+fn purposes(provision: &Provision, asked: Purpose) -> Holds {
+    let narrow = provision.kind == Kind::Deny && !Rule::PurposeReachesDown.holds();
+    any(&provision.purposes, |term| match term {
+        Some(purpose) if narrow => Holds::of(asked == *purpose),
+        Some(purpose) => Holds::of(asked.is_a(*purpose) || !Rule::PurposeMatches.holds()),
         None => Holds::Unsure,
     })
 }
@@ -167,6 +179,7 @@ fn purposes(terms: &[Option<Purpose>], asked: Purpose) -> Holds {
 fn actions(terms: &[ActionTerm]) -> Holds {
     any(terms, |term| match term {
         ActionTerm::Disclosure => Holds::Yes,
+        ActionTerm::Beyond if !Rule::ActionMatches.holds() => Holds::Yes,
         ActionTerm::Beyond => Holds::Unsure,
     })
 }
@@ -184,7 +197,7 @@ fn actors(provision: &Provision, request: &Request) -> (Holds, About) {
         let (this, named) = match actor.role {
             ActorRole::Custodian => (custodian(actor, request), Named::All),
             ActorRole::Unknown => (Holds::Unsure, Named::All),
-            ActorRole::Recipient | ActorRole::Party => recipient(actor, request),
+            ActorRole::Recipient | ActorRole::Party => actor.subject.asks(request),
         };
         names_recipients |= actor.role != ActorRole::Custodian;
         about.unresolved |= this == Holds::Unsure;
@@ -206,42 +219,24 @@ fn actors(provision: &Provision, request: &Request) -> (Holds, About) {
 
 fn custodian(actor: &Actor, request: &Request) -> Holds {
     match &actor.subject {
-        Subject::Organisation(id) => is(**id == *short(&request.custodian_org)),
+        Who::Organisation(id) => {
+            let same = **id == *short(&request.custodian_org);
+            Holds::of(same || !Rule::CustodianMatches.holds())
+        }
         _ => Holds::Unsure,
     }
 }
 
-fn recipient(actor: &Actor, request: &Request) -> (Holds, Named) {
-    let user = request.recipient_user.as_deref();
-    match &actor.subject {
-        Subject::Organisation(id) => {
-            (is(**id == *short(&request.recipient_org)), Named::Organisation)
-        }
-        Subject::Professional(reference) => {
-            let holds = match user {
-                Some(user) if *user == **reference => Holds::Yes,
-                // A person known as one Practitioner is not another, but one known by a role may
-                // be this Practitioner.
-                Some(user) if user.split('/').next() == reference.split('/').next() => Holds::No,
-                _ => Holds::Unsure,
-            };
-            (holds, Named::User)
-        }
-        Subject::Private if request.role != Role::Patient => (Holds::No, Named::All),
-        Subject::Device if request.role != Role::Service => (Holds::No, Named::All),
-        Subject::Private | Subject::Device | Subject::Unknown => (Holds::Unsure, Named::All),
-    }
-}
-
-fn short(org: &str) -> &str {
-    organisation(org).unwrap_or(org)
-}
-
-fn is(condition: bool) -> Holds {
-    if condition { Holds::Yes } else { Holds::No }
-}
-
 impl Provision {
+    /// With a rule about what is not understood out of force, what is left of `Unsure`.
+    fn settled(&self, holds: Holds) -> Holds {
+        match (holds, self.kind) {
+            (Holds::Unsure, Kind::Deny) if !Rule::UnclearDenies.holds() => Holds::No,
+            (Holds::Unsure, Kind::Permit) if !Rule::UnclearPermitsNot.holds() => Holds::Yes,
+            _ => holds,
+        }
+    }
+
     /// Whether it has conditions on items.
     pub(crate) fn is_about_items(&self) -> bool {
         !self.labels.is_empty()
@@ -255,27 +250,43 @@ impl Provision {
     /// Whether `item` is among the data this provision is about. `reached` are references of
     /// items that are named as related and have been read.
     pub(crate) fn holds_for(&self, item: &Item, reached: &Reached<'_>) -> Holds {
-        let conditions = [
-            any(&self.labels, |label| match (label, self.kind) {
-                (Label::UnknownLevel, _) => Holds::Unsure,
-                // Permissions reach down and denials up, so it may reach either way.
-                _ if self.kind_unclear => Holds::Unsure,
-                (_, Kind::Deny) => is(item.labels.denied_by(label)),
-                (_, Kind::Permit) => is(item.labels.permitted_by(label)),
-            }),
-            any(&self.classes, |class| match class {
-                ClassTerm::Type(name) => is(*name == item.resource_type),
-                ClassTerm::Unknown => Holds::Unsure,
-            }),
-            any(&self.codes, |code| match code {
-                Some(code) if item.codes.contains(code) => Holds::Yes,
-                Some(_) if !item.codes_open => Holds::No,
-                _ => Holds::Unsure,
-            }),
-            self.time_holds(item),
-            any(&self.data, |term| term.holds_for(item, reached)),
-        ];
-        conditions.into_iter().min().unwrap_or(Holds::Yes)
+        let labels = || any(&self.labels, |label| self.label_holds(label, item));
+        let classes = || any(&self.classes, |class| class.holds_for(item));
+        let codes = || any(&self.codes, |code| self.code_holds(code.as_ref(), item));
+        let data = || any(&self.data, |term| term.holds_for(item, reached));
+        let time = || self.time_holds(item);
+        let conditions: [&dyn Fn() -> Holds; 5] = [&classes, &time, &labels, &codes, &data];
+        let mut holds = Holds::Yes;
+        for condition in conditions {
+            holds = holds.min(condition());
+            if holds == Holds::No {
+                break;
+            }
+        }
+        self.settled(holds)
+    }
+
+    fn label_holds(&self, label: &Label, item: &Item) -> Holds {
+        match (label, self.kind) {
+            _ if !Rule::LabelMatches.holds() => Holds::Yes,
+            (Label::UnknownLevel, _) => Holds::Unsure,
+            // Permissions reach down and denials up, so it may reach either way.
+            _ if self.kind_unclear => Holds::Unsure,
+            (_, Kind::Deny) => Holds::of(item.labels.denied_by(label)),
+            (_, Kind::Permit) => Holds::of(item.labels.permitted_by(label)),
+        }
+    }
+
+    /// A denial reaches what has the code anywhere, a permission what is about it.
+    fn code_holds(&self, code: Option<&(Box<str>, Box<str>)>, item: &Item) -> Holds {
+        let anywhere = self.kind == Kind::Deny && Rule::CodeAnywhere.holds();
+        match code {
+            _ if !Rule::CodeMatches.holds() => Holds::Yes,
+            Some(code) if item.codes.contains(code) => Holds::Yes,
+            Some(code) if anywhere && item.mentions.contains(code) => Holds::Yes,
+            Some(_) if !item.codes_open => Holds::No,
+            _ => Holds::Unsure,
+        }
     }
 
     fn time_holds(&self, item: &Item) -> Holds {
@@ -285,6 +296,9 @@ impl Provision {
         let Some((start, end)) = self.data_period else { return Holds::Yes };
         let Some(when) = item.when else { return Holds::Unsure };
         let (start, end) = (start.unwrap_or(i64::MIN), end.unwrap_or(i64::MAX));
+        if !Rule::DataPeriodMatches.holds() {
+            return Holds::Yes;
+        }
         if when.end_ms <= start || when.start_ms >= end {
             Holds::No
         } else if when.start_ms >= start && when.end_ms <= end {
@@ -298,6 +312,18 @@ impl Provision {
 /// References that items named as related lead to.
 pub(crate) type Reached<'a> = std::collections::HashSet<(&'a str, &'a str)>;
 
+impl ClassTerm {
+    /// An item that does not claim a profile may still conform to it.
+    fn holds_for(&self, item: &Item) -> Holds {
+        match self {
+            _ if !Rule::ClassMatches.holds() => Holds::Yes,
+            Self::Type(name) => Holds::of(*name == item.resource_type),
+            Self::Profile(url) if item.profiles.contains(url) => Holds::Yes,
+            Self::Profile(_) | Self::Unknown => Holds::Unsure,
+        }
+    }
+}
+
 impl DataTerm {
     /// `related` takes in the instance, what it refers to and what refers to it: FHIR R4 says the
     /// former, IHE PCF uses it for the data of an encounter, which is the latter.
@@ -307,7 +333,14 @@ impl DataTerm {
         };
         let same = || item.reference == *reference;
         let refers = || item.references.contains(reference);
-        is(match meaning {
+        let rule = match meaning {
+            Meaning::Instance => Rule::DataInstance,
+            Meaning::Dependents => Rule::DataDependents,
+            Meaning::Related => Rule::DataRelated,
+            Meaning::AuthoredBy => Rule::DataAuthoredBy,
+        };
+        Holds::of(match meaning {
+            _ if !rule.holds() => false,
             Meaning::Instance => same(),
             Meaning::Dependents => same() || refers(),
             Meaning::Related => {

@@ -2,6 +2,7 @@
 
 use fhir::time::Range;
 
+use super::who::Who;
 use crate::label::Label;
 use crate::purpose::Purpose;
 
@@ -89,7 +90,7 @@ impl Provision {
 #[derive(Clone, Debug)]
 pub(crate) struct Actor {
     pub role: ActorRole,
-    pub subject: Subject,
+    pub subject: Who,
     pub display: Option<String>,
 }
 
@@ -99,17 +100,6 @@ pub(crate) enum ActorRole {
     Custodian,
     /// Says who gave the consent; does not narrow it.
     Party,
-    Unknown,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
-    Organisation(Box<str>),
-    /// Practitioner or PractitionerRole, as a relative reference.
-    Professional(Box<str>),
-    /// Patient or RelatedPerson.
-    Private,
-    Device,
     Unknown,
 }
 
@@ -125,6 +115,8 @@ pub(crate) enum ActionTerm {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ClassTerm {
     Type(Box<str>),
+    /// A profile, by its canonical URL.
+    Profile(Box<str>),
     Unknown,
 }
 

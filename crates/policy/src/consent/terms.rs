@@ -3,8 +3,8 @@
 use fhir::Value;
 
 use super::item::relative;
-use super::rules::{ActionTerm, Actor, ActorRole, ClassTerm, DataTerm, Kind, Meaning, Subject};
-use super::{ORGANISATION_URN, organisation};
+use super::rules::{ActionTerm, Actor, ActorRole, ClassTerm, DataTerm, Kind, Meaning};
+use super::who::{Directory, Who};
 use crate::label::Label;
 use crate::purpose::{self, Purpose};
 
@@ -51,6 +51,10 @@ pub(super) fn class_term(coding: Value<'_>) -> ClassTerm {
         "" | "http://hl7.org/fhir/resource-types" | "urn:ietf:rfc:3986" if is_type => {
             ClassTerm::Type(name.into())
         }
+        // A profile; those of the core that are resource types were taken above.
+        "" | "urn:ietf:rfc:3986" if code.contains("/StructureDefinition/") => {
+            ClassTerm::Profile(code.as_ref().into())
+        }
         _ => ClassTerm::Unknown,
     }
 }
@@ -67,7 +71,7 @@ pub(super) fn data_term(data: Value<'_>) -> DataTerm {
     DataTerm { meaning, reference: reference.as_deref().and_then(relative).map(Box::from) }
 }
 
-pub(super) fn actor(value: Value<'_>) -> Actor {
+pub(super) fn actor(value: Value<'_>, directory: Directory<'_>) -> Actor {
     let codings = value.path(&["role", "coding"]).into_iter().flat_map(Value::each);
     let codes: Vec<_> = codings.filter_map(|coding| coding.str_at("code")).collect();
     let role = match codes.iter().find_map(|code| actor_role(code)) {
@@ -79,7 +83,7 @@ pub(super) fn actor(value: Value<'_>) -> Actor {
     let display = reference.and_then(|reference| reference.str_at("display"));
     Actor {
         role,
-        subject: reference.map_or(Subject::Unknown, subject),
+        subject: reference.map_or(Who::Unknown, |reference| subject(reference, directory)),
         display: display.map(|display| display.into_owned()),
     }
 }
@@ -93,24 +97,14 @@ fn actor_role(code: &str) -> Option<ActorRole> {
     })
 }
 
-fn subject(reference: Value<'_>) -> Subject {
+/// A reference decides; where there is none, the identifier.
+fn subject(reference: Value<'_>, directory: Directory<'_>) -> Who {
     if let Some(text) = reference.str_at("reference") {
-        if let Some(id) = organisation(&text) {
-            return Subject::Organisation(id.into());
-        }
-        let relative = relative(&text).unwrap_or_default();
-        return match relative.split_once('/').map(|(name, _)| name) {
-            Some("Practitioner" | "PractitionerRole") => Subject::Professional(relative.into()),
-            Some("Patient" | "RelatedPerson") => Subject::Private,
-            Some("Device") => Subject::Device,
-            _ => Subject::Unknown,
-        };
+        return Who::referred(&text, directory);
     }
-    let value = reference.path(&["identifier", "value"]).and_then(Value::as_str);
-    match value.as_deref().and_then(|value| value.strip_prefix(ORGANISATION_URN)) {
-        Some(id) => Subject::Organisation(id.into()),
-        None => Subject::Unknown,
-    }
+    let part = |name| reference.path(&["identifier", name]).and_then(Value::as_str);
+    let (system, value) = (part("system").unwrap_or_default(), part("value").unwrap_or_default());
+    Who::identified(&system, &value, directory)
 }
 
 pub(super) fn first_code(concept: Value<'_>) -> Option<String> {

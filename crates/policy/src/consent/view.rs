@@ -3,7 +3,8 @@
 use fhir::time::Range;
 use fhir::{Resource, Value};
 
-use super::rules::{Kind, Subject};
+use super::Who;
+use super::rules::Kind;
 use super::terms::{actor, first_code, kind};
 
 /// A Consent as far as code reads it.
@@ -52,8 +53,8 @@ impl<'a> ConsentView<'a> {
         let mut found: Vec<(String, Option<String>)> = Vec::new();
         let provision = self.0.get("provision");
         for value in provision.and_then(|p| p.get("actor")).into_iter().flat_map(Value::each) {
-            let actor = actor(value);
-            if let Subject::Organisation(id) = actor.subject
+            let actor = actor(value, &|_| None);
+            if let Who::Organisation(id) = actor.subject
                 && !found.iter().any(|(known, _)| *known == *id)
             {
                 found.push((id.into(), actor.display));
