@@ -11,6 +11,7 @@ pub mod consent;
 pub mod label;
 pub mod labels;
 pub mod purpose;
+mod states;
 pub mod table;
 
 mod engine;

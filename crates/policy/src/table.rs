@@ -9,6 +9,7 @@ use std::fmt::Write;
 use crate::engine::{Engine, with_conditions_met};
 use crate::purpose::Purpose;
 use crate::question::{Action, Content, Question, Relation, Role};
+use crate::states;
 
 const HEAD: &str = "\
 # Who may do what: role × purpose × relation × action, as decided by the policies of this folder.
@@ -103,7 +104,7 @@ pub fn print(engine: &Engine) -> String {
         let lines: Vec<_> = cells.iter().filter(|(line, _)| line.0 == role).collect();
         section(&mut out, role, &lines, &columns);
     }
-    out
+    out + &states::print(engine)
 }
 
 /// What one question takes: `["no"]`, `["yes"]`, or the conditions that cannot be left out.
@@ -184,9 +185,14 @@ fn section(out: &mut String, role: Role, lines: &[(&Line, &Cells)], columns: &[V
         row.extend(columns.iter().map(|column| shown(line, column)));
         rows.push(row);
     }
-    let _ = writeln!(out, "\n{role}");
+    aligned(out, &role.to_string(), &rows);
+}
+
+/// Prints rows under a heading, their columns below each other.
+pub(crate) fn aligned(out: &mut String, heading: &str, rows: &[Vec<String>]) {
+    let _ = writeln!(out, "\n{heading}");
     let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(String::len).max();
-    for row in &rows {
+    for row in rows {
         let mut text = String::from(" ");
         for (at, word) in row.iter().enumerate() {
             let _ = write!(text, " {word:<width$}", width = width(at).unwrap_or(0) + 1);

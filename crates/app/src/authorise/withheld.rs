@@ -12,7 +12,7 @@ use fhir::{Id, Resource};
 use fhirpath::search::Registry;
 use parking_lot::{Mutex, RwLock};
 use policy::consent::{
-    Compiled, Defaults, Existence, Item, Request, WholeDecision, decide_all, whole_record,
+    Compiled, Defaults, Existence, Item, Request, WholeDecision, decide_all, user_of, whole_record,
 };
 use policy::{Purpose, Role};
 use store::query::{Filter, compartment, is_in_compartment};
@@ -33,7 +33,7 @@ const MOST_BY_ITEM: usize = 100;
 /// What is kept from one caller.
 #[derive(Debug)]
 pub(crate) struct Withheld {
-    request: Request,
+    requests: Vec<Request>,
     defaults: Defaults,
     patients: HashMap<Id, Kept>,
 }
@@ -67,8 +67,10 @@ impl Withheld {
             return false;
         }
         let item = [Item::of(resource)];
-        let decisions = decide_all(&self.request, &kept.consents, &self.defaults, &item);
-        decisions.iter().all(|decision| is_open(&key, decision))
+        self.requests.iter().any(|request| {
+            let decisions = decide_all(request, &kept.consents, &self.defaults, &item);
+            decisions.iter().all(|decision| is_open(&key, decision))
+        })
     }
 
     /// What a new or changed resource must pass to be written by the caller, who knows what is in
@@ -138,7 +140,7 @@ struct Named {
 /// What a decision depends on, beside the store and the time.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Asked {
-    user: String,
+    names: Vec<String>,
     role: Role,
     purpose: Purpose,
 }
@@ -164,7 +166,7 @@ impl Keeper {
             return Ok(None);
         }
         let Some(purpose) = Purpose::find(&caller.purpose) else { return Ok(None) };
-        let asked = Asked { user: reference(caller), role, purpose };
+        let asked = Asked { names: names(app, caller), role, purpose };
         let now = app.now_ms();
         let decided = self.decided.lock().get(&asked).cloned();
         if let Some(decided) = decided
@@ -242,33 +244,37 @@ impl Named {
 }
 
 fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decided> {
-    let request = Request {
+    let request = |name: &String| Request {
         recipient_org: app.org().id.clone(),
-        recipient_user: Some(asked.user.clone()),
+        recipient_user: Some(name.clone()),
         role: asked.role,
         purpose: asked.purpose,
         custodian_org: app.org().id.clone(),
         now_ms: now,
         break_glass_enabled: app.settings().break_glass,
     };
+    let requests: Vec<Request> = asked.names.iter().map(request).collect();
     let defaults = app.settings().consent;
     let snapshot = app.store().snapshot()?;
     let mut until_ms = i64::MAX;
     let mut patients = HashMap::new();
     for (patient, consents) in &named.patients {
         until_ms = until_ms.min(consents.next_change_ms(now).unwrap_or(i64::MAX));
-        if matches!(whole_record(&request, consents, &defaults), WholeDecision::Permit(_)) {
+        let is_permitted = |request: &Request| {
+            matches!(whole_record(request, consents, &defaults), WholeDecision::Permit(_))
+        };
+        if requests.iter().any(is_permitted) {
             continue;
         }
         let consents = consents.clone();
         let open = match patients.len() < MOST_BY_ITEM {
-            true => Some(open(&*snapshot, patient, &request, &consents, &defaults)?),
+            true => Some(open(&*snapshot, patient, &requests, &consents, &defaults)?),
             false => None,
         };
         patients.insert(patient.clone(), Kept { consents, open });
     }
     let withheld =
-        (!patients.is_empty()).then(|| Arc::new(Withheld { request, defaults, patients }));
+        (!patients.is_empty()).then(|| Arc::new(Withheld { requests, defaults, patients }));
     Ok(Decided { named, record: snapshot.seq(), until_ms, withheld })
 }
 
@@ -276,23 +282,29 @@ fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decid
 fn open(
     snapshot: &dyn Snapshot,
     patient: &Id,
-    request: &Request,
+    requests: &[Request],
     consents: &Compiled,
     defaults: &Defaults,
 ) -> Result<HashSet<Key>> {
     let resources = holdings::record(snapshot, patient)?;
     let items: Vec<Item> = resources.iter().map(Item::of).collect();
-    let decisions = decide_all(request, consents, defaults, &items);
-    let keys = resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
-        let resource_type = fhir::resource_type(resource.type_name())?;
-        let key = Key { resource_type, id: resource.id()? };
-        is_open(&key, decision).then_some(key)
-    });
-    Ok(keys.collect())
+    let mut open = HashSet::new();
+    for request in requests {
+        let decisions = decide_all(request, consents, defaults, &items);
+        open.extend(resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
+            let resource_type = fhir::resource_type(resource.type_name())?;
+            let key = Key { resource_type, id: resource.id()? };
+            is_open(&key, decision).then_some(key)
+        }));
+    }
+    Ok(open)
 }
 
-/// How a consent names the caller. An account that is no Practitioner may be anybody who is named.
-fn reference(caller: &Caller) -> String {
-    let account = || format!("Account/{}", caller.user.id);
-    caller.user.practitioner.clone().unwrap_or_else(account)
+/// How consents name the caller: as a user of this institution, and as a Practitioner where the
+/// account is known to be one. Under each name, somebody who is named in another way may be the
+/// caller, so what is open under one of them is open.
+fn names(app: &App, caller: &Caller) -> Vec<String> {
+    let mut names = vec![user_of(&app.org().id, &caller.user.id)];
+    names.extend(caller.user.practitioner.clone());
+    names
 }

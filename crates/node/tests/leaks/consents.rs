@@ -19,7 +19,7 @@ pub const CALLERS: &[Caller] = &[
 ];
 
 /// How many forms of consent there are. Patient number n has that of n modulo this.
-pub const FORMS: usize = 14;
+pub const FORMS: usize = 16;
 
 fn of(item: &Item) -> usize {
     item.patient.trim_start_matches('p').parse::<usize>().expect("a number") % FORMS
@@ -34,7 +34,9 @@ pub fn consent(number: usize) -> Option<Value> {
     let reason = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
     let act = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
     let degree = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
-    let (mut status, mut about, mut more) = ("active", "Practitioner/named", json!({}));
+    let reference = |text: &str| json!({"reference": text});
+    let (mut status, mut more) = ("active", json!({}));
+    let mut about = reference("Practitioner/named");
     match number % FORMS {
         0 => return None,
         1 => {}
@@ -43,7 +45,7 @@ pub fn consent(number: usize) -> Option<Value> {
         4 => more = json!({"data": data("instance", format!("Condition/condition-{number}-0"))}),
         5 => more = json!({"data": data("related", format!("Encounter/encounter-{number}-0"))}),
         6 => more = json!({"provision": [{"type": "permit", "class": types("Condition")}]}),
-        7 => about = "PractitionerRole/somebody",
+        7 => about = reference("PractitionerRole/somebody"),
         8 => more = json!({"purpose": [{"system": reason, "code": "HRESCH"}]}),
         9 => more = json!({"period": period("2001-01-01", "2002-01-01")}),
         10 => {
@@ -51,12 +53,17 @@ pub fn consent(number: usize) -> Option<Value> {
         }
         11 => more = json!({"securityLabel": [{"system": degree, "code": "R"}]}),
         12 => status = "inactive",
-        _ => about = "Practitioner/colleague",
+        13 => about = reference("Practitioner/colleague"),
+        14 => {
+            let (system, value) = ("urn:consilium:org:north", "somebody-else");
+            about = json!({"identifier": {"system": system, "value": value}});
+        }
+        _ => about = json!({"display": "the one with the beard"}),
     }
     let mut provision = json!({"type": "deny", "actor": [{
         "role": {"coding": [{"code": "IRCP",
             "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"}]},
-        "reference": {"reference": about}}]});
+        "reference": about}]});
     for (name, value) in more.as_object().expect("an object") {
         provision[name.as_str()] = value.clone();
     }
@@ -79,7 +86,7 @@ pub fn forbidden(item: &Item, caller: &Caller) -> bool {
     }
     let (number, form) = (item.patient.trim_start_matches('p'), of(item));
     let meant = match form {
-        7 => true,
+        7 | 15 => true,
         13 => caller.practitioner.is_none_or(|who| who == "Practitioner/colleague"),
         _ => caller.practitioner.is_none_or(|who| who == "Practitioner/named"),
     };
@@ -88,7 +95,7 @@ pub fn forbidden(item: &Item, caller: &Caller) -> bool {
     let refers = item.json.to_string().contains(&format!("\"{encounter}\""));
     meant
         && match form {
-            1 | 7 | 13 => true,
+            1 | 7 | 13 | 15 => true,
             2 => security == Some("HIV"),
             3 => item.kind == "Observation",
             4 => item.id == format!("condition-{number}-0"),
