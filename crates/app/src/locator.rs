@@ -54,7 +54,7 @@ impl Default for Rules {
 
 /// The standard bound of Dice's coefficient: chosen for recall, by `cargo run --release -p
 /// consilium-matching --example locate`.
-pub const STANDARD_DICE: f64 = 0.7;
+pub const STANDARD_DICE: f64 = 0.75;
 
 /// What a running node knows of the locators; nothing of it is ever on disk.
 #[derive(Default)]

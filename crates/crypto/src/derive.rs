@@ -9,8 +9,10 @@ use crate::CryptoError;
 /// out of `secret`: HKDF-SHA256 with an empty salt. Different purposes give keys that say nothing
 /// about each other. The secret must have the strength of a key; it is not stretched.
 pub fn derive(secret: &[u8], info: &[&[u8]]) -> Result<[u8; 32], CryptoError> {
-    let lengths: Vec<[u8; 4]> =
-        info.iter().map(|part| u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes()).collect();
+    let lengths: Vec<[u8; 4]> = info
+        .iter()
+        .map(|part| u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes())
+        .collect();
     let parts: Vec<&[u8]> =
         lengths.iter().zip(info).flat_map(|(length, part)| [length.as_slice(), *part]).collect();
     let key = Salt::new(HKDF_SHA256, &[]).extract(secret);

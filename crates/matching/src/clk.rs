@@ -107,9 +107,9 @@ impl View {
     /// coefficients.
     pub fn strictness(self) -> f64 {
         match self {
-            Self::Name => 0.0,
-            Self::Contact | Self::Household => 0.05,
-            Self::Number => 0.1,
+            Self::Name | Self::Contact => 0.0,
+            // Families share all but the given name.
+            Self::Household | Self::Number => 0.1,
         }
     }
 }

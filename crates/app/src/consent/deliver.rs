@@ -198,7 +198,12 @@ impl Deliver for Courier {
 impl Courier {
     /// Whether a peer may know the patient: there is a link, or no locator says that it has
     /// published nothing like them. Others never learn that there is such a patient.
-    async fn is_worth_asking(&self, peer: &OrgId, patient: &Resource, request: &str) -> Result<bool> {
+    async fn is_worth_asking(
+        &self,
+        peer: &OrgId,
+        patient: &Resource,
+        request: &str,
+    ) -> Result<bool> {
         let id = patient.id().ok_or_else(|| Error::internal("a stored Patient has no id"))?;
         let org = peer.to_string();
         let link = self.0.run(move |app| link::find(&*app.store().snapshot()?, &id, &org)).await?;

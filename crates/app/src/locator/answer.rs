@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use federation::Asserted;
 use matching::clk::Epsilon;
-use wire::{LocateRequest, LocateResponse, OrgId, Publication, PublicationReceipt, Refusal, RefusalCode};
+use wire::{
+    LocateRequest, LocateResponse, OrgId, Publication, PublicationReceipt, Refusal, RefusalCode,
+};
 
 use super::committee;
 use super::encoding::read;
@@ -53,7 +55,9 @@ pub fn publication(
     let mut records = Vec::with_capacity(message.records.len());
     for record in &message.records {
         match (handle(&record.handle), read(&record.encodings)) {
-            (Some(handle), Some(encodings)) => records.push((handle, encodings, &record.hidden_from)),
+            (Some(handle), Some(encodings)) => {
+                records.push((handle, encodings, &record.hidden_from))
+            }
             _ => return invalid("a published record cannot be read"),
         }
     }

@@ -48,7 +48,10 @@ fn derived(secret: &[u8], purpose: &[&[u8]]) -> Result<[u8; 32]> {
 
 /// A secret of this node for `purpose`.
 pub(super) fn own(app: &App, purpose: &[&[u8]]) -> Result<[u8; 32]> {
-    let parts: Vec<&[u8]> = [b"consilium record locator".as_slice()].into_iter().chain(purpose.iter().copied()).collect();
+    let parts: Vec<&[u8]> = [b"consilium record locator".as_slice()]
+        .into_iter()
+        .chain(purpose.iter().copied())
+        .collect();
     derived(app.peers().identity().assertion_key.pkcs8_der(), &parts)
 }
 

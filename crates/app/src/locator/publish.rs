@@ -63,14 +63,14 @@ pub async fn run(app: App, mut stopped: watch::Receiver<bool>) {
         let heartbeat = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
             _ = every.tick() => true,
-            changed = commits.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                sleep(TOGETHER).await;
-                false
-            }
+            changed = commits.changed() => match changed {
+                Ok(()) => false,
+                Err(_) => return,
+            },
         };
+        if !heartbeat {
+            sleep(TOGETHER).await;
+        }
         commits.mark_unchanged();
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
@@ -115,7 +115,8 @@ async fn bring_up(app: &App, epoch: u64, locator: &OrgId, heartbeat: bool) -> Re
     let mut misfits = 0;
     for _ in 0..MOST_PIECES {
         let (piece, seq) = piece(app, epoch, locator, &key, at).await?;
-        let (more, nothing) = (!piece.complete, piece.records.is_empty() && piece.removed.is_empty());
+        let (more, nothing) =
+            (!piece.complete, piece.records.is_empty() && piece.removed.is_empty());
         // What changed was no patient: that is worth a message only now and then.
         if nothing && !more && !heard && at > 0 {
             return Ok(());
@@ -220,7 +221,8 @@ fn touched(snapshot: &dyn Snapshot, key: &ResourceKey, seq: Seq) -> Result<Vec<I
                 // What is deleted was about those whom the version before names.
                 let before = stored.version.saturating_sub(1);
                 let versions = [Some(stored), snapshot.vread(key, before)?];
-                for stored in versions.into_iter().flatten().filter(|s| s.method != Method::Delete) {
+                for stored in versions.into_iter().flatten().filter(|s| s.method != Method::Delete)
+                {
                     patients.extend(patients_of(&parse(&stored)?));
                 }
             }

@@ -79,7 +79,8 @@ pub fn status(app: &App) -> Status {
     });
     let held = held.collect();
     let keeps = |org: &wire::OrgId| keeper(&list, epoch, org).as_ref() == Some(&own);
-    let keys_kept = super::committee::committee(&list, epoch).iter().filter(|org| keeps(org)).count();
+    let keys_kept =
+        super::committee::committee(&list, epoch).iter().filter(|org| keeps(org)).count();
     let rotates_ms = next_rotation(now).0;
     Status {
         mode: app.settings().locator.mode,

@@ -167,7 +167,11 @@ impl Encoder {
             }
             Contact::Place(code, number) => {
                 self.digits(bits, &self.place, code.as_bytes());
-                bits.set(self.scheme, &self.place.sign(&[b"number ", number.as_bytes()]), 2 * PER_DIGIT);
+                bits.set(
+                    self.scheme,
+                    &self.place.sign(&[b"number ", number.as_bytes()]),
+                    2 * PER_DIGIT,
+                );
             }
         }
     }
@@ -214,7 +218,9 @@ enum Contact {
 fn formal(given: &str) -> &str {
     match nickname::is_formal(given) {
         true => given,
-        false => nickname::forms(given).into_iter().find(|f| nickname::is_formal(f)).unwrap_or(given),
+        false => {
+            nickname::forms(given).into_iter().find(|f| nickname::is_formal(f)).unwrap_or(given)
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use super::desk::{Desk, Rates};
 use super::population;
 use consilium_matching::Person;
-use consilium_matching::clk::{Bound, Encoder, Encoding, Epsilon, Filter, Noise, Probe, Scheme, View};
+use consilium_matching::clk::{
+    Bound, Encoder, Encoding, Epsilon, Filter, Noise, Probe, Scheme, View,
+};
 use fhir::Resource;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -53,15 +55,24 @@ impl Figures {
 
 /// Reads a Patient.
 pub fn person(text: &str) -> Person {
-    Resource::parse(text).map(|resource| Person::of(&resource)).unwrap_or_else(|_| {
-        unreachable!("the desk writes Patients")
-    })
+    Resource::parse(text)
+        .map(|resource| Person::of(&resource))
+        .unwrap_or_else(|_| unreachable!("the desk writes Patients"))
 }
 
 impl Network {
     /// `people` persons, each known to one to four of `sites` hospitals.
-    pub fn new(people: usize, sites: usize, rates: Rates, seed: u64, scheme: Scheme, epsilon: Epsilon) -> Self {
-        let Ok(encoder) = Encoder::new(&[1; 32], scheme) else { unreachable!("32 bytes are a key") };
+    pub fn new(
+        people: usize,
+        sites: usize,
+        rates: Rates,
+        seed: u64,
+        scheme: Scheme,
+        epsilon: Epsilon,
+    ) -> Self {
+        let Ok(encoder) = Encoder::new(&[1; 32], scheme) else {
+            unreachable!("32 bytes are a key")
+        };
         let noise = Noise::new(&[2; 32], epsilon);
         let mut desk = Desk { rng: ChaCha8Rng::seed_from_u64(seed + 1), rates };
         let mut records = Vec::new();
@@ -75,7 +86,11 @@ impl Network {
                 }
             }
             for site in at {
-                let clear = encoder.encode(&person(&desk.patient(truth, &format!("site{site}"), records.len())));
+                let clear = encoder.encode(&person(&desk.patient(
+                    truth,
+                    &format!("site{site}"),
+                    records.len(),
+                )));
                 for (number, encoding) in (0u8..).zip(&clear) {
                     let name = (records.len() as u64).to_be_bytes();
                     let filter = noise.add(encoding.filter, &[&name, &[number]]);
