@@ -47,6 +47,9 @@ pub struct Publication {
     pub epoch: u64,
     /// Which key it is encoded under, 16 hexadecimal digits that say nothing about the key.
     pub key: String,
+    /// Serial number of the membership list by which it was decided who may know of which record;
+    /// with another list everything is published anew.
+    pub list: u64,
     /// ε of the holder's noise, for each bit.
     pub epsilon: f64,
     /// How far the locator has come if this piece fits; 0 begins anew, absent only asks how far.

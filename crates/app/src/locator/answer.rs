@@ -73,11 +73,12 @@ pub fn publication(
     if held.encodings() + records.len() > MOST_ENCODINGS {
         return Err(Refusal::new(RefusalCode::TooLarge, "this locator holds as much as it can"));
     }
-    let anew = begins.then(|| Shelf::new(message.key.clone(), epsilon, now));
+    let anew = begins.then(|| Shelf::new(message.key.clone(), message.list, epsilon, now));
     let (mut before, mut after) = (0, 0);
     let mut through = 0;
     if let Some(shelf) = held.shelf(message.epoch, holder, anew)
         && shelf.key == message.key
+        && shelf.list == message.list
     {
         if message.after == Some(shelf.through) {
             before = shelf.encodings();
@@ -125,6 +126,7 @@ pub fn locate(app: &App, asserted: &Asserted, message: &LocateRequest) -> Answer
     for (epoch, holder, shelf) in held.all() {
         let counts = epoch == message.epoch
             && shelf.key == message.key
+            && shelf.list == list.serial
             && shelf.complete
             && shelf.heard_ms.saturating_add(FRESH_MS) > now
             && holder != asker

@@ -24,6 +24,8 @@ pub struct Held {
 pub struct Shelf {
     /// Under which key it is encoded.
     pub key: String,
+    /// Serial number of the membership list by which records are hidden from members.
+    pub list: u64,
     /// ε of its noise.
     pub epsilon: Epsilon,
     /// How far it has come.
@@ -86,9 +88,10 @@ impl Held {
 
 impl Shelf {
     /// An empty one.
-    pub fn new(key: String, epsilon: Epsilon, now_ms: i64) -> Self {
+    pub fn new(key: String, list: u64, epsilon: Epsilon, now_ms: i64) -> Self {
         Self {
             key,
+            list,
             epsilon,
             through: 0,
             complete: false,
@@ -189,7 +192,7 @@ mod tests {
     #[test]
     fn what_is_removed_is_no_longer_found_and_what_stays_is() {
         let asker: OrgId = "north".parse().unwrap();
-        let mut shelf = Shelf::new(String::new(), Epsilon::NONE, 0);
+        let mut shelf = Shelf::new(String::new(), 1, Epsilon::NONE, 0);
         let finds = |shelf: &Shelf, n| shelf.has(&[encoding(n)], 0.95, Epsilon::NONE, &asker);
         for n in 0..5_000 {
             shelf.put(n, &[encoding(n)], Vec::new());
@@ -208,7 +211,7 @@ mod tests {
     #[test]
     fn a_record_hidden_from_one_member_is_found_by_the_others() {
         let (north, south): (OrgId, OrgId) = ("north".parse().unwrap(), "south".parse().unwrap());
-        let mut shelf = Shelf::new(String::new(), Epsilon::NONE, 0);
+        let mut shelf = Shelf::new(String::new(), 1, Epsilon::NONE, 0);
         shelf.put(1, &[encoding(1)], vec![south.clone()]);
         assert!(shelf.has(&[encoding(1)], 0.95, Epsilon::NONE, &north));
         assert!(!shelf.has(&[encoding(1)], 0.95, Epsilon::NONE, &south));

@@ -41,6 +41,8 @@ const MOST_PIECES: usize = 100_000;
 pub struct Published {
     /// Under which key.
     key: String,
+    /// By which membership list.
+    list: u64,
     /// Up to which change of this node's store.
     pub through: Seq,
     /// Whether it has everything.
@@ -106,7 +108,7 @@ async fn bring_up(app: &App, epoch: u64, locator: &OrgId, heartbeat: bool) -> Re
     let key = keys::get(app, locator, epoch, Instant::now() + PATIENCE).await?;
     let place = (epoch, locator.clone());
     let known = app.locator().published.lock().get(&place).cloned();
-    let known = known.filter(|known| known.key == key.id);
+    let known = known.filter(|known| known.key == key.id && known.list == serial(app));
     let mut heard = heartbeat || known.is_none();
     let (mut at, mut records) = match &known {
         Some(known) => (known.through, known.records),
@@ -122,7 +124,7 @@ async fn bring_up(app: &App, epoch: u64, locator: &OrgId, heartbeat: bool) -> Re
             return Ok(());
         }
         records += piece.records.len() as u64;
-        let through = piece.through;
+        let (through, list) = (piece.through, piece.list);
         let there = send(app, locator, &piece).await?;
         if there != through {
             misfits += 1;
@@ -135,8 +137,14 @@ async fn bring_up(app: &App, epoch: u64, locator: &OrgId, heartbeat: bool) -> Re
         }
         at = through;
         let confirmed_ms = app.now_ms();
-        let state =
-            Published { key: key.id.clone(), through, complete: !more, confirmed_ms, records };
+        let state = Published {
+            key: key.id.clone(),
+            list,
+            through,
+            complete: !more,
+            confirmed_ms,
+            records,
+        };
         app.locator().published.lock().insert(place.clone(), state);
         if !more {
             return Ok(());
@@ -145,11 +153,16 @@ async fn bring_up(app: &App, epoch: u64, locator: &OrgId, heartbeat: bool) -> Re
     Ok(())
 }
 
+fn serial(app: &App) -> u64 {
+    app.network().list().serial
+}
+
 /// Asks how far a locator has come.
 fn question(app: &App, epoch: u64, key: &Key) -> Publication {
     Publication {
         epoch,
         key: key.id.clone(),
+        list: serial(app),
         epsilon: app.settings().locator.epsilon.get(),
         after: None,
         through: 0,

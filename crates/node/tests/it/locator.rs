@@ -314,6 +314,7 @@ fn pieces_may_be_lost_or_come_twice_and_nonsense_is_refused() {
             serde_json::from_str(include_str!("../../../wire/vectors/publication.json")).unwrap();
         let piece = |after: Option<u64>, through: u64| Publication {
             epoch: now,
+            list: locator.app.network().list().serial,
             after,
             through,
             ..publication.clone()
