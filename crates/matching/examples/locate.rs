@@ -5,8 +5,10 @@
 
 #![expect(clippy::print_stdout, reason = "printing figures is what this program is for")]
 
+#[allow(dead_code, reason = "tests use the rest of it")]
 #[path = "../tests/it/desk.rs"]
 mod desk;
+#[allow(dead_code, reason = "tests use the rest of it")]
 #[path = "../tests/it/population.rs"]
 mod population;
 #[path = "../tests/it/shortlist.rs"]
