@@ -78,8 +78,6 @@ fn ranked(list: &Membership, what: &str, epoch: u64, about: &str) -> Vec<OrgId> 
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may fail")]
-
     use super::*;
     use wire::Member;
 
