@@ -6,6 +6,7 @@ use std::sync::Arc;
 use app::App;
 use app::audit::witness;
 use app::consent::deliver;
+use app::locator::{answer as locator, keys as locator_keys};
 use app::records::answer;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -18,8 +19,8 @@ use futures_util::stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
-    AccessesRequest, AddCheckpoint, CheckpointsRequest, Delivery, Head, MatchRequest, OrgId,
-    RecordRequest, Refusal, RefusalCode, path,
+    AccessesRequest, AddCheckpoint, CheckpointsRequest, Delivery, Head, LocateRequest,
+    LocatorKeyRequest, MatchRequest, OrgId, Publication, RecordRequest, Refusal, RefusalCode, path,
 };
 
 /// Most bytes in a message of a peer.
@@ -43,6 +44,9 @@ pub fn router(app: App, inbound: Arc<Inbound>) -> Router {
         .route(path::ACCESSES, post(accesses))
         .route(path::WITNESS, post(witness_))
         .route(path::CHECKPOINTS, post(checkpoints))
+        .route(path::LOCATOR_KEY, post(locator_key))
+        .route(path::LOCATOR_PUBLISH, post(publish))
+        .route(path::LOCATOR_LOCATE, post(locate))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_MESSAGE))
         .with_state(Door { app, inbound })
 }
@@ -193,4 +197,40 @@ async fn checkpoints(
     let work =
         |app: &App, _: &Asserted, message: CheckpointsRequest| witness::checkpoints(app, &message);
     Ok(json(door.answer(peer, headers, path::CHECKPOINTS, body, work).await?))
+}
+
+async fn locator_key(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: LocatorKeyRequest| {
+        locator_keys::key_request(app, asserted, &message)
+    };
+    Ok(json(door.answer(peer, headers, path::LOCATOR_KEY, body, work).await?))
+}
+
+async fn publish(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: Publication| {
+        locator::publication(app, asserted, &message)
+    };
+    Ok(json(door.answer(peer, headers, path::LOCATOR_PUBLISH, body, work).await?))
+}
+
+async fn locate(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: LocateRequest| {
+        locator::locate(app, asserted, &message)
+    };
+    Ok(json(door.answer(peer, headers, path::LOCATOR_LOCATE, body, work).await?))
 }

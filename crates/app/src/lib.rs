@@ -13,6 +13,7 @@ pub mod consent;
 pub mod error;
 pub mod jobs;
 pub mod later;
+pub mod locator;
 pub mod notify;
 pub mod operate;
 pub mod records;

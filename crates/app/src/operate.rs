@@ -64,6 +64,8 @@ pub struct State {
     pub audit_ms: Option<i64>,
     /// The other nodes.
     pub peers: Vec<Peer>,
+    /// How patients are located.
+    pub locator: crate::locator::status::Status,
     /// Deliveries that were refused for good.
     pub dead_letters: Vec<DeadLetter>,
     /// Subscriptions whose delivery was given up.
@@ -95,6 +97,7 @@ pub fn state(app: &App, caller: &Caller) -> Result<State> {
         audit: Some(app.ledger().head(&*snapshot)?).filter(|head| head.number > 0),
         audit_ms: last.and_then(|entries| Some(entries.first()?.last_updated_ms)),
         peers,
+        locator: crate::locator::status::status(app),
         dead_letters: app.outbox().dead_letters()?,
         given_up: given_up(&*snapshot)?,
     })

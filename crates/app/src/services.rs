@@ -46,6 +46,8 @@ pub struct Settings {
     pub hard_deadline_ms: u64,
     /// What subscribers may have.
     pub notify: notify::Rules,
+    /// How patients are located.
+    pub locator: crate::locator::Rules,
     /// What the standard leaves to a server.
     pub rest: Rest,
 }
@@ -116,6 +118,7 @@ struct Inner {
     notify: notify::Hub,
     ledger: Ledger,
     withheld: Keeper,
+    locator: crate::locator::State,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -133,6 +136,7 @@ impl App {
         let notify = notify::Hub::default();
         let apps = crate::apps::State::default();
         let ledger = Ledger::default();
+        let locator = crate::locator::State::default();
         let inner = Inner {
             services,
             pages,
@@ -142,6 +146,7 @@ impl App {
             notify,
             ledger,
             withheld: Keeper::default(),
+            locator,
             answering,
             listening,
         };
@@ -243,6 +248,11 @@ impl App {
     /// What patients keep from single people of this institution.
     pub(crate) fn withheld(&self) -> &Keeper {
         &self.0.withheld
+    }
+
+    /// What is known of the locators.
+    pub(crate) fn locator(&self) -> &crate::locator::State {
+        &self.0.locator
     }
 
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.

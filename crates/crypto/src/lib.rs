@@ -8,6 +8,7 @@
 
 pub mod certificate;
 pub mod checkpoint;
+pub mod derive;
 pub mod hash;
 pub mod jwk;
 pub mod jws;
@@ -23,6 +24,7 @@ pub mod witness;
 
 pub use certificate::{Fingerprint, NodeCertificate};
 pub use checkpoint::{Checkpoint, Cosigned, SignedCheckpoint};
+pub use derive::{MacKey, derive};
 pub use hash::sha256;
 pub use jws::JwsError;
 pub use key::{PublicKey, Signature, SigningKey};

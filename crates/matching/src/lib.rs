@@ -13,6 +13,7 @@ mod address;
 mod birth;
 mod blocking;
 mod candidates;
+pub mod clk;
 mod compare;
 pub mod evaluate;
 mod field;

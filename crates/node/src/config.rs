@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use app::records::validate::Enforced;
 use app::services::{ConditionalDelete, Rest};
 use identity::Role;
+use matching::clk::Epsilon;
 use policy::consent::{Defaults, Existence};
 use serde::{Deserialize, Deserializer};
 
@@ -82,6 +83,15 @@ pub struct Config {
     /// Milliseconds after which slow institutions are given up.
     #[serde(default = "hard")]
     pub hard_deadline_ms: u64,
+    /// How this node takes part in locating patients.
+    #[serde(default)]
+    pub locator: Locator,
+    /// ε of the noise in what is published and asked, 0.5 to 10.
+    #[serde(default = "locator_epsilon")]
+    pub locator_epsilon: f64,
+    /// How alike two encodings must be for a node to be asked, 0.5 to 1.
+    #[serde(default = "locator_dice")]
+    pub locator_dice: f64,
     /// What content must fulfil before it is stored: for `default` and for resource types.
     #[serde(default)]
     pub validation: BTreeMap<String, String>,
@@ -105,6 +115,19 @@ pub enum Withheld {
     /// Withheld looks the same as absent.
     #[default]
     Hidden,
+}
+
+/// How a node takes part in locating patients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Locator {
+    /// It publishes encodings of its patients and asks locators.
+    #[default]
+    On,
+    /// It publishes nothing and is asked directly; it asks locators.
+    Refuse,
+    /// It publishes nothing and asks every member directly.
+    Off,
 }
 
 /// What a conditional deletion may remove.
@@ -140,6 +163,14 @@ fn soft() -> u64 {
 
 fn hard() -> u64 {
     10_000
+}
+
+fn locator_epsilon() -> f64 {
+    Epsilon::STANDARD.get()
+}
+
+fn locator_dice() -> f64 {
+    app::locator::STANDARD_DICE
 }
 
 fn jobs_at_once() -> usize {
@@ -208,6 +239,23 @@ impl Config {
         }
     }
 
+    /// How this node takes part in locating patients.
+    pub fn locating(&self) -> Result<app::locator::Rules, String> {
+        let epsilon = Epsilon::new(self.locator_epsilon);
+        if !(0.5..=1.0).contains(&self.locator_dice) {
+            return Err("`locator_dice` must be from 0.5 to 1".into());
+        }
+        Ok(app::locator::Rules {
+            mode: match self.locator {
+                Locator::On => app::locator::Mode::On,
+                Locator::Refuse => app::locator::Mode::Refuse,
+                Locator::Off => app::locator::Mode::Off,
+            },
+            epsilon: epsilon.map_err(|e| format!("`locator_epsilon`: {e}"))?,
+            dice: self.locator_dice,
+        })
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|e| e.to_string())?;
         if let Some(bad) = config.cors_origins.iter().find(|origin| !is_origin(origin)) {
@@ -216,6 +264,7 @@ impl Config {
         if config.soft_deadline_ms > config.hard_deadline_ms {
             return Err("`soft_deadline_ms` must not be later than `hard_deadline_ms`".into());
         }
+        config.locating()?;
         config.enforced()?;
         config.roles_with_passkeys()?;
         Ok(config)
@@ -336,6 +385,15 @@ mail_content = false
 soft_deadline_ms = 2000
 hard_deadline_ms = 10000
 
+# How patients are located without telling every member of the network: "on" publishes encodings of
+# this node's patients to two members that cannot read them, "refuse" does not, so that everybody
+# asks this node directly, and "off" asks every member directly as well. Then ε of the noise in what
+# is published and asked for each bit (less is more noise), and how alike two encodings must be for a
+# node to be asked (less asks more nodes and misses fewer).
+locator = "on"
+locator_epsilon = 3.0
+locator_dice = 0.75
+
 # How many exports, imports and other long jobs run at the same time, for how many hours a finished
 # one and its files are kept, and how many resources or rows one file holds at most.
 jobs_at_once = 2
@@ -386,6 +444,9 @@ mod tests {
             ("delete = \"single\"", "delete = \"some\"", "some"),
             ("default = \"structure\"", "default = \"much\"", "validation.default"),
             ("default = \"structure\"", "Human = \"base\"", "validation.Human"),
+            ("locator = \"on\"", "locator = \"maybe\"", "maybe"),
+            ("locator_epsilon = 3.0", "locator_epsilon = 0.0", "locator_epsilon"),
+            ("locator_dice = 0.75", "locator_dice = 1.2", "locator_dice"),
             ("soft_deadline_ms = 2000", "soft_deadline_ms = 20000", "soft_deadline_ms"),
             ("\"registrar\"]", "\"service\"]", "passkey_roles"),
             ("\"registrar\"]", "\"chief\"]", "passkey_roles"),

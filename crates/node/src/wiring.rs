@@ -152,6 +152,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             break_glass: config.break_glass,
             soft_deadline_ms: config.soft_deadline_ms,
             hard_deadline_ms: config.hard_deadline_ms,
+            locator: config.locating()?,
             rest: config.rest(),
             notify: rules,
         },

@@ -47,11 +47,13 @@ pub enum SourceState {
     Unreachable,
     /// The source refused the question, or could not prove who it is.
     Refused,
+    /// The source was not asked: by what it has published, nothing like this patient is known there.
+    NotAsked,
 }
 
 impl SourceState {
     /// Every state.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Answered,
         Self::NoMatch,
         Self::PossibleMatch,
@@ -60,6 +62,7 @@ impl SourceState {
         Self::Partial,
         Self::Unreachable,
         Self::Refused,
+        Self::NotAsked,
     ];
 
     /// Code in `https://consilium.health/fhir/CodeSystem/source-status`.
@@ -73,6 +76,7 @@ impl SourceState {
             Self::Partial => "partial",
             Self::Unreachable => "unreachable",
             Self::Refused => "refused",
+            Self::NotAsked => "not-asked",
         }
     }
 
@@ -92,6 +96,7 @@ impl SourceState {
             Self::Partial => "Answered in part",
             Self::Unreachable => "Could not be reached",
             Self::Refused => "Refused",
+            Self::NotAsked => "Not asked: nothing like this patient is known there",
         }
     }
 
@@ -106,13 +111,14 @@ impl SourceState {
             Self::Partial => "incomplete",
             Self::Unreachable => "transient",
             Self::Refused => "security",
+            Self::NotAsked => "informational",
         }
     }
 
     /// Code of FHIR R4 value set issue-severity: a warning where something may be missing.
     pub(crate) fn issue_severity(self) -> &'static str {
         match self {
-            Self::Answered | Self::NoMatch => "information",
+            Self::Answered | Self::NoMatch | Self::NotAsked => "information",
             _ => "warning",
         }
     }

@@ -166,22 +166,29 @@ pub struct Record<'a> {
     pub complete: bool,
     /// Show every item instead of the first of each list; waits for every source too.
     pub all: bool,
+    /// Ask every institution, also those that have published that they know nobody like the patient.
+    pub everybody: bool,
 }
 
 impl<'a> Record<'a> {
     /// The record, filled in live where scripts run.
     pub fn new(patient: &'a str) -> Self {
-        Self { patient, complete: false, all: false }
+        Self { patient, complete: false, all: false, everybody: false }
     }
 
     /// The record, rendered whole.
     pub fn complete(patient: &'a str) -> Self {
-        Self { patient, complete: true, all: false }
+        Self { patient, complete: true, all: false, everybody: false }
     }
 
     /// The record, rendered whole and with every item.
     pub fn all(patient: &'a str) -> Self {
-        Self { patient, complete: true, all: true }
+        Self { patient, complete: true, all: true, everybody: false }
+    }
+
+    /// The record, rendered whole, with every institution asked.
+    pub fn everybody(patient: &'a str) -> Self {
+        Self { patient, complete: true, all: false, everybody: true }
     }
 }
 
@@ -192,6 +199,7 @@ impl Path for Record<'_> {
 impl fmt::Display for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let query = match (self.complete, self.all) {
+            _ if self.everybody => "?everybody=true",
             (_, true) => "?all=true",
             (true, false) => "?complete=true",
             (false, false) => "",
@@ -255,6 +263,7 @@ mod tests {
         for (path, expected) in [
             (Record::new("p-1").to_string(), "/patients/p-1/record"),
             (Record::complete("p-1").to_string(), "/patients/p-1/record?complete=true"),
+            (Record::everybody("p-1").to_string(), "/patients/p-1/record?everybody=true"),
             (Record::all("p-1").to_string(), "/patients/p-1/record?all=true"),
             (Ask("../me?x=1#y").to_string(), "/patients/..%2Fme%3Fx%3D1%23y/ask"),
             (

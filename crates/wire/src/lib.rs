@@ -18,6 +18,7 @@ pub mod acr;
 pub mod assertion;
 pub mod deliver;
 pub mod frame;
+pub mod locator;
 pub mod matching;
 pub mod membership;
 pub mod org;
@@ -33,6 +34,10 @@ pub use acr::acr;
 pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
 pub use frame::{End, Frame, FrameError, Head, RecordStatus};
+pub use locator::{
+    EncodedView, LocateRequest, LocateResponse, LocatorKeyRequest, LocatorKeyResponse, Publication,
+    PublicationReceipt, PublishedEncoding, PublishedRecord,
+};
 pub use matching::{Candidate, FieldScore, Grade, MatchOutcome, MatchRequest, MatchResponse};
 pub use membership::{Member, MemberState, Membership, MembershipError, SignedMembership};
 pub use org::{InvalidOrgId, OrgId};
@@ -69,6 +74,12 @@ pub mod path {
     pub const WITNESS: &str = "/network/v1/witness";
     /// `CheckpointsRequest` → `CheckpointsResponse`.
     pub const CHECKPOINTS: &str = "/network/v1/checkpoints";
+    /// `LocatorKeyRequest` → `LocatorKeyResponse`.
+    pub const LOCATOR_KEY: &str = "/network/v1/locator/key";
+    /// `Publication` → `PublicationReceipt`.
+    pub const LOCATOR_PUBLISH: &str = "/network/v1/locator/publish";
+    /// `LocateRequest` → `LocateResponse`.
+    pub const LOCATOR_LOCATE: &str = "/network/v1/locator/locate";
     /// `GET` without assertion: any answer means that the node is up.
     pub const HEALTH: &str = "/network/v1/health";
 }

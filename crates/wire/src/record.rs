@@ -110,6 +110,8 @@ pub enum SourceStatus {
     Unreachable,
     /// One side did not accept the other's identity or authentication.
     Refused,
+    /// It was not asked: what it has published shows nothing like this patient.
+    NotAsked,
 }
 
 impl SourceStatus {
@@ -124,6 +126,7 @@ impl SourceStatus {
             Self::Partial => "partial",
             Self::Unreachable => "unreachable",
             Self::Refused => "refused",
+            Self::NotAsked => "not-asked",
         }
     }
 }

@@ -41,6 +41,18 @@ fn messages() {
     assert_eq!(answer.outcome, witness::Outcome::Inconsistent);
     check::<CheckpointsRequest>(include_str!("../vectors/checkpoints-request.json"));
     check::<CheckpointsResponse>(include_str!("../vectors/checkpoints-response.json"));
+    let request: LocatorKeyRequest = check(include_str!("../vectors/locator-key-request.json"));
+    assert_eq!(request.epoch, 20_780);
+    let response: LocatorKeyResponse = check(include_str!("../vectors/locator-key-response.json"));
+    assert!(!format!("{response:?}").contains(&response.key), "a key is not for logs");
+    let publication: Publication = check(include_str!("../vectors/publication.json"));
+    assert_eq!(publication.records[0].encodings[1].view, EncodedView::Contact);
+    let publication: Publication = check(include_str!("../vectors/publication-question.json"));
+    assert_eq!(publication.after, None);
+    check::<PublicationReceipt>(include_str!("../vectors/publication-receipt.json"));
+    check::<LocateRequest>(include_str!("../vectors/locate-request.json"));
+    let response: LocateResponse = check(include_str!("../vectors/locate-response.json"));
+    assert_eq!((response.likely.len(), response.absent.len()), (1, 2));
     let refusal: Refusal = check(include_str!("../vectors/refusal.json"));
     assert_eq!(refusal.code, RefusalCode::SecondFactorTooOld);
 }

@@ -168,13 +168,18 @@ impl Deliver for Courier {
         let Some(patient) = patient.filter(|stored| stored.method != Method::Delete) else {
             return Ok(());
         };
-        let patient = demographics(&parse_stored(&patient).map_err(retry)?).map_err(retry)?;
+        let known = parse_stored(&patient).map_err(retry)?;
+        let patient = demographics(&known).map_err(retry)?;
         let asking = as_node(app, &delivery.id);
-        let asked = Asked { asking, patient: patient.clone(), patient_id, grant: None };
+        if !self.is_worth_asking(peer, &known, &delivery.id).await.map_err(retry)? {
+            return Ok(());
+        }
+        let (grant, shortlist) = (None, None);
+        let asked = Asked { asking, patient: patient.clone(), patient_id, grant, shortlist };
         let link = match asked.locate(app, peer, deadline).await? {
             Located::Found(link) => link,
             // Once a person has confirmed a possible match, the decision is sent again.
-            Located::Possible | Located::Absent => return Ok(()),
+            Located::Possible | Located::Absent | Located::NotAsked => return Ok(()),
         };
         decision.patient = Some(patient);
         decision.confirmed = link.state == State::Confirmed;
@@ -187,6 +192,25 @@ impl Deliver for Courier {
         let _receipt: DeliveryReceipt =
             ask_json(app, peer, wire::path::DELIVER, &delivery, &asked.asking, deadline).await?;
         Ok(())
+    }
+}
+
+impl Courier {
+    /// Whether a peer may know the patient: there is a link, or no locator says that it has
+    /// published nothing like them. Others never learn that there is such a patient.
+    async fn is_worth_asking(
+        &self,
+        peer: &OrgId,
+        patient: &Resource,
+        request: &str,
+    ) -> Result<bool> {
+        let id = patient.id().ok_or_else(|| Error::internal("a stored Patient has no id"))?;
+        let org = peer.to_string();
+        let link = self.0.run(move |app| link::find(&*app.store().snapshot()?, &id, &org)).await?;
+        if link.is_some_and(|link| link.state.is_followed()) {
+            return Ok(true);
+        }
+        Ok(crate::locator::ask::lately(&self.0, patient, request).await?.wants(peer))
     }
 }
 

@@ -180,6 +180,38 @@ fn purpose_is_btg(asserted: &Asserted) -> bool {
     asserted.assertion.purpose_of_use == Purpose::BTG.code()
 }
 
+/// Which of `orgs` may not know that the patient is known here, where one of their clinicians asked
+/// for treatment: as the door for `$match` decides.
+pub(crate) fn hidden_from(
+    app: &App,
+    snapshot: &dyn Snapshot,
+    orgs: &[&OrgId],
+    patient: &Id,
+) -> crate::Result<Vec<OrgId>> {
+    let consents = standing::resources(snapshot, patient)?;
+    let consents = Compiled::new(&consents);
+    let hidden = |org: &&&OrgId| {
+        let request = ConsentRequest {
+            recipient_org: org.uri(),
+            recipient_user: None,
+            role: Role::Clinician,
+            purpose: Purpose::TREAT,
+            custodian_org: format!("urn:consilium:org:{}", app.org().id),
+            now_ms: app.now_ms(),
+            break_glass_enabled: app.settings().break_glass,
+        };
+        is_unknown(app, &request, &consents)
+    };
+    Ok(orgs.iter().filter(hidden).map(|org| (*org).clone()).collect())
+}
+
+fn is_unknown(app: &App, request: &ConsentRequest, consents: &Compiled) -> bool {
+    matches!(
+        whole_record(request, consents, &app.settings().consent),
+        WholeDecision::Deny { existence: Existence::Hidden, .. }
+    )
+}
+
 fn is_hidden(
     app: &App,
     snapshot: &dyn Snapshot,
@@ -188,10 +220,7 @@ fn is_hidden(
 ) -> crate::Result<bool> {
     let consents = standing::resources(snapshot, patient)?;
     let consents = Compiled::new(&consents);
-    Ok(matches!(
-        whole_record(request, &consents, &app.settings().consent),
-        WholeDecision::Deny { existence: Existence::Hidden, .. }
-    ))
+    Ok(is_unknown(app, request, &consents))
 }
 
 fn candidate(known: &matcher::Known, grade: wire::Grade) -> crate::Result<Candidate> {

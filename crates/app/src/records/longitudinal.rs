@@ -19,6 +19,7 @@ use record::{Record, Source, SourceState, SourceStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::{Key, Method, Transaction};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use wire::{
     BreakGlass, Candidate, MatchOutcome, MatchRequest, MatchResponse, OrgId, Raw, RecordRequest,
@@ -31,7 +32,8 @@ use crate::audit::event::Pattern;
 use crate::authorise::{authorise_asking, role};
 use crate::caller::Evidence;
 use crate::consent::break_glass::{self, Override};
-use crate::{App, Caller, Error, Result, consent};
+use crate::locator::ask::Shortlist;
+use crate::{App, Caller, Error, Result, consent, locator};
 
 /// What one institution is, for the list of sources.
 pub type Sources = Vec<Source>;
@@ -124,7 +126,18 @@ fn state(status: wire::SourceStatus) -> SourceState {
         wire::SourceStatus::Partial => SourceState::Partial,
         wire::SourceStatus::Unreachable => SourceState::Unreachable,
         wire::SourceStatus::Refused => SourceState::Refused,
+        wire::SourceStatus::NotAsked => SourceState::NotAsked,
     }
+}
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Those that are linked, those that may know the patient, and those of which nobody can say.
+    #[default]
+    Located,
+    /// Every member of the network.
+    Everybody,
 }
 
 /// What this institution holds before others are asked, for a page that fills in live.
@@ -179,7 +192,10 @@ struct Prepared {
 ///
 /// Errors before anything is asked: [`crate::Kind::NotFound`] for an unknown patient,
 /// [`crate::Kind::StepUp`] without a fresh second factor, [`crate::Kind::Forbidden`] by policy.
-pub async fn ask(app: &App, caller: Caller, patient: Id) -> Result<Asked> {
+///
+/// Institutions that have published encodings of their patients and know nobody like this one are
+/// not asked, unless `reach` says so or the glass is broken.
+pub async fn ask(app: &App, caller: Caller, patient: Id, reach: Reach) -> Result<Asked> {
     let prepared = app.run(move |app| prepare(app, caller, patient)).await?;
     let deadlines = Deadlines {
         soft: Duration::from_millis(app.settings().soft_deadline_ms),
@@ -189,11 +205,16 @@ pub async fn ask(app: &App, caller: Caller, patient: Id) -> Result<Asked> {
     let request_id = prepared.caller.request_id.clone();
     let evidence = prepared.caller.evidence.clone();
     let Prepared { caller, patient, patient_id, local, grant } = prepared;
+    let shortlist = match reach {
+        Reach::Located if grant.is_none() => Some(Locating::new(patient.clone(), &sources)),
+        Reach::Located | Reach::Everybody => None,
+    };
     let question = Arc::new(Question {
         asking: asking(&caller)?,
         patient: demographics(&patient)?,
         patient_id,
         grant,
+        shortlist,
     });
     let answering = *app.answering().borrow();
     // The list of members may change at any moment; who is shown is who is asked.
@@ -299,6 +320,47 @@ pub(crate) struct Question {
     pub patient: Raw,
     pub patient_id: Id,
     pub grant: Option<Override>,
+    /// Who is worth a question; `None` where everybody is asked.
+    pub shortlist: Option<Locating>,
+}
+
+/// The question to the locators, asked when the first institution without a link is to be asked.
+pub(crate) struct Locating {
+    patient: Resource,
+    others: Vec<OrgId>,
+    made: OnceCell<Shortlist>,
+}
+
+impl Locating {
+    fn new(patient: Resource, sources: &Sources) -> Self {
+        let others = sources.iter().skip(1).filter_map(|source| OrgId::new(&source.org).ok());
+        Self { patient, others: others.collect(), made: OnceCell::new() }
+    }
+
+    /// Whether `org` is to be asked for a person with whom there is no link.
+    async fn wants(&self, app: &App, request_id: &str, org: &OrgId) -> Result<bool> {
+        let others = self.others.clone();
+        let made = || async {
+            let id = self.patient.id();
+            let open = app.run(move |app| without_link(app, id, others)).await?;
+            locator::ask::shortlist(app, &self.patient, open, request_id).await
+        };
+        Ok(self.made.get_or_try_init(made).await?.wants(org))
+    }
+}
+
+/// Those of `others` with whom there is no link that may be followed.
+fn without_link(app: &App, patient: Option<Id>, others: Vec<OrgId>) -> Result<Vec<OrgId>> {
+    let Some(patient) = patient else { return Ok(others) };
+    let snapshot = app.store().snapshot()?;
+    let mut open = Vec::new();
+    for org in others {
+        let link = link::find(&*snapshot, &patient, org.as_str())?;
+        if !link.is_some_and(|link| link.state.is_followed()) {
+            open.push(org);
+        }
+    }
+    Ok(open)
 }
 
 impl Question {
@@ -312,6 +374,7 @@ impl Question {
             Located::Found(link) => link,
             Located::Possible => return Ok(settled(wire::SourceStatus::PossibleMatch)),
             Located::Absent => return Ok(settled(wire::SourceStatus::NoMatch)),
+            Located::NotAsked => return Ok(settled(wire::SourceStatus::NotAsked)),
         };
         let request = RecordRequest {
             patient_id: link.remote.to_string(),
@@ -344,6 +407,12 @@ impl Question {
         if let Some(link) = known.as_ref().filter(|link| link.state.is_followed()) {
             return Ok(Located::Found(link.clone()));
         }
+        if let Some(shortlist) = &self.shortlist {
+            let wanted = shortlist.wants(app, &self.asking.request_id, org).await;
+            if !wanted.map_err(|_| AskError::Local("who is asked could not be recorded"))? {
+                return Ok(Located::NotAsked);
+            }
+        }
         let request = MatchRequest { patient: self.patient.clone(), count: 5, only_certain: false };
         let answer: MatchResponse =
             ask_json(app, org, wire::path::MATCH, &request, &self.asking, deadline).await?;
@@ -363,6 +432,8 @@ pub(crate) enum Located {
     Possible,
     /// No.
     Absent,
+    /// It was not asked: it has published nothing like the patient.
+    NotAsked,
 }
 
 fn settled(status: wire::SourceStatus) -> Answer {

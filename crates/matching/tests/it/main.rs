@@ -7,9 +7,12 @@
     reason = "a test may fail and says its figures"
 )]
 
+mod attacks;
 mod desk;
 mod families;
 mod figures;
 mod population;
 mod properties;
+mod shortlist;
+mod shortlists;
 mod synthea;

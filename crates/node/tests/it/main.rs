@@ -25,6 +25,7 @@ mod history;
 mod hospitals;
 mod killed;
 mod later;
+mod locator;
 mod matching;
 mod network;
 mod operations;

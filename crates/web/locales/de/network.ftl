@@ -35,6 +35,21 @@ letter-waiting = { $count ->
    *[other] { $count } Ereignisse warten
 }
 letter-again = Noch einmal
+locator = Verzeichnis der Fundorte
+locator-off = Dieser Knoten fragt jedes Mitglied unmittelbar.
+locator-refuse = Dieser Knoten veröffentlicht nichts; andere fragen ihn unmittelbar.
+locator-epoch = Zeitraum
+locator-rotated = Schlüssel seit
+locator-rotates = Schlüssel wechseln
+locator-keys = Für andere verwahrte Schlüssel
+locator-to = Veröffentlicht an
+locator-from = Erhalten von
+locator-none = niemand
+locator-records = Akten
+locator-state = Stand
+locator-complete = vollständig
+locator-under-way = unterwegs
+locator-at = Zuletzt gehört
 store = Speicher
 store-resources = Ressourcen
 store-versions = Versionen

@@ -35,6 +35,21 @@ letter-waiting = { $count ->
    *[other] { $count } events wait
 }
 letter-again = Try again
+locator = Record locator
+locator-off = This node asks every member directly.
+locator-refuse = This node publishes nothing; others ask it directly.
+locator-epoch = Epoch
+locator-rotated = Keys since
+locator-rotates = Keys change
+locator-keys = Keys kept for others
+locator-to = Published to
+locator-from = Received from
+locator-none = nobody
+locator-records = Records
+locator-state = State
+locator-complete = complete
+locator-under-way = under way
+locator-at = Last word
 store = Store
 store-resources = Resources
 store-versions = Versions

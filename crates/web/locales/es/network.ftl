@@ -35,6 +35,21 @@ letter-waiting = { $count ->
    *[other] { $count } eventos en espera
 }
 letter-again = Reintentar
+locator = Localizador de historias
+locator-off = Este nodo consulta directamente a cada miembro.
+locator-refuse = Este nodo no publica nada; los demás le consultan directamente.
+locator-epoch = Período
+locator-rotated = Claves desde
+locator-rotates = Las claves cambian
+locator-keys = Claves guardadas para otros
+locator-to = Publicado a
+locator-from = Recibido de
+locator-none = nadie
+locator-records = Historias
+locator-state = Estado
+locator-complete = completo
+locator-under-way = en curso
+locator-at = Última noticia
 store = Almacén
 store-resources = Recursos
 store-versions = Versiones

@@ -93,6 +93,7 @@ fn sources(assembly: &Assembly<'_>) -> Vec<Source> {
             record::SourceState::Partial => SourceState::Partial { items, of: status.expected },
             record::SourceState::Unreachable => SourceState::Unreachable,
             record::SourceState::Refused => SourceState::Refused,
+            record::SourceState::NotAsked => SourceState::NotAsked,
         });
         Source {
             chip: chip(number, source),

@@ -39,10 +39,63 @@ pub struct NetworkView {
     pub queues: Vec<Queue>,
     /// Deliveries given up.
     pub dead_letters: Vec<DeadLetter>,
+    /// How patients are located.
+    pub locator: Locator,
     /// Figures of the store.
     pub store: StoreFigures,
     /// Head of the audit log, `None` while it is empty.
     pub audit: Option<AuditHead>,
+}
+
+/// How patients are located, from here and for others.
+#[derive(Clone, Debug, Default)]
+pub struct Locator {
+    /// Whether this node publishes.
+    pub mode: LocatorMode,
+    /// Number of the epoch.
+    pub epoch: u64,
+    /// When the keys changed last, Unix epoch milliseconds.
+    pub rotated_ms: i64,
+    /// When they change next, Unix epoch milliseconds.
+    pub rotates_ms: i64,
+    /// Keys kept for others.
+    pub keys: usize,
+    /// To whom this node publishes.
+    pub published: Vec<Located>,
+    /// Who publishes to this node.
+    pub received: Vec<Located>,
+}
+
+impl Locator {
+    /// What is published and received, each with the key of its heading.
+    pub(crate) fn lists(&self) -> [(&'static str, &[Located]); 2] {
+        [("locator-to", &self.published), ("locator-from", &self.received)]
+    }
+}
+
+/// How a node takes part in locating.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LocatorMode {
+    /// It publishes and asks.
+    #[default]
+    On,
+    /// It asks and publishes nothing.
+    Refuse,
+    /// Neither.
+    Off,
+}
+
+/// What one member has published to another.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// Display name of the other member.
+    pub peer: String,
+    /// How many records.
+    pub records: u64,
+    /// Whether it is everything.
+    pub complete: bool,
+    /// When the other was last heard of, Unix epoch milliseconds.
+    pub at_ms: Option<i64>,
 }
 
 /// A peer.

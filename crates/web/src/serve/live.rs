@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use app::records::longitudinal::{self, Arrival, Asked};
+use app::records::longitudinal::{self, Arrival, Asked, Reach};
 use app::{Caller, Error};
 use axum::body::Body;
 use axum::http::header;
@@ -146,9 +146,9 @@ pub async fn at_once(visit: &Visit, asking: Asking) -> Made {
 }
 
 /// The page when every source has ended.
-pub async fn whole(visit: &Visit, asking: Asking, all: bool) -> Made {
+pub async fn whole(visit: &Visit, asking: Asking, all: bool, reach: Reach) -> Made {
     let app = visit.app();
-    let mut asked = ask(visit, &asking).await?;
+    let mut asked = ask(visit, &asking, reach).await?;
     let mut growing = Growing::new(asking, asked.sources.clone(), app.now_ms())?;
     growing.all = all;
     while let Some(arrival) = asked.next().await {
@@ -165,7 +165,7 @@ pub async fn whole(visit: &Visit, asking: Asking, all: bool) -> Made {
 
 /// The regions of the page as server-sent events, until every source has ended.
 pub async fn events(visit: &Visit, asking: Asking) -> Made {
-    let asked = ask(visit, &asking).await?;
+    let asked = ask(visit, &asking, Reach::Located).await?;
     let mut growing = Growing::new(asking, asked.sources.clone(), visit.app().now_ms())?;
     growing.asking.caller.evidence = asked.evidence.clone();
     let streaming = Streaming {
@@ -185,8 +185,8 @@ pub async fn events(visit: &Visit, asking: Asking) -> Made {
     Ok((headers, Body::from_stream(written(streaming))).into_response())
 }
 
-async fn ask(visit: &Visit, asking: &Asking) -> Result<Asked, Error> {
-    longitudinal::ask(visit.app(), asking.caller.clone(), asking.patient.clone()).await
+async fn ask(visit: &Visit, asking: &Asking, reach: Reach) -> Result<Asked, Error> {
+    longitudinal::ask(visit.app(), asking.caller.clone(), asking.patient.clone(), reach).await
 }
 
 fn rendered(html: Result<String, WebError>) -> Result<String, Error> {
@@ -296,20 +296,21 @@ impl Streaming {
     }
 }
 
-/// Whether the whole page is asked for, and whether with every item.
-pub fn wanted(chrome: &Chrome) -> (bool, bool) {
+/// Whether the whole page is asked for, whether with every item, and whom to ask for it.
+pub fn wanted(chrome: &Chrome) -> (bool, bool, Reach) {
     let query = chrome.path.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let has = |name: &str| {
         form_urlencoded::parse(query.as_bytes()).any(|(key, value)| key == name && value == "true")
     };
-    let all = has("all");
-    (all || has("complete"), all)
+    let (all, everybody) = (has("all"), has("everybody"));
+    let reach = if everybody { Reach::Everybody } else { Reach::Located };
+    (all || everybody || has("complete"), all, reach)
 }
 
 /// The answer of a record page, whichever way it is wanted.
 pub async fn shown(visit: &Visit, asking: Asking) -> Made {
     match wanted(&visit.chrome) {
-        (true, all) => whole(visit, asking, all).await,
-        (false, _) => at_once(visit, asking).await,
+        (true, all, reach) => whole(visit, asking, all, reach).await,
+        (false, ..) => at_once(visit, asking).await,
     }
 }

@@ -1,6 +1,8 @@
 //! The operator's page: peers, deliveries, store, audit, and the switch.
 
 use app::audit::verify::Verdict;
+use app::locator::Mode;
+use app::locator::status::Status;
 use app::operate::{self, State};
 use app::{App, Error};
 use axum::extract::rejection::FormRejection;
@@ -13,8 +15,8 @@ use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::Bare;
 use crate::operator::network::{
-    self as pages, AnsweringForm, AuditHead, DeadLetter, NetworkView, Peer, PeerState, Queue,
-    StoreFigures, Verification,
+    self as pages, AnsweringForm, AuditHead, DeadLetter, Located, Locator, LocatorMode,
+    NetworkView, Peer, PeerState, Queue, StoreFigures, Verification,
 };
 use crate::paths::Network;
 
@@ -52,6 +54,7 @@ fn view(app: &App, state: &State, verification: Option<Verification>) -> Network
             .map(|letter| letter_view(app, letter))
             .chain(state.given_up.iter().map(given_up_view))
             .collect(),
+        locator: locator_view(app, &state.locator),
         store: StoreFigures {
             resources: state.store.resources,
             versions: state.store.versions,
@@ -65,6 +68,34 @@ fn view(app: &App, state: &State, verification: Option<Verification>) -> Network
             at_ms,
             verification,
         }),
+    }
+}
+
+fn locator_view(app: &App, status: &Status) -> Locator {
+    let published = status.published.iter().map(|to| Located {
+        peer: name_of(app, &to.org),
+        records: to.records,
+        complete: to.complete,
+        at_ms: to.confirmed_ms,
+    });
+    let received = status.held.iter().map(|from| Located {
+        peer: name_of(app, &from.org),
+        records: from.records as u64,
+        complete: from.complete,
+        at_ms: Some(from.heard_ms),
+    });
+    Locator {
+        mode: match status.mode {
+            Mode::On => LocatorMode::On,
+            Mode::Refuse => LocatorMode::Refuse,
+            Mode::Off => LocatorMode::Off,
+        },
+        epoch: status.epoch,
+        rotated_ms: status.rotated_ms,
+        rotates_ms: status.rotates_ms,
+        keys: status.keys_kept,
+        published: published.collect(),
+        received: received.collect(),
     }
 }
 

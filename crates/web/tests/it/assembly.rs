@@ -123,6 +123,7 @@ fn sources_say_how_they_answered() {
         (State::Partial, SourceState::Partial { items: 0, of: None }),
         (State::Unreachable, SourceState::Unreachable),
         (State::Refused, SourceState::Refused),
+        (State::NotAsked, SourceState::NotAsked),
     ];
     for (answered, shown) in all {
         let view =

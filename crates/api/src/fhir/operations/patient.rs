@@ -5,7 +5,8 @@ use app::audit::accesses;
 use app::consent::{break_glass, decide};
 use app::records::decide_link::{self, Decision};
 use app::records::link::State;
-use app::records::{longitudinal, matching};
+use app::records::longitudinal::{self, Reach};
+use app::records::matching;
 use app::{App, Error};
 use axum::Router;
 use axum::body::Bytes;
@@ -100,7 +101,8 @@ fn json_answer(body: &Json) -> Response {
 }
 
 /// `GET Patient/[id]/$longitudinal-record`: a Bundle, or server-sent events where the client
-/// accepts `text/event-stream`. `_wait=all` waits for slow sources until the hard deadline.
+/// accepts `text/event-stream`. `_wait=all` waits for slow sources until the hard deadline,
+/// `_reach=everybody` asks also those who have published that they know nobody like the patient.
 async fn longitudinal_record(
     AppState(app): AppState<App>,
     Asked(caller): Asked,
@@ -109,10 +111,12 @@ async fn longitudinal_record(
     headers: HeaderMap,
 ) -> Answered {
     let patient = patient_id(&id)?;
-    let mut wait = false;
+    let (mut wait, mut reach) = (false, Reach::default());
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match (name.as_ref(), value.as_ref()) {
             ("_wait", "all") => wait = true,
+            ("_reach", "everybody") => reach = Reach::Everybody,
+            ("_reach", "located") => reach = Reach::Located,
             ("_wait", "soft") | ("_format", _) => {}
             _ => {
                 let name: String = name.chars().take(40).collect();
@@ -123,7 +127,7 @@ async fn longitudinal_record(
             }
         }
     }
-    let asked = longitudinal::ask(&app, caller, patient).await?;
+    let asked = longitudinal::ask(&app, caller, patient, reach).await?;
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
         return Ok(events::stream(asked).into_response());

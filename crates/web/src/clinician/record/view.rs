@@ -140,6 +140,8 @@ pub enum SourceState {
     Unreachable,
     /// Its answer was not accepted because it could not prove who it is.
     Refused,
+    /// It was not asked: it has published that it knows nobody like the patient.
+    NotAsked,
 }
 
 /// Something the sources disagree about.

@@ -108,7 +108,7 @@ impl SourceState {
         match self {
             Self::Asking => Tone::Busy,
             Self::Answered { .. } => Tone::Good,
-            Self::NoMatch => Tone::Plain,
+            Self::NoMatch | Self::NotAsked => Tone::Plain,
             Self::PossibleMatch { .. } | Self::Withheld | Self::Partial { .. } => Tone::Note,
             Self::TimedOut | Self::Unreachable | Self::Refused => Tone::Alert,
         }
@@ -120,6 +120,7 @@ impl SourceState {
             Self::Asking => "…",
             Self::Answered { .. } => "✓",
             Self::NoMatch => "–",
+            Self::NotAsked => "○",
             Self::PossibleMatch { .. } => "?",
             Self::Withheld => "⊘",
             Self::Partial { .. } => "◐",
@@ -141,6 +142,7 @@ impl SourceState {
             Self::Partial { items, of: None } => w.say("source-partial").n("count", items),
             Self::Unreachable => w.say("source-unreachable"),
             Self::Refused => w.say("source-refused"),
+            Self::NotAsked => w.say("source-not-asked"),
         }
     }
 
@@ -153,7 +155,7 @@ impl SourceState {
 
     /// Whether a reader must reckon with items that are not on the page.
     pub(super) fn leaves_a_gap(&self) -> bool {
-        !matches!(self, Self::Asking | Self::Answered { .. } | Self::NoMatch)
+        !matches!(self, Self::Asking | Self::Answered { .. } | Self::NoMatch | Self::NotAsked)
     }
 }
 
@@ -202,6 +204,13 @@ impl RecordView {
             Audience::Clinician => Record::complete(&self.patient.id).to_string(),
             Audience::Patient => format!("{MyRecord}?complete=true"),
         }
+    }
+
+    /// Where the institutions that were not asked are asked too; `None` where all were.
+    pub(super) fn everybody_path(&self) -> Option<String> {
+        let left_out = self.sources.iter().any(|source| source.state == SourceState::NotAsked);
+        let offered = left_out && self.audience == Audience::Clinician;
+        offered.then(|| Record::everybody(&self.patient.id).to_string())
     }
 
     pub(super) fn events_path(&self) -> String {

@@ -150,6 +150,10 @@ fn denials_view(full: bool) -> denials::DenialsView {
     denials::DenialsView { denials, older: Some("/privacy/denials?page=x".into()) }
 }
 
+fn located(peer: &str, records: u64, complete: bool, at_ms: Option<i64>) -> network::Located {
+    network::Located { peer: peer.into(), records, complete, at_ms }
+}
+
 fn network_view(full: bool) -> network::NetworkView {
     if !full {
         return network::NetworkView {
@@ -157,6 +161,10 @@ fn network_view(full: bool) -> network::NetworkView {
             peers: Vec::new(),
             queues: Vec::new(),
             dead_letters: Vec::new(),
+            locator: network::Locator {
+                mode: network::LocatorMode::Refuse,
+                ..network::Locator::default()
+            },
             store: network::StoreFigures::default(),
             audit: None,
         };
@@ -204,6 +212,18 @@ fn network_view(full: bool) -> network::NetworkView {
                 fault: "the receiver answered with status 503".into(),
             },
         ],
+        locator: network::Locator {
+            mode: network::LocatorMode::On,
+            epoch: 20_780,
+            rotated_ms: NOW_MS - 30_000_000,
+            rotates_ms: NOW_MS + 56_400_000,
+            keys: 2,
+            published: vec![
+                located("St. Agnes Clinic", 41_207, true, Some(NOW_MS - 31_000)),
+                located("Harrow Bay Medical Center", 0, false, None),
+            ],
+            received: vec![located("Oak Street Practice", 3_118, true, Some(NOW_MS - 12_000))],
+        },
         store: network::StoreFigures {
             resources: 48_211,
             versions: 51_904,

@@ -75,6 +75,7 @@ fn gaps() -> Vec<SourceState> {
         SourceState::NoMatch,
         SourceState::Unreachable,
         SourceState::Refused,
+        SourceState::NotAsked,
     ]
 }
 
