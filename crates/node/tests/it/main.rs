@@ -30,6 +30,7 @@ mod matching;
 mod network;
 mod operations;
 mod paging;
+mod papers;
 mod parameters;
 mod passkeys;
 mod presence;

@@ -2,7 +2,7 @@
 //! resources each carry a mark; consents keep some of them from some callers; then every door is
 //! tried by every caller, and what comes out is compared with what may.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail like tests")]
+#![expect(clippy::expect_used, reason = "helpers of tests fail like tests")]
 
 #[path = "../it/client.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
