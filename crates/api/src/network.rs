@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use app::App;
-use app::audit::witness;
+use app::audit::{reconcile, witness};
 use app::consent::deliver;
 use app::locator::{answer as locator, keys as locator_keys};
 use app::records::answer;
@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
     AccessesRequest, AddCheckpoint, CheckpointsRequest, Delivery, Head, LocateRequest,
-    LocatorKeyRequest, MatchRequest, OrgId, Publication, RecordRequest, Refusal, RefusalCode, path,
+    LocatorKeyRequest, MatchRequest, OrgId, Publication, ReconcileRequest, RecordRequest, Refusal, RefusalCode, path,
 };
 
 /// Most bytes in a message of a peer.
@@ -47,6 +47,7 @@ pub fn router(app: App, inbound: Arc<Inbound>) -> Router {
         .route(path::LOCATOR_KEY, post(locator_key))
         .route(path::LOCATOR_PUBLISH, post(publish))
         .route(path::LOCATOR_LOCATE, post(locate))
+        .route(path::RECONCILE, post(reconcile_))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_MESSAGE))
         .with_state(Door { app, inbound })
 }
@@ -233,4 +234,16 @@ async fn locate(
         locator::locate(app, asserted, &message)
     };
     Ok(json(door.answer(peer, headers, path::LOCATOR_LOCATE, body, work).await?))
+}
+
+async fn reconcile_(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: ReconcileRequest| {
+        reconcile::answer(app, &asserted.assertion.issuer, &message)
+    };
+    Ok(json(door.answer(peer, headers, path::RECONCILE, body, work).await?))
 }

@@ -5,11 +5,15 @@ pub mod accesses;
 pub mod alarm;
 pub mod event;
 pub mod ledger;
+pub mod line;
+pub mod objection;
 pub mod proof;
+pub mod reconcile;
+pub mod redact;
 mod text;
 pub mod verify;
 pub mod watch;
 pub mod witness;
 pub mod witnessed;
 
-pub use event::{Agent, Event, Outcome};
+pub use event::{Agent, Event, Outcome, SignedIn};

@@ -14,6 +14,7 @@ pub mod error;
 pub mod jobs;
 pub mod later;
 pub mod locator;
+pub mod notices;
 pub mod notify;
 pub mod operate;
 pub mod records;

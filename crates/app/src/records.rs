@@ -22,6 +22,7 @@ pub mod page;
 mod parameters;
 pub mod patch;
 pub mod read;
+pub mod recall;
 pub mod references;
 pub mod search;
 pub mod validate;

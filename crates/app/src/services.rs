@@ -287,6 +287,13 @@ impl App {
         URL_SAFE_NO_PAD.encode(random)
     }
 
+    /// A new secret of 256 bits.
+    pub fn new_secret(&self) -> [u8; 32] {
+        let mut random = [0; 32];
+        (self.0.services.random)(&mut random);
+        random
+    }
+
     /// `Organization/<id>` with its name, for agents and custodians.
     pub fn organisation_reference(&self) -> Value {
         json!({"reference": format!("Organization/{}", self.org().id), "display": self.org().name})

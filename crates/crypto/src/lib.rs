@@ -9,6 +9,7 @@
 pub mod certificate;
 pub mod checkpoint;
 pub mod derive;
+pub mod entry;
 pub mod hash;
 pub mod jwk;
 pub mod jws;

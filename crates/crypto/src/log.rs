@@ -1,11 +1,12 @@
 //! Whether a log is what was written, entry by entry.
 //!
-//! Each entry is stored with the hash of its leaf ([`crate::merkle`]). That alone shows a change that
+//! Each entry is stored with the hash of its leaf ([`crate::entry`], [`crate::merkle`]). That alone shows a change that
 //! was made to one of the two. Whoever can write the store can change both; what shows that is an
 //! earlier [`Head`] that others hold: the root over the first entries must still be the same. To make
 //! another log with the same root one would have to find a second preimage of SHA-256.
 
-use crate::merkle::{Frontier, Hash, leaf_hash};
+use crate::entry::leaf_of;
+use crate::merkle::{Frontier, Hash};
 
 /// A log at one moment: how many entries, and the root over them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl LogVerifier {
             return fault(FaultKind::OutOfOrder);
         }
         let Some(text) = &entry.text else { return fault(FaultKind::Removed) };
-        if leaf_hash(text.as_ref()) != entry.leaf {
+        if leaf_of(text.as_ref()) != entry.leaf {
             return fault(FaultKind::Changed);
         }
         self.frontier.push(entry.leaf);
@@ -125,7 +126,7 @@ impl LogVerifier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merkle::{empty_root, root_of};
+    use crate::merkle::{empty_root, leaf_hash, root_of};
     use proptest::prelude::*;
 
     type Entry = LogEntry<Vec<u8>>;

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::checkpoint::decimal;
 use crate::merkle::proof::{MAX_HASHES, ProofFault, verify_inclusion};
-use crate::merkle::{Hash, leaf_hash};
-use crate::{Head, note};
+use crate::merkle::Hash;
+use crate::{Head, entry, note};
 
 const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
 /// Longest proof that is read, in bytes.
@@ -18,7 +18,7 @@ pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// A proof as it travels. Nothing of it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogProof {
-    /// The entry itself: what is proved to be in the log.
+    /// The entry itself, whole or shown in part ([`crate::entry`]): what is proved to be in the log.
     pub entry: Vec<u8>,
     /// Its place in the log, from 0.
     pub index: u64,
@@ -53,7 +53,7 @@ impl LogProof {
     /// Checks that the entry is in the log with this head, which the checkpoint's signatures vouch
     /// for.
     pub fn verify(&self, head: &Head) -> Result<(), ProofFault> {
-        let leaf = leaf_hash(&self.entry);
+        let leaf = entry::leaf_of_shown(&self.entry).ok_or(ProofFault::Root)?;
         verify_inclusion(self.index, head.number, &leaf, &self.path, &head.hash)
     }
 }
@@ -69,7 +69,7 @@ impl fmt::Display for LogProof {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merkle::root_of;
+    use crate::merkle::{leaf_hash, root_of};
 
     #[test]
     fn a_proof_is_read_as_it_was_written_and_nothing_else_is() {

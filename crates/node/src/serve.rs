@@ -118,6 +118,12 @@ async fn sweep(app: App, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = app.run(app::apps::sweep).await {
             tracing::error!(reason = %error.message, "expired tokens could not be removed");
         }
+        if let Err(error) = app.run(app::notices::overdue::mark).await {
+            tracing::error!(reason = %error.message, "deadlines could not be looked after");
+        }
+        if let Err(error) = app::audit::reconcile::run_due(&app).await {
+            tracing::error!(reason = %error.message, "audit logs could not be compared");
+        }
         if let Err(error) = app.run(app::jobs::sweep).await {
             tracing::error!(reason = %error.message, "expired jobs could not be removed");
         }

@@ -6,7 +6,7 @@
 //! entry as before.
 
 use crypto::hash::{sha256, sha256_of_parts};
-use crypto::merkle::leaf_hash;
+use crypto::entry::leaf_of;
 
 /// Goes through a chain from its first link.
 #[derive(Default)]
@@ -20,7 +20,7 @@ impl Chain {
     pub(crate) fn leaf(&mut self, link: [u8; 32], text: Option<&str>) -> [u8; 32] {
         let previous = std::mem::replace(&mut self.previous, link);
         match text {
-            Some(text) if chained(&previous, text) == link => leaf_hash(text.as_bytes()),
+            Some(text) if chained(&previous, text) == link => leaf_of(text.as_bytes()),
             _ => link,
         }
     }
@@ -58,7 +58,7 @@ mod tests {
             let all = links.iter().zip(texts);
             all.map(|(link, text)| chain.leaf(*link, text)).collect::<Vec<_>>()
         };
-        let leaf = |at: usize| leaf_hash(texts[at].as_bytes());
+        let leaf = |at: usize| leaf_of(texts[at].as_bytes());
         let whole = convert(texts.map(Some));
         assert_eq!(whole, [leaf(0), leaf(1), leaf(2), leaf(3)]);
         let broken = convert([Some("{}"), Some("{\"a\":2}"), None, Some("{\"c\":3}")]);

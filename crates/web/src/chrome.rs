@@ -4,8 +4,8 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    AppRegistry, BreakGlassReviews, Denials, Find, Links, MyAccesses, MyApps, MyPermissions,
-    MyRecord, Network, Witnesses,
+    AppRegistry, BreakGlassReviews, Denials, Find, Links, MyAccesses, MyApps, MyObjections,
+    MyPermissions, MyRecord, Network, Notices, Objections, Recalls, Reconciliation, Witnesses,
 };
 use crate::words::{Message, Words};
 
@@ -65,27 +65,38 @@ impl Chrome {
         };
         match session.role {
             Role::Clinician => {
-                vec![item("nav-find", Find.to_string()), item("nav-apps", MyApps.to_string())]
+                vec![
+                    item("nav-find", Find.to_string()),
+                    item("nav-notices", Notices.to_string()),
+                    item("nav-apps", MyApps.to_string()),
+                ]
             }
             Role::Patient => vec![
                 item("nav-my-record", MyRecord.to_string()),
                 item("nav-my-accesses", MyAccesses.to_string()),
+                item("nav-my-objections", MyObjections.to_string()),
                 item("nav-my-permissions", MyPermissions.to_string()),
                 item("nav-apps", MyApps.to_string()),
             ],
             Role::PrivacyOfficer => vec![
                 item("nav-break-glass", BreakGlassReviews.to_string()),
+                item("nav-objections", Objections.to_string()),
                 item("nav-denials", Denials.to_string()),
                 item("nav-witnesses", Witnesses.to_string()),
+                item("nav-reconciliation", Reconciliation.to_string()),
+                item("nav-recalls", Recalls.to_string()),
             ],
             Role::Operator => vec![
                 item("nav-network", Network.to_string()),
                 item("nav-registry", AppRegistry.to_string()),
                 item("nav-witnesses", Witnesses.to_string()),
+                item("nav-reconciliation", Reconciliation.to_string()),
             ],
-            Role::Registrar => {
-                vec![item("nav-links", Links.to_string()), item("nav-find", Find.to_string())]
-            }
+            Role::Registrar => vec![
+                item("nav-links", Links.to_string()),
+                item("nav-recalls", Recalls.to_string()),
+                item("nav-find", Find.to_string()),
+            ],
         }
     }
 }
@@ -219,6 +230,14 @@ pub enum Notice {
     ReviewSaved,
     /// An audit log was accepted as it is.
     LogAccepted,
+    /// An objection is on its way.
+    ObjectionSent,
+    /// An objection was answered.
+    ObjectionAnswered,
+    /// What was unmatched was closed.
+    GapsClosed,
+    /// Recipients are being told.
+    RecallBegun,
     /// Two patients were linked.
     LinkConfirmed,
     /// Two patients were declared not to be the same person.
@@ -251,10 +270,14 @@ pub enum Notice {
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
+        Self::ObjectionSent,
+        Self::ObjectionAnswered,
+        Self::GapsClosed,
+        Self::RecallBegun,
         Self::LinkConfirmed,
         Self::LinkRejected,
         Self::LinkUndone,
@@ -277,6 +300,10 @@ impl Notice {
             Self::PermissionSaved => "permission-saved",
             Self::ReviewSaved => "review-saved",
             Self::LogAccepted => "log-accepted",
+            Self::ObjectionSent => "objection-sent",
+            Self::ObjectionAnswered => "objection-answered",
+            Self::GapsClosed => "gaps-closed",
+            Self::RecallBegun => "recall-begun",
             Self::LinkConfirmed => "link-confirmed",
             Self::LinkRejected => "link-rejected",
             Self::LinkUndone => "link-undone",
@@ -305,6 +332,10 @@ impl Notice {
             Self::PermissionSaved => "notice-permission-saved",
             Self::ReviewSaved => "notice-review-saved",
             Self::LogAccepted => "notice-log-accepted",
+            Self::ObjectionSent => "notice-objection-sent",
+            Self::ObjectionAnswered => "notice-objection-answered",
+            Self::GapsClosed => "notice-gaps-closed",
+            Self::RecallBegun => "notice-recall-begun",
             Self::LinkConfirmed => "notice-link-confirmed",
             Self::LinkRejected => "notice-link-rejected",
             Self::LinkUndone => "notice-link-undone",

@@ -83,10 +83,20 @@ fixed! {
     MyRecordEvents = "/me/record/events";
     /// Who saw the patient's record.
     MyAccesses = "/me/accesses";
+    /// The patient's objections: GET the page, POST a new one.
+    MyObjections = "/me/objections";
     /// Who may see it: GET the page, POST a decision.
     MyPermissions = "/me/permissions";
     /// Break-glass uses to review.
     BreakGlassReviews = "/privacy/break-glass";
+    /// Objections of patients.
+    Objections = "/privacy/objections";
+    /// Audit logs of two nodes compared.
+    Reconciliation = "/privacy/reconciliation";
+    /// Recalls: GET the page, POST a new one.
+    Recalls = "/recalls";
+    /// Notices to a clinician.
+    Notices = "/notices";
     /// Questions that were refused.
     Denials = "/privacy/denials";
     /// Audit logs and their witnesses.
@@ -124,6 +134,10 @@ with_id! {
     RecordEvents = "/patients/", "id", "/record/events";
     /// Review of one break-glass use: POST.
     BreakGlassReview = "/privacy/break-glass/", "id", "/review";
+    /// Answer an objection: POST.
+    AnswerObjection = "/privacy/objections/", "id", "/answer";
+    /// Close what was unmatched with an organisation: POST.
+    CloseGaps = "/privacy/reconciliation/", "id", "/close";
     /// Accept the audit log of an organisation as it is: POST.
     AcceptLog = "/privacy/witnesses/", "id", "/accept";
     /// The apps that can be opened for a patient.
@@ -136,6 +150,44 @@ with_id! {
     LinkDecision = "/links/", "id", "/decision";
     /// Undo a decision about a link: POST.
     LinkUndo = "/links/", "id", "/undo";
+}
+
+/// Paths that are about one line of a log.
+macro_rules! about_line {
+    ($($(#[$doc:meta])* $name:ident = $route:literal, $make:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name<'a> {
+            /// Organisation whose log it is.
+            pub at: &'a str,
+            /// The entry.
+            pub entry: &'a str,
+        }
+
+        impl<'a> $name<'a> {
+            /// The path for a line.
+            pub fn $make(line: &'a crate::patient::accesses::Line) -> Self {
+                Self { at: &line.at, entry: &line.entry }
+            }
+        }
+
+        impl Path for $name<'_> {
+            const ROUTE: &'static str = $route;
+        }
+
+        impl fmt::Display for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($route, "?at={}&entry={}"), Encoded(self.at), Encoded(self.entry))
+            }
+        }
+    )*};
+}
+
+about_line! {
+    /// The proof of a line, a file.
+    MyProof = "/me/accesses/proof", of;
+    /// The form for an objection to a line.
+    MyObjection = "/me/objections/new", to;
 }
 
 /// Opens an app for a patient.

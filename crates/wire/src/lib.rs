@@ -21,8 +21,10 @@ pub mod frame;
 pub mod locator;
 pub mod matching;
 pub mod membership;
+pub mod notice;
 pub mod org;
 pub mod raw;
+pub mod reconcile;
 pub mod record;
 pub mod refusal;
 mod time;
@@ -42,8 +44,10 @@ pub use matching::{Candidate, FieldScore, Grade, MatchOutcome, MatchRequest, Mat
 pub use membership::{Member, MemberState, Membership, MembershipError, SignedMembership};
 pub use org::{InvalidOrgId, OrgId};
 pub use raw::{InvalidJson, Raw};
+pub use notice::{Notice, Objection, ObjectionState, ObjectionWord, Recall, RecallConfirmed};
+pub use reconcile::{Part, ReconcileRequest, ReconcileResponse, Twin};
 pub use record::{
-    Access, AccessesRequest, AccessesResponse, BreakGlass, RecordRequest, SourceStatus,
+    Access, AccessesRequest, AccessesResponse, BreakGlass, LineProof, RecordRequest, SourceStatus,
 };
 pub use refusal::{Refusal, RefusalCode};
 pub use witness::{AddCheckpoint, CheckpointAnswer, CheckpointsRequest, CheckpointsResponse};
@@ -80,6 +84,8 @@ pub mod path {
     pub const LOCATOR_PUBLISH: &str = "/network/v1/locator/publish";
     /// `LocateRequest` → `LocateResponse`.
     pub const LOCATOR_LOCATE: &str = "/network/v1/locator/locate";
+    /// `ReconcileRequest` → `ReconcileResponse`.
+    pub const RECONCILE: &str = "/network/v1/reconcile";
     /// `GET` without assertion: any answer means that the node is up.
     pub const HEALTH: &str = "/network/v1/health";
 }

@@ -1,5 +1,7 @@
 //! `POST /network/v1/record` and `POST /network/v1/accesses`, and how a source stands.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::assertion::Role;
@@ -61,6 +63,10 @@ pub struct AccessesResponse {
     pub accesses: Vec<Access>,
     /// Whether there are older ones that `count` left out.
     pub more: bool,
+    /// The newest checkpoint of the responder's audit log that others have cosigned, a signed note;
+    /// the proofs of the accesses lead to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
 }
 
 /// One access to a patient's record.
@@ -88,6 +94,27 @@ pub struct Access {
     pub break_glass_reason: Option<String>,
     /// The request id, the same at both sides.
     pub request_id: String,
+    /// What was seen: how many resources of which type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seen: BTreeMap<String, u64>,
+    /// Whether a permission of the patient decided.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_permission: bool,
+    /// What proves that this stands in the responder's audit log; absent where nobody has cosigned
+    /// the log so far, and where an earlier release wrote the entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<LineProof>,
+}
+
+/// The proof of one line against the checkpoint of the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineProof {
+    /// The place of the entry in the log, from 0.
+    pub index: u64,
+    /// The path to the root (RFC 6962, section 2.1.1), each hash in base64; at most 63.
+    pub path: Vec<String>,
+    /// The entry, shown in part (`crypto::entry`).
+    pub entry: String,
 }
 
 /// How one source stands in a longitudinal record.

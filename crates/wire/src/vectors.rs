@@ -30,6 +30,21 @@ fn messages() {
     assert_eq!(request.since, Some(1_700_000_000_000));
     check::<AccessesRequest>(include_str!("../vectors/accesses-request.json"));
     check::<AccessesResponse>(include_str!("../vectors/accesses-response.json"));
+    let proved: AccessesResponse =
+        check(include_str!("../vectors/accesses-response-proved.json"));
+    assert_eq!(proved.accesses[0].seen.get("Observation"), Some(&12));
+    for (text, about) in [
+        (include_str!("../vectors/notice-objection.json"), "objection"),
+        (include_str!("../vectors/notice-objection-state.json"), "objection-state"),
+        (include_str!("../vectors/notice-recall.json"), "recall"),
+        (include_str!("../vectors/notice-recall-confirmed.json"), "recall-confirmed"),
+    ] {
+        let notice: Notice = check(text);
+        assert_eq!(serde_json::to_value(&notice).unwrap()["about"], about);
+    }
+    check::<ReconcileRequest>(include_str!("../vectors/reconcile-request.json"));
+    let answer: ReconcileResponse = check(include_str!("../vectors/reconcile-response.json"));
+    assert_eq!(answer.entries[1].part, Part::Answered);
     let delivery: Delivery = check(include_str!("../vectors/delivery.json"));
     assert_eq!(delivery.kind, DeliveryKind::Consent);
     check::<DeliveryReceipt>(include_str!("../vectors/delivery-receipt.json"));

@@ -6,8 +6,11 @@
 //! tlog-checkpoint) with cosignatures (C2SP tlog-cosignature, `cosignature/v1`), by the keys that
 //! stand in the membership list.
 
+use crypto::SignedCheckpoint;
+use crypto::checkpoint::CheckpointError;
 use serde::{Deserialize, Serialize};
 
+use crate::membership::{Member, Membership};
 use crate::org::OrgId;
 
 /// Asks a peer to cosign the newest checkpoint of the asker's audit log.
@@ -74,6 +77,30 @@ pub fn witness(network: &str, organisation: &OrgId) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' };
     let network: String = network.chars().map(plain).collect();
     format!("{network}/{organisation}")
+}
+
+/// A checkpoint whose signatures were verified by the keys of the membership list.
+#[derive(Clone, Debug)]
+pub struct Vouched {
+    /// The checkpoint.
+    pub checkpoint: SignedCheckpoint,
+    /// The other members that cosigned it, each with the time in seconds since the Unix epoch.
+    pub by: Vec<(OrgId, u64)>,
+}
+
+/// Reads a checkpoint of the log of `log` and finds out who has cosigned it.
+///
+/// Errors where it is no checkpoint of that log signed by its key, or a cosignature does not hold.
+pub fn vouched(list: &Membership, log: &Member, note: &str) -> Result<Vouched, CheckpointError> {
+    let origin = origin(&list.network, &log.id);
+    let checkpoint = SignedCheckpoint::open(note, &origin, &log.assertion_key)?;
+    let mut by = Vec::new();
+    for member in list.members.iter().filter(|member| member.id != log.id) {
+        let name = witness(&list.network, &member.id);
+        let cosigned = checkpoint.cosigned_by(&name, &member.assertion_key)?;
+        by.extend(cosigned.map(|cosigned| (member.id.clone(), cosigned.time_s)));
+    }
+    Ok(Vouched { checkpoint, by })
 }
 
 #[cfg(test)]

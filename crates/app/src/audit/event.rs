@@ -1,6 +1,7 @@
 //! One AuditEvent, in the patterns of IHE Basic Audit Log Patterns (BALP 1.1).
 //!
-//! The entry joins the transaction of what it records, so either both stand or neither does.
+//! The entry joins the transaction of what it records, so either both stand or neither does. Its text
+//! is written in lines that can be shown one without another ([`super::redact`]).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +20,14 @@ const OBJECT_ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
 const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
 const ACT_REASON: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
 const LIFECYCLE: &str = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle";
+const ASSURANCE: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/ihe-assuranceLevel";
+const AUTHENTICATION: &str = "https://consilium.health/fhir/StructureDefinition/authentication";
+const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
+const ACR: &str = "https://consilium.health/fhir/CodeSystem/acr";
+const PROVENANCE_PARTICIPANT: &str =
+    "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
+/// How the type of a detail begins that counts resources of a type.
+pub(super) const SEEN: &str = "seen:";
 const BALP_ENTITY: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType";
 /// Most patients one entry names; an interaction that touches more says so in a detail.
 const MAX_PATIENTS: usize = 200;
@@ -60,8 +69,12 @@ pub enum Pattern {
     Link,
     /// A setting of the node was changed.
     Configure,
-    /// The audit log of a node is not what its witnesses have cosigned.
+    /// The audit log of a node is not what its witnesses have cosigned, or has no twin of an entry.
     LogAlarm,
+    /// Somebody has let the deadline of a matter between institutions pass.
+    Overdue,
+    /// What was disclosed of one person was another's: recipients are told, remove it and confirm.
+    Recall,
     /// An app was allowed something, came to a token, or was allowed it no longer.
     Delegate,
 }
@@ -90,7 +103,26 @@ impl Pattern {
             // Which security attributes a user has: that an app may ask in their name.
             Self::Delegate => [DCM, "110113", "Security Alert", DCM, "110137", "E"],
             Self::Configure => [DCM, "110113", "Security Alert", DCM, "110128", "U"],
+            Self::Overdue => [DCM, "110113", "Security Alert", LIFECYCLE, "hold", "E"],
+            Self::Recall => [DCM, "110110", "Patient Record", LIFECYCLE, "unlink", "U"],
             Self::LogAlarm => [DCM, "110113", "Security Alert", LIFECYCLE, "verify", "E"],
+        }
+    }
+}
+
+impl Pattern {
+    /// The types of the two agents that are machines: the code of the client's in DICOM's terms, and
+    /// system and code of the server's (BALP, section "RESTful activities" of its profiles).
+    fn sides(self) -> (&'static str, (&'static str, &'static str)) {
+        match self {
+            Self::Create
+            | Self::Update
+            | Self::Query
+            | Self::Transaction
+            | Self::Receive
+            | Self::Import => ("110153", (DCM, "110152")),
+            Self::Delete => ("110150", (PROVENANCE_PARTICIPANT, "custodian")),
+            _ => ("110152", (DCM, "110153")),
         }
     }
 }
@@ -119,6 +151,19 @@ pub struct Agent {
     pub name: String,
     /// Role of the user.
     pub role: String,
+    /// How the user signed in, as that institution asserts it.
+    pub signed_in: SignedIn,
+}
+
+/// How strongly somebody signed in, and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Authentication context class reference; empty where nobody signed in.
+    pub acr: String,
+    /// Authentication methods (RFC 8176).
+    pub amr: Vec<String>,
+    /// When, in milliseconds since the Unix epoch.
+    pub auth_time_ms: i64,
 }
 
 /// An entry in the making.
@@ -136,6 +181,8 @@ pub struct Event<'a> {
     query: Option<String>,
     request_id: Option<String>,
     evidence: Option<String>,
+    asked: Vec<(String, String)>,
+    seen: Vec<(&'static str, usize)>,
 }
 
 impl<'a> Event<'a> {
@@ -162,6 +209,8 @@ impl<'a> Event<'a> {
             query: None,
             request_id: None,
             evidence: None,
+            asked: Vec::new(),
+            seen: Vec::new(),
         }
     }
 
@@ -236,6 +285,24 @@ impl<'a> Event<'a> {
         self
     }
 
+    /// Names the other institutions that are asked: id and name of each.
+    pub fn asking(mut self, others: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.asked.extend(others);
+        self
+    }
+
+    /// What kinds of data were seen: counts by resource type, nothing of what they say.
+    pub fn seen<'r>(mut self, resources: impl IntoIterator<Item = &'r fhir::Resource>) -> Self {
+        for resource in resources {
+            let kind = fhir::resource_type(&resource.type_name()).unwrap_or("Basic");
+            match self.seen.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, count)) => *count += 1,
+                None => self.seen.push((kind, 1)),
+            }
+        }
+        self
+    }
+
     /// The query as it was received.
     pub fn query(mut self, query: impl Into<String>) -> Self {
         self.query = Some(query.into());
@@ -255,6 +322,9 @@ impl<'a> Event<'a> {
         let mut text = Text::new();
         text.object("", |event| {
             event.text("resourceType", "AuditEvent");
+            event.part();
+            event.member(&crypto::entry::salt_line(&app.new_secret()));
+            event.part();
             event.object("type", |coding| {
                 coding.text("system", system);
                 coding.text("code", code);
@@ -270,11 +340,14 @@ impl<'a> Event<'a> {
             };
             event.text("outcome", outcome);
             if let Some(description) = &self.description {
+                event.part();
                 event.text("outcomeDesc", description);
             }
             if let Some(purpose) = &self.purpose {
+                event.part();
                 event.array("purposeOfEvent", |list| list.concept("", ACT_REASON, purpose));
             }
+            event.part();
             event.array("agent", |agents| self.agents(agents, app));
             event.object("source", |source| {
                 source.text("site", &app.org().id);
@@ -282,59 +355,81 @@ impl<'a> Event<'a> {
             });
             let entities = self.patients.len() + self.data.len() + self.consents.len();
             if entities > 0 || self.query.is_some() || self.request_id.is_some() {
-                event.array("entity", |entities| self.entities(entities));
+                event.array("entity", |entities| {
+                    self.entities(entities);
+                    entities.part();
+                });
             }
         });
         text.finish()
     }
 
+    /// The person first, then the two sides; the side that is this node closes the list, so that the
+    /// line after it is shown whatever is hidden before.
     fn agents(&self, agents: &mut Text, app: &App) {
-        let (sender, receiver) = match self.pattern {
-            Pattern::Create | Pattern::Update | Pattern::Receive | Pattern::Import => {
-                ("110153", "110152")
-            }
-            _ => ("110152", "110153"),
-        };
+        let (client, server) = self.pattern.sides();
         if let Some(caller) = self.caller {
             agents.object("", |agent| person_of_ours(agent, caller));
             if let Some(granted) = &caller.granted {
+                agents.part();
                 agents.object("", |agent| app_of_theirs(agent, granted));
             }
+            agents.part();
             agents.object("", |agent| {
-                agent.concept("type", DCM, sender);
+                agent.concept("type", DCM, client);
                 agent.object("who", |who| ours(who, app));
                 agent.flag("requestor", false);
+                agent.part();
+                at_address(agent, &caller.address);
+                agent.part();
             });
         }
         if let Some(peer) = &self.peer {
             agents.object("", |agent| person_elsewhere(agent, peer));
+            agents.part();
             agents.object("", |agent| {
-                agent.concept("type", DCM, sender);
-                agent.object("who", |who| {
-                    who.text("reference", &format!("Organization/{}", peer.org));
-                    who.text("display", &peer.org_name);
-                });
+                agent.concept("type", DCM, client);
+                agent.object("who", |who| organisation(who, &peer.org, &peer.org_name));
                 agent.flag("requestor", false);
+                agent.part();
+                at_uri(agent, &app.base_url_of(&peer.org));
+                agent.part();
             });
         }
+        for (org, name) in &self.asked {
+            agents.part();
+            agents.object("", |agent| {
+                agent.concept("type", DCM, server.1);
+                agent.object("who", |who| organisation(who, org, name));
+                agent.flag("requestor", false);
+                at_uri(agent, &app.base_url_of(org));
+            });
+        }
+        agents.part();
         agents.object("", |agent| {
-            agent.concept("type", DCM, receiver);
+            agent.concept("type", server.0, server.1);
             agent.object("who", |who| ours(who, app));
             agent.flag("requestor", self.caller.is_none() && self.peer.is_none());
+            at_uri(agent, &app.org().base_url);
         });
     }
 
+    /// Each on a line of its own.
     fn entities(&self, entities: &mut Text) {
         for patient in self.patients.iter().take(MAX_PATIENTS) {
+            entities.part();
             referred(entities, &format!("Patient/{patient}"), "1", "1");
         }
         for reference in &self.data {
+            entities.part();
             referred(entities, reference, "2", "4");
         }
         for reference in &self.consents {
+            entities.part();
             referred(entities, reference, "2", "13");
         }
         if let Some(query) = &self.query {
+            entities.part();
             entities.object("", |entity| {
                 entity.coding("type", ENTITY_TYPE, "2");
                 entity.coding("role", OBJECT_ROLE, "24");
@@ -342,49 +437,84 @@ impl<'a> Event<'a> {
             });
         }
         let Some(id) = &self.request_id else { return };
+        entities.part();
         entities.object("", |entity| {
             entity.object("what", |what| {
                 what.object("identifier", |identifier| identifier.text("value", id));
             });
             entity.coding("type", BALP_ENTITY, "XrequestId");
-            if let Some(evidence) = &self.evidence {
-                entity.array("detail", |details| {
-                    details.object("", |detail| {
-                        detail.text("type", "evidence");
-                        detail.text("valueString", evidence);
-                    });
-                });
+            if self.evidence.is_some() || !self.seen.is_empty() {
+                entity.array("detail", |details| self.details(details));
             }
             let patients = self.patients.len();
             if patients > MAX_PATIENTS {
+                entity.part();
                 let all = format!("{patients} patients in all, {MAX_PATIENTS} named");
                 entity.text("description", &all);
+                entity.part();
             }
         });
     }
+
+    fn details(&self, details: &mut Text) {
+        let seen = self.seen.iter().map(|(kind, count)| (format!("{SEEN}{kind}"), count.to_string()));
+        let evidence = self.evidence.iter().map(|text| ("evidence".to_owned(), text.clone()));
+        for (name, value) in evidence.chain(seen) {
+            details.part();
+            details.object("", |detail| {
+                detail.text("type", &name);
+                detail.text("valueString", &value);
+            });
+        }
+        details.part();
+    }
+}
+
+/// An organisation, as a reference.
+fn organisation(reference: &mut Text, id: &str, name: &str) {
+    reference.text("reference", &format!("Organization/{id}"));
+    reference.text("display", name);
 }
 
 /// This institution, as a reference.
 fn ours(reference: &mut Text, app: &App) {
-    reference.text("reference", &format!("Organization/{}", app.org().id));
-    reference.text("display", &app.org().name);
+    organisation(reference, &app.org().id, &app.org().name);
+}
+
+/// Where a client is, by its address in the network.
+fn at_address(agent: &mut Text, address: &str) {
+    agent.object("network", |network| {
+        network.text("address", address);
+        network.text("type", "2");
+    });
+}
+
+/// Where a node is.
+fn at_uri(agent: &mut Text, uri: &str) {
+    if !uri.is_empty() {
+        agent.object("network", |network| {
+            network.text("address", uri);
+            network.text("type", "5");
+        });
+    }
 }
 
 fn person_of_ours(agent: &mut Text, caller: &Caller) {
     agent.concept("type", PARTICIPATION, "IRCP");
     agent.array("role", |roles| roles.object("", |role| role.text("text", &caller.user.role)));
+    agent.flag("requestor", true);
     agent.object("who", |who| {
-        who.object("identifier", |identifier| identifier.text("value", &caller.user.id));
         who.text("display", &caller.user.name);
+        who.part();
+        who.object("identifier", |identifier| identifier.text("value", &caller.user.id));
         if let Some(patient) = &caller.user.patient {
             who.text("reference", &format!("Patient/{patient}"));
         }
+        who.part();
     });
-    agent.flag("requestor", true);
-    agent.object("network", |network| {
-        network.text("address", &caller.address);
-        network.text("type", "2");
-    });
+    let user = &caller.user;
+    let (acr, amr) = (user.acr().to_owned(), user.amr.clone());
+    assured(agent, &SignedIn { acr, amr, auth_time_ms: user.auth_time_ms });
 }
 
 /// The app through which somebody asked (BALP, AuditEvent with an OAuth client as agent): DICOM's
@@ -401,14 +531,62 @@ fn app_of_theirs(agent: &mut Text, granted: &Granted) {
 fn person_elsewhere(agent: &mut Text, peer: &Agent) {
     agent.concept("type", PARTICIPATION, "IRCP");
     agent.array("role", |roles| roles.object("", |role| role.text("text", &peer.role)));
+    agent.flag("requestor", true);
     agent.object("who", |who| {
+        who.text("display", &peer.name);
         who.object("identifier", |identifier| {
             identifier.text("system", &format!("urn:consilium:org:{}:account", peer.org));
+            identifier.part();
             identifier.text("value", &peer.user);
+            identifier.part();
         });
-        who.text("display", &peer.name);
     });
-    agent.flag("requestor", true);
+    assured(agent, &peer.signed_in);
+}
+
+/// How strongly somebody signed in (BALP, assuranceLevel), by what means and when; on a line of its
+/// own.
+fn assured(agent: &mut Text, signed_in: &SignedIn) {
+    if signed_in.acr.is_empty() {
+        return;
+    }
+    agent.part();
+    agent.array("extension", |list| {
+        list.object("", |extension| {
+            extension.text("url", ASSURANCE);
+            extension.object("valueCodeableConcept", |concept| {
+                concept.array("coding", |codings| {
+                    codings.coding("", OBSERVATION_VALUE, level(&signed_in.acr));
+                    codings.coding("", ACR, &signed_in.acr);
+                });
+            });
+        });
+        list.object("", |extension| {
+            extension.text("url", AUTHENTICATION);
+            let (amr, at) = (signed_in.amr.join(" "), fhir::time::instant(signed_in.auth_time_ms));
+            extension.array("extension", |parts| {
+                parts.object("", |part| {
+                    part.text("url", "amr");
+                    part.text("valueString", &amr);
+                });
+                parts.object("", |part| {
+                    part.text("url", "auth_time");
+                    part.text("valueInstant", &at);
+                });
+            });
+        });
+    });
+    agent.part();
+}
+
+/// The level of assurance of the authentication (v3-ObservationValue, the levels of NIST SP 800-63-1):
+/// one factor is level 1, two are level 2, and two that a copy of the page cannot catch are level 3.
+fn level(acr: &str) -> &'static str {
+    match acr {
+        wire::acr::PHISHING_RESISTANT => "LOAAP3",
+        wire::acr::TWO_FACTORS => "LOAAP2",
+        _ => "LOAAP1",
+    }
 }
 
 /// An entity with a reference, by its type and role.

@@ -4,12 +4,15 @@
 
 /// JSON text in the making. Members are named, items of arrays have the name `""`.
 #[derive(Debug, Default)]
-pub(super) struct Text(String);
+pub(super) struct Text {
+    json: String,
+    parted: bool,
+}
 
 impl Text {
     /// Starts with room for what an audit entry usually takes.
     pub fn new() -> Self {
-        Self(String::with_capacity(2_048))
+        Self { json: String::with_capacity(2_048), parted: false }
     }
 
     /// An object with what `fill` puts in.
@@ -31,7 +34,7 @@ impl Text {
     /// A boolean.
     pub fn flag(&mut self, name: &str, value: bool) {
         self.name(name);
-        self.0.push_str(if value { "true" } else { "false" });
+        self.json.push_str(if value { "true" } else { "false" });
     }
 
     /// An object with the members `system` and `code`.
@@ -49,37 +52,59 @@ impl Text {
         });
     }
 
+    /// What follows begins a new line: the lines of an entry can be shown one without another
+    /// ([`crypto::entry`]), so what is between two parts is whole members or items with the comma
+    /// before them.
+    pub fn part(&mut self) {
+        self.parted = true;
+    }
+
+    /// A member that is JSON text already, its name included.
+    pub fn member(&mut self, json: &str) {
+        self.name("");
+        self.json.push_str(json);
+    }
+
     /// What has been written.
     pub fn finish(self) -> String {
-        self.0
+        self.json
     }
 
     fn within(&mut self, name: &str, open: char, close: char, fill: impl FnOnce(&mut Self)) {
         self.name(name);
-        self.0.push(open);
+        self.json.push(open);
         fill(self);
-        self.0.push(close);
+        self.end_line();
+        self.json.push(close);
     }
 
     fn name(&mut self, name: &str) {
-        if !matches!(self.0.as_bytes().last(), None | Some(b'{' | b'[')) {
-            self.0.push(',');
+        let is_first = matches!(self.json.as_bytes().last(), None | Some(b'{' | b'['));
+        self.end_line();
+        if !is_first {
+            self.json.push(',');
         }
         if !name.is_empty() {
-            self.0.push('"');
-            self.0.push_str(name);
-            self.0.push_str("\":");
+            self.json.push('"');
+            self.json.push_str(name);
+            self.json.push_str("\":");
+        }
+    }
+
+    fn end_line(&mut self) {
+        if std::mem::take(&mut self.parted) {
+            self.json.push('\n');
         }
     }
 
     fn string(&mut self, value: &str) {
         let plain = value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
         if plain {
-            self.0.push('"');
-            self.0.push_str(value);
-            self.0.push('"');
+            self.json.push('"');
+            self.json.push_str(value);
+            self.json.push('"');
         } else {
-            self.0.push_str(&fhir::json::quote(value));
+            self.json.push_str(&fhir::json::quote(value));
         }
     }
 }

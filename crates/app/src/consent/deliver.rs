@@ -25,6 +25,7 @@ use wire::{Delivery, DeliveryKind, DeliveryReceipt, OrgId, Raw, ReceiptOutcome};
 
 use crate::audit::event::Pattern;
 use crate::audit::{Agent, Event};
+use crate::notices::post;
 use crate::records::link::{self, State};
 use crate::records::longitudinal::{Located, Question as Asked, ask_json, demographics};
 use crate::records::{parse as parse_stored, patients_of};
@@ -155,6 +156,9 @@ impl Deliver for Courier {
         }
         let deadline = Instant::now() + DEADLINE;
         let retry = |error: Error| DeliverError::Retry(error.message);
+        if delivery.kind == DeliveryKind::Notice {
+            return post::deliver(app, peer, &delivery, deadline).await;
+        }
         let Ok(patient_id) = Id::new(&delivery.asker_patient_id) else {
             return Err(DeliverError::Permanent("the delivery names no patient".into()));
         };
@@ -250,6 +254,9 @@ pub fn receive(
     let outcome = match delivery.kind {
         DeliveryKind::Consent => {
             crate::records::write::retry(|| consent(app, from, peer, delivery))?
+        }
+        DeliveryKind::Notice => {
+            crate::records::write::retry(|| post::receive(app, from, peer, delivery))?
         }
         // Version 1 of the protocol reserves the other kinds; this node has no use for them.
         _ => ReceiptOutcome::NotApplicable,

@@ -10,7 +10,7 @@ use policy::consent::{
 use policy::{Action, BreakGlass, Content, Purpose, Question, Relation, Role};
 use store::{Snapshot, Transaction, Write};
 use wire::{
-    Access, AccessesRequest, AccessesResponse, Candidate, End, FieldScore, MatchOutcome,
+    Access, AccessesRequest, AccessesResponse, Candidate, End, FieldScore, LineProof, MatchOutcome,
     MatchRequest, MatchResponse, OrgId, RecordRequest, RecordStatus, Refusal, RefusalCode,
 };
 
@@ -18,7 +18,8 @@ use super::link::{self, Link, State};
 use super::longitudinal::demographics;
 use super::{holdings, matching as matcher};
 use crate::audit::event::Pattern;
-use crate::audit::{Agent, Event};
+use crate::audit::line::Prover;
+use crate::audit::{Agent, Event, SignedIn};
 use crate::caller::Evidence;
 use crate::consent::{break_glass, deliver, standing};
 use crate::{App, Error, Kind};
@@ -27,6 +28,9 @@ type Answered<T> = std::result::Result<T, Refusal>;
 
 /// Sentence that goes with data from another institution.
 const NO_REDISCLOSURE: &str = "for this patient's care only; do not pass on without permission";
+
+/// Most lines of an access log in one answer, each with its proof.
+const MAX_LINES: usize = 200;
 
 /// What is sent of a patient's record.
 #[derive(Debug)]
@@ -46,6 +50,14 @@ pub fn agent(asserted: &Asserted) -> Agent {
         user: assertion.subject.id.clone(),
         name: assertion.subject.display.clone(),
         role: assertion.subject.role.word().to_owned(),
+        signed_in: match assertion.subject.role {
+            wire::Role::Service => SignedIn::default(),
+            _ => SignedIn {
+                acr: assertion.acr.clone(),
+                amr: assertion.amr.clone(),
+                auth_time_ms: assertion.auth_time_ms,
+            },
+        },
     }
 }
 
@@ -372,6 +384,7 @@ fn audit_entry(asserted: &Asserted, patient: &Id, selected: &Selected) -> Event<
         _ => event(asserted, Pattern::Disclose).note(note),
     };
     let entry = entry.patients([patient.clone()]).data(format!("Patient/{patient}"));
+    let entry = entry.seen(&selected.answer.resources);
     selected.consents.iter().fold(entry, |entry, reference| entry.consent(reference))
 }
 
@@ -427,7 +440,7 @@ pub fn accesses_request(
     if asserted.assertion.subject.role != wire::Role::Patient {
         return Err(Refusal::new(RefusalCode::PurposeNotPermitted, "only patients ask this"));
     }
-    let none = AccessesResponse { accesses: Vec::new(), more: false };
+    let none = AccessesResponse { accesses: Vec::new(), more: false, checkpoint: None };
     let known = Id::new(&request.patient_id).ok().zip(Id::new(&request.asker_patient_id).ok());
     let Some((patient, theirs)) = known else { return Ok(none) };
     let work = || -> crate::Result<AccessesResponse> {
@@ -437,16 +450,24 @@ pub fn accesses_request(
             return Ok(none);
         }
         app.audit(event(asserted, Pattern::AuditRead).patients([patient.clone()]))?;
-        let count = usize::try_from(request.count).unwrap_or(usize::MAX).min(500);
+        let count = usize::try_from(request.count).unwrap_or(usize::MAX).min(MAX_LINES);
         let mut list = crate::audit::accesses::find(app, &patient, count + 1)?;
         let more = list.len() > count;
         list.truncate(count);
-        Ok(AccessesResponse { accesses: list.iter().filter_map(access).collect(), more })
+        let snapshot = app.store().snapshot()?;
+        let prover = Prover::new(app, &*snapshot)?;
+        let mut accesses = Vec::new();
+        for (seen, stored) in &list {
+            let proof = prover.prove(stored, &patient, seen.shows_reason(false))?;
+            accesses.extend(access(seen, proof));
+        }
+        let checkpoint = prover.checkpoint().map(ToOwned::to_owned);
+        Ok(AccessesResponse { accesses, more, checkpoint })
     };
     work().map_err(refused)
 }
 
-fn access(seen: &crate::audit::accesses::Access) -> Option<Access> {
+fn access(seen: &crate::audit::accesses::Access, proof: Option<LineProof>) -> Option<Access> {
     let role = match seen.role.as_str() {
         "" => wire::Role::Service,
         word => serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()?,
@@ -460,7 +481,10 @@ fn access(seen: &crate::audit::accesses::Access) -> Option<Access> {
         purpose_of_use: seen.purpose.clone(),
         action: seen.action.clone(),
         permitted: !seen.refused,
-        break_glass_reason: seen.evidence.clone().filter(|_| seen.is_break_glass()),
+        break_glass_reason: seen.evidence.clone().filter(|_| seen.shows_reason(false)),
         request_id: seen.request_id.clone(),
+        seen: seen.seen.clone(),
+        by_permission: seen.by_permission,
+        proof,
     })
 }

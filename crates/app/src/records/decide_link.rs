@@ -7,6 +7,7 @@ use store::{Key, Method, Snapshot, Transaction};
 use fhirpath::search::Registry;
 
 use super::link::{self, Link, State};
+use super::recall;
 use super::parse as parse_stored;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -142,12 +143,17 @@ pub fn decide(
             "there is no such candidate; look for the patient's records first",
         )
     })?;
-    drop(snapshot);
     let state = match decision {
         Decision::Confirm => State::Confirmed,
         Decision::Reject => State::Rejected,
         Decision::Reopen => State::Possible,
     };
+    // Who was followed until now and is found to be somebody else has been confused.
+    let begun = match known.state.is_followed() && state == State::Rejected {
+        true => recall::after_rejection(app, &*snapshot, &known)?,
+        false => recall::Begun::default(),
+    };
+    drop(snapshot);
     let link = Link { state, ..known };
     let event = Event::by(caller, Pattern::Link).patients([patient.clone()]).note(note(state, org));
     let mut transaction = Transaction {
@@ -157,6 +163,9 @@ pub fn decide(
     if state.is_followed() {
         transaction.side = consent::deliver::to_new_holder(app, patient, org)?;
     }
+    transaction.writes.extend(begun.writes);
+    transaction.side.extend(begun.side);
     app.store().commit(transaction)?;
+    app.outbox().nudge();
     Ok(())
 }

@@ -179,6 +179,12 @@ fn sources(app: &App) -> Sources {
     std::iter::once(own).chain(others).collect()
 }
 
+/// The other institutions that are asked, for the audit: id and name of each.
+pub(crate) fn others(app: &App) -> Vec<(String, String)> {
+    let members = app.network().active_others().into_iter();
+    members.map(|member| (member.id.to_string(), member.display_name)).collect()
+}
+
 /// What is fixed before the first question goes out.
 struct Prepared {
     caller: Caller,
@@ -257,6 +263,7 @@ fn prepare(app: &App, mut caller: Caller, patient_id: Id) -> Result<Prepared> {
     }
     drop(snapshot);
     let event = Event::by(&caller, Pattern::Query)
+        .asking(others(app))
         .patients([patient_id.clone()])
         .query(format!("Patient/{patient_id}/$longitudinal-record"));
     app.audit(event)?;

@@ -138,6 +138,28 @@ impl Outbox {
         Ok(SideWrite { space: SPACE, key: queue::key(peer, sequence), value: Some(value) })
     }
 
+    /// The writes that take back what waits for `peer` about the patient `asker_patient_id` here, of
+    /// one kind. Blocks on the medium.
+    pub fn withdraw(
+        &self,
+        peer: &OrgId,
+        asker_patient_id: &str,
+        kind: DeliveryKind,
+    ) -> Result<Vec<SideWrite>, StoreError> {
+        let mut gone = Vec::new();
+        for (key, value) in self.store.snapshot()?.side_scan(SPACE, &queue::prefix(peer), usize::MAX)? {
+            let waiting = serde_json::from_slice::<Waiting>(&value);
+            let is_about = waiting.is_ok_and(|waiting| {
+                let delivery = waiting.delivery;
+                delivery.kind == kind && delivery.asker_patient_id == asker_patient_id
+            });
+            if is_about {
+                gone.push(SideWrite { space: SPACE, key, value: None });
+            }
+        }
+        Ok(gone)
+    }
+
     /// Wakes the workers. Needed only after a transaction that wrote no resource; any other wakes
     /// them through the store's watch.
     pub fn nudge(&self) {

@@ -11,7 +11,7 @@ use app::audit::witnessed::offer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use crypto::merkle::leaf_hash;
+use crypto::entry::leaf_of;
 use crypto::{Checkpoint, Head, SignedCheckpoint};
 use federation::AskError;
 use identity::Role;
@@ -87,7 +87,7 @@ impl Forgery {
         let sql = "UPDATE version SET dictionary = 0, body = ?2 WHERE seq = ?1";
         assert_eq!(conn.execute(sql, params![seq, body]).unwrap(), 1);
         let sql = "UPDATE audit SET hash = ?2 WHERE seq = ?1";
-        assert_eq!(conn.execute(sql, params![seq, leaf_hash(text.as_bytes())]).unwrap(), 1);
+        assert_eq!(conn.execute(sql, params![seq, leaf_of(text.as_bytes())]).unwrap(), 1);
 
         let rid: i64 = conn
             .query_row("SELECT rid FROM version WHERE seq = ?1", [self.seq], |row| row.get(0))

@@ -221,7 +221,7 @@ impl State {
         self.newest.note(stored.key.resource_type, seq);
         if stored.key.resource_type == AUDIT_TYPE {
             let number = self.audit.len() as u64 + 1;
-            let hash = crypto::merkle::leaf_hash(stored.text.as_bytes());
+            let hash = crypto::entry::leaf_of(stored.text.as_bytes());
             self.audit.push(AuditLeaf { number, seq, hash });
         }
         let live = stored.method != Method::Delete;

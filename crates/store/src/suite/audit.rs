@@ -1,6 +1,6 @@
 //! The audit log.
 
-use crypto::merkle::leaf_hash;
+use crypto::entry::leaf_of;
 
 use super::{Make, commit, delete, found, key, put, put_if, query};
 use crate::{AUDIT_START, Expect, Guard, Key, StoreError, Transaction, Write};
@@ -27,7 +27,7 @@ pub(super) fn the_log_covers_every_entry(make: Make<'_>) {
     );
     for leaf in &leaves {
         let text = &snapshot.load(&[leaf.seq]).unwrap()[0].text;
-        assert_eq!(leaf.hash, leaf_hash(text.as_bytes()));
+        assert_eq!(leaf.hash, leaf_of(text.as_bytes()));
     }
     assert_eq!(snapshot.audit_head().unwrap().as_ref(), leaves.last());
     assert_eq!(snapshot.audit_leaves(2, 2).unwrap(), leaves[1..3]);

@@ -59,3 +59,77 @@ watched-entries = { $count ->
     [one] ein Eintrag
    *[other] { $count } Einträge
 }
+
+access-authority = Erlaubt durch:
+authority-own-request = Ihre eigene Anfrage
+authority-emergency = Notfallzugriff, den der Datenschutz prüft
+authority-permission = eine Einwilligung von Ihnen
+authority-rules = die Regeln der Klinik für diesen Zweck
+proof-cosigned = { $count ->
+    [one] von einer anderen Klinik bezeugt
+   *[other] von { $count } anderen Kliniken bezeugt
+}
+proof-waiting = noch nicht gegengezeichnet
+proof-absent = kein Beweis für diese Zeile
+proof-broken = der Beweis hält nicht
+proof-download = Beweis herunterladen
+proof-help = Eine bezeugte Zeile lässt sich nicht mehr ändern oder entfernen, ohne dass andere Kliniken es merken. Die heruntergeladene Datei zeigt das jedem, auch ohne diese Klinik.
+objection = Ihr Einspruch
+object-to-this = Widersprechen
+object-title = Einem Zugriff widersprechen
+object-lead = Der Datenschutz von { $hospital } muss Ihnen innerhalb von { $days } Tagen antworten.
+object-reason = Was daran nicht stimmt, in Ihren Worten
+object-do = Einspruch senden
+my-objections-lead = Wem Sie widersprochen haben, wer antworten muss und was die Antwort war.
+my-objections-none = Sie haben nichts widersprochen. Sie können es von der Liste aus tun, wer Ihre Akte sah.
+objection-answer = Antwort:
+objection-due = Antwort fällig bis
+standing-sent = unterwegs
+standing-received = eingegangen
+standing-overdue = überfällig
+standing-upheld = berechtigt
+standing-rejected = nicht berechtigt
+standing-confirmed = bestätigt
+standing-not-taken = der Knoten dieser Klinik nimmt das nicht an; schreiben Sie ihr
+objections-title = Einsprüche von Patienten
+objections-lead = Ein Patient widerspricht einem Zugriff, der im Protokoll dieser Klinik steht. Die Antwort sieht der Patient.
+objections-waiting = Zu beantworten
+objections-none-waiting = Kein Einspruch wartet auf Antwort.
+objections-answered = Beantwortet
+objections-none-answered = Noch nichts beantwortet.
+objection-of = Patient
+objection-through = über
+objection-access = Zum Zugriff von
+objection-answer-for-patient = Antwort für den Patienten
+objection-answer-do = Antworten
+
+reconciliation-title = Protokolle im Vergleich
+reconciliation-lead = Einmal am Tag vergleichen zwei Kliniken, was ihre Protokolle über die Anfragen zwischen ihnen sagen. Eine Antwort ohne Frage ist ein Alarm.
+gaps = Antworten ohne Frage
+gaps-none = Jede Antwort hat ihre Frage.
+gap-here = { $name } sagt, dieser Klinik geantwortet zu haben, und das Protokoll hier hat keine solche Frage.
+gap-there = Diese Klinik hat { $name } geantwortet, und { $name } zeigt keine solche Frage.
+gap-closed = Erklärt:
+gap-reason = Wie es sich erklärt
+gap-close = Offenes mit { $name } schließen
+compared-until = Verglichen bis
+compared-entries = Einträge
+compared-failed = Vergleich nicht möglich
+
+recalls-title = Rückrufe
+recalls-lead = Wurden zwei Menschen verwechselt, erfährt es jede Klinik, die etwas erhielt, entfernt es und bestätigt das.
+recalls-none = Nichts wurde zurückgerufen.
+recall-patient = Kennung des Patienten hier
+recall-recipient = Empfänger
+recall-standing = Stand
+recall-told = Mitgeteilt
+recall-due = fällig bis
+recall-declare = Rückruf erklären
+recall-declare-help = Wenn die Akte dieses Patienten die eines anderen Menschen enthält oder als dessen Akte weitergegeben wurde. Das Lösen einer Zuordnung bewirkt das von selbst.
+recall-reason = Was geschehen ist
+recall-do = Alle Empfänger benachrichtigen
+
+notices-none = Es gibt nichts, was Sie wissen müssen.
+notice-confused = Was { $hospital } zu diesem Patienten sandte, gehörte zu einem anderen Menschen.
+notice-confused-help = Sie haben diese Akte geöffnet. Verlassen Sie sich nicht auf das, was Sie dort von dieser Klinik gelesen haben; sehen Sie noch einmal nach.
+notice-open-record = Akte öffnen

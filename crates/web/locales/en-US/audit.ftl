@@ -59,3 +59,77 @@ watched-entries = { $count ->
     [one] one entry
    *[other] { $count } entries
 }
+
+access-authority = Allowed by:
+authority-own-request = your own request
+authority-emergency = emergency access, which the privacy officer reviews
+authority-permission = a permission you gave
+authority-rules = the hospital’s rules for this purpose
+proof-cosigned = { $count ->
+    [one] proved by one other hospital
+   *[other] proved by { $count } other hospitals
+}
+proof-waiting = not yet cosigned
+proof-absent = no proof for this line
+proof-broken = the proof does not hold
+proof-download = Download the proof
+proof-help = A proved line can no longer be changed or removed without other hospitals noticing. The downloaded file shows that to anybody, without this hospital.
+objection = Your objection
+object-to-this = Object
+object-title = Object to an access
+object-lead = The privacy officer of { $hospital } must answer you within { $days } days.
+object-reason = What is wrong with it, in your words
+object-do = Send the objection
+my-objections-lead = What you objected to, who must answer, and what they said.
+my-objections-none = You have not objected to anything. You can do so from the list of who saw your record.
+objection-answer = Answer:
+objection-due = Answer due by
+standing-sent = on its way
+standing-received = received
+standing-overdue = overdue
+standing-upheld = found right
+standing-rejected = found wrong
+standing-confirmed = confirmed
+standing-not-taken = cannot be taken by that hospital’s node; write to it
+objections-title = Objections of patients
+objections-lead = A patient objects to an access that stands in this hospital’s log. The answer is shown to the patient.
+objections-waiting = Waiting for an answer
+objections-none-waiting = No objection waits for an answer.
+objections-answered = Answered
+objections-none-answered = Nothing answered yet.
+objection-of = Patient
+objection-through = through
+objection-access = About the access of
+objection-answer-for-patient = Answer for the patient
+objection-answer-do = Answer
+
+reconciliation-title = Logs compared
+reconciliation-lead = Once a day two hospitals compare what their logs say of the requests between them. An answer without a question is an alarm.
+gaps = Answers without a question
+gaps-none = Every answer has its question.
+gap-here = { $name } says that it answered this hospital, and the log here has no such question.
+gap-there = This hospital answered { $name }, and { $name } shows no such question.
+gap-closed = Explained:
+gap-reason = How it is explained
+gap-close = Close what is open with { $name }
+compared-until = Compared up to
+compared-entries = Entries
+compared-failed = could not be compared
+
+recalls-title = Recalls
+recalls-lead = Where two people were confused, every hospital that received something is told, removes it and confirms.
+recalls-none = Nothing was recalled.
+recall-patient = Patient’s id here
+recall-recipient = Recipient
+recall-standing = State
+recall-told = Told
+recall-due = due by
+recall-declare = Declare a recall
+recall-declare-help = Where the record of this patient holds, or was disclosed as, another person’s. Undoing a link does this by itself.
+recall-reason = What happened
+recall-do = Tell every recipient
+
+notices-none = There is nothing you need to know.
+notice-confused = What { $hospital } sent for this patient was another person’s.
+notice-confused-help = You have opened this record. Do not rely on what you read there from that hospital; look again.
+notice-open-record = Open the record

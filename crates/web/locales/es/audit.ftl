@@ -59,3 +59,77 @@ watched-entries = { $count ->
     [one] una entrada
    *[other] { $count } entradas
 }
+
+access-authority = Permitido por:
+authority-own-request = su propia petición
+authority-emergency = acceso de emergencia, que revisa la persona responsable de privacidad
+authority-permission = un permiso que usted dio
+authority-rules = las reglas del hospital para este fin
+proof-cosigned = { $count ->
+    [one] probado por otro hospital
+   *[other] probado por otros { $count } hospitales
+}
+proof-waiting = aún sin refrendar
+proof-absent = sin prueba para esta línea
+proof-broken = la prueba no es válida
+proof-download = Descargar la prueba
+proof-help = Una línea probada ya no puede cambiarse ni borrarse sin que otros hospitales lo noten. El archivo descargado lo demuestra ante cualquiera, sin este hospital.
+objection = Su objeción
+object-to-this = Objetar
+object-title = Objetar un acceso
+object-lead = La persona responsable de privacidad de { $hospital } debe responderle en { $days } días.
+object-reason = Qué tiene de malo, con sus palabras
+object-do = Enviar la objeción
+my-objections-lead = Qué objetó, quién debe responder y qué respondió.
+my-objections-none = No ha objetado nada. Puede hacerlo desde la lista de quién ha visto su historia.
+objection-answer = Respuesta:
+objection-due = Respuesta antes del
+standing-sent = en camino
+standing-received = recibida
+standing-overdue = fuera de plazo
+standing-upheld = con razón
+standing-rejected = sin razón
+standing-confirmed = confirmada
+standing-not-taken = el nodo de ese hospital no lo admite; escríbale
+objections-title = Objeciones de pacientes
+objections-lead = Un paciente objeta un acceso que consta en el registro de este hospital. El paciente ve la respuesta.
+objections-waiting = Pendientes de respuesta
+objections-none-waiting = Ninguna objeción espera respuesta.
+objections-answered = Respondidas
+objections-none-answered = Nada respondido todavía.
+objection-of = Paciente
+objection-through = a través de
+objection-access = Sobre el acceso de
+objection-answer-for-patient = Respuesta para el paciente
+objection-answer-do = Responder
+
+reconciliation-title = Registros comparados
+reconciliation-lead = Una vez al día dos hospitales comparan lo que dicen sus registros de las peticiones entre ellos. Una respuesta sin pregunta es una alarma.
+gaps = Respuestas sin pregunta
+gaps-none = Cada respuesta tiene su pregunta.
+gap-here = { $name } dice que respondió a este hospital, y el registro de aquí no tiene tal pregunta.
+gap-there = Este hospital respondió a { $name }, y { $name } no muestra tal pregunta.
+gap-closed = Explicado:
+gap-reason = Cómo se explica
+gap-close = Cerrar lo pendiente con { $name }
+compared-until = Comparado hasta
+compared-entries = Entradas
+compared-failed = no se pudo comparar
+
+recalls-title = Retiradas
+recalls-lead = Donde se confundió a dos personas, se avisa a cada hospital que recibió algo; lo elimina y lo confirma.
+recalls-none = No se ha retirado nada.
+recall-patient = Id del paciente aquí
+recall-recipient = Destinatario
+recall-standing = Estado
+recall-told = Avisado
+recall-due = antes del
+recall-declare = Declarar una retirada
+recall-declare-help = Cuando la historia de este paciente contiene la de otra persona, o se comunicó como tal. Deshacer un vínculo lo hace por sí solo.
+recall-reason = Qué ocurrió
+recall-do = Avisar a todos los destinatarios
+
+notices-none = No hay nada que deba saber.
+notice-confused = Lo que { $hospital } envió de este paciente era de otra persona.
+notice-confused-help = Usted abrió esta historia. No se fíe de lo que leyó allí de ese hospital; vuelva a mirar.
+notice-open-record = Abrir la historia

@@ -4,4 +4,5 @@ pub mod ask;
 pub mod break_glass;
 pub mod find;
 pub mod from_record;
+pub mod notices;
 pub mod record;

@@ -6,6 +6,7 @@ mod control;
 mod passkey;
 mod seen;
 mod spark;
+pub mod standing;
 
 pub use chips::{Chips, SourceChip, chips};
 pub use control::{Choice, Input, Token, choice, input, text_area, token};

@@ -4,8 +4,9 @@ use askama::Template;
 
 use crate::chrome::Chrome;
 use crate::error::WebError;
+use crate::parts::standing::Standing;
 use crate::terms::{Purpose, Touched};
-use crate::words::Words;
+use crate::words::{Message, Words};
 
 /// The page.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,83 @@ pub struct Access {
     pub break_glass: bool,
     /// Whether nothing was shown because the question was refused.
     pub refused: bool,
+    /// On whose authority it was allowed.
+    pub authority: Authority,
+    /// What shows that the line was not made up or changed since.
+    pub proof: Proof,
+    /// Which line of which log it is, for its proof and for an objection.
+    pub line: Line,
+    /// How the reader's objection to it stands, where there is one.
+    pub objection: Option<Standing>,
+}
+
+/// A line of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Id of the organisation whose log it is.
+    pub at: String,
+    /// Id of the entry there.
+    pub entry: String,
+}
+
+/// On whose authority an access was allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// The reader asked for it.
+    OwnRequest,
+    /// An emergency.
+    Emergency,
+    /// A permission that the reader gave.
+    Permission,
+    /// The rules of the hospital.
+    Rules,
+}
+
+impl Authority {
+    fn say(&self, w: &Words<'_>) -> Message {
+        w.say(match self {
+            Self::OwnRequest => "authority-own-request",
+            Self::Emergency => "authority-emergency",
+            Self::Permission => "authority-permission",
+            Self::Rules => "authority-rules",
+        })
+    }
+}
+
+/// What shows that a line was not made up or changed since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// So many other hospitals vouch for it.
+    Cosigned(u64),
+    /// Nobody else vouches for it yet.
+    Waiting,
+    /// There is none.
+    Absent,
+    /// What was sent as its proof proves nothing.
+    Broken,
+}
+
+impl Proof {
+    fn say(&self, w: &Words<'_>) -> Message {
+        match self {
+            Self::Cosigned(by) => w.say("proof-cosigned").n("count", *by),
+            Self::Waiting => w.say("proof-waiting"),
+            Self::Absent => w.say("proof-absent"),
+            Self::Broken => w.say("proof-broken"),
+        }
+    }
+
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::Cosigned(_) => "good",
+            Self::Waiting | Self::Absent => "plain",
+            Self::Broken => "alert",
+        }
+    }
+
+    fn is_file(&self) -> bool {
+        matches!(self, Self::Cosigned(_))
+    }
 }
 
 #[derive(Template)]

@@ -1,5 +1,7 @@
 //! Pages of the patient: the own record (made by [`crate::clinician::record`] for
-//! [`Audience::Patient`](crate::clinician::record::Audience::Patient)), who saw it, who may see it.
+//! [`Audience::Patient`](crate::clinician::record::Audience::Patient)), who saw it and what the patient
+//! objects to, who may see it.
 
 pub mod accesses;
+pub mod objections;
 pub mod permissions;

@@ -1,6 +1,8 @@
-//! Pages of the privacy officer: uses of emergency access, refusals, and the witnesses of audit
-//! logs.
+//! Pages of the privacy officer: uses of emergency access, refusals, objections of patients, the
+//! witnesses of audit logs and their comparison.
 
 pub mod break_glass;
 pub mod denials;
+pub mod objections;
+pub mod reconciliation;
 pub mod witnesses;

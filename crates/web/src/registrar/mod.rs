@@ -1,3 +1,4 @@
 //! Pages of the registrar.
 
 pub mod links;
+pub mod recalls;

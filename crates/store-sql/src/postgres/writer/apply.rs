@@ -116,7 +116,7 @@ impl Writer {
             self.state.audit += 1;
             self.train.links.number.push(self.state.audit);
             self.train.links.seq.push(current.seq);
-            self.train.links.hash.push(crypto::merkle::leaf_hash(text.as_bytes()).to_vec());
+            self.train.links.hash.push(crypto::entry::leaf_of(text.as_bytes()).to_vec());
         }
         self.params_changed |= key.resource_type == PARAMETER_TYPE;
         self.train.current.insert(key.clone(), Some(current));

@@ -171,7 +171,7 @@ impl Writer {
 
     pub(super) fn extend_audit(&mut self, seq: i64, text: &str) -> Result<(), Fault> {
         let number = self.state.audit + 1;
-        let leaf = crypto::merkle::leaf_hash(text.as_bytes());
+        let leaf = crypto::entry::leaf_of(text.as_bytes());
         let sql = "INSERT INTO audit(number, seq, hash) VALUES(?1, ?2, ?3)";
         self.handle.conn.prepare_cached(sql)?.execute(params![number, seq, leaf])?;
         self.state.audit = number;
