@@ -7,13 +7,14 @@ use std::time::Duration;
 use app::audit::ledger::Ledger;
 use app::audit::verify::{Verdict, verify};
 use app::audit::witnessed::witnessed;
+use app::audit::reconcile::{self, Finding, Window};
 use app::audit::{alarm, witness};
 use clap::Subcommand;
 use crypto::log_proof::LogProof;
 use crypto::{Checkpoint, FaultKind, Head, LogFault, PublicKey, SignedCheckpoint};
 use store::{Key, Snapshot};
 use tokio::time::Instant;
-use wire::{CheckpointsRequest, CheckpointsResponse, Membership, SignedMembership};
+use wire::{CheckpointsRequest, CheckpointsResponse, SignedMembership};
 
 use crate::command::{runtime, say};
 use crate::config::Config;
@@ -75,13 +76,29 @@ pub enum AuditTask {
         #[arg(long, requires = "from")]
         to: Option<u64>,
     },
+    /// Compare this log with those of the other nodes: no answer without a question
+    ///
+    /// Every node keeps an entry of each question that it asks another and of each that it answers.
+    /// Asks the others for their entries about this node, and names every request of which one side
+    /// says that it was answered and the other does not know the question. The node does the same
+    /// once a day by itself; this writes nothing.
+    Reconcile {
+        /// The node's folder; the node may be running
+        #[arg(long)]
+        dir: PathBuf,
+        /// How many days back
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
+        days: u16,
+    },
     /// Check a proof that an entry is in a log, without any node
     ///
+    /// Takes what `audit proof --entry` prints and what patients download from the page of those who
+    /// saw their record; of the second, hidden lines stay hidden.
     /// Needs the network's membership list, for the keys of the log and of its witnesses, and the
     /// council's key, by which the list is signed. Says what the entry is, whose log it is in, and
     /// who has cosigned it. Fails where nobody but the log itself vouches for it.
     Check {
-        /// The proof, as `audit proof --entry` prints it
+        /// The proof
         file: PathBuf,
         /// The membership list, `membership.json`
         #[arg(long)]
@@ -113,6 +130,7 @@ pub fn run(task: AuditTask) -> Result<ExitCode, Fault> {
             (None, from) => prove_continuation(&dir, from.unwrap_or(0), to),
         },
         AuditTask::Check { file, membership, council } => check(&file, &membership, &council),
+        AuditTask::Reconcile { dir, days } => reconcile_logs(&dir, days),
         AuditTask::Witnessed { dir } => watched(&dir),
     }
 }
@@ -357,7 +375,8 @@ fn check(file: &Path, membership: &Path, council: &str) -> Result<ExitCode, Faul
     let of = |member: &&wire::Member| wire::witness::origin(&list.network, &member.id) == origin;
     let log = list.members.iter().find(of);
     let log = log.ok_or_else(|| format!("`{origin}` is the log of no member"))?;
-    let checkpoint = SignedCheckpoint::open(&proof.checkpoint, &origin, &log.assertion_key)?;
+    let vouched = wire::witness::vouched(&list, log, &proof.checkpoint)?;
+    let checkpoint = vouched.checkpoint;
     proof.verify(&checkpoint.head())?;
     say(&format!(
         "the entry is number {} of {} in the audit log of {}",
@@ -365,29 +384,77 @@ fn check(file: &Path, membership: &Path, council: &str) -> Result<ExitCode, Faul
         checkpoint.head().number,
         log.display_name
     ));
-    let vouching = vouch(&list, &checkpoint, log)?;
-    say(&String::from_utf8(proof.entry)?);
-    match vouching {
+    for (org, time_s) in &vouched.by {
+        let name = list.member(org).map_or(org.as_str(), |member| &member.display_name);
+        say(&format!("cosigned by {name} on {}", instant(*time_s)));
+    }
+    let entry = String::from_utf8(proof.entry)?;
+    match crypto::entry::Redacted::parse(&entry) {
+        Some(shown) => {
+            say(&format!("shown in part, {} lines of it are hidden:", shown.hidden()));
+            say(&shown.json());
+        }
+        None => say(&entry),
+    }
+    match vouched.by.len() {
         0 => Err("nobody but the log itself vouches for this; ask for a proof against a cosigned checkpoint".into()),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// Says which members have cosigned a checkpoint, and counts them.
-fn vouch(
-    list: &Membership,
-    checkpoint: &SignedCheckpoint,
-    log: &wire::Member,
-) -> Result<usize, Fault> {
-    let mut count = 0;
-    for member in list.members.iter().filter(|member| member.id != log.id) {
-        let name = wire::witness::witness(&list.network, &member.id);
-        if let Some(cosigned) = checkpoint.cosigned_by(&name, &member.assertion_key)? {
-            count += 1;
-            say(&format!("cosigned by {} on {}", member.display_name, instant(cosigned.time_s)));
+fn reconcile_logs(dir: &Path, days: u16) -> Result<ExitCode, Fault> {
+    let (runtime, until) = (runtime()?, system_clock()() - reconcile::SETTLE_MS);
+    let window = Window { from: until - i64::from(days) * reconcile::EVERY_MS, until };
+    let (mut doubts, mut answered) = (false, false);
+    runtime.block_on(async {
+        let place = place(dir, system_clock())?;
+        let snapshot = snapshot(dir)?;
+        for peer in place.network.active_others() {
+            let asked = reconcile::fetch(window.wider(), |message| {
+                let (place, peer) = (&place, &peer.id);
+                async move { compared(place, peer, &message).await.map_err(|e| e.to_string()) }
+            });
+            let theirs = match asked.await {
+                Ok(theirs) => theirs,
+                Err(reason) => {
+                    say(&format!("`{}` could not be compared: {reason}", peer.id));
+                    continue;
+                }
+            };
+            answered = true;
+            let own = reconcile::all(&*snapshot, peer.id.as_str(), window.wider());
+            let own = own.map_err(|e| e.message)?;
+            let found = reconcile::compare(window, &own, &theirs);
+            let (ours, others) = (own.len(), theirs.len());
+            say(&format!("`{}`: {ours} entries here, {others} there", peer.id));
+            for (finding, twin) in found {
+                doubts = true;
+                let missing = match finding {
+                    Finding::NoQuestionHere => "is answered there, and has no question here",
+                    Finding::NoQuestionThere => "is answered here, and has no question there",
+                };
+                let at = fhir::time::instant(twin.recorded);
+                say(&format!("request `{}` of {at} {missing}", twin.request_id));
+            }
         }
+        Ok::<_, Fault>(())
+    })?;
+    if !answered {
+        say("no other node has answered, so nothing is compared");
     }
-    Ok(count)
+    Ok(if doubts || !answered { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn compared(
+    place: &Place,
+    peer: &wire::OrgId,
+    message: &wire::ReconcileRequest,
+) -> Result<wire::ReconcileResponse, Fault> {
+    let body = serde_json::to_vec(message)?.into();
+    let deadline = Instant::now() + PATIENCE;
+    let asking = asking(place)?;
+    let reply = place.peers.ask(peer, wire::path::RECONCILE, body, &asking, deadline).await?;
+    Ok(reply.json().await?)
 }
 
 fn watched(dir: &Path) -> Result<ExitCode, Fault> {

@@ -1,5 +1,6 @@
 //! What `cargo xtask bench` measures, one module for each part.
 
+pub mod audit;
 pub mod import;
 pub mod matching;
 pub mod memory;

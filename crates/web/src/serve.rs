@@ -16,6 +16,7 @@ mod operator;
 mod patient;
 mod person;
 mod privacy;
+mod recalls;
 mod registrar;
 mod session;
 
@@ -104,6 +105,7 @@ fn clinician_routes() -> Router<Web> {
             paths::BreakGlass::ROUTE,
             get(clinician::break_glass_page).post(clinician::break_glass),
         )
+        .route(paths::Notices::ROUTE, get(recalls::notices))
 }
 
 fn patient_routes() -> Router<Web> {
@@ -111,6 +113,9 @@ fn patient_routes() -> Router<Web> {
         .route(paths::MyRecord::ROUTE, get(patient::record))
         .route(paths::MyRecordEvents::ROUTE, get(patient::events))
         .route(paths::MyAccesses::ROUTE, get(patient::accesses))
+        .route(paths::MyProof::ROUTE, get(patient::proof))
+        .route(paths::MyObjections::ROUTE, get(patient::objections).post(patient::object))
+        .route(paths::MyObjection::ROUTE, get(patient::object_form))
         .route(paths::MyPermissions::ROUTE, get(patient::permissions).post(patient::decide))
 }
 
@@ -133,6 +138,11 @@ fn office_routes() -> Router<Web> {
         .route(paths::Denials::ROUTE, get(privacy::denials))
         .route(paths::Witnesses::ROUTE, get(privacy::witnesses))
         .route(paths::AcceptLog::ROUTE, post(privacy::accept))
+        .route(paths::Objections::ROUTE, get(privacy::objections))
+        .route(paths::AnswerObjection::ROUTE, post(privacy::answer))
+        .route(paths::Reconciliation::ROUTE, get(privacy::reconciliation))
+        .route(paths::CloseGaps::ROUTE, post(privacy::close))
+        .route(paths::Recalls::ROUTE, get(recalls::list).post(recalls::declare))
         .route(paths::Network::ROUTE, get(operator::network))
         .route(paths::VerifyAudit::ROUTE, post(operator::verify))
         .route(paths::Answering::ROUTE, post(operator::answering))

@@ -416,3 +416,7 @@ pub fn close(app: &App, caller: &Caller, org: &str, reason: &str) -> Result<()> 
     app.store().commit(Transaction { writes, side, ..Transaction::default() })?;
     Ok(())
 }
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test stops where it fails")]
+mod tests;

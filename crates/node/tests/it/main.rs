@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
+mod accountability;
 mod app_client;
 mod app_scopes;
 mod apps;
@@ -11,6 +12,7 @@ mod audit;
 #[path = "../../../identity/tests/it/authenticator.rs"]
 mod authenticator;
 mod backends;
+mod balp;
 mod bulk;
 mod bundles;
 mod claims;

@@ -30,7 +30,7 @@ use crate::presence::asking;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Has a hospital offer its newest checkpoint; how many entries it covers. All others cosign it.
-async fn witnessed_by_all(hospital: &Hospital, others: usize) -> u64 {
+pub async fn witnessed_by_all(hospital: &Hospital, others: usize) -> u64 {
     let known = offer(&hospital.app, PATIENCE).await.unwrap();
     let sizes: Vec<u64> = known.sizes.values().copied().collect();
     assert_eq!(sizes.len(), others, "{known:?}");
@@ -40,7 +40,7 @@ async fn witnessed_by_all(hospital: &Hospital, others: usize) -> u64 {
 }
 
 /// `consilium audit …`: whether it ended well, and what it said.
-fn audit(arguments: &[&str], home: Option<&Path>) -> (bool, String) {
+pub fn audit(arguments: &[&str], home: Option<&Path>) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_consilium"));
     command.arg("audit").args(arguments);
     if let Some(home) = home {

@@ -101,7 +101,8 @@ fn observation(number: usize) -> Value {
     })
 }
 
-fn caller(app: &App) -> Result<Caller, Fault> {
+/// Somebody who may write at a node that was opened for measuring.
+pub(super) fn caller(app: &App) -> Result<Caller, Fault> {
     let made = account(app, Role::Clinician, "bench-subscriber", None)?;
     let known = app.identity().accounts().find(&made.username)?.ok_or("no account")?;
     Ok(Caller {

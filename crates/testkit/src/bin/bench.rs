@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use testkit::bench::{
-    Settings, import, matching, memory, peers, reads, record, scale, subscriptions, writes,
+    Settings, audit, import, matching, memory, peers, reads, record, scale, subscriptions, writes,
 };
 use testkit::client::Fault;
 use testkit::figures::{Table, say};
@@ -20,7 +20,8 @@ static MEMORY: Jemalloc = Jemalloc;
 #[derive(Parser)]
 #[command(
     name = "bench",
-    about = "Measure import, reads, writes, memory, the longitudinal record, matching and subscriptions"
+    about = "Measure import, reads, writes, the audit, memory, the longitudinal record, matching and \
+             subscriptions"
 )]
 struct Arguments {
     /// What to measure
@@ -67,6 +68,8 @@ enum Part {
     Memory,
     Record,
     Subscriptions,
+    /// Writes with and without their audit entries, and the tree over a long log
+    Audit,
     /// The same questions of ten times the data
     Scale,
     /// Whole servers as processes, side by side; not among `all`
@@ -153,6 +156,14 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
         let quick = settings.quick;
         let measured = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
             subscriptions::measure(quick, &mut table)?;
+            Ok(table)
+        });
+        table = measured.await??;
+    }
+    if wanted(Part::Audit) {
+        let own = settings.clone();
+        let measured = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
+            audit::measure(&own, &mut table)?;
             Ok(table)
         });
         table = measured.await??;

@@ -1,27 +1,38 @@
 //! The patient's pages: the own record, who saw it, who may see it.
 
-use app::audit::accesses::everywhere;
+use std::collections::BTreeMap;
+
+use app::audit::accesses::{self as accesses_of, everywhere};
+use app::audit::objection;
 use app::consent::decide::{self, Direction};
 use app::consent::standing::{Decided, Standing, standing};
+use app::notices::{Kind as MatterKind, Matter, State};
 use app::records::link;
 use app::{App, Caller, Error, User};
-use axum::extract::Form;
-use axum::extract::rejection::FormRejection;
-use axum::response::Response;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Query};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use fhir::Id;
-use policy::consent::Kind;
+use policy::consent::Kind as Choice;
+use serde::Deserialize;
 
 use super::live::{self, Asking};
-use super::session::{Made, Stop, Visit, done, page};
+use super::session::{Made, Stop, Visit, done, id, page};
 use crate::chrome::{Notice, Role};
 use crate::clinician::record::Audience;
 use crate::fault::Fault;
-use crate::paths::MyPermissions;
-use crate::patient::accesses::{self, Access, AccessesView};
+use crate::form::Field;
+use crate::parts::standing::Standing as Stands;
+use crate::paths::{MyObjections, MyPermissions};
+use crate::patient::accesses::{self, Access, AccessesView, Authority, Line, Proof};
+use crate::patient::objections::{
+    self as objections_page, ObjectForm, ObjectView, Objection, ObjectionsView,
+};
 use crate::patient::permissions::{
     self, DecideForm, Decision, Organisation, PastDecision, Permission, PermissionsView,
 };
-use crate::terms::Purpose;
+use crate::terms::{Kind, Purpose, Touched};
 
 const PATIENT: &[Role] = &[Role::Patient];
 
@@ -67,14 +78,23 @@ async fn try_accesses(visit: &Visit) -> Made {
     // The other hospitals are asked too, and without a fresh factor they would be left out.
     visit.require_fresh_factor(user)?;
     let app = visit.app();
-    let found = everywhere(app, visit.caller(user), patient).await?;
-    let list = found.list.iter().map(|access| access_view(app, access)).collect();
+    let caller = visit.caller(user);
+    let objections = {
+        let (caller, patient) = (caller.clone(), patient.clone());
+        app.run(move |app| objection::mine(app, &caller, &patient)).await?
+    };
+    let found = everywhere(app, caller, patient).await?;
+    let list = found.list.iter().map(|access| access_view(app, access, &objections)).collect();
     let missing = found.silent.iter().map(|org| name_of(app, org)).collect();
     let view = AccessesView { accesses: list, older: None, missing };
     page(accesses::render(&view, &visit.chrome)?)
 }
 
-fn access_view(app: &App, access: &app::audit::accesses::Access) -> Access {
+fn access_view(app: &App, access: &accesses_of::Access, objections: &[Matter]) -> Access {
+    let objection = objections
+        .iter()
+        .find(|one| one.owner == access.at && one.entry == access.id)
+        .map(standing_of);
     let organisation = name_of(app, &access.organisation);
     Access {
         at_ms: access.recorded_ms,
@@ -88,11 +108,142 @@ fn access_view(app: &App, access: &app::audit::accesses::Access) -> Access {
         purpose: Purpose::from_code(&access.purpose),
         // A reference to an encounter says nothing to the patient; a reason in words does.
         reason: access.evidence.clone().filter(|text| is_in_words(text)).unwrap_or_default(),
-        seen: Vec::new(),
+        seen: touched(&access.seen),
         held_by: name_of(app, &access.at),
         break_glass: access.is_break_glass(),
         refused: access.refused,
+        authority: match access.authority() {
+            accesses_of::Authority::OwnRequest => Authority::OwnRequest,
+            accesses_of::Authority::Emergency => Authority::Emergency,
+            accesses_of::Authority::Permission => Authority::Permission,
+            accesses_of::Authority::Rules => Authority::Rules,
+        },
+        proof: match access.proof {
+            accesses_of::Proof::Cosigned(by) => Proof::Cosigned(by as u64),
+            accesses_of::Proof::Waiting => Proof::Waiting,
+            accesses_of::Proof::Absent => Proof::Absent,
+            accesses_of::Proof::Broken => Proof::Broken,
+        },
+        line: Line { at: access.at.clone(), entry: access.id.clone() },
+        objection,
     }
+}
+
+/// Counts of resource types as counts of kinds, the largest first.
+fn touched(seen: &BTreeMap<String, u64>) -> Vec<Touched> {
+    let mut list: Vec<Touched> = Vec::new();
+    for (resource_type, count) in seen {
+        let (kind, count) = (Kind::from_type(resource_type), usize::try_from(*count).unwrap_or(0));
+        match list.iter_mut().find(|touched| touched.kind == kind) {
+            Some(touched) => touched.count += count,
+            None => list.push(Touched { kind, count }),
+        }
+    }
+    list.sort_by_key(|touched| std::cmp::Reverse(touched.count));
+    list
+}
+
+/// How an objection or a recall stands, in the words of the pages.
+pub fn standing_of(one: &Matter) -> Stands {
+    match (one.state, one.kind) {
+        (State::Upheld, MatterKind::Recall) => Stands::Confirmed,
+        (State::Upheld, MatterKind::Objection) => Stands::Upheld,
+        (State::Rejected, _) => Stands::Rejected,
+        (State::NotTaken, _) => Stands::NotTaken,
+        _ if one.overdue => Stands::Overdue,
+        (State::Sent, _) => Stands::Sent,
+        (State::Received, _) => Stands::Received,
+    }
+}
+
+/// Which line of which log is meant.
+#[derive(Default, Deserialize)]
+pub struct LineQuery {
+    #[serde(default)]
+    at: String,
+    #[serde(default)]
+    entry: String,
+}
+
+/// `GET /me/accesses/proof`
+pub async fn proof(visit: Visit, line: Result<Query<LineQuery>, QueryRejection>) -> Response {
+    let made = try_proof(&visit, line.map(|Query(line)| line).unwrap_or_default()).await;
+    visit.finish(made)
+}
+
+async fn try_proof(visit: &Visit, line: LineQuery) -> Made {
+    let (user, patient) = own(visit)?;
+    visit.require_fresh_factor(user)?;
+    let entry = id(&line.entry)?;
+    let name = format!("attachment; filename=\"access-{entry}.tlog-proof\"");
+    let text = accesses_of::proof(visit.app(), visit.caller(user), patient, line.at, entry).await?;
+    let kind = (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned());
+    Ok(([kind, (header::CONTENT_DISPOSITION, name)], text).into_response())
+}
+
+/// `GET /me/objections`
+pub async fn objections(visit: Visit) -> Response {
+    let made = try_objections(&visit).await;
+    visit.finish(made)
+}
+
+async fn try_objections(visit: &Visit) -> Made {
+    let (user, patient) = own(visit)?;
+    let caller = visit.caller(user);
+    let list = visit.app().run(move |app| objection::mine(app, &caller, &patient)).await?;
+    let objections = list.iter().map(|one| Objection {
+        at_ms: one.opened_ms,
+        hospital: name_of(visit.app(), &one.owner),
+        reason: one.reason.clone(),
+        standing: standing_of(one),
+        due_ms: one.state.is_open().then_some(one.due_ms),
+        answer: one.answer.clone(),
+    });
+    let view = ObjectionsView { objections: objections.collect() };
+    page(objections_page::render(&view, &visit.chrome)?)
+}
+
+/// `GET /me/objections/new`
+pub async fn object_form(visit: Visit, line: Result<Query<LineQuery>, QueryRejection>) -> Response {
+    let line = line.map(|Query(line)| line).unwrap_or_default();
+    let made = own(&visit).and_then(|_| object_page(&visit, &line.at, &line.entry, Field::default()));
+    visit.finish(made)
+}
+
+fn object_page(visit: &Visit, at: &str, entry: &str, reason: Field) -> Made {
+    let known = at == visit.app().org().id
+        || visit.app().network().list().members.iter().any(|member| member.id.as_str() == at);
+    if !known {
+        return Err(Stop::Fault(Fault::NotFound));
+    }
+    let view = ObjectView {
+        line: Line { at: at.to_owned(), entry: id(entry)?.to_string() },
+        hospital: name_of(visit.app(), at),
+        days: u64::try_from(objection::DUE_MS / 86_400_000).unwrap_or_default(),
+        reason,
+    };
+    page(objections_page::render_form(&view, &visit.chrome)?)
+}
+
+/// `POST /me/objections`
+pub async fn object(visit: Visit, form: Result<Form<ObjectForm>, FormRejection>) -> Response {
+    let made = try_object(&visit, form).await;
+    visit.finish(made)
+}
+
+async fn try_object(visit: &Visit, form: Result<Form<ObjectForm>, FormRejection>) -> Made {
+    let (user, patient) = own(visit)?;
+    let form = visit.form(form)?;
+    let reason = match form.read() {
+        Ok(reason) => reason,
+        Err(field) => return object_page(visit, &form.at, &form.entry, field),
+    };
+    let (caller, entry) = (visit.caller(user), id(&form.entry)?);
+    let made = move |app: &App| {
+        objection::object(app, &caller, &patient, &form.at, &entry, &reason).map(drop)
+    };
+    visit.app().run(made).await?;
+    done(MyObjections, Notice::ObjectionSent)
 }
 
 /// The name of an organisation of the network; its id where the list does not know it.
@@ -199,8 +350,8 @@ fn record_decision(
     };
     let both = |kind| decide::decide(app, caller, patient, organisation, kind).map(drop);
     match decision.permission {
-        Permission { see: true, share: true } => both(Kind::Permit),
-        Permission { see: false, share: false } => both(Kind::Deny),
+        Permission { see: true, share: true } => both(Choice::Permit),
+        Permission { see: false, share: false } => both(Choice::Deny),
         Permission { see: true, share: false } => one_way(Direction::See),
         Permission { see: false, share: true } => one_way(Direction::Share),
     }?;

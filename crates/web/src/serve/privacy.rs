@@ -1,7 +1,9 @@
-//! The privacy officer's pages: uses of emergency access, refusals, and the witnesses of audit logs.
+//! The privacy officer's pages: uses of emergency access, refusals, objections of patients, the
+//! witnesses of audit logs and their comparison.
 
 use app::audit::alarm::{self, Finding};
 use app::audit::watch::watch;
+use app::audit::{objection, reconcile};
 use app::consent::break_glass::{self, Override};
 use app::records::search;
 use app::{App, Error};
@@ -11,16 +13,20 @@ use axum::response::Response;
 use fhir::{Resource, Value};
 use serde::Deserialize;
 
-use super::patient::name_of;
+use super::patient::{name_of, standing_of};
 use super::person::{parse, text};
 use super::session::{Made, Visit, done, id, page};
 use crate::chrome::{Notice, Role};
 use crate::form::Field;
-use crate::paths::{BreakGlassReviews, Denials, Encoded, Witnesses};
+use crate::paths::{BreakGlassReviews, Denials, Encoded, Objections, Reconciliation, Witnesses};
 use crate::privacy::break_glass::{
     self as pages, BreakGlassView, Outcome, Review, ReviewForm, Use,
 };
 use crate::privacy::denials::{self, Denial, DenialsView, Ground};
+use crate::privacy::objections::{self as objections_page, AnswerForm, Case, ObjectionsView};
+use crate::privacy::reconciliation::{
+    self as reconciliation_page, Compared, Gap, ReconciliationView,
+};
 use crate::privacy::witnesses::{
     self as witnesses_page, AcceptForm, Alarm, Watched, WitnessesView,
 };
@@ -276,6 +282,137 @@ async fn try_accept(
     };
     visit.app().run(move |app| alarm::accept(app, &caller, &log, &reason)).await?;
     done(Witnesses, Notice::LogAccepted)
+}
+
+/// `GET /privacy/objections`
+pub async fn objections(visit: Visit) -> Response {
+    let made = try_objections(&visit, None).await;
+    visit.finish(made)
+}
+
+/// The page; `typed` are the fields of an answer that had a fault, with the id of its objection.
+async fn try_objections(visit: &Visit, typed: Option<(String, Field, Field)>) -> Made {
+    let caller = visit.caller(visit.require(OFFICER)?);
+    let found = visit.app().run(move |app| objection::cases(app, &caller)).await?;
+    let mut view = ObjectionsView::default();
+    for case in &found {
+        let mut shown = case_view(visit.app(), case);
+        if let Some((_, outcome, answer)) = typed.as_ref().filter(|(id, ..)| *id == shown.id) {
+            (shown.typed_outcome, shown.typed_answer) = (outcome.clone(), answer.clone());
+        }
+        match case.matter.state.is_open() {
+            true => view.waiting.push(shown),
+            false => view.answered.push(shown),
+        }
+    }
+    view.waiting.sort_by_key(|case| case.due_ms);
+    page(objections_page::render(&view, &visit.chrome)?)
+}
+
+fn case_view(app: &App, case: &objection::Case) -> Case {
+    let one = &case.matter;
+    let access = case.access.as_ref().map(|access| {
+        let organisation = name_of(app, &access.organisation);
+        (access.user.clone(), organisation, Purpose::from_code(&access.purpose), access.recorded_ms)
+    });
+    Case {
+        id: one.task.to_string(),
+        at_ms: one.opened_ms,
+        due_ms: one.due_ms,
+        standing: standing_of(one),
+        patient: one.patient.to_string(),
+        from: name_of(app, &one.origin.0),
+        reason: one.reason.clone(),
+        access,
+        answer: one.answer.clone(),
+        typed_outcome: Field::default(),
+        typed_answer: Field::default(),
+    }
+}
+
+/// `POST /privacy/objections/{id}/answer`
+pub async fn answer(
+    visit: Visit,
+    Path(task): Path<String>,
+    form: Result<Form<AnswerForm>, FormRejection>,
+) -> Response {
+    let made = try_answer(&visit, task, form).await;
+    visit.finish(made)
+}
+
+async fn try_answer(
+    visit: &Visit,
+    task: String,
+    form: Result<Form<AnswerForm>, FormRejection>,
+) -> Made {
+    let caller = visit.caller(visit.require(OFFICER)?);
+    let (upheld, answer) = match visit.form(form)?.read() {
+        Ok(read) => read,
+        Err((outcome, answer)) => {
+            return try_objections(visit, Some((task, outcome, answer))).await;
+        }
+    };
+    let task = id(&task)?;
+    visit.app().run(move |app| objection::answer(app, &caller, &task, upheld, &answer)).await?;
+    done(Objections, Notice::ObjectionAnswered)
+}
+
+/// `GET /privacy/reconciliation`
+pub async fn reconciliation(visit: Visit) -> Response {
+    let made = try_reconciliation(&visit, None).await;
+    visit.finish(made)
+}
+
+/// The page; `typed` is the explanation of a form that had a fault, with whom it is about.
+async fn try_reconciliation(visit: &Visit, typed: Option<(String, Field)>) -> Made {
+    let user = visit.require(WATCHERS)?;
+    let (caller, may_close) = (visit.caller(user), visit.require(OFFICER).is_ok());
+    let (standings, gaps) = visit.app().run(move |app| reconcile::review(app, &caller)).await?;
+    let app = visit.app();
+    let peers = standings.into_iter().map(|(org, standing)| Compared {
+        name: name_of(app, &org),
+        until_ms: (standing.until_ms > 0).then_some(standing.until_ms),
+        entries: standing.entries as u64,
+        failed: standing.failed,
+    });
+    let gaps = gaps.into_iter().map(|gap| Gap {
+        name: name_of(app, &gap.org),
+        here: gap.finding == reconcile::Finding::NoQuestionHere,
+        request: gap.request_id,
+        at_ms: gap.recorded_ms,
+        closed: gap.closed,
+        reason: match &typed {
+            Some((about, field)) if *about == gap.org => field.clone(),
+            _ => Field::default(),
+        },
+        org: gap.org,
+    });
+    let view = ReconciliationView { peers: peers.collect(), gaps: gaps.collect(), may_close };
+    page(reconciliation_page::render(&view, &visit.chrome)?)
+}
+
+/// `POST /privacy/reconciliation/{id}/close`
+pub async fn close(
+    visit: Visit,
+    Path(org): Path<String>,
+    form: Result<Form<AcceptForm>, FormRejection>,
+) -> Response {
+    let made = try_close(&visit, org, form).await;
+    visit.finish(made)
+}
+
+async fn try_close(
+    visit: &Visit,
+    org: String,
+    form: Result<Form<AcceptForm>, FormRejection>,
+) -> Made {
+    let caller = visit.caller(visit.require(OFFICER)?);
+    let reason = match visit.form(form)?.read() {
+        Ok(reason) => reason,
+        Err(field) => return try_reconciliation(visit, Some((org, field))).await,
+    };
+    visit.app().run(move |app| reconcile::close(app, &caller, &org, &reason)).await?;
+    done(Reconciliation, Notice::GapsClosed)
 }
 
 #[cfg(test)]

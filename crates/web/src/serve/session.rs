@@ -21,8 +21,8 @@ use crate::fault::{self, Fault};
 use crate::form::Secret;
 use crate::lang::Lang;
 use crate::paths::{
-    Account, BreakGlassReviews, Find, Links, MyPermissions, MyRecord, Network, Path, Returning,
-    SignIn, StepUp, Witnesses,
+    Account, BreakGlassReviews, Find, Links, MyAccesses, MyPermissions, MyRecord, Network,
+    Objections, Path, Reconciliation, Returning, SignIn, StepUp, Witnesses,
 };
 
 /// Why a handler stops before its page is made.
@@ -81,6 +81,9 @@ tokened!(
     crate::patient::permissions::DecideForm,
     crate::privacy::break_glass::ReviewForm,
     crate::privacy::witnesses::AcceptForm,
+    crate::privacy::objections::AnswerForm,
+    crate::patient::objections::ObjectForm,
+    crate::registrar::recalls::RecallForm,
     crate::operator::network::AnsweringForm,
     crate::registrar::links::LinkForm,
     crate::apps::allowed::EndForm,
@@ -338,6 +341,9 @@ fn back(path: &str) -> String {
     for (start, page) in [
         ("/privacy/break-glass/", BreakGlassReviews::ROUTE),
         ("/privacy/witnesses/", Witnesses::ROUTE),
+        ("/privacy/objections/", Objections::ROUTE),
+        ("/privacy/reconciliation/", Reconciliation::ROUTE),
+        ("/me/accesses/", MyAccesses::ROUTE),
         ("/links/", Links::ROUTE),
         ("/operator/", Network::ROUTE),
         ("/account/", Account::ROUTE),

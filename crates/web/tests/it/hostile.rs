@@ -4,7 +4,7 @@ use web::apps::{consent, wording};
 use web::clinician::record::{self, Audience, Body};
 use web::clinician::{ask, find};
 use web::form::Field;
-use web::patient::accesses;
+use web::patient::{accesses, objections};
 use web::registrar::links;
 use web::terms::{Purpose, Sex};
 use web::{Lang, Role, Theme};
@@ -117,11 +117,22 @@ fn hostile_texts_stay_text() {
             held_by: HOSTILE.into(),
             break_glass: true,
             refused: false,
+            authority: accesses::Authority::Emergency,
+            proof: accesses::Proof::Cosigned(2),
+            line: accesses::Line { at: HOSTILE.into(), entry: HOSTILE.into() },
+            objection: None,
         }],
         older: None,
         missing: vec![HOSTILE.into()],
     };
     check("accesses", &accesses::render(&view, &frame).unwrap());
+    let view = objections::ObjectView {
+        line: accesses::Line { at: HOSTILE.into(), entry: HOSTILE.into() },
+        hospital: HOSTILE.into(),
+        days: 14,
+        reason: Field::new(HOSTILE),
+    };
+    check("object", &objections::render_form(&view, &frame).unwrap());
     let view = links::LinksView {
         waiting: vec![links::PossibleLink {
             id: HOSTILE.into(),

@@ -1,9 +1,11 @@
 //! Pages of the privacy officer, the operator and the registrar.
 
+use web::clinician::notices;
 use web::form::{Field, FieldFault};
 use web::operator::network;
-use web::privacy::{break_glass, denials, witnesses};
-use web::registrar::links;
+use web::parts::standing::Standing;
+use web::privacy::{break_glass, denials, objections, reconciliation, witnesses};
+use web::registrar::{links, recalls};
 use web::terms::{Kind, Purpose, Touched};
 use web::{Lang, Role, Theme};
 
@@ -27,6 +29,29 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         Page {
             name: "witnesses",
             html: witnesses::render(&witnesses_view(full), &frame(officer, "/privacy/witnesses"))
+                .unwrap(),
+        },
+        Page {
+            name: "objections",
+            html: objections::render(&objections_view(full), &frame(officer, "/privacy/objections"))
+                .unwrap(),
+        },
+        Page {
+            name: "reconciliation",
+            html: reconciliation::render(
+                &reconciliation_view(full),
+                &frame(officer, "/privacy/reconciliation"),
+            )
+            .unwrap(),
+        },
+        Page {
+            name: "recalls",
+            html: recalls::render(&recalls_view(full), &frame(Role::Registrar, "/recalls"))
+                .unwrap(),
+        },
+        Page {
+            name: "notices",
+            html: notices::render(&notices_view(full), &frame(Role::Clinician, "/notices"))
                 .unwrap(),
         },
         Page {
@@ -121,6 +146,100 @@ fn witnesses_view(full: bool) -> witnesses::WitnessesView {
         alarms: vec![alarm(false), alarm(true)],
         may_accept: true,
     }
+}
+
+fn objections_view(full: bool) -> objections::ObjectionsView {
+    if !full {
+        return objections::ObjectionsView::default();
+    }
+    let case = |n: i64, standing, answer: &str| objections::Case {
+        id: format!("t-{n}"),
+        at_ms: NOW_MS - n * 86_400_000,
+        due_ms: NOW_MS + (14 - n) * 86_400_000,
+        standing,
+        patient: "nv-204118".into(),
+        from: "Harrow Bay Medical Center".into(),
+        reason: "I have never been treated there, and I know nobody of this name.".into(),
+        access: (n != 3).then(|| {
+            let at = NOW_MS - n * 90_000_000;
+            ("Dr. Ellen Brandt".into(), "St. Agnes Clinic".into(), Purpose::Treatment, at)
+        }),
+        answer: answer.into(),
+        typed_outcome: Field::default(),
+        typed_answer: match n {
+            2 => Field::default().with(FieldFault::Required),
+            _ => Field::default(),
+        },
+    };
+    objections::ObjectionsView {
+        waiting: vec![case(20, Standing::Overdue, ""), case(2, Standing::Received, "")],
+        answered: vec![case(3, Standing::Upheld, "You are right. The person was spoken to.")],
+    }
+}
+
+fn reconciliation_view(full: bool) -> reconciliation::ReconciliationView {
+    if !full {
+        return reconciliation::ReconciliationView::default();
+    }
+    let peer = |name: &str, until_ms, failed: &str| reconciliation::Compared {
+        name: name.into(),
+        until_ms,
+        entries: 1_204,
+        failed: failed.into(),
+    };
+    let gap = |here| reconciliation::Gap {
+        org: "agnes".into(),
+        name: "St. Agnes Clinic".into(),
+        here,
+        request: "018f7a3e-52c1-7d90-a3f0-0c4f5be6a1d2".into(),
+        at_ms: NOW_MS - 60_000_000,
+        closed: here.then(|| {
+            ("Jonas Weber".into(), NOW_MS - 30_000, "their store was restored on Monday".into())
+        }),
+        reason: Field::default(),
+    };
+    reconciliation::ReconciliationView {
+        peers: vec![
+            peer("St. Agnes Clinic", Some(NOW_MS - 3_600_000), ""),
+            peer("Harbour Hospital", None, "the node cannot be reached"),
+        ],
+        gaps: vec![gap(false), gap(true)],
+        may_close: true,
+    }
+}
+
+fn recalls_view(full: bool) -> recalls::RecallsView {
+    if !full {
+        return recalls::RecallsView::default();
+    }
+    let one = |standing, due: Option<i64>| recalls::Recall {
+        patient: "nv-204118".into(),
+        hospital: "St. Agnes Clinic".into(),
+        reason: "the two records are not the same person's".into(),
+        standing,
+        at_ms: NOW_MS - 86_400_000,
+        due_ms: due,
+        confirmed_ms: due.is_none().then_some(NOW_MS - 3_600_000),
+    };
+    recalls::RecallsView {
+        recalls: vec![
+            one(Standing::Sent, Some(NOW_MS + 500_000_000)),
+            one(Standing::Overdue, Some(NOW_MS - 500_000)),
+            one(Standing::Confirmed, None),
+        ],
+        may_declare: true,
+        patient: Field::default(),
+        reason: Field::default().with(FieldFault::Required),
+    }
+}
+
+fn notices_view(full: bool) -> notices::NoticesView {
+    let notice = notices::Notice {
+        patient: "nv-204118".into(),
+        hospital: "St. Agnes Clinic".into(),
+        at_ms: NOW_MS - 3_600_000,
+    };
+    notices::NoticesView { notices: if full { vec![notice] } else { Vec::new() } }
 }
 
 fn denials_view(full: bool) -> denials::DenialsView {

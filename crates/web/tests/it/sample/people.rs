@@ -6,7 +6,8 @@ use web::entry::{sign_in, step_up};
 use web::fault::{self, Fault};
 use web::form::{Field, FieldFault};
 use web::parts::PasskeyFault;
-use web::patient::{accesses, permissions};
+use web::parts::standing::Standing;
+use web::patient::{accesses, objections, permissions};
 use web::terms::{Kind, Purpose, Sex, Touched};
 use web::{Lang, Role, Theme, When};
 
@@ -86,6 +87,14 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
     pages.push(Page {
         name: "accesses",
         html: accesses::render(&accesses_view(full), &patient("/me/accesses")).unwrap(),
+    });
+    pages.push(Page {
+        name: "my-objections",
+        html: objections::render(&objections_view(full), &patient("/me/objections")).unwrap(),
+    });
+    pages.push(Page {
+        name: "object",
+        html: objections::render_form(&object_view(full), &patient("/me/objections/new")).unwrap(),
     });
     pages.push(Page {
         name: "permissions",
@@ -179,6 +188,10 @@ fn accesses_view(full: bool) -> accesses::AccessesView {
             held_by: "Harrow Bay Medical Center".into(),
             break_glass: false,
             refused: false,
+            authority: accesses::Authority::Rules,
+            proof: accesses::Proof::Cosigned(2),
+            line: accesses::Line { at: "harrow".into(), entry: format!("audit-{hours}") },
+            objection: None,
         }
     };
     let mut accesses = vec![
@@ -200,6 +213,11 @@ fn accesses_view(full: bool) -> accesses::AccessesView {
         access(77, "Quality office", "St. Agnes Clinic", Purpose::Operations, &[]),
     ];
     accesses[0].reason = "Outpatient visit of 14 May 2024".into();
+    accesses[1].authority = accesses::Authority::Permission;
+    accesses[1].proof = accesses::Proof::Waiting;
+    accesses[2].authority = accesses::Authority::Emergency;
+    accesses[2].objection = Some(Standing::Received);
+    accesses[3].proof = accesses::Proof::Absent;
     accesses[2].break_glass = true;
     accesses[2].reason = "Unconscious on arrival, allergies and medicines unknown".into();
     accesses[3].refused = true;
@@ -208,6 +226,40 @@ fn accesses_view(full: bool) -> accesses::AccessesView {
         accesses,
         older: Some("/me/accesses?page=abc".into()),
         missing: vec!["St. Agnes Clinic".into()],
+    }
+}
+
+fn objections_view(full: bool) -> objections::ObjectionsView {
+    if !full {
+        return objections::ObjectionsView::default();
+    }
+    let one = |hours: i64, standing, answer: &str| objections::Objection {
+        at_ms: NOW_MS - hours * 3_600_000,
+        hospital: "St. Agnes Clinic".into(),
+        reason: "I have never been treated there, and I know nobody of this name.".into(),
+        standing,
+        due_ms: answer.is_empty().then_some(NOW_MS + 200 * 3_600_000),
+        answer: answer.into(),
+    };
+    let list = vec![
+        one(2, Standing::Sent, ""),
+        one(40, Standing::Overdue, ""),
+        one(90, Standing::Upheld, "You are right. The person was spoken to and may no longer ask."),
+        one(99, Standing::Rejected, "Dr. Brandt was on duty when you were brought in on 2 May."),
+        one(200, Standing::NotTaken, ""),
+    ];
+    objections::ObjectionsView { objections: list }
+}
+
+fn object_view(full: bool) -> objections::ObjectView {
+    objections::ObjectView {
+        line: accesses::Line { at: "agnes".into(), entry: "audit-31".into() },
+        hospital: "St. Agnes Clinic".into(),
+        days: 14,
+        reason: match full {
+            true => Field::default().with(FieldFault::Required),
+            false => Field::default(),
+        },
     }
 }
 
