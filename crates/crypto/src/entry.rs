@@ -125,7 +125,7 @@ impl Redacted {
         let mut json = String::new();
         for line in &self.0 {
             let Line::Shown { text, .. } = line else { continue };
-            let first = json.is_empty() || json.ends_with(['{', '[']);
+            let first = json.is_empty() || json.ends_with(['{', '[', ',']);
             json.push_str(if first { text.strip_prefix(',').unwrap_or(text) } else { text });
         }
         json

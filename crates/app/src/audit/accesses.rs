@@ -78,6 +78,30 @@ pub enum Authority {
     Rules,
 }
 
+impl Proof {
+    /// Its code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Cosigned(_) => "cosigned",
+            Self::Waiting => "waiting",
+            Self::Absent => "absent",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+impl Authority {
+    /// Its code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::OwnRequest => "own-request",
+            Self::Emergency => "emergency",
+            Self::Permission => "permission",
+            Self::Rules => "rules",
+        }
+    }
+}
+
 impl Access {
     /// Whether consent was overridden in an emergency.
     pub fn is_break_glass(&self) -> bool {

@@ -59,10 +59,12 @@ impl Text {
         self.parted = true;
     }
 
-    /// A member that is JSON text already, its name included.
-    pub fn member(&mut self, json: &str) {
-        self.name("");
+    /// A member that is JSON text already, its name included, alone on the line after the comma that
+    /// parts it from the member before.
+    pub fn line(&mut self, json: &str) {
+        self.json.push_str(",\n");
         self.json.push_str(json);
+        self.part();
     }
 
     /// What has been written.

@@ -16,7 +16,7 @@ use tokio::task::block_in_place;
 use wire::{OrgId, Raw, RecordRequest};
 
 use crate::client::{Client, parameters};
-use crate::hospitals::{Hospital, Hospitals, Setup, clock, run};
+use crate::hospitals::{Hospital, Hospitals, Setup, clock, run, shared};
 use crate::presence::asking;
 use crate::record::{CONSENT_WITHIN, ask, ask_until, decide, newcomer};
 use crate::witnesses::{audit, witnessed_by_all};
@@ -107,6 +107,8 @@ fn every_line_of_the_access_log_is_proved_without_trusting_the_hospital() {
         // An entry that names other people too.
         let curious = home.signed_in(Role::Clinician).await;
         curious.get("/fhir/Patient?_count=50").await.expect(200);
+        // So that home knows where the others are.
+        assert_eq!(ask(&curious, own).await.sources().len(), 3);
         let browser = Browser::patient(home, own).await;
         let page = browser.page("/me/accesses").await;
         assert!(page.contains("not yet cosigned"), "nobody has cosigned the newest lines: {page}");
@@ -176,10 +178,12 @@ fn an_objection_goes_to_whoever_must_answer_and_the_answer_comes_back() {
         let own = &story.at[&home.org].patient_id;
         let clinician = asker.signed_in(Role::Clinician).await;
         ask(&clinician, &story.at[&asker.org].patient_id).await;
+        ask(&home.signed_in(Role::Clinician).await, own).await;
         let browser = Browser::patient(home, own).await;
         let page = browser.page("/me/accesses").await;
         let lines = addresses(&page, "/me/objections/new?");
-        let of = |org: &str| lines.iter().find(|link| link.contains(&format!("at={org}&"))).unwrap();
+        // The oldest line of a log is about the clinician elsewhere.
+        let of = |org: &str| lines.iter().rev().find(|link| link.contains(&format!("at={org}&"))).unwrap();
         let entry = |link: &str| link.split("entry=").nth(1).unwrap().to_owned();
         let elsewhere = of(&holder.org);
         let operator = holder.signed_in(Role::Operator).await;
@@ -312,6 +316,8 @@ fn logs_are_compared_daily_and_an_answer_without_a_question_is_an_alarm_at_both(
         assert_eq!(operator.status("/privacy/reconciliation").await.0, 200);
         assert_eq!(officer.send("/privacy/reconciliation", &path, &fields).await, 303);
         assert!(gaps(holder).iter().all(|gap| gap.closed.is_some()));
+        // A program of its own has the time of day.
+        ahead.store(0, Ordering::SeqCst);
         let (calm, said) = audit(&["reconcile"], Some(&hospitals.home(honest)));
         assert!(calm && said.contains("entries here"), "{said}");
         hospitals.stop().await;
@@ -385,5 +391,58 @@ fn what_was_confused_is_taken_back_everywhere_also_where_a_node_was_down() {
         assert_eq!(registrar.send("/recalls", "/recalls", &nobody).await, 400);
         registrar.until("/recalls", "a chart of her sister").await;
         hospitals.stop().await;
+    });
+}
+
+/// The pages of this, and who may see them.
+const PAGES: [(&str, &[Role]); 6] = [
+    ("/me/objections", &[Role::Patient]),
+    ("/me/objections/new?at={org}&entry=e-1", &[Role::Patient]),
+    ("/privacy/objections", &[Role::PrivacyOfficer]),
+    ("/privacy/reconciliation", &[Role::PrivacyOfficer, Role::Operator]),
+    ("/recalls", &[Role::PrivacyOfficer, Role::Registrar]),
+    ("/notices", &[Role::Clinician]),
+];
+
+#[test]
+fn each_page_is_for_its_roles_and_nobody_else() {
+    run(async {
+        let hospitals = shared().await;
+        let hospital = &hospitals.all[0];
+        let people = hospitals.known_to(1);
+        let own = people.iter().find_map(|person| person.at.get(&hospital.org)).unwrap();
+        let stranger = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let stranger = stranger.build().unwrap();
+        for role in [
+            Role::Clinician,
+            Role::Patient,
+            Role::PrivacyOfficer,
+            Role::Operator,
+            Role::Registrar,
+        ] {
+            let browser = match role {
+                Role::Patient => Browser::patient(hospital, &own.patient_id).await,
+                _ => Browser::of(hospital, role).await,
+            };
+            for (page, roles) in PAGES {
+                let page = page.replace("{org}", &hospital.org);
+                let expected = if roles.contains(&role) { 200 } else { 404 };
+                assert_eq!(browser.status(&page).await.0, expected, "{page} for {role:?}");
+                let address = format!("{}{page}", hospital.base);
+                let answer = stranger.get(address).send().await.unwrap();
+                assert_eq!(answer.status().as_u16(), 303, "{page} for nobody");
+            }
+            let proof = format!("/me/accesses/proof?at={}&entry=unknown-1", hospital.org);
+            assert_eq!(browser.status(&proof).await.0, 404, "{role:?}");
+            for post in ["/me/objections", "/recalls"] {
+                // A form without its token comes from elsewhere.
+                let address = format!("{}{post}", hospital.base);
+                let cookie = format!("consilium_session={}", browser.client.token());
+                let form = stranger.post(address).header("cookie", cookie).body("csrf=x");
+                let form = form.header("content-type", "application/x-www-form-urlencoded");
+                let status = form.send().await.unwrap().status().as_u16();
+                assert!([400, 403, 404].contains(&status), "{post} for {role:?}: {status}");
+            }
+        }
     });
 }

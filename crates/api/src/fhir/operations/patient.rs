@@ -1,7 +1,7 @@
 //! Operations on a patient: the longitudinal record, matching, links, consent, emergency access,
 //! and who looked.
 
-use app::audit::accesses;
+use app::audit::accesses::{self, Proof};
 use app::consent::{break_glass, decide};
 use app::records::decide_link::{self, Decision};
 use app::records::link::State;
@@ -261,7 +261,17 @@ async fn accesses_(
                 json!({"name": "action", "valueCode": access.action}),
                 json!({"name": "refused", "valueBoolean": access.refused}),
                 json!({"name": "breakGlass", "valueBoolean": access.is_break_glass()}),
+                json!({"name": "entry", "valueString": access.id}),
+                json!({"name": "authority", "valueCode": access.authority().code()}),
+                json!({"name": "proof", "valueCode": access.proof.code()}),
             ];
+            if let Proof::Cosigned(by) = access.proof {
+                parts.push(json!({"name": "cosignedBy", "valueInteger": by}));
+            }
+            let seen = access.seen.iter();
+            parts.extend(seen.map(|(resource_type, count)| {
+                json!({"name": "seen", "valueString": format!("{count} {resource_type}")})
+            }));
             let texts = [
                 ("user", &access.user),
                 ("role", &access.role),
