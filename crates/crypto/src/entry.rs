@@ -93,9 +93,7 @@ impl Redacted {
     pub fn parse(text: &str) -> Option<Self> {
         let lines = text.strip_prefix(HEADER)?.strip_suffix('\n')?;
         let read = |line: &str| match line.split_at_checked(2)? {
-            ("- ", hash) => {
-                Some(Line::Hidden(STANDARD_NO_PAD.decode(hash).ok()?.try_into().ok()?))
-            }
+            ("- ", hash) => Some(Line::Hidden(STANDARD_NO_PAD.decode(hash).ok()?.try_into().ok()?)),
             ("+ ", rest) => {
                 let (salt, text) = rest.split_once(' ')?;
                 let salt = STANDARD_NO_PAD.decode(salt).ok()?.try_into().ok()?;
@@ -103,7 +101,8 @@ impl Redacted {
             }
             _ => None,
         };
-        let lines: Vec<Line> = lines.split('\n').take(MAX_LINES + 1).map(read).collect::<Option<_>>()?;
+        let lines: Vec<Line> =
+            lines.split('\n').take(MAX_LINES + 1).map(read).collect::<Option<_>>()?;
         (lines.len() <= MAX_LINES).then_some(Self(lines))
     }
 
@@ -175,8 +174,10 @@ mod tests {
 
     fn entry(lines: &[&str]) -> String {
         let salt = format!(",{}", salt_line(&[7; 32]));
-        let all: Vec<&str> =
-            std::iter::once("{\"a\":1").chain([salt.as_str()]).chain(lines.iter().copied()).collect();
+        let all: Vec<&str> = std::iter::once("{\"a\":1")
+            .chain([salt.as_str()])
+            .chain(lines.iter().copied())
+            .collect();
         all.join("\n")
     }
 
@@ -192,7 +193,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_as_json_and_the_secret_never_does() {
-        let text = entry(&[",\"list\":[", "{\"x\":1}", ",{\"y\":2}", "]", ",\"z\":{", "\"q\":1", "}}"]);
+        let text =
+            entry(&[",\"list\":[", "{\"x\":1}", ",{\"y\":2}", "]", ",\"z\":{", "\"q\":1", "}}"]);
         for hide in [vec![], vec![3], vec![4], vec![3, 4], vec![7], vec![3, 4, 7]] {
             let shown = Redacted::of(&text, |at, _| !hide.contains(&at)).unwrap();
             let json: serde_json::Value = serde_json::from_str(&shown.json()).unwrap();

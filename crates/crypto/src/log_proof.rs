@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::checkpoint::decimal;
-use crate::merkle::proof::{MAX_HASHES, ProofFault, verify_inclusion};
 use crate::merkle::Hash;
+use crate::merkle::proof::{MAX_HASHES, ProofFault, verify_inclusion};
 use crate::{Head, entry, note};
 
 const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";

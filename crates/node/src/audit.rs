@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use app::audit::ledger::Ledger;
+use app::audit::reconcile::{self, Finding, Window};
 use app::audit::verify::{Verdict, verify};
 use app::audit::witnessed::witnessed;
-use app::audit::reconcile::{self, Finding, Window};
 use app::audit::{alarm, witness};
 use clap::Subcommand;
 use crypto::log_proof::LogProof;

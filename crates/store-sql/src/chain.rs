@@ -5,8 +5,8 @@
 //! the hash stays as it is: it belongs to no text, so the verification of the audit names the same
 //! entry as before.
 
-use crypto::hash::{sha256, sha256_of_parts};
 use crypto::entry::leaf_of;
+use crypto::hash::{sha256, sha256_of_parts};
 
 /// Goes through a chain from its first link.
 #[derive(Default)]

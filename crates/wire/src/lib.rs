@@ -42,9 +42,9 @@ pub use locator::{
 };
 pub use matching::{Candidate, FieldScore, Grade, MatchOutcome, MatchRequest, MatchResponse};
 pub use membership::{Member, MemberState, Membership, MembershipError, SignedMembership};
+pub use notice::{Notice, Objection, ObjectionState, ObjectionWord, Recall, RecallConfirmed};
 pub use org::{InvalidOrgId, OrgId};
 pub use raw::{InvalidJson, Raw};
-pub use notice::{Notice, Objection, ObjectionState, ObjectionWord, Recall, RecallConfirmed};
 pub use reconcile::{Part, ReconcileRequest, ReconcileResponse, Twin};
 pub use record::{
     Access, AccessesRequest, AccessesResponse, BreakGlass, LineProof, RecordRequest, SourceStatus,

@@ -30,8 +30,7 @@ fn messages() {
     assert_eq!(request.since, Some(1_700_000_000_000));
     check::<AccessesRequest>(include_str!("../vectors/accesses-request.json"));
     check::<AccessesResponse>(include_str!("../vectors/accesses-response.json"));
-    let proved: AccessesResponse =
-        check(include_str!("../vectors/accesses-response-proved.json"));
+    let proved: AccessesResponse = check(include_str!("../vectors/accesses-response-proved.json"));
     assert_eq!(proved.accesses[0].seen.get("Observation"), Some(&12));
     for (text, about) in [
         (include_str!("../vectors/notice-objection.json"), "objection"),

@@ -209,14 +209,14 @@ pub(super) fn view(event: &Resource, own: &str) -> Option<Access> {
     };
     // What an entry about several people names may be the others'.
     let alone = root.get("entity").is_some_and(|list| {
-        let patients = list.items().filter(|e| {
-            e.path(&["role", "code"]).is_some_and(|code| code.is_str("1"))
-        });
+        let patients =
+            list.items().filter(|e| e.path(&["role", "code"]).is_some_and(|code| code.is_str("1")));
         patients.count() == 1
     });
-    let by_permission = alone && root.get("entity").is_some_and(|list| {
-        list.items().any(|e| e.path(&["role", "code"]).is_some_and(|code| code.is_str("13")))
-    });
+    let by_permission = alone
+        && root.get("entity").is_some_and(|list| {
+            list.items().any(|e| e.path(&["role", "code"]).is_some_and(|code| code.is_str("13")))
+        });
     Some(Access {
         id: event.id()?.to_string(),
         recorded_ms: fhir::time::parse(&root.str_at("recorded")?)?.start_ms,
@@ -238,7 +238,9 @@ pub(super) fn view(event: &Resource, own: &str) -> Option<Access> {
 /// What an entry says was seen: counts of what was disclosed, and the resources it names.
 fn seen(root: Value<'_>, request: Option<Value<'_>>) -> BTreeMap<String, u64> {
     let mut seen = BTreeMap::new();
-    for detail in request.and_then(|request| request.get("detail")).iter().flat_map(|list| list.items()) {
+    for detail in
+        request.and_then(|request| request.get("detail")).iter().flat_map(|list| list.items())
+    {
         let name = detail.str_at("type");
         let kind = name.as_deref().and_then(|name| name.strip_prefix(SEEN));
         let count = detail.str_at("valueString").and_then(|count| count.parse().ok());
@@ -303,9 +305,8 @@ type Others = Option<(federation::Asking, Vec<Link>)>;
 fn prepare(app: &App, mut caller: Caller, patient: &Id) -> Result<(Vec<Access>, Others)> {
     authorise_own(app, &caller, patient)?;
     let others = others(app, &mut caller, patient)?;
-    let asked = others.iter().flat_map(|(_, links)| links).map(|link| {
-        (link.org.clone(), link.org.clone())
-    });
+    let asked =
+        others.iter().flat_map(|(_, links)| links).map(|link| (link.org.clone(), link.org.clone()));
     let event = crate::audit::Event::by(&caller, crate::audit::event::Pattern::AuditRead);
     let list = find(app, patient, MAX_ACCESSES)?.into_iter().map(|(access, _)| access).collect();
     app.audit(event.asking(asked).patients([patient.clone()]))?;
@@ -379,7 +380,13 @@ fn proved(app: &App, org: &str, answer: &wire::AccessesResponse) -> Vec<Access> 
 /// Errors: [`crate::Kind::NotFound`] where there is no such line about the patient,
 /// [`crate::Kind::Precondition`] where nobody has cosigned it yet,
 /// [`crate::Kind::StepUp`] where another institution is to be asked without a fresh second factor.
-pub async fn proof(app: &App, caller: Caller, patient: Id, at: String, entry: Id) -> Result<String> {
+pub async fn proof(
+    app: &App,
+    caller: Caller,
+    patient: Id,
+    at: String,
+    entry: Id,
+) -> Result<String> {
     let waiting = || {
         let message = "no other institution has cosigned this line yet; try again in a minute";
         Error::new(crate::Kind::Precondition, message)

@@ -456,7 +456,8 @@ impl<'a> Event<'a> {
     }
 
     fn details(&self, details: &mut Text) {
-        let seen = self.seen.iter().map(|(kind, count)| (format!("{SEEN}{kind}"), count.to_string()));
+        let seen =
+            self.seen.iter().map(|(kind, count)| (format!("{SEEN}{kind}"), count.to_string()));
         let evidence = self.evidence.iter().map(|text| ("evidence".to_owned(), text.clone()));
         for (name, value) in evidence.chain(seen) {
             details.part();

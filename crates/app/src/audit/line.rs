@@ -30,9 +30,9 @@ impl<'a> Prover<'a> {
         let list = app.network().list();
         let own = list.member(app.network().own());
         let vouched = own.and_then(|own| wire::witness::vouched(&list, own, &note).ok());
-        let cosigned = vouched.filter(|vouched| !vouched.by.is_empty()).map(|vouched| {
-            (note, vouched.checkpoint.head().number, vouched.by.len())
-        });
+        let cosigned = vouched
+            .filter(|vouched| !vouched.by.is_empty())
+            .map(|vouched| (note, vouched.checkpoint.head().number, vouched.by.len()));
         Ok(Self { app, snapshot, cosigned })
     }
 

@@ -47,10 +47,16 @@ pub fn object(
     let snapshot = app.store().snapshot()?;
     let known = matter::list(&*snapshot, Kind::Objection, Some(patient), false)?;
     if known.iter().any(|one| one.owner == at && one.entry == entry.as_str()) {
-        return Err(Error::new(ErrorKind::Conflict, "there is an objection to this access already"));
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            "there is an objection to this access already",
+        ));
     }
     if known.iter().filter(|one| one.state.is_open()).count() >= MAX_OPEN {
-        return Err(Error::new(ErrorKind::Busy, "wait for the answers to earlier objections first"));
+        return Err(Error::new(
+            ErrorKind::Busy,
+            "wait for the answers to earlier objections first",
+        ));
     }
     let (task, now) = (app.new_id(), app.now_ms());
     let mut one = Matter {
@@ -87,9 +93,8 @@ pub fn object(
         one.state = State::Sent;
     }
     drop(snapshot);
-    let event = Event::by(caller, Pattern::Create)
-        .patients([patient.clone()])
-        .data(format!("Task/{task}"));
+    let event =
+        Event::by(caller, Pattern::Create).patients([patient.clone()]).data(format!("Task/{task}"));
     let writes = vec![one.write()?, event.write(app)?];
     app.store().commit(Transaction { writes, side, ..Transaction::default() })?;
     app.outbox().nudge();
@@ -100,7 +105,9 @@ pub fn object(
 fn within(text: &str, most: usize) -> Result<String> {
     let text = text.trim();
     match text.is_empty() || text.chars().count() > most {
-        true => Err(Error::invalid("required", format!("write something, at most {most} characters"))),
+        true => {
+            Err(Error::invalid("required", format!("write something, at most {most} characters")))
+        }
         false => Ok(text.to_owned()),
     }
 }

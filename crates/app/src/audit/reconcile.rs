@@ -74,7 +74,11 @@ pub enum Finding {
 
 /// Compares two logs about the requests between their nodes. Both lists cover [`Window::wider`]; what
 /// is judged lies in `window`.
-pub fn compare<'a>(window: Window, own: &'a [Twin], theirs: &'a [Twin]) -> Vec<(Finding, &'a Twin)> {
+pub fn compare<'a>(
+    window: Window,
+    own: &'a [Twin],
+    theirs: &'a [Twin],
+) -> Vec<(Finding, &'a Twin)> {
     let asked = |list: &'a [Twin]| -> HashSet<&'a str> {
         let asked = list.iter().filter(|twin| twin.part == Part::Asked);
         asked.map(|twin| twin.request_id.as_str()).collect()
@@ -418,5 +422,4 @@ pub fn close(app: &App, caller: &Caller, org: &str, reason: &str) -> Result<()> 
 }
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test stops where it fails")]
 mod tests;

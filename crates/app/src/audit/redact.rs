@@ -16,7 +16,8 @@ const REFERRED: &str = "{\"what\":{\"reference\":\"";
 /// shown in part.
 pub fn redact(text: &str, patient: &Id, reason: bool) -> Option<Redacted> {
     let lines = || text.split('\n').map(plain);
-    let about = |line: &str| line.starts_with(REFERRED) && line.contains("/object-role\",\"code\":\"1\"}");
+    let about =
+        |line: &str| line.starts_with(REFERRED) && line.contains("/object-role\",\"code\":\"1\"}");
     let alone = lines().filter(|line| about(line)).count() == 1;
     let own = format!("{REFERRED}Patient/{patient}\"");
     Redacted::of(text, |at, line| {

@@ -163,9 +163,8 @@ impl Matter {
     }
 
     fn view(task: &Resource, stored: &Stored) -> Option<Self> {
-        let text = |path: &[&str]| {
-            Some(task.root().path(path).and_then(|v| v.as_str())?.into_owned())
-        };
+        let text =
+            |path: &[&str]| Some(task.root().path(path).and_then(|v| v.as_str())?.into_owned());
         let time = |path: &[&str]| Some(fhir::time::parse(&text(path)?)?.start_ms);
         let coded = |name: &str| {
             let code = task.root().path(&[name, "coding"])?.items().next()?.str_at("code")?;

@@ -7,8 +7,8 @@ use store::{Key, Method, Snapshot, Transaction};
 use fhirpath::search::Registry;
 
 use super::link::{self, Link, State};
-use super::recall;
 use super::parse as parse_stored;
+use super::recall;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};

@@ -68,7 +68,8 @@ pub fn declare(app: &App, caller: &Caller, patient: &Id, reason: &str) -> Result
     }
     drop(snapshot);
     if begun.recipients == 0 {
-        let message = "nothing of this patient was disclosed to anybody, so there is nobody to tell";
+        let message =
+            "nothing of this patient was disclosed to anybody, so there is nobody to tell";
         return Err(Error::new(crate::Kind::Precondition, message));
     }
     let event = Event::by(caller, Pattern::Recall).patients([patient.clone()]);
@@ -237,15 +238,10 @@ fn who_looked(
     Ok(people)
 }
 
-fn notice(
-    app: &App,
-    patient: &Id,
-    org: &str,
-    people: &BTreeMap<String, String>,
-) -> Result<Write> {
-    let recipients = people.iter().map(|(id, name)| {
-        json!({"type": "Practitioner", "identifier": {"value": id}, "display": name})
-    });
+fn notice(app: &App, patient: &Id, org: &str, people: &BTreeMap<String, String>) -> Result<Write> {
+    let recipients = people.iter().map(
+        |(id, name)| json!({"type": "Practitioner", "identifier": {"value": id}, "display": name}),
+    );
     let resource = json!({
         "resourceType": "Communication",
         "meta": {"tag": [governance()]},
@@ -317,8 +313,7 @@ pub(crate) fn confirmed(
     let task = Id::new(&word.id).ok();
     let snapshot = app.store().snapshot()?;
     let known = task.map(|task| matter::find_one(&*snapshot, &task)).transpose()?.flatten();
-    let known =
-        known.filter(|one| one.kind == Kind::Recall && one.owner == parties.peer.as_str());
+    let known = known.filter(|one| one.kind == Kind::Recall && one.owner == parties.peer.as_str());
     let Some(known) = known else { return Ok(ReceiptOutcome::NotApplicable) };
     drop(snapshot);
     if !known.state.is_open() {

@@ -147,7 +147,9 @@ impl Outbox {
         kind: DeliveryKind,
     ) -> Result<Vec<SideWrite>, StoreError> {
         let mut gone = Vec::new();
-        for (key, value) in self.store.snapshot()?.side_scan(SPACE, &queue::prefix(peer), usize::MAX)? {
+        for (key, value) in
+            self.store.snapshot()?.side_scan(SPACE, &queue::prefix(peer), usize::MAX)?
+        {
             let waiting = serde_json::from_slice::<Waiting>(&value);
             let is_about = waiting.is_ok_and(|waiting| {
                 let delivery = waiting.delivery;

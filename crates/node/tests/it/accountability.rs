@@ -119,8 +119,12 @@ fn every_line_of_the_access_log_is_proved_without_trusting_the_hospital() {
         assert!(page.contains("proved by 2 other hospitals"), "{page}");
         assert!(!page.contains("the proof does not hold"), "{page}");
         let proofs = addresses(&page, "/me/accesses/proof?");
-        let logs = |org: &str| proofs.iter().filter(|link| link.contains(&format!("at={org}&"))).count();
-        assert!(logs(&home.org) >= 2 && logs(&other.org) >= 1 && logs(&third.org) >= 1, "{proofs:?}");
+        let logs =
+            |org: &str| proofs.iter().filter(|link| link.contains(&format!("at={org}&"))).count();
+        assert!(
+            logs(&home.org) >= 2 && logs(&other.org) >= 1 && logs(&third.org) >= 1,
+            "{proofs:?}"
+        );
 
         let folder = hospitals.home(home);
         let (list, council) = (folder.join("membership.json"), council(&folder));
@@ -144,7 +148,10 @@ fn every_line_of_the_access_log_is_proved_without_trusting_the_hospital() {
             let (sound, said) = check(&proof);
             assert!(sound, "{link}: {said}");
             assert_eq!(said.matches("cosigned by").count(), 2, "{said}");
-            assert!(said.contains("AuditEvent") && said.contains("lines of it are hidden"), "{said}");
+            assert!(
+                said.contains("AuditEvent") && said.contains("lines of it are hidden"),
+                "{said}"
+            );
             assert!(!said.contains("127.0.0.1") && !said.contains("network"), "{said}");
             for stranger in &others {
                 assert!(!said.contains(&format!("Patient/{stranger}\"")), "{said}");
@@ -183,7 +190,9 @@ fn an_objection_goes_to_whoever_must_answer_and_the_answer_comes_back() {
         let page = browser.page("/me/accesses").await;
         let lines = addresses(&page, "/me/objections/new?");
         // The oldest line of a log is about the clinician elsewhere.
-        let of = |org: &str| lines.iter().rev().find(|link| link.contains(&format!("at={org}&"))).unwrap();
+        let of = |org: &str| {
+            lines.iter().rev().find(|link| link.contains(&format!("at={org}&"))).unwrap()
+        };
         let entry = |link: &str| link.split("entry=").nth(1).unwrap().to_owned();
         let elsewhere = of(&holder.org);
         let operator = holder.signed_in(Role::Operator).await;
@@ -385,7 +394,8 @@ fn what_was_confused_is_taken_back_everywhere_also_where_a_node_was_down() {
 
         // A registrar declares one where no link was rejected: the third has received from the second.
         let registrar = Browser::of(all[1], Role::Registrar).await;
-        let declared = [("patient", ids[1].as_str()), ("reason", "a chart of her sister was merged")];
+        let declared =
+            [("patient", ids[1].as_str()), ("reason", "a chart of her sister was merged")];
         assert_eq!(registrar.send("/recalls", "/recalls", &declared).await, 303);
         let nobody = [("patient", "unknown-1"), ("reason", "nothing")];
         assert_eq!(registrar.send("/recalls", "/recalls", &nobody).await, 400);
@@ -413,13 +423,9 @@ fn each_page_is_for_its_roles_and_nobody_else() {
         let own = people.iter().find_map(|person| person.at.get(&hospital.org)).unwrap();
         let stranger = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         let stranger = stranger.build().unwrap();
-        for role in [
-            Role::Clinician,
-            Role::Patient,
-            Role::PrivacyOfficer,
-            Role::Operator,
-            Role::Registrar,
-        ] {
+        for role in
+            [Role::Clinician, Role::Patient, Role::PrivacyOfficer, Role::Operator, Role::Registrar]
+        {
             let browser = match role {
                 Role::Patient => Browser::patient(hospital, &own.patient_id).await,
                 _ => Browser::of(hospital, role).await,

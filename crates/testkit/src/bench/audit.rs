@@ -57,15 +57,24 @@ pub fn measure(settings: &Settings, table: &mut Table) -> Result<(), Fault> {
     let mut log = Vec::with_capacity(GROUP);
     for _ in 0..entries.div_ceil(GROUP) {
         for _ in 0..GROUP {
-            log.push(Event::by(&caller, Pattern::Read).data("Observation/o-1").write(&app).map_err(|e| e.message)?);
+            log.push(
+                Event::by(&caller, Pattern::Read)
+                    .data("Observation/o-1")
+                    .write(&app)
+                    .map_err(|e| e.message)?,
+            );
         }
-        app.store().commit(Transaction { writes: std::mem::take(&mut log), ..Default::default() })?;
+        app.store()
+            .commit(Transaction { writes: std::mem::take(&mut log), ..Default::default() })?;
     }
     let snapshot = app.store().snapshot()?;
     let ledger = Ledger::default();
     let started = Instant::now();
     let head = ledger.head(&*snapshot).map_err(|e| e.message)?;
-    table.fact(&format!("made from {} leaves, as after a start", head.number), &ms(started.elapsed()));
+    table.fact(
+        &format!("made from {} leaves, as after a start", head.number),
+        &ms(started.elapsed()),
+    );
     let started = Instant::now();
     ledger.inclusion(&*snapshot, head.number / 2, head.number).map_err(|e| e.message)?;
     table.fact("one proof of an entry after that", &ms(started.elapsed()));

@@ -82,7 +82,8 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn outcomes(&self) -> Vec<(String, String)> {
-        let said = |code: &str, standing: Standing| (code.to_owned(), standing.say(&self.w).to_string());
+        let said =
+            |code: &str, standing: Standing| (code.to_owned(), standing.say(&self.w).to_string());
         vec![said("upheld", Standing::Upheld), said("rejected", Standing::Rejected)]
     }
 }

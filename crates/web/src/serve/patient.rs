@@ -206,7 +206,8 @@ async fn try_objections(visit: &Visit) -> Made {
 /// `GET /me/objections/new`
 pub async fn object_form(visit: Visit, line: Result<Query<LineQuery>, QueryRejection>) -> Response {
     let line = line.map(|Query(line)| line).unwrap_or_default();
-    let made = own(&visit).and_then(|_| object_page(&visit, &line.at, &line.entry, Field::default()));
+    let made =
+        own(&visit).and_then(|_| object_page(&visit, &line.at, &line.entry, Field::default()));
     visit.finish(made)
 }
 

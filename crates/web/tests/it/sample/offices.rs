@@ -33,8 +33,11 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         },
         Page {
             name: "objections",
-            html: objections::render(&objections_view(full), &frame(officer, "/privacy/objections"))
-                .unwrap(),
+            html: objections::render(
+                &objections_view(full),
+                &frame(officer, "/privacy/objections"),
+            )
+            .unwrap(),
         },
         Page {
             name: "reconciliation",
