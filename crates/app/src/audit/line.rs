@@ -105,10 +105,12 @@ pub(super) fn about(snapshot: &dyn Snapshot, id: &Id, patient: &Id) -> Result<St
     let stored = snapshot.read(&key)?.ok_or_else(Error::not_found)?;
     let event = crate::records::parse(&stored)?;
     let reference = format!("Patient/{patient}");
-    let names = event.get("entity").is_some_and(|entities| {
-        entities.items().any(|entity| {
-            entity.path(&["what", "reference"]).is_some_and(|text| text.is_str(&reference))
+    // Who uses their own record is the agent of the entry (BALP, patient portals).
+    let within = |list: &str, path: [&str; 2]| {
+        event.get(list).is_some_and(|list| {
+            list.items().any(|one| one.path(&path).is_some_and(|text| text.is_str(&reference)))
         })
-    });
+    };
+    let names = within("entity", ["what", "reference"]) || within("agent", ["who", "reference"]);
     if names { Ok(stored) } else { Err(Error::not_found()) }
 }

@@ -313,7 +313,9 @@ fn case_view(app: &App, case: &objection::Case) -> Case {
     let one = &case.matter;
     let access = case.access.as_ref().map(|access| {
         let organisation = name_of(app, &access.organisation);
-        (access.user.clone(), organisation, Purpose::from_code(&access.purpose), access.recorded_ms)
+        // Where a node acted of itself, there is no person.
+        let who = if access.user.is_empty() { organisation.clone() } else { access.user.clone() };
+        (who, organisation, Purpose::from_code(&access.purpose), access.recorded_ms)
     });
     Case {
         id: one.task.to_string(),
