@@ -20,7 +20,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
     AccessesRequest, AddCheckpoint, CheckpointsRequest, Delivery, Head, LocateRequest,
-    LocatorKeyRequest, MatchRequest, OrgId, Publication, ReconcileRequest, RecordRequest, Refusal, RefusalCode, path,
+    LocatorKeyRequest, MatchRequest, OrgId, Publication, ReconcileRequest, RecordRequest, Refusal,
+    RefusalCode, path,
 };
 
 /// Most bytes in a message of a peer.
