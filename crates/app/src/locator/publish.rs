@@ -56,6 +56,8 @@ pub struct Published {
 /// Publishes now, after every change, and once a minute, until the node stops.
 pub async fn run(app: App, mut stopped: watch::Receiver<bool>) {
     if app.settings().locator.mode != Mode::On {
+        // Whoever serves the node takes the end of a task for a failure.
+        let _ = stopped.wait_for(|stop| *stop).await;
         return;
     }
     let mut commits = app.store().watch();
