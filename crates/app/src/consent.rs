@@ -5,3 +5,4 @@ pub mod break_glass;
 pub mod decide;
 pub mod deliver;
 pub mod standing;
+pub(crate) mod who;
