@@ -58,6 +58,7 @@ mod directory;
 mod explain;
 mod item;
 mod read;
+mod residual;
 mod resolve;
 mod rule;
 mod rules;
@@ -77,6 +78,7 @@ pub use directory::look_up;
 pub use explain::{Audience, Explanation, explain};
 pub use item::Item;
 pub use read::{MAX_LEVELS, MAX_PROVISIONS, MAX_VALUES};
+pub use residual::{MAX_RESIDUAL, Residual, remains, residual};
 pub use rule::{RULES_CAN_BE_SUSPENDED, Rule};
 #[cfg(feature = "mutants")]
 pub use rule::{Suspended, suspend_in_process};
