@@ -33,15 +33,11 @@ pub mod witness;
 pub use acr::acr;
 pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
-<<<<<<< HEAD
-pub use frame::{End, Frame, FrameError, Head, RecordStatus};
+pub use frame::{End, Frame, FrameError, Handling, Head, Obligation, RecordStatus};
 pub use locator::{
     EncodedView, LocateRequest, LocateResponse, LocatorKeyRequest, LocatorKeyResponse, Publication,
     PublicationReceipt, PublishedEncoding, PublishedRecord,
 };
-=======
-pub use frame::{End, Frame, FrameError, Handling, Head, Obligation, RecordStatus};
->>>>>>> 46b7f8e (A labelling service with reviewed lists of codes, obligations with what is sent, and the asker by name)
 pub use matching::{Candidate, FieldScore, Grade, MatchOutcome, MatchRequest, MatchResponse};
 pub use membership::{Member, MemberState, Membership, MembershipError, SignedMembership};
 pub use org::{InvalidOrgId, OrgId};

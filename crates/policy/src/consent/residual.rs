@@ -86,7 +86,7 @@ fn denies_particular(branch: &Branch<'_>) -> bool {
 /// inside a denial of everything.
 fn permits(root: &Branch<'_>) -> Vec<Residual> {
     let is_leaf = |branch: &&Branch<'_>| branch.provision.children.is_empty();
-    let plain = root.children.iter().all(|child| child.provision.kind == Kind::Permit);
+    let plain = !root.children.iter().any(denies);
     let all: Vec<&Branch<'_>> = match root.provision.kind {
         Kind::Permit => vec![root],
         Kind::Deny if root.holds == Holds::Yes && plain => root.children.iter().collect(),
