@@ -5,3 +5,5 @@ pub mod break_glass;
 pub mod decide;
 pub mod deliver;
 pub mod standing;
+pub(crate) mod token;
+pub(crate) mod who;

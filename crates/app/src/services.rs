@@ -38,6 +38,8 @@ pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 pub struct Settings {
     /// What holds where a patient has decided nothing, and what may be known of what is withheld.
     pub consent: policy::consent::Defaults,
+    /// How records are labelled when they are used.
+    pub labelling: policy::labels::Labelling,
     /// Whether clinicians may break the glass at this node.
     pub break_glass: bool,
     /// When the answer to a reader is complete enough to show without the slow ones.

@@ -91,6 +91,8 @@ pub struct PeerEnd {
     pub withheld_known: bool,
     /// Sentences for the reader.
     pub notes: Vec<String>,
+    /// How what it sent must be handled.
+    pub handling: Option<wire::Handling>,
     /// Its refusal, if it refused.
     pub refusal: Option<Refusal>,
 }
@@ -104,6 +106,7 @@ impl PeerEnd {
             expected: None,
             withheld_known: false,
             notes: Vec::new(),
+            handling: None,
             refusal: None,
         }
     }
@@ -190,8 +193,12 @@ async fn forward(mut reply: Reply, events: &mpsc::Sender<PeerEvent>) -> Option<P
                     RecordStatus::NoMatch => SourceStatus::NoMatch,
                     RecordStatus::Partial => SourceStatus::Partial,
                 };
-                let (withheld_known, notes) = (end.withheld_known, end.notes);
-                return Some(PeerEnd { withheld_known, notes, ..PeerEnd::plain(status) });
+                return Some(PeerEnd {
+                    withheld_known: end.withheld_known,
+                    notes: end.notes,
+                    handling: end.handling,
+                    ..PeerEnd::plain(status)
+                });
             }
             Ok(None) => return Some(PeerEnd::of_error(&AskError::Incomplete, begun)),
             Err(error) => return Some(PeerEnd::of_error(&error, begun)),

@@ -44,6 +44,10 @@ pub struct Config {
     /// What happens to data labelled sensitive where no consent names the label.
     #[serde(default, deserialize_with = "word")]
     pub sensitive_default: policy::consent::SensitiveDefault,
+    /// Organisations, locations and services here that are programmes in the sense of 42 CFR Part 2,
+    /// as `Organization/12`.
+    #[serde(default)]
+    pub part2_programmes: Vec<String>,
     /// Whether an asker may learn that something is withheld.
     #[serde(default)]
     pub withheld: Withheld,
@@ -215,6 +219,11 @@ impl Config {
         format!("{}/fhir", self.base_url.trim_end_matches('/'))
     }
 
+    /// How records are labelled when they are used.
+    pub fn labelling(&self) -> policy::labels::Labelling {
+        policy::labels::Labelling { part2_programmes: self.part2_programmes.clone() }
+    }
+
     /// What the network has agreed for everybody, for the consent engine.
     pub fn defaults(&self) -> Defaults {
         Defaults {
@@ -351,6 +360,9 @@ council_key = "{council_key}"
 consent_default = "permit-treatment"
 # Data labelled sensitive where no consent names the label: "withhold" or "share".
 sensitive_default = "withhold"
+# Organisations, locations and services here that are programmes in the sense of 42 CFR Part 2, as
+# "Organization/12": what refers to one of them is shared as a record of it, with its notice.
+part2_programmes = []
 # Whether an asker may learn that something is withheld: "stated" or "hidden".
 withheld = "stated"
 # Whether clinicians may break the glass. Some jurisdictions forbid it.

@@ -149,6 +149,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         },
         settings: Settings {
             consent: config.defaults(),
+            labelling: config.labelling(),
             break_glass: config.break_glass,
             soft_deadline_ms: config.soft_deadline_ms,
             hard_deadline_ms: config.hard_deadline_ms,

@@ -35,6 +35,18 @@ pub enum Confidentiality {
 }
 
 impl Confidentiality {
+    /// The code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unrestricted => "U",
+            Self::Low => "L",
+            Self::Moderate => "M",
+            Self::Normal => "N",
+            Self::Restricted => "R",
+            Self::VeryRestricted => "V",
+        }
+    }
+
     fn find(code: &str) -> Option<Self> {
         Some(match code {
             "U" => Self::Unrestricted,

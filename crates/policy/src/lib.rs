@@ -10,6 +10,7 @@
 pub mod consent;
 pub mod label;
 pub mod labels;
+pub mod obligations;
 pub mod purpose;
 mod states;
 pub mod table;

@@ -71,8 +71,16 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn open(&mut self) {
+        let label = |(system, code): &(String, String)| {
+            format!("{{\"system\":{},\"code\":{}}}", quote(system), quote(code))
+        };
+        let labels: Vec<_> = self.record.security().iter().map(label).collect();
+        let meta = match labels.is_empty() {
+            true => String::new(),
+            false => format!("\"meta\":{{\"security\":[{}]}},", labels.join(",")),
+        };
         let head = format!(
-            "{{\"resourceType\":\"Bundle\",\"id\":{},\"identifier\":{{\"system\":{},\"value\":{}}},\
+            "{{\"resourceType\":\"Bundle\",\"id\":{},{meta}\"identifier\":{{\"system\":{},\"value\":{}}},\
              \"type\":\"collection\",\"timestamp\":{},\"entry\":[",
             quote(&uuid(&[self.request_id, "bundle"])),
             quote(&format!("{OURS}/NamingSystem/request-id")),

@@ -67,13 +67,30 @@ pub struct Record {
     sources: Vec<Source>,
     items: Vec<Item>,
     places: HashMap<(usize, String, String), Vec<usize>>,
+    security: Vec<(String, String)>,
 }
 
 impl Record {
     /// An empty record. `home` is the organisation that assembles it: source 0, and the author of
     /// links and detected conflicts.
     pub fn new(home: Source) -> Self {
-        Self { sources: vec![home], items: Vec::new(), places: HashMap::new() }
+        Self {
+            sources: vec![home],
+            items: Vec::new(),
+            places: HashMap::new(),
+            security: Vec::new(),
+        }
+    }
+
+    /// Sets the security labels of the record as a whole, by system and code, in place of any that
+    /// were set before. They stand in `Bundle.meta.security`.
+    pub fn set_security(&mut self, labels: impl IntoIterator<Item = (String, String)>) {
+        self.security = labels.into_iter().collect();
+    }
+
+    /// The security labels of the record as a whole.
+    pub fn security(&self) -> &[(String, String)] {
+        &self.security
     }
 
     /// Adds a source and returns its number.

@@ -44,6 +44,29 @@ pub struct End {
     /// Sentences for the reader, such as a redisclosure notice.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// How what was sent must be handled, where anything was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handling: Option<Handling>,
+}
+
+/// How what was sent must be handled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handling {
+    /// The highest degree of confidentiality of anything sent, a code of v3-Confidentiality.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidentiality: Option<String>,
+    /// What the recipient must and must not do.
+    #[serde(default)]
+    pub obligations: Vec<Obligation>,
+}
+
+/// An obligation or a refrain, and what it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obligation {
+    /// A code of v3-ActCode, `NORDSCLCD` for example.
+    pub code: String,
+    /// Relative references of the resources it is for.
+    pub resources: Vec<String>,
 }
 
 /// How the responder sums up its answer.

@@ -35,7 +35,7 @@ pub mod witness;
 pub use acr::acr;
 pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
-pub use frame::{End, Frame, FrameError, Head, RecordStatus};
+pub use frame::{End, Frame, FrameError, Handling, Head, Obligation, RecordStatus};
 pub use locator::{
     EncodedView, LocateRequest, LocateResponse, LocatorKeyRequest, LocatorKeyResponse, Publication,
     PublicationReceipt, PublishedEncoding, PublishedRecord,

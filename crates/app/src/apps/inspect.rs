@@ -11,7 +11,8 @@ use super::record::{Held, TOKENS, held, remove, revoke};
 use super::{Fault, fhir_base};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::{App, Error, Result};
+use crate::consent::token::ihe_pcf;
+use crate::{App, Caller, Error, Result};
 
 /// What is known of a token, for the client that it was given to: a confidential one, or whoever
 /// holds an access token of the same client as `bearer`. Of others' tokens nothing is told.
@@ -66,6 +67,17 @@ fn described(app: &App, access: &Access) -> Result<Value> {
     if let Some(patient) = &access.grant.patient {
         told["patient"] = json!(patient);
         told["need_patient_banner"] = json!(true);
+        let caller = Caller {
+            purpose: crate::authorise::default_purpose(&access.user),
+            user: access.user.clone(),
+            evidence: None,
+            request_id: app.new_id().to_string(),
+            address: String::new(),
+            granted: None,
+        };
+        if let Some(left) = ihe_pcf(app, &caller, patient)? {
+            told["extensions"] = json!({"ihe_pcf": left});
+        }
     }
     Ok(told)
 }

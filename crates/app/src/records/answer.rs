@@ -5,8 +5,10 @@ use federation::Asserted;
 use fhir::{Id, Resource};
 use matching::Grade;
 use policy::consent::{
-    Compiled, Existence, Item, Request as ConsentRequest, WholeDecision, decide_all, whole_record,
+    Compiled, Existence, Item, Request as ConsentRequest, WholeDecision, decide_all, user_of,
+    whole_record,
 };
+use policy::obligations::{Handling, PART2_NOTICE};
 use policy::{Action, BreakGlass, Content, Purpose, Question, Relation, Role};
 use store::{Snapshot, Transaction, Write};
 use wire::{
@@ -21,6 +23,7 @@ use crate::audit::event::Pattern;
 use crate::audit::line::Prover;
 use crate::audit::{Agent, Event, SignedIn};
 use crate::caller::Evidence;
+use crate::consent::who::directory;
 use crate::consent::{break_glass, deliver, standing};
 use crate::{App, Error, Kind};
 
@@ -132,9 +135,10 @@ fn authorise(
 }
 
 fn consent_request(app: &App, asserted: &Asserted, role: Role, purpose: Purpose) -> ConsentRequest {
+    let assertion = &asserted.assertion;
     ConsentRequest {
-        recipient_org: asserted.assertion.issuer.uri(),
-        recipient_user: None,
+        recipient_org: assertion.issuer.uri(),
+        recipient_user: Some(user_of(assertion.issuer.as_str(), &assertion.subject.id)),
         role,
         purpose,
         custodian_org: format!("urn:consilium:org:{}", app.org().id),
@@ -231,7 +235,7 @@ fn is_hidden(
     patient: &Id,
 ) -> crate::Result<bool> {
     let consents = standing::resources(snapshot, patient)?;
-    let consents = Compiled::new(&consents);
+    let consents = Compiled::with(&consents, &directory(snapshot));
     Ok(is_unknown(app, request, &consents))
 }
 
@@ -324,12 +328,29 @@ fn commit(
 /// The answer that does not tell whether there is anybody.
 fn absent(app: &App, asserted: &Asserted) -> crate::Result<RecordAnswer> {
     app.audit(event(asserted, Pattern::Query).query("record").note("no such patient"))?;
-    Ok(RecordAnswer { resources: Vec::new(), end: end(0, RecordStatus::NoMatch, false) })
+    Ok(RecordAnswer {
+        resources: Vec::new(),
+        end: end(0, RecordStatus::NoMatch, false, Handling::default()),
+    })
 }
 
-fn end(sent: usize, status: RecordStatus, withheld_known: bool) -> End {
-    let notes = if sent > 0 { vec![NO_REDISCLOSURE.to_owned()] } else { Vec::new() };
-    End { sent: sent as u64, status, withheld_known, notes }
+fn end(sent: usize, status: RecordStatus, withheld_known: bool, handling: Handling) -> End {
+    let mut notes = Vec::new();
+    if sent > 0 {
+        notes.push(NO_REDISCLOSURE.to_owned());
+    }
+    if handling.part2 {
+        notes.push(PART2_NOTICE.to_owned());
+    }
+    let obligations = handling.codes.iter().map(|(code, resources)| wire::Obligation {
+        code: (*code).to_owned(),
+        resources: resources.clone(),
+    });
+    let handling = (sent > 0).then(|| wire::Handling {
+        confidentiality: handling.confidentiality.map(|degree| degree.code().to_owned()),
+        obligations: obligations.collect(),
+    });
+    End { sent: sent as u64, status, withheld_known, notes, handling }
 }
 
 struct Selected {
@@ -349,9 +370,11 @@ fn select(
 ) -> crate::Result<Selected> {
     let request = consent_request(app, asserted, role, purpose);
     let consents = standing::resources(snapshot, patient)?;
-    let compiled = Compiled::new(&consents);
+    let compiled = Compiled::with(&consents, &directory(snapshot));
     let resources = holdings::record(snapshot, patient)?;
-    let items: Vec<Item> = resources.iter().map(Item::of).collect();
+    let labelling = &app.settings().labelling;
+    let items: Vec<Item> =
+        resources.iter().map(|resource| Item::labelled(resource, labelling)).collect();
     let decisions = decide_all(&request, &compiled, &app.settings().consent, &items);
     let mut used: Vec<u32> = decisions.iter().filter_map(|d| d.because.consent()).collect();
     used.sort_unstable();
@@ -372,7 +395,9 @@ fn select(
     };
     let consents = used.into_iter().map(|number| compiled.reference(number).to_owned());
     let consents = consents.filter(|reference| !reference.is_empty()).collect();
-    let end = end(permitted.len(), status, known);
+    let sent = items.iter().zip(&decisions).filter(|(_, decision)| decision.is_permitted());
+    let handling = Handling::of(sent.map(|(item, _)| item), purpose);
+    let end = end(permitted.len(), status, known, handling);
     Ok(Selected { answer: RecordAnswer { resources: permitted, end }, consents, withheld })
 }
 

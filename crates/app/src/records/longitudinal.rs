@@ -15,6 +15,9 @@ use federation::{
 };
 use fhir::{Id, Resource};
 use futures_util::{Stream, StreamExt};
+use policy::consent::Item;
+use policy::label::{ACT_CODE, CONFIDENTIALITY};
+use policy::obligations::{self, is_revealing};
 use record::{Record, Source, SourceState, SourceStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,6 +57,8 @@ pub enum Arrival {
         status: SourceStatus,
         /// Sentences for the reader.
         notes: Vec<String>,
+        /// How what it sent must be handled.
+        handling: Option<wire::Handling>,
     },
     /// The soft deadline has passed; the sources that have not ended are slow.
     SoftDeadline,
@@ -79,7 +84,7 @@ impl Stream for Asked {
         if let Some(resources) = self.local.take() {
             let expected = Some(resources.len());
             let status = SourceStatus { source: 0, state: SourceState::Answered, expected };
-            self.ready.push_back(Arrival::Ended { status, notes: Vec::new() });
+            self.ready.push_back(Arrival::Ended { status, notes: Vec::new(), handling: None });
             return Poll::Ready(Some(Arrival::Resources { source: 0, resources }));
         }
         loop {
@@ -111,7 +116,7 @@ fn translate(sources: &Sources, event: FanEvent) -> Option<Arrival> {
         PeerEvent::End(end) => {
             let expected = end.expected.and_then(|n| usize::try_from(n).ok());
             let status = SourceStatus { source, state: state(end.status), expected };
-            Some(Arrival::Ended { status, notes: end.notes })
+            Some(Arrival::Ended { status, notes: end.notes, handling: end.handling })
         }
     }
 }
@@ -538,7 +543,7 @@ pub async fn gather(mut asked: Asked, until_the_end: bool) -> Result<(Record, Ve
     for source in sources {
         record.source(source).map_err(|e| Error::internal(e.to_string()))?;
     }
-    let mut statuses = Vec::new();
+    let (mut statuses, mut handled) = (Vec::new(), Vec::new());
     while let Some(arrival) = asked.next().await {
         match arrival {
             Arrival::Resources { source, resources } => {
@@ -547,10 +552,32 @@ pub async fn gather(mut asked: Asked, until_the_end: bool) -> Result<(Record, Ve
                     let _ = record.add(source, resource);
                 }
             }
-            Arrival::Ended { status, .. } => statuses.push(status),
+            Arrival::Ended { status, handling, .. } => {
+                statuses.push(status);
+                handled.extend(handling);
+            }
             Arrival::SoftDeadline if !until_the_end => break,
             Arrival::SoftDeadline => {}
         }
     }
+    let labels = high_water(&record, &handled);
+    record.set_security(labels);
     Ok((record, statuses))
+}
+
+/// The labels of a record as a whole: the highest degree of confidentiality of anything in it, and
+/// what its sources oblige to, without codes that would tell of what was kept back.
+fn high_water(record: &Record, handled: &[wire::Handling]) -> Vec<(String, String)> {
+    let degrees = record.items().iter().map(|item| Item::of(&item.resource).labels.confidentiality);
+    let mut labels = Vec::new();
+    if let Some(degree) = degrees.max() {
+        labels.push((CONFIDENTIALITY.to_owned(), degree.code().to_owned()));
+    }
+    for obligation in handled.iter().flat_map(|handling| &handling.obligations) {
+        // Of a peer's words only those that are known are repeated.
+        let code = obligations::known(&obligation.code).filter(|code| !is_revealing(code));
+        let label = code.map(|code| (ACT_CODE.to_owned(), code.to_owned()));
+        labels.extend(label.filter(|label| !labels.contains(label)));
+    }
+    labels
 }

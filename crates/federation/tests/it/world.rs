@@ -235,7 +235,8 @@ pub fn resource(id: &str, number: usize) -> String {
 
 pub fn end(sent: usize) -> String {
     let status = wire::RecordStatus::Answered;
-    wire::End { sent: sent as u64, status, withheld_known: false, notes: vec![] }.to_line()
+    wire::End { sent: sent as u64, status, withheld_known: false, notes: vec![], handling: None }
+        .to_line()
 }
 
 /// A whole, correct record stream.

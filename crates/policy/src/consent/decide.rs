@@ -65,6 +65,36 @@ pub fn whole_record(request: &Request, consents: &Compiled, defaults: &Defaults)
     WholeDecision::ByItem
 }
 
+/// What holds apart from the consents that look at items, and those.
+pub(super) struct Base<'a> {
+    pub by_item: Vec<Resolved<'a>>,
+    /// The decision about something that is not sensitive.
+    pub plain: ItemDecision,
+    /// The decision about something very restricted.
+    pub sensitive: ItemDecision,
+}
+
+/// Parts a request into what is settled and what depends on the item.
+pub(super) fn base<'a>(
+    request: &Request,
+    consents: &'a Compiled,
+    defaults: &'a Defaults,
+) -> Base<'a> {
+    let mut rest = Case::new(request, consents, defaults);
+    let all = std::mem::take(&mut rest.resolved);
+    let looks = |resolved: &Resolved<'_>| resolved.root.as_ref().is_some_and(is_by_item);
+    let (by_item, settled) = all.into_iter().partition(looks);
+    rest.resolved = settled;
+    let mut hits = Hits::default();
+    let mut decide = |confidentiality| {
+        let labels = Labels { confidentiality, ..Labels::default() };
+        rest.decide(&Item { labels, ..Item::default() }, &Reached::new(), &mut hits)
+    };
+    let plain = decide(Confidentiality::Normal);
+    let sensitive = decide(Confidentiality::VeryRestricted);
+    Base { by_item, plain, sensitive }
+}
+
 fn is_by_item(branch: &Branch<'_>) -> bool {
     branch.provision.is_about_items() || branch.children.iter().any(is_by_item)
 }

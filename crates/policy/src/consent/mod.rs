@@ -15,10 +15,15 @@
 //!
 //! **Actors.** A recipient (`IRCP`, `PRCP` and the like, or no role) is who would receive the
 //! data, a custodian (`CST`) the organisation that holds it. So a denial that names an
-//! organisation as both takes it out of the exchange in both directions. A permission grants to
+//! organisation as both takes it out of the exchange in both directions. People are known by
+//! references and identifiers ([`Who`]); groups and care teams through a directory
+//! ([`Compiled::with`]). A group names less closely than a person and more than an organisation. A permission grants to
 //! the recipients it names; where it names recipients and only its custodian matches, it lifts
 //! earlier denials about that custodian and grants nothing beyond what a permission around it
 //! grants.
+//!
+//! **Codes.** A denial for a code reaches a resource that has it anywhere, a permission one that is
+//! about it.
 //!
 //! **Labels.** A denial for a degree of confidentiality reaches that degree and higher ones, a
 //! permission that degree and lower ones. Topics include those below them. Labels of systems not
@@ -58,6 +63,7 @@ mod directory;
 mod explain;
 mod item;
 mod read;
+mod residual;
 mod resolve;
 mod rule;
 mod rules;
@@ -77,6 +83,7 @@ pub use directory::look_up;
 pub use explain::{Audience, Explanation, explain};
 pub use item::Item;
 pub use read::{MAX_LEVELS, MAX_PROVISIONS, MAX_VALUES};
+pub use residual::{MAX_RESIDUAL, Residual, remains, residual};
 pub use rule::{RULES_CAN_BE_SUSPENDED, Rule};
 #[cfg(feature = "mutants")]
 pub use rule::{Suspended, suspend_in_process};

@@ -2,7 +2,7 @@
 
 use consilium_policy::consent::{
     Compiled, Defaults, Existence, Kind, NetworkDefault, Request, SensitiveDefault, WholeDecision,
-    decide_all, whole_record,
+    decide_all, remains, residual, whole_record,
 };
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -215,6 +215,19 @@ proptest! {
         consents.push(consent(99, &format!("{date} deny {conditions}")));
         let after = permitted(&request, &compiled(&consents), &defaults);
         prop_assert!(within(&after, &before));
+    }
+
+    // A token that carries the residual rules lets nobody read more than the engine would.
+    #[test]
+    fn enforcing_the_residual_permits_nothing_that_is_denied(
+        consents in consents(), request in requests(), defaults in defaults(),
+    ) {
+        let compiled = compiled(&consents);
+        let rules = residual(&request, &compiled, &defaults);
+        let items = record();
+        for (item, permitted) in items.iter().zip(permitted(&request, &compiled, &defaults)) {
+            prop_assert!(permitted || !remains(&rules, item, &items), "{rules:#?} {consents:#?}");
+        }
     }
 
     #[test]
