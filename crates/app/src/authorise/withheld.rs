@@ -5,6 +5,7 @@
 //! from a caller. Both are made anew when the store says that what they stand on has changed, so a
 //! request of somebody whom nothing concerns costs a look at two numbers.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -14,11 +15,13 @@ use parking_lot::{Mutex, RwLock};
 use policy::consent::{
     Compiled, Defaults, Existence, Item, Request, WholeDecision, decide_all, user_of, whole_record,
 };
+use policy::labels::Labelling;
 use policy::{Purpose, Role};
 use store::query::{Filter, compartment, is_in_compartment};
 use store::{HistoryOf, Key, Method, Seq, Snapshot};
 
 use crate::consent::standing;
+use crate::consent::who::directory;
 use crate::records::{holdings, parse, patients_of};
 use crate::{App, Caller, Result};
 
@@ -33,6 +36,7 @@ const MOST_BY_ITEM: usize = 100;
 /// What is kept from one caller.
 #[derive(Debug)]
 pub(crate) struct Withheld {
+    labelling: Labelling,
     requests: Vec<Request>,
     defaults: Defaults,
     patients: HashMap<Id, Kept>,
@@ -66,7 +70,7 @@ impl Withheld {
         if !open.contains(&key) {
             return false;
         }
-        let item = [Item::of(resource)];
+        let item = [Item::labelled(resource, &self.labelling)];
         self.requests.iter().any(|request| {
             let decisions = decide_all(request, &kept.consents, &self.defaults, &item);
             decisions.iter().all(|decision| is_open(&key, decision))
@@ -133,6 +137,8 @@ struct Named {
     /// The newest version that was looked at; `None` before the first time.
     checked: Option<Seq>,
     patients: HashMap<Id, Arc<Compiled>>,
+    /// Those of them whose consents name people by what the store says of them.
+    looked_up: HashSet<Id>,
     /// Whose each of their consents is.
     consents: HashMap<Id, Id>,
 }
@@ -188,7 +194,12 @@ impl Keeper {
 
     fn named(&self, app: &App) -> Result<Arc<Named>> {
         let is_fresh = |named: &Named| {
-            named.checked.is_some_and(|checked| checked >= app.store().newest().consent())
+            let newest = app.store().newest();
+            let needed = match named.looked_up.is_empty() {
+                true => newest.consent(),
+                false => newest.record(),
+            };
+            named.checked.is_some_and(|checked| checked >= needed)
         };
         let known = self.named.read().clone();
         if is_fresh(&known) {
@@ -209,7 +220,7 @@ impl Named {
     /// The same as of a later moment.
     fn follow(&self, snapshot: &dyn Snapshot) -> Result<Self> {
         let upto = snapshot.seq();
-        let (mut after, mut touched) = (self.checked.unwrap_or(0), HashSet::new());
+        let (mut after, mut touched) = (self.checked.unwrap_or(0), self.looked_up.clone());
         loop {
             let page = snapshot.history_after(&HistoryOf::Type("Consent"), after, PAGE)?;
             let Some(last) = page.last() else { break };
@@ -225,21 +236,34 @@ impl Named {
                 }
             }
         }
-        let mut patients = self.patients.clone();
+        let (mut patients, mut looked_up) = (self.patients.clone(), self.looked_up.clone());
+        let known = directory(snapshot);
         for patient in touched {
             let consents = standing::resources(snapshot, &patient)?;
-            let compiled = Compiled::new(&consents);
+            let is_looked_up = Cell::new(false);
+            let compiled = Compiled::with(&consents, &|name| {
+                is_looked_up.set(true);
+                known(name)
+            });
+            looked_up.remove(&patient);
             match compiled.may_name_somebody() {
-                true => patients.insert(patient, Arc::new(compiled)),
-                false => patients.remove(&patient),
-            };
+                true => {
+                    if is_looked_up.get() {
+                        looked_up.insert(patient.clone());
+                    }
+                    patients.insert(patient, Arc::new(compiled));
+                }
+                false => {
+                    patients.remove(&patient);
+                }
+            }
         }
         let mut consents = HashMap::new();
         for (patient, compiled) in &patients {
             let ids = compiled.ids().filter_map(|id| Id::new(id).ok());
             consents.extend(ids.map(|id| (id, patient.clone())));
         }
-        Ok(Self { checked: Some(upto), patients, consents })
+        Ok(Self { checked: Some(upto), patients, looked_up, consents })
     }
 }
 
@@ -254,7 +278,7 @@ fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decid
         break_glass_enabled: app.settings().break_glass,
     };
     let requests: Vec<Request> = asked.names.iter().map(request).collect();
-    let defaults = app.settings().consent;
+    let (defaults, labelling) = (app.settings().consent, app.settings().labelling.clone());
     let snapshot = app.store().snapshot()?;
     let mut until_ms = i64::MAX;
     let mut patients = HashMap::new();
@@ -268,29 +292,30 @@ fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decid
         }
         let consents = consents.clone();
         let open = match patients.len() < MOST_BY_ITEM {
-            true => Some(open(&*snapshot, patient, &requests, &consents, &defaults)?),
+            true => Some(open((app, &*snapshot), patient, &requests, &consents)?),
             false => None,
         };
         patients.insert(patient.clone(), Kept { consents, open });
     }
-    let withheld =
-        (!patients.is_empty()).then(|| Arc::new(Withheld { requests, defaults, patients }));
+    let withheld = (!patients.is_empty())
+        .then(|| Arc::new(Withheld { labelling, requests, defaults, patients }));
     Ok(Decided { named, record: snapshot.seq(), until_ms, withheld })
 }
 
 /// What of a patient's resources is open to the caller.
 fn open(
-    snapshot: &dyn Snapshot,
+    (app, snapshot): (&App, &dyn Snapshot),
     patient: &Id,
     requests: &[Request],
     consents: &Compiled,
-    defaults: &Defaults,
 ) -> Result<HashSet<Key>> {
     let resources = holdings::record(snapshot, patient)?;
-    let items: Vec<Item> = resources.iter().map(Item::of).collect();
+    let labelling = &app.settings().labelling;
+    let items = resources.iter().map(|resource| Item::labelled(resource, labelling));
+    let items: Vec<Item> = items.collect();
     let mut open = HashSet::new();
     for request in requests {
-        let decisions = decide_all(request, consents, defaults, &items);
+        let decisions = decide_all(request, consents, &app.settings().consent, &items);
         open.extend(resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
             let resource_type = fhir::resource_type(resource.type_name())?;
             let key = Key { resource_type, id: resource.id()? };

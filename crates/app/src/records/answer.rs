@@ -205,11 +205,12 @@ pub(crate) fn hidden_from(
     patient: &Id,
 ) -> crate::Result<Vec<OrgId>> {
     let consents = standing::resources(snapshot, patient)?;
-    let consents = Compiled::new(&consents);
+    let consents = Compiled::with(&consents, &directory(snapshot));
     let hidden = |org: &&&OrgId| {
         let request = ConsentRequest {
             recipient_org: org.uri(),
-            recipient_user: None,
+            // Nobody whom a consent names: persons are decided about when they ask.
+            recipient_user: Some(user_of(org.as_str(), "~")),
             role: Role::Clinician,
             purpose: Purpose::TREAT,
             custodian_org: format!("urn:consilium:org:{}", app.org().id),
