@@ -4,4 +4,6 @@
 pub mod break_glass;
 pub mod decide;
 pub mod deliver;
+pub mod point_of_care;
+pub mod simulate;
 pub mod standing;

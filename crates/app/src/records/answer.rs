@@ -5,7 +5,7 @@ use federation::Asserted;
 use fhir::{Id, Resource};
 use matching::Grade;
 use policy::consent::{
-    Compiled, Existence, Item, Request as ConsentRequest, WholeDecision, decide_all, whole_record,
+    Compiled, Existence, Request as ConsentRequest, WholeDecision, whole_record,
 };
 use policy::{Action, BreakGlass, Content, Purpose, Question, Relation, Role};
 use store::{Snapshot, Transaction, Write};
@@ -16,7 +16,7 @@ use wire::{
 
 use super::link::{self, Link, State};
 use super::longitudinal::demographics;
-use super::{holdings, matching as matcher};
+use super::{matching as matcher, selection};
 use crate::audit::event::Pattern;
 use crate::audit::line::Prover;
 use crate::audit::{Agent, Event, SignedIn};
@@ -61,7 +61,8 @@ pub fn agent(asserted: &Asserted) -> Agent {
     }
 }
 
-fn event(asserted: &Asserted, pattern: Pattern) -> Event<'static> {
+/// An entry about a question of a peer.
+pub(crate) fn event(asserted: &Asserted, pattern: Pattern) -> Event<'static> {
     let assertion = &asserted.assertion;
     let evidence = assertion.evidence.as_ref().map(|evidence| match evidence {
         wire::Evidence::Reference(text) => Evidence::Reference(text.clone()),
@@ -95,7 +96,7 @@ pub fn refused(error: Error) -> Refusal {
 }
 
 /// Asks policy whether this user of a peer may be answered; a refusal is recorded.
-fn authorise(
+pub(crate) fn authorise(
     app: &App,
     asserted: &Asserted,
     action: Action,
@@ -132,15 +133,7 @@ fn authorise(
 }
 
 fn consent_request(app: &App, asserted: &Asserted, role: Role, purpose: Purpose) -> ConsentRequest {
-    ConsentRequest {
-        recipient_org: asserted.assertion.issuer.uri(),
-        recipient_user: None,
-        role,
-        purpose,
-        custodian_org: format!("urn:consilium:org:{}", app.org().id),
-        now_ms: app.now_ms(),
-        break_glass_enabled: app.settings().break_glass,
-    }
+    selection::request(app, &asserted.assertion.issuer.uri(), None, role, purpose)
 }
 
 /// Whether a person is known here. Somebody whose record may not be known of is not known.
@@ -349,17 +342,16 @@ fn select(
 ) -> crate::Result<Selected> {
     let request = consent_request(app, asserted, role, purpose);
     let consents = standing::resources(snapshot, patient)?;
-    let compiled = Compiled::new(&consents);
-    let resources = holdings::record(snapshot, patient)?;
-    let items: Vec<Item> = resources.iter().map(Item::of).collect();
-    let decisions = decide_all(&request, &compiled, &app.settings().consent, &items);
+    let held = selection::Held::of(snapshot, patient)?;
+    let selection::Decided { compiled, decisions } = held.decide(app, &request, &consents);
     let mut used: Vec<u32> = decisions.iter().filter_map(|d| d.because.consent()).collect();
     used.sort_unstable();
     used.dedup();
     let denied = decisions.iter().filter(|decision| !decision.is_permitted());
     let withheld = denied.clone().count();
     let known = denied.clone().any(|decision| decision.existence == Existence::Known);
-    let permitted: Vec<Resource> = resources
+    let permitted: Vec<Resource> = held
+        .resources
         .into_iter()
         .zip(&decisions)
         .filter(|(_, decision)| decision.is_permitted())
