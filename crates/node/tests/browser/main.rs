@@ -66,7 +66,8 @@ fn a_patient_who_is_there_approves_on_their_own_device() {
 }
 
 async fn point_of_care(driver: &browser::Driver, demo: &Demo) {
-    let (clinician, patient) = (demo.account("north", "clinician"), demo.account("north", "patient"));
+    let (clinician, patient) =
+        (demo.account("north", "clinician"), demo.account("north", "patient"));
     let here = patient.patient.clone().unwrap();
     let sign_in = async |browser: &Browser, account: &demo::Account| {
         browser.go(&account.base).await;
