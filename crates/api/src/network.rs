@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use app::App;
 use app::audit::{reconcile, witness};
-use app::consent::deliver;
+use app::consent::{deliver, simulate};
 use app::locator::{answer as locator, keys as locator_keys};
 use app::records::answer;
 use axum::Router;
@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use wire::{
     AccessesRequest, AddCheckpoint, CheckpointsRequest, Delivery, Head, LocateRequest,
     LocatorKeyRequest, MatchRequest, OrgId, Publication, ReconcileRequest, RecordRequest, Refusal,
-    RefusalCode, path,
+    RefusalCode, SimulateRequest, path,
 };
 
 /// Most bytes in a message of a peer.
@@ -43,6 +43,7 @@ pub fn router(app: App, inbound: Arc<Inbound>) -> Router {
         .route(path::RECORD, post(record))
         .route(path::DELIVER, post(deliver_))
         .route(path::ACCESSES, post(accesses))
+        .route(path::SIMULATE, post(simulate_))
         .route(path::WITNESS, post(witness_))
         .route(path::CHECKPOINTS, post(checkpoints))
         .route(path::LOCATOR_KEY, post(locator_key))
@@ -176,6 +177,18 @@ async fn accesses(
         answer::accesses_request(app, asserted, &message)
     };
     Ok(json(door.answer(peer, headers, path::ACCESSES, body, work).await?))
+}
+
+async fn simulate_(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: SimulateRequest| {
+        simulate::answer(app, asserted, &message)
+    };
+    Ok(json(door.answer(peer, headers, path::SIMULATE, body, work).await?))
 }
 
 async fn witness_(

@@ -4,6 +4,8 @@
 pub mod break_glass;
 pub mod decide;
 pub mod deliver;
+pub mod point_of_care;
+pub mod simulate;
 pub mod standing;
 pub(crate) mod token;
 pub(crate) mod who;

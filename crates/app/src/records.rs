@@ -25,6 +25,7 @@ pub mod read;
 pub mod recall;
 pub mod references;
 pub mod search;
+pub(crate) mod selection;
 pub mod validate;
 pub mod write;
 

@@ -117,6 +117,7 @@ struct Inner {
     terminology: Shelf,
     jobs: Jobs,
     apps: crate::apps::State,
+    proposals: crate::consent::point_of_care::Waiting,
     notify: notify::Hub,
     ledger: Ledger,
     withheld: Keeper,
@@ -145,6 +146,7 @@ impl App {
             terminology,
             jobs,
             apps,
+            proposals: Default::default(),
             notify,
             ledger,
             withheld: Keeper::default(),
@@ -232,6 +234,11 @@ impl App {
         &self.0.apps
     }
 
+    /// Consents that wait for a patient who is there.
+    pub fn proposals(&self) -> &crate::consent::point_of_care::Waiting {
+        &self.0.proposals
+    }
+
     /// Where the key of ID tokens comes from.
     pub(crate) fn id_key(&self) -> &crate::apps::KeySource {
         &self.0.services.id_key
@@ -280,6 +287,11 @@ impl App {
         let uuid = uuid::Builder::from_unix_timestamp_millis(now, &random).into_uuid();
         // A UUID in its usual form is a FHIR id, so the second branch is never taken.
         Id::new(uuid.to_string()).unwrap_or_else(|_| fallback_id(&random))
+    }
+
+    /// Fills a buffer with unpredictable bytes.
+    pub(crate) fn fill(&self, bytes: &mut [u8]) {
+        (self.0.services.random)(bytes);
     }
 
     /// A new unguessable token of 256 bits.

@@ -28,6 +28,7 @@ pub use account::{Account, AccountError, NewAccount, Password, Role, Username};
 pub use accounts::Accounts;
 pub use fault::Fault;
 pub use hidden::Hidden;
+pub use passkey::approval::{Approval, ApprovalFault};
 pub use passkey::{Device, MAX_PASSKEYS, PasskeyError, Site, Standing, Started, Unusable};
 pub use password::{Hasher, hash_password};
 pub use principal::{FRESH_MFA_MS, Principal};

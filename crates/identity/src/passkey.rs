@@ -5,6 +5,7 @@
 //! required everywhere), so one alone proves two factors. No attestation is asked for: which make
 //! of device somebody uses is not the node's business, and synchronised passkeys have none.
 
+pub(crate) mod approval;
 mod ceremonies;
 
 use serde::{Deserialize, Serialize};

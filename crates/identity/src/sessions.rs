@@ -1,5 +1,6 @@
 //! Signing in, staying signed in, proving presence again, signing out.
 
+mod approvals;
 mod passkeys;
 
 use std::sync::Arc;

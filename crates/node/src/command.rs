@@ -12,7 +12,9 @@ use identity::{NewAccount, Password, Role, base32};
 use crate::audit::AuditTask;
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
-use crate::{apps, audit, config, demo, import, keys, packages, serve, terminology, validate};
+use crate::{
+    apps, audit, config, consent, demo, import, keys, packages, serve, terminology, validate,
+};
 
 /// How long a thread that has nothing to do stays: it keeps memory that others could have.
 const IDLE: Duration = Duration::from_secs(2);
@@ -107,6 +109,11 @@ enum Command {
     Package {
         #[command(subcommand)]
         task: packages::Task,
+    },
+    /// Work with consents that were given at the point of care
+    Consent {
+        #[command(subcommand)]
+        task: consent::Task,
     },
     /// Print the present one-time code of a secret, as an authenticator app would
     Code {
@@ -227,6 +234,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         }
         Command::Validate(arguments) => return validate::run(&arguments, system_clock()()),
         Command::Package { task } => packages::run(&task)?,
+        Command::Consent { task } => consent::run(task, system_clock()())?,
         Command::Code { secret } => {
             let code = identity::code_at(&secret, system_clock()());
             say(&code.ok_or("the secret is not in base32, or too short")?);

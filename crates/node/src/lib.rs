@@ -5,6 +5,7 @@ pub mod audit;
 pub mod backup;
 pub mod command;
 pub mod config;
+pub mod consent;
 pub mod demo;
 pub mod import;
 pub mod keys;

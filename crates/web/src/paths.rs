@@ -87,6 +87,10 @@ fixed! {
     MyObjections = "/me/objections";
     /// Who may see it: GET the page, POST a decision.
     MyPermissions = "/me/permissions";
+    /// What others would see of the record.
+    MySimulation = "/me/permissions/simulation";
+    /// Find a request for a consent by its code.
+    MyGrants = "/me/grants";
     /// Break-glass uses to review.
     BreakGlassReviews = "/privacy/break-glass";
     /// Objections of patients.
@@ -124,6 +128,20 @@ fixed! {
 with_id! {
     /// One static asset by its hashed name.
     Static = "/static/", "name", "";
+    /// A request for a consent as its patient sees it.
+    MyGrant = "/me/grants/", "id", "";
+    /// A challenge for the passkey that approves it, asked for by a script: POST.
+    MyGrantChallenge = "/me/grants/", "id", "/challenge";
+    /// Approve it with a passkey: POST.
+    MyGrantApprove = "/me/grants/", "id", "/approve";
+    /// Show a code that approves it: POST.
+    MyGrantCode = "/me/grants/", "id", "/code";
+    /// Refuse it: POST.
+    MyGrantRefuse = "/me/grants/", "id", "/refuse";
+    /// Ask a patient who is there for a consent: GET the form, POST it.
+    Propose = "/patients/", "id", "/consent";
+    /// A request for a consent as whoever asks sees it: GET the page, POST the patient's code.
+    Proposal = "/consent-requests/", "id", "";
     /// Remove a passkey: POST.
     RemovePasskey = "/account/passkeys/", "id", "/remove";
     /// Purpose and evidence before a question to other organisations: GET the form, POST it.

@@ -10,6 +10,7 @@ mod assets;
 mod clinician;
 mod entry;
 mod frame;
+mod grants;
 mod grounds;
 mod live;
 mod operator;
@@ -19,6 +20,7 @@ mod privacy;
 mod recalls;
 mod registrar;
 mod session;
+mod simulation;
 
 use std::sync::Arc;
 
@@ -100,6 +102,8 @@ fn clinician_routes() -> Router<Web> {
         .route(paths::Find::ROUTE, get(clinician::find))
         .route(paths::Record::ROUTE, get(clinician::record))
         .route(paths::RecordEvents::ROUTE, get(clinician::events))
+        .route(paths::Propose::ROUTE, get(grants::propose_page).post(grants::propose))
+        .route(paths::Proposal::ROUTE, get(grants::proposal).post(grants::code))
         .route(paths::Ask::ROUTE, get(clinician::ask_page).post(clinician::ask))
         .route(
             paths::BreakGlass::ROUTE,
@@ -117,6 +121,13 @@ fn patient_routes() -> Router<Web> {
         .route(paths::MyObjections::ROUTE, get(patient::objections).post(patient::object))
         .route(paths::MyObjection::ROUTE, get(patient::object_form))
         .route(paths::MyPermissions::ROUTE, get(patient::permissions).post(patient::decide))
+        .route(paths::MySimulation::ROUTE, get(simulation::simulation))
+        .route(paths::MyGrants::ROUTE, get(grants::find))
+        .route(paths::MyGrant::ROUTE, get(grants::grant))
+        .route(paths::MyGrantChallenge::ROUTE, post(grants::challenge))
+        .route(paths::MyGrantApprove::ROUTE, post(grants::approve))
+        .route(paths::MyGrantCode::ROUTE, post(grants::show_code))
+        .route(paths::MyGrantRefuse::ROUTE, post(grants::refuse))
 }
 
 fn app_routes() -> Router<Web> {

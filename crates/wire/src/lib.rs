@@ -27,6 +27,7 @@ pub mod raw;
 pub mod reconcile;
 pub mod record;
 pub mod refusal;
+pub mod simulate;
 mod time;
 #[cfg(test)]
 mod vectors;
@@ -50,6 +51,9 @@ pub use record::{
     Access, AccessesRequest, AccessesResponse, BreakGlass, LineProof, RecordRequest, SourceStatus,
 };
 pub use refusal::{Refusal, RefusalCode};
+pub use simulate::{
+    KindCount, Recipient, Remedy, SimulateRequest, SimulateResponse, Simulated, WithheldItem,
+};
 pub use witness::{AddCheckpoint, CheckpointAnswer, CheckpointsRequest, CheckpointsResponse};
 
 /// The version all of this describes.
@@ -74,6 +78,8 @@ pub mod path {
     pub const DELIVER: &str = "/network/v1/deliver";
     /// `AccessesRequest` → `AccessesResponse`.
     pub const ACCESSES: &str = "/network/v1/accesses";
+    /// `SimulateRequest` → `SimulateResponse`.
+    pub const SIMULATE: &str = "/network/v1/simulate";
     /// `AddCheckpoint` → `CheckpointAnswer`.
     pub const WITNESS: &str = "/network/v1/witness";
     /// `CheckpointsRequest` → `CheckpointsResponse`.

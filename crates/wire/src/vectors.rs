@@ -44,6 +44,10 @@ fn messages() {
     check::<ReconcileRequest>(include_str!("../vectors/reconcile-request.json"));
     let answer: ReconcileResponse = check(include_str!("../vectors/reconcile-response.json"));
     assert_eq!(answer.entries[1].part, Part::Answered);
+    let request: SimulateRequest = check(include_str!("../vectors/simulate-request.json"));
+    assert_eq!((request.recipients.len(), request.drafts.len()), (1, 1));
+    let response: SimulateResponse = check(include_str!("../vectors/simulate-response.json"));
+    assert_eq!(response.outcomes[0].withheld[0].remedy, Remedy::PermitRecipient);
     let delivery: Delivery = check(include_str!("../vectors/delivery.json"));
     assert_eq!(delivery.kind, DeliveryKind::Consent);
     check::<DeliveryReceipt>(include_str!("../vectors/delivery-receipt.json"));

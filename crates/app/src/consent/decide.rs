@@ -49,6 +49,13 @@ pub fn decide_one_way(
     only: Direction,
 ) -> Result<()> {
     authorised(app, caller, patient)?;
+    let both = one_way(app, patient, organisation, only)?;
+    store(app, caller, patient, both)?;
+    Ok(())
+}
+
+/// The withdrawal and the permission that leave one direction, in the order of their delivery.
+fn one_way(app: &App, patient: &Id, organisation: &str, only: Direction) -> Result<Vec<Resource>> {
     let now = app.now_ms();
     let withdrawal = made(app, patient, Some(organisation), Decision::Deny, now)?;
     let withdrawn = match only {
@@ -58,8 +65,32 @@ pub fn decide_one_way(
     let withdrawal = narrowed(&withdrawal, withdrawn)?;
     // The newer decision counts where two are about the same.
     let permission = made(app, patient, Some(organisation), Decision::Permit, now - 1)?;
-    store(app, caller, patient, vec![withdrawal, permission])?;
-    Ok(())
+    Ok(vec![withdrawal, permission])
+}
+
+/// The consents that a decision about `organisation` (`None` for all) would become, to be tried
+/// and not to be stored: whether it may see what others hold, and share what it holds.
+///
+/// Errors: [`crate::Kind::Invalid`] for an unknown organisation, and for one direction of all.
+pub fn drafts(
+    app: &App,
+    patient: &Id,
+    organisation: Option<&str>,
+    see: bool,
+    share: bool,
+) -> Result<Vec<Resource>> {
+    let direction = match (see, share) {
+        (true, true) | (false, false) => {
+            let decision = if see { Decision::Permit } else { Decision::Deny };
+            return Ok(vec![made(app, patient, organisation, decision, app.now_ms())?]);
+        }
+        (true, false) => Direction::See,
+        (false, true) => Direction::Share,
+    };
+    let organisation = organisation.ok_or_else(|| {
+        Error::invalid("value", "a decision about all organisations is about both directions")
+    })?;
+    one_way(app, patient, organisation, direction)
 }
 
 fn authorised(app: &App, caller: &Caller, patient: &Id) -> Result<()> {

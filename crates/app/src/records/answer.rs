@@ -5,8 +5,7 @@ use federation::Asserted;
 use fhir::{Id, Resource};
 use matching::Grade;
 use policy::consent::{
-    Compiled, Existence, Item, Request as ConsentRequest, WholeDecision, decide_all, user_of,
-    whole_record,
+    Compiled, Existence, Request as ConsentRequest, WholeDecision, user_of, whole_record,
 };
 use policy::obligations::{Handling, PART2_NOTICE};
 use policy::{Action, BreakGlass, Content, Purpose, Question, Relation, Role};
@@ -18,7 +17,7 @@ use wire::{
 
 use super::link::{self, Link, State};
 use super::longitudinal::demographics;
-use super::{holdings, matching as matcher};
+use super::{matching as matcher, selection};
 use crate::audit::event::Pattern;
 use crate::audit::line::Prover;
 use crate::audit::{Agent, Event, SignedIn};
@@ -64,7 +63,8 @@ pub fn agent(asserted: &Asserted) -> Agent {
     }
 }
 
-fn event(asserted: &Asserted, pattern: Pattern) -> Event<'static> {
+/// An entry about a question of a peer.
+pub(crate) fn event(asserted: &Asserted, pattern: Pattern) -> Event<'static> {
     let assertion = &asserted.assertion;
     let evidence = assertion.evidence.as_ref().map(|evidence| match evidence {
         wire::Evidence::Reference(text) => Evidence::Reference(text.clone()),
@@ -98,7 +98,7 @@ pub fn refused(error: Error) -> Refusal {
 }
 
 /// Asks policy whether this user of a peer may be answered; a refusal is recorded.
-fn authorise(
+pub(crate) fn authorise(
     app: &App,
     asserted: &Asserted,
     action: Action,
@@ -136,15 +136,8 @@ fn authorise(
 
 fn consent_request(app: &App, asserted: &Asserted, role: Role, purpose: Purpose) -> ConsentRequest {
     let assertion = &asserted.assertion;
-    ConsentRequest {
-        recipient_org: assertion.issuer.uri(),
-        recipient_user: Some(user_of(assertion.issuer.as_str(), &assertion.subject.id)),
-        role,
-        purpose,
-        custodian_org: format!("urn:consilium:org:{}", app.org().id),
-        now_ms: app.now_ms(),
-        break_glass_enabled: app.settings().break_glass,
-    }
+    let person = user_of(assertion.issuer.as_str(), &assertion.subject.id);
+    selection::request(app, &assertion.issuer.uri(), Some(person), role, purpose)
 }
 
 /// Whether a person is known here. Somebody whose record may not be known of is not known.
@@ -371,19 +364,19 @@ fn select(
 ) -> crate::Result<Selected> {
     let request = consent_request(app, asserted, role, purpose);
     let consents = standing::resources(snapshot, patient)?;
-    let compiled = Compiled::with(&consents, &directory(snapshot));
-    let resources = holdings::record(snapshot, patient)?;
-    let labelling = &app.settings().labelling;
-    let items: Vec<Item> =
-        resources.iter().map(|resource| Item::labelled(resource, labelling)).collect();
-    let decisions = decide_all(&request, &compiled, &app.settings().consent, &items);
+    let held = selection::Held::of(app, snapshot, patient)?;
+    let selection::Decided { compiled, decisions } =
+        held.decide((app, snapshot), &request, &consents);
     let mut used: Vec<u32> = decisions.iter().filter_map(|d| d.because.consent()).collect();
     used.sort_unstable();
     used.dedup();
     let denied = decisions.iter().filter(|decision| !decision.is_permitted());
     let withheld = denied.clone().count();
     let known = denied.clone().any(|decision| decision.existence == Existence::Known);
-    let permitted: Vec<Resource> = resources
+    let sent = held.items.iter().zip(&decisions).filter(|(_, decision)| decision.is_permitted());
+    let handling = Handling::of(sent.map(|(item, _)| item), purpose);
+    let permitted: Vec<Resource> = held
+        .resources
         .into_iter()
         .zip(&decisions)
         .filter(|(_, decision)| decision.is_permitted())
@@ -396,8 +389,6 @@ fn select(
     };
     let consents = used.into_iter().map(|number| compiled.reference(number).to_owned());
     let consents = consents.filter(|reference| !reference.is_empty()).collect();
-    let sent = items.iter().zip(&decisions).filter(|(_, decision)| decision.is_permitted());
-    let handling = Handling::of(sent.map(|(item, _)| item), purpose);
     let end = end(permitted.len(), status, known, handling);
     Ok(Selected { answer: RecordAnswer { resources: permitted, end }, consents, withheld })
 }

@@ -196,7 +196,7 @@ fn owner(app: &App, account_id: &str, address: &str) -> Result<Option<Caller>> {
 }
 
 /// A refusal with the rule by which pages choose their words.
-fn refused(error: PasskeyError) -> Error {
+pub(crate) fn refused(error: PasskeyError) -> Error {
     use PasskeyError as E;
     let conflict = |error: &E, rule| Error::new(Kind::Conflict, error.to_string()).by_rule(rule);
     match &error {

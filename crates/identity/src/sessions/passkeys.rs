@@ -6,7 +6,9 @@
 //! accounts there are. A passkey that does not is still good for proving presence.
 
 use store::Write;
-use webauthn_rs::prelude::{Passkey, PublicKeyCredential, RegisterPublicKeyCredential};
+use webauthn_rs::prelude::{
+    Passkey, PasskeyAuthentication, PublicKeyCredential, RegisterPublicKeyCredential,
+};
 
 use super::{Session, Sessions, short, throttle_name};
 use crate::account::Account;
@@ -30,7 +32,7 @@ impl Sessions {
         self.site.is_some()
     }
 
-    fn site(&self) -> Result<&Site> {
+    pub(super) fn site(&self) -> Result<&Site> {
         self.site.as_deref().ok_or(PasskeyError::Unusable)
     }
 
@@ -152,12 +154,22 @@ impl Sessions {
         answer: &str,
         now_ms: i64,
     ) -> Result<()> {
-        let webauthn = self.site()?.webauthn();
         let own = place(token).ok_or(SessionError::Unknown)?;
         let state = match self.ceremonies.take(ceremony, now_ms) {
             Some(Ceremony::StepUp(place, state)) if place == own => state,
             _ => return Err(PasskeyError::Expired),
         };
+        self.check_answer(account_id, answer, &state, now_ms).map(drop)
+    }
+
+    /// Whether `answer` proves one of the account's passkeys; the passkey, as it was before.
+    pub(super) fn check_answer(
+        &self,
+        account_id: &str,
+        answer: &str,
+        state: &PasskeyAuthentication,
+        now_ms: i64,
+    ) -> Result<Passkey> {
         let answer: PublicKeyCredential = read(answer)?;
         if answer
             .get_user_unique_id()
@@ -167,10 +179,11 @@ impl Sessions {
         }
         // A passkey that was removed since the challenge was given out no longer counts.
         let device = id_of(answer.get_credential_id());
-        self.owned(account_id, answer.get_credential_id())?;
-        let proof = webauthn.finish_passkey_authentication(&answer, &state);
+        let (_, passkey) = self.owned(account_id, answer.get_credential_id())?;
+        let proof = self.site()?.webauthn().finish_passkey_authentication(&answer, state);
         let proof = self.judged(account_id, &device, proof, now_ms)?;
-        self.note_use(account_id, &device, &proof, now_ms)
+        self.note_use(account_id, &device, &proof, now_ms)?;
+        Ok(passkey)
     }
 
     /// Begins adding a passkey to the session's account.
@@ -353,7 +366,7 @@ impl Sessions {
         }
     }
 
-    fn begun(
+    pub(super) fn begun(
         &self,
         ceremony: Ceremony,
         options: &impl serde::Serialize,
@@ -366,7 +379,7 @@ impl Sessions {
         Ok(Started { ceremony, options })
     }
 
-    fn passkeys_of(&self, account_id: &str) -> Result<Vec<Passkey>> {
+    pub(super) fn passkeys_of(&self, account_id: &str) -> Result<Vec<Passkey>> {
         let Some((_, record)) = self.accounts.record(account_id)? else {
             return Err(SessionError::Unknown.into());
         };

@@ -54,6 +54,70 @@ fn an_app_that_others_wrote_is_launched_alone_and_from_a_record() {
     runtime.block_on(smart::story(&driver, &demo, client));
 }
 
+#[test]
+fn a_patient_who_is_there_approves_on_their_own_device() {
+    let Some(driver) = browser::Driver::start() else {
+        println!("skipped: chromium or chromedriver is not installed");
+        return;
+    };
+    let demo = Demo::start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(point_of_care(&driver, &demo));
+}
+
+async fn point_of_care(driver: &browser::Driver, demo: &Demo) {
+    let (clinician, patient) =
+        (demo.account("north", "clinician"), demo.account("north", "patient"));
+    let here = patient.patient.clone().unwrap();
+    let sign_in = async |browser: &Browser, account: &demo::Account| {
+        browser.go(&account.base).await;
+        browser.fill("username", &account.username).await;
+        browser.fill("password", &account.password).await;
+        browser.fill("code", &account.code()).await;
+        browser.press("main form .button").await;
+        browser.see(".me", &account.name, PATIENCE).await;
+    };
+
+    // The patient adds a passkey and withdraws permission from all hospitals.
+    let owner = Browser::open(driver).await.with_authenticator().await;
+    sign_in(&owner, &patient).await;
+    owner.go(&format!("{}/account", patient.base)).await;
+    owner.fill("name", "Phone").await;
+    owner.press("form.add .button").await;
+    owner.see("main table", "Phone", PATIENCE).await;
+    owner.go(&format!("{}/me/permissions", patient.base)).await;
+    owner.press(".permission.all .button").await;
+    owner.see("main h1", "What your decision changes", PATIENCE).await;
+    owner.press("main form .button").await;
+    owner.see(".permission.all", "Permit all", PATIENCE).await;
+
+    // The clinician is refused, and asks for exactly what is needed.
+    let doctor = Browser::open(driver).await;
+    sign_in(&doctor, &clinician).await;
+    doctor.go(&format!("{}/patients/{here}/record", clinician.base)).await;
+    doctor.settle("#sources-list .source", 3, "asking", PATIENCE).await;
+    doctor.see("#sources-list", "withholds", PATIENCE).await;
+    assert!(!rows_from(&doctor, "east").await, "nothing before it is permitted");
+    doctor.go(&format!("{}/patients/{here}/consent", clinician.base)).await;
+    doctor.press("main form .button").await;
+    doctor.see(".big-code", "-", PATIENCE).await;
+    doctor.picture("proposed").await;
+    let code = doctor.text(".big-code").await;
+
+    // The patient reads it on their own device, and approves with a touch.
+    owner.go(&format!("{}/me/grants?code={code}", patient.base)).await;
+    owner.see("main", "exactly this", PATIENCE).await;
+    owner.picture("grant").await;
+    owner.press("form.passkey .button").await;
+    owner.see("main", "You approved this", PATIENCE).await;
+
+    // The clinician's page goes on by itself, and the record is open.
+    doctor.see("#sources-list", "Eastbrook", PATIENCE).await;
+    doctor.settle("#sources-list .source", 3, "asking", PATIENCE).await;
+    assert!(rows_from(&doctor, "east").await, "the record is open");
+    doctor.picture("opened").await;
+}
+
 async fn passkey(driver: &browser::Driver, demo: &Demo) {
     let clinician = demo.account("north", "clinician");
     let here = demo.account("north", "patient").patient.unwrap();
@@ -163,6 +227,12 @@ async fn story(driver: &browser::Driver, demo: &Demo) {
     owner.press("main form .button").await;
     owner.go(&format!("{}/me/permissions", patient.base)).await;
     owner.press_in("li.permission", "Eastbrook", "button[value=withdraw]").await;
+
+    // What it changes is said before it is saved.
+    owner.see("main h1", "What your decision changes", PATIENCE).await;
+    owner.see(".loses", "no longer see", PATIENCE).await;
+    owner.picture("preview").await;
+    owner.press("main form .button").await;
     owner.see("main", "Permit", PATIENCE).await;
     owner.picture("permissions").await;
 

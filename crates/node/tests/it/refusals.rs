@@ -36,6 +36,7 @@ GET    /fhir/Patient/{own}/$graphql?query={id}                 200 200 403 403 2
 GET    /fhir/Patient/{own}/$longitudinal-record                200 200 403 403 403 401
 GET    /fhir/Patient/{own}/$accesses                           403 200 200 403 403 401
 POST   /fhir/Patient/{own}/$consent             permit         403 200 200 403 403 401
+POST   /fhir/Patient/{own}/$simulate-access     simulate       403 200 200 403 403 401
 POST   /fhir/Patient/{own}/$break-glass         reason         200 403 403 403 403 401
 GET    /fhir/Patient/{own}/$link-candidates                    403 403 403 403 200 401
 POST   /fhir/Patient/{own}/$confirm-link        candidate      403 403 403 403 412 401
@@ -67,7 +68,7 @@ fn each_route_answers_each_role_as_it_should() {
             ("{audit}", oldest_entry(&clients[2]).await),
             ("{own}", own),
         ];
-        let bodies = bodies(&about, &observation);
+        let bodies = bodies(&about, &observation, &hospital.org);
         let (mut wrong, mut asked) = (Vec::new(), 0);
         for line in TABLE.lines().filter(|line| !line.is_empty()) {
             let mut words: Vec<&str> = line.split_whitespace().collect();
@@ -87,7 +88,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 30 * 6);
+        assert_eq!(asked, 31 * 6);
     });
 }
 
@@ -104,7 +105,7 @@ async fn everybody(hospital: &Hospital, own: &str) -> [Client; 6] {
 }
 
 /// The bodies that the table names.
-fn bodies(about: &Value, observation: &str) -> BTreeMap<&'static str, Value> {
+fn bodies(about: &Value, observation: &str, org: &str) -> BTreeMap<&'static str, Value> {
     let mut named = about.clone();
     named["id"] = json!(observation);
     let entry = json!({"request": {"method": "POST", "url": "Observation"}, "resource": about});
@@ -115,6 +116,7 @@ fn bodies(about: &Value, observation: &str) -> BTreeMap<&'static str, Value> {
         ("transaction", json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})),
         ("person", json!({"resourceType": "Patient", "birthDate": "1970-01-01"})),
         ("permit", parameters(&[("decision", "permit")])),
+        ("simulate", parameters(&[("organisation", org)])),
         ("reason", parameters(&[("reason", "unconscious in the emergency room")])),
         ("candidate", parameters(&[("organisation", "nowhere"), ("patient", "none")])),
         ("answering", json!({"answering": true})),

@@ -83,7 +83,7 @@ fn provision(choice: &Choice<'_>) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-fn organisation_reference(party: Party<'_>) -> String {
+pub(super) fn organisation_reference(party: Party<'_>) -> String {
     let reference = quote(&format!("Organization/{}", party.id));
     format!(r#"{{"reference":{reference},"display":{}}}"#, quote(party.name))
 }

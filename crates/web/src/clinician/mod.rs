@@ -5,4 +5,5 @@ pub mod break_glass;
 pub mod find;
 pub mod from_record;
 pub mod notices;
+pub mod propose;
 pub mod record;

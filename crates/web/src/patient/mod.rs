@@ -3,5 +3,8 @@
 //! objects to, who may see it.
 
 pub mod accesses;
+pub mod grant;
 pub mod objections;
 pub mod permissions;
+pub mod preview;
+pub mod simulation;

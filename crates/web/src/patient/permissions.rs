@@ -22,6 +22,9 @@ pub struct DecideForm {
     /// `yes` when it may share what it holds; read for `choose` only.
     #[serde(default)]
     pub share: String,
+    /// `yes` when the effect was shown and is wanted.
+    #[serde(default)]
+    pub confirm: String,
 }
 
 /// The value of `organisation` that means every organisation.
@@ -65,7 +68,8 @@ pub struct Permission {
 }
 
 impl Permission {
-    fn state(self, w: &Words<'_>) -> Message {
+    /// The state in words.
+    pub(super) fn state(self, w: &Words<'_>) -> Message {
         w.say(match (self.see, self.share) {
             (true, true) => "permission-full",
             (false, false) => "permission-none",
@@ -178,6 +182,7 @@ mod tests {
                 decision: decision.into(),
                 see: see_sent.into(),
                 share: String::new(),
+                confirm: String::new(),
             };
             let expected = expected.map(|(id, permission)| Decision {
                 organisation: id.map(ToString::to_string),

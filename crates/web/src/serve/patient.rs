@@ -37,7 +37,7 @@ use crate::terms::{Kind, Purpose, Touched};
 const PATIENT: &[Role] = &[Role::Patient];
 
 /// Who is signed in and which patient they are.
-fn own(visit: &Visit) -> Result<(&User, Id), Stop> {
+pub fn own(visit: &Visit) -> Result<(&User, Id), Stop> {
     let user = visit.require(PATIENT)?;
     let patient = user.patient.clone().ok_or(Stop::Fault(Fault::NotFound))?;
     Ok((user, patient))
@@ -330,8 +330,12 @@ pub async fn decide(visit: Visit, form: Result<Form<DecideForm>, FormRejection>)
 
 async fn try_decide(visit: &Visit, form: Result<Form<DecideForm>, FormRejection>) -> Made {
     let (user, patient) = own(visit)?;
-    let decision = visit.form(form)?.read().ok_or(Stop::Fault(Fault::BadRequest))?;
+    let form = visit.form(form)?;
+    let decision = form.read().ok_or(Stop::Fault(Fault::BadRequest))?;
     let caller = visit.caller(user);
+    if form.confirm != "yes" {
+        return super::simulation::preview(visit, caller, patient, decision).await;
+    }
     visit.app().run(move |app| record_decision(app, &caller, &patient, &decision)).await?;
     done(MyPermissions, Notice::PermissionSaved)
 }

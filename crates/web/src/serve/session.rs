@@ -79,6 +79,9 @@ tokened!(
     crate::clinician::ask::AskForm,
     crate::clinician::break_glass::BreakGlassForm,
     crate::patient::permissions::DecideForm,
+    crate::patient::grant::AnswerForm,
+    crate::clinician::propose::ProposeForm,
+    crate::clinician::propose::CodeForm,
     crate::privacy::break_glass::ReviewForm,
     crate::privacy::witnesses::AcceptForm,
     crate::privacy::objections::AnswerForm,
@@ -352,6 +355,12 @@ fn back(path: &str) -> String {
             return page.to_owned();
         }
     }
+    // The answers to a request for a consent have no pages of their own.
+    if path.starts_with("/me/grants/") {
+        let mut parts = path.split('?').next().unwrap_or_default().splitn(5, '/');
+        let code = parts.nth(3).unwrap_or_default();
+        return crate::paths::MyGrant(code).to_string();
+    }
     // The events of a record are no page.
     path.strip_suffix("/events").unwrap_or(path).to_owned()
 }
@@ -385,6 +394,8 @@ mod tests {
             ("/account/passkeys/1/remove", "/account"),
             ("/patients/p-1/record/events", "/patients/p-1/record"),
             ("/patients/p-1/break-glass", "/patients/p-1/break-glass"),
+            ("/me/grants/ABCD/code", "/me/grants/ABCD"),
+            ("/me/grants/ABCD", "/me/grants/ABCD"),
             ("/patients?q=ana", "/patients?q=ana"),
         ] {
             assert_eq!(back(path), expected);

@@ -10,6 +10,7 @@ mod observation;
 mod parameters;
 mod patient;
 mod rows;
+mod simulate;
 mod sql_query;
 mod submit;
 mod subscription;
@@ -43,6 +44,7 @@ impl Operation {
 /// Every family of operations.
 const FAMILIES: &[&[Operation]] = &[
     patient::OPERATIONS,
+    simulate::OPERATIONS,
     everything::OPERATIONS,
     graphql::OPERATIONS,
     meta::OPERATIONS,
@@ -65,6 +67,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
 pub fn routes() -> Router<App> {
     Router::new()
         .merge(patient::routes())
+        .merge(simulate::routes())
         .merge(everything::routes())
         .merge(graphql::routes())
         .merge(meta::routes())

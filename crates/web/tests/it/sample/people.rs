@@ -1,13 +1,15 @@
 //! Sign-in, second factor, finding, asking, emergency access, and the patient's pages.
 
 use web::account::{factors, recovery};
+use web::clinician::propose;
 use web::clinician::{ask, break_glass, find};
 use web::entry::{sign_in, step_up};
 use web::fault::{self, Fault};
 use web::form::{Field, FieldFault};
+use web::parts::GrantWords;
 use web::parts::PasskeyFault;
 use web::parts::standing::Standing;
-use web::patient::{accesses, objections, permissions};
+use web::patient::{accesses, grant, objections, permissions, preview, simulation};
 use web::terms::{Kind, Purpose, Sex, Touched};
 use web::{Lang, Role, Theme, When};
 
@@ -100,6 +102,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         name: "permissions",
         html: permissions::render(&permissions_view(full), &patient("/me/permissions")).unwrap(),
     });
+    pages.extend(consent_pages(full, &clinician, &patient("/me/permissions/simulation")));
     for (fault, name) in Fault::ALL.into_iter().zip([
         "error-400",
         "error-401",
@@ -324,5 +327,146 @@ fn factors_view(full: bool) -> factors::FactorsView {
             false => Field::default(),
         },
         fault: full.then_some(PasskeyFault::LastFactor),
+    }
+}
+
+fn grant_words(full: bool) -> GrantWords {
+    GrantWords {
+        proposer: "Dr. Amira Haddad".into(),
+        recipient: "North Valley Hospital".into(),
+        holders: vec!["St. Agnes Clinic".into(), "Harrow Bay Medical Center".into()],
+        kinds: if full { vec![Kind::Result, Kind::Report] } else { Vec::new() },
+        only: full,
+        purpose: Purpose::Treatment,
+        until_ms: NOW_MS + 30 * 86_400_000,
+    }
+}
+
+fn consent_pages(full: bool, clinician: &web::Chrome, patient: &web::Chrome) -> Vec<Page> {
+    let code = "H7KM2QXD";
+    let standing = if full { grant::Standing::Waiting } else { grant::Standing::Approved };
+    let shown = full.then(|| "40718253".to_owned());
+    let view = grant::GrantView {
+        code: code.into(),
+        digest: "5f".repeat(32),
+        grant: grant_words(full),
+        standing,
+        expires_ms: NOW_MS + 600_000,
+        passkey: full,
+        shown,
+        fault: full.then_some(PasskeyFault::Expired),
+    };
+    let fault = |full: bool| match full {
+        true => Field::default().with(FieldFault::WrongCode),
+        false => Field::default(),
+    };
+    let proposed = propose::ProposedView {
+        code: code.into(),
+        spelled: "H7KM-2QXD".into(),
+        address: format!("https://north.example/me/grants/{code}"),
+        grant: grant_words(full),
+        expires_ms: NOW_MS + 600_000,
+        refused: false,
+        typed: fault(full),
+        throttled: full,
+        patient: "p-1".into(),
+    };
+    let holders = vec![("agnes".to_owned(), "St. Agnes Clinic".to_owned())];
+    let form = propose::ProposeView::new(found(0), holders.clone());
+    let absent = grant::FindView { code: Field::new(if full { "H7KM" } else { "" }), absent: full };
+    vec![
+        Page { name: "grant", html: grant::render(&view, patient).unwrap() },
+        Page { name: "find-grant", html: grant::render_find(&absent, patient).unwrap() },
+        Page { name: "propose", html: propose::render(&form, clinician).unwrap() },
+        Page { name: "proposed", html: propose::render_proposed(&proposed, clinician).unwrap() },
+        Page { name: "preview", html: preview::render(&preview_view(full), patient).unwrap() },
+        Page {
+            name: "simulation",
+            html: simulation::render(&simulation_view(full, holders), patient).unwrap(),
+        },
+    ]
+}
+
+fn preview_view(full: bool) -> preview::PreviewView {
+    let touched = |kind, count| web::terms::Touched { kind, count };
+    let effect = |recipient: &str, holder: &str| preview::Effect {
+        recipient: recipient.into(),
+        holder: holder.into(),
+        gained: Vec::new(),
+        lost: vec![touched(Kind::Result, 12), touched(Kind::Problem, 3)],
+    };
+    preview::PreviewView {
+        decision: permissions::Decision {
+            organisation: full.then(|| "north".to_owned()),
+            permission: permissions::Permission { see: full, share: false },
+        },
+        name: full.then(|| "North Valley Hospital".to_owned()),
+        effects: match full {
+            true => vec![
+                effect("North Valley Hospital", "St. Agnes Clinic"),
+                preview::Effect {
+                    gained: vec![touched(Kind::Allergy, 1)],
+                    lost: Vec::new(),
+                    ..effect("St. Agnes Clinic", "North Valley Hospital")
+                },
+            ],
+            false => Vec::new(),
+        },
+        silent: if full { vec!["Harrow Bay Medical Center".into()] } else { Vec::new() },
+        emergency: full,
+    }
+}
+
+fn simulation_view(full: bool, organisations: Vec<(String, String)>) -> simulation::SimulationView {
+    let bar = |kind, seen, withheld| simulation::Bar { kind, seen, withheld };
+    let withheld = |why, remedy| simulation::Withheld {
+        kind: Kind::Result,
+        display: "Haemoglobin A1c".into(),
+        why,
+        about: if why == simulation::Why::Withdrawn {
+            "St. Agnes Clinic".into()
+        } else {
+            String::new()
+        },
+        decided_ms: (why == simulation::Why::Withdrawn).then_some(NOW_MS - 86_400_000),
+        remedy,
+    };
+    let holder = |name: &str, answered| simulation::HolderView {
+        name: name.into(),
+        answered,
+        refused: None,
+        kinds: vec![
+            bar(Kind::Person, 1, 0),
+            bar(Kind::Problem, 9, 0),
+            bar(Kind::Result, 84, 12),
+            bar(Kind::Document, 0, 3),
+        ],
+        withheld: vec![
+            withheld(simulation::Why::Withdrawn, wire::Remedy::PermitRecipient),
+            withheld(simulation::Why::Sensitive, wire::Remedy::NameSensitive),
+            withheld(simulation::Why::NotUnderstood, wire::Remedy::CorrectConsent),
+            withheld(simulation::Why::Default, wire::Remedy::PermitBoth),
+        ],
+        more: true,
+        emergency: true,
+    };
+    let empty = simulation::HolderView {
+        refused: Some("not permitted".into()),
+        kinds: Vec::new(),
+        withheld: Vec::new(),
+        more: false,
+        emergency: false,
+        ..holder("Harrow Bay Medical Center", true)
+    };
+    simulation::SimulationView {
+        organisations,
+        organisation: match full {
+            true => Field::new("agnes"),
+            false => Field::default().with(FieldFault::NotAChoice),
+        },
+        purpose: Field::new("TREAT"),
+        holders: full.then(|| {
+            vec![holder("North Valley Hospital", true), empty, holder("Westhaven General", false)]
+        }),
     }
 }
