@@ -6,6 +6,7 @@
 
 pub mod assertion;
 pub mod client;
+pub mod dpop;
 pub mod permissions;
 pub mod pkce;
 pub mod request;
@@ -39,6 +40,13 @@ pub enum Code {
     InvalidScope,
     /// The person has refused.
     AccessDenied,
+    /// The proof of possession does not hold (RFC 9449, section 5).
+    InvalidDpopProof,
+    /// The proof of possession needs the server's nonce (RFC 9449, section 8).
+    UseDpopNonce,
+    /// The person cannot sign in as strongly or freshly as was asked for (OpenID Connect Core,
+    /// unmet authentication requirements 1.0).
+    UnmetAuthentication,
     /// The server failed.
     ServerError,
     /// The server has too much to do.
@@ -57,6 +65,9 @@ impl Code {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
             Self::AccessDenied => "access_denied",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
+            Self::UnmetAuthentication => "unmet_authentication_requirements",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
