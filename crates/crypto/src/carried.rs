@@ -49,14 +49,13 @@ pub fn verify<T: DeserializeOwned>(
     if PRIVATE.iter().any(|name| key.contains_key(*name)) {
         return Err(JwsError::UnexpectedHeader);
     }
-    let key: Jwk = serde_json::from_value(Value::Object(key.clone()))
-        .map_err(|_| JwsError::UnknownKey)?;
+    let key: Jwk =
+        serde_json::from_value(Value::Object(key.clone())).map_err(|_| JwsError::UnknownKey)?;
     if !serves(&key, algorithm) {
         return Err(JwsError::WrongAlgorithm);
     }
     let claims = checked(token, &key, algorithm)?;
-    let thumbprint =
-        key.thumbprint(ThumbprintHash::SHA256).map_err(|_| JwsError::UnknownKey)?;
+    let thumbprint = key.thumbprint(ThumbprintHash::SHA256).map_err(|_| JwsError::UnknownKey)?;
     Ok(Carried { claims, thumbprint })
 }
 

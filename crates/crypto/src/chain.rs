@@ -17,7 +17,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use webpki::{
     BorrowedCertRevocationList, CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage,
-    OwnedCertRevocationList, RevocationOptionsBuilder, UnknownStatusPolicy, anchor_from_trusted_cert,
+    OwnedCertRevocationList, RevocationOptionsBuilder, UnknownStatusPolicy,
+    anchor_from_trusted_cert,
 };
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -38,7 +39,9 @@ pub const ALGORITHMS: [Algorithm; 4] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// Not a compact JWS with certificates, or too long.
-    #[error("not a signed token with its certificates in `x5c`, of at most {MAX_TOKEN_BYTES} bytes")]
+    #[error(
+        "not a signed token with its certificates in `x5c`, of at most {MAX_TOKEN_BYTES} bytes"
+    )]
     Malformed,
     /// Another algorithm.
     #[error("the token must be signed with RS256, ES256, RS384 or ES384")]

@@ -141,7 +141,10 @@ mod tests {
             (right, ProofError::Nonce),
             (Expected { address: "HTTPS://Server.example.com/token", ..right }, ProofError::Nonce),
             (Expected { method: "GET", ..right }, ProofError::Request),
-            (Expected { address: "https://server.example.com/other", ..right }, ProofError::Request),
+            (
+                Expected { address: "https://server.example.com/other", ..right },
+                ProofError::Request,
+            ),
             (Expected { address: "http://server.example.com/token", ..right }, ProofError::Request),
             (Expected { now_s: MADE_S + WINDOW_S + 1, ..right }, ProofError::Time),
             (Expected { now_s: MADE_S - SKEW_S - 1, ..right }, ProofError::Time),

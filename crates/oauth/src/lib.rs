@@ -6,6 +6,7 @@
 
 pub mod assertion;
 pub mod client;
+pub mod demand;
 pub mod dpop;
 pub mod permissions;
 pub mod pkce;
@@ -13,8 +14,10 @@ pub mod request;
 pub mod resource_scope;
 pub mod scopes;
 pub mod token;
+pub mod udap;
 
 pub use client::{Authentication, Client, ClientFault, Grant};
+pub use demand::{Demand, Missing, Shown};
 pub use permissions::{Permission, Permissions};
 pub use request::{Context, Refusal, Request};
 pub use resource_scope::{Level, ResourceScope};
@@ -47,6 +50,12 @@ pub enum Code {
     /// The person cannot sign in as strongly or freshly as was asked for (OpenID Connect Core,
     /// unmet authentication requirements 1.0).
     UnmetAuthentication,
+    /// A statement that does not hold (RFC 7591, section 3.2.2).
+    InvalidSoftwareStatement,
+    /// A statement of somebody who is not trusted here.
+    UnapprovedSoftwareStatement,
+    /// What a client says of itself cannot be registered.
+    InvalidClientMetadata,
     /// The server failed.
     ServerError,
     /// The server has too much to do.
@@ -68,6 +77,9 @@ impl Code {
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
             Self::UnmetAuthentication => "unmet_authentication_requirements",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
