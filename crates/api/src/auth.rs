@@ -136,6 +136,24 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// A token as it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Presented<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// Whether it came as `DPoP`: then its proof was checked on the way in ([`crate::dpop`]).
+    pub proven: bool,
+}
+
+/// The token of a request, by whichever scheme.
+pub(crate) fn presented(headers: &HeaderMap) -> Option<Presented<'_>> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let proven = scheme.eq_ignore_ascii_case("dpop");
+    let token = token.trim();
+    (proven || scheme.eq_ignore_ascii_case("bearer")).then_some(Presented { token, proven })
+}
+
 /// The session token of a page's cookie.
 pub fn cookie(headers: &HeaderMap) -> Option<&str> {
     headers
@@ -174,18 +192,21 @@ pub async fn caller(
     client: Client,
     reading: bool,
 ) -> Result<Caller, Failure> {
-    let app_token = bearer(headers).filter(|token| app::apps::access::is_one(token));
+    let app_token = presented(headers).filter(|one| app::apps::access::is_one(one.token));
     let token = bearer(headers).or_else(|| if reading { cookie(headers) } else { None });
-    let token = token.ok_or_else(unauthenticated)?.to_owned();
-    let (user, granted): (User, _) = match app_token {
-        Some(_) => {
-            let found = app.run(move |app| app::apps::access::resolve(app, &token)).await?;
+    let (user, granted): (User, Option<std::sync::Arc<app::Granted>>) = match app_token {
+        Some(Presented { token, proven }) => {
+            let token = token.to_owned();
+            let found = app.run(move |app| app::apps::access::resolve(app, &token, proven)).await?;
             (found.0, Some(found.1))
         }
-        None => match app::session::known_user(app, &token) {
-            Some(known) => (known?, None),
-            None => (app.run(move |app| app::session::user(app, &token)).await?, None),
-        },
+        None => {
+            let token = token.ok_or_else(unauthenticated)?.to_owned();
+            match app::session::known_user(app, &token) {
+                Some(known) => (known?, None),
+                None => (app.run(move |app| app::session::user(app, &token)).await?, None),
+            }
+        }
     };
     let text = |name: &str| -> Result<Option<String>, Failure> {
         headers
@@ -197,10 +218,8 @@ pub async fn caller(
             })
             .transpose()
     };
-    let purpose = match text(PURPOSE)? {
-        Some(purpose) => purpose.trim().to_owned(),
-        None => app::authorise::default_purpose(&user),
-    };
+    let stated = text(PURPOSE)?.map(|purpose| purpose.trim().to_owned());
+    let purpose = app::authorise::purpose(&user, granted.as_deref(), stated)?;
     Ok(Caller {
         user,
         purpose,

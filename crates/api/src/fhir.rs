@@ -201,7 +201,7 @@ fn options(routes: &Router, path: &str, shared: bool) -> Response {
     if shared {
         let allowed = "authorization, content-type, accept, prefer, if-match, if-none-match, \
                        if-none-exist, if-modified-since, x-request-id, x-correlation-id, \
-                       x-purpose-of-use, x-evidence";
+                       x-purpose-of-use, x-evidence, dpop";
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }
@@ -223,7 +223,8 @@ fn allowed_origin(app: &App, headers: &axum::http::HeaderMap) -> Option<HeaderVa
 fn share(headers: &mut axum::http::HeaderMap, origin: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.append(header::VARY, HeaderValue::from_static("origin"));
-    let seen = "etag, location, content-location, last-modified, x-request-id, x-correlation-id";
+    let seen = "etag, location, content-location, last-modified, x-request-id, x-correlation-id, \
+                www-authenticate, dpop-nonce";
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(seen));
 }
 

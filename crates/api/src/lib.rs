@@ -2,6 +2,7 @@
 //! `/auth`, tokens of apps under `/oauth`, the operator's switches under `/operate`, and the node-to-node door under `/network`.
 
 pub mod auth;
+mod dpop;
 pub mod events;
 mod fhir;
 pub mod network;
@@ -25,6 +26,7 @@ pub fn router(app: App) -> Router {
         .nest("/operate", operate::router(app.clone()))
         .merge(oauth::router(app.clone()))
         .merge(fhir::websocket::router(app.clone()))
-        .merge(fhir::router(app))
+        .merge(fhir::router(app.clone()))
+        .layer(axum::middleware::from_fn_with_state(app, dpop::proven))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
 }

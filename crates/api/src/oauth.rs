@@ -3,9 +3,10 @@
 
 use app::App;
 use app::apps::token::TokenRequest;
+use app::apps::udap::metadata::metadata;
 use app::apps::{Credentials, Fault, discovery, inspect, token};
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,12 +14,15 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oauth::Code;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::auth::{self, Client};
+use crate::dpop;
+use crate::outcome::Failure;
 
 /// Longest form, in bytes.
-const MAX_FORM: usize = 64 * 1024;
+const MAX_FORM: usize = 96 * 1024;
 
 /// The routes.
 pub fn router(app: App) -> Router {
@@ -27,6 +31,8 @@ pub fn router(app: App) -> Router {
         .route("/.well-known/openid-configuration", get(openid).options(preflight_any))
         .route("/oauth/keys", get(keys).options(preflight_any))
         .route("/oauth/style.json", get(style).options(preflight_any))
+        .route("/fhir/.well-known/udap", get(udap).options(preflight_any))
+        .route("/oauth/register", post(register))
         .route("/oauth/token", post(give).options(preflight))
         .route("/oauth/introspect", post(introspect).options(preflight))
         .route("/oauth/revoke", post(revoke).options(preflight))
@@ -80,7 +86,7 @@ fn permitted(origin: HeaderValue, mut response: Response) -> Response {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     let methods = HeaderValue::from_static("GET, POST");
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-    let names = HeaderValue::from_static("authorization, content-type, accept");
+    let names = HeaderValue::from_static("authorization, content-type, accept, dpop");
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response
@@ -100,6 +106,7 @@ fn answered(app: &App, headers: &HeaderMap, mut response: Response) -> Response 
     if let Some(origin) = origin(app, headers) {
         out.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         out.append(header::VARY, HeaderValue::from_static("origin"));
+        out.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("dpop-nonce"));
     }
     response
 }
@@ -128,13 +135,65 @@ async fn give(
     body: Bytes,
 ) -> Response {
     let by_basic = headers.contains_key(header::AUTHORIZATION);
-    let given = match Form::read(&headers, &body) {
-        Ok(form) => token::token(&app, form.token_request(address)).await,
-        Err(fault) => Err(fault),
+    let has_proof = headers.contains_key(dpop::PROOF);
+    let given = match (Form::read(&headers, &body), dpop::proof(&headers)) {
+        (Ok(_), None) if has_proof => {
+            let why = "send one proof in `DPoP`".to_owned();
+            Err(Fault { code: Code::InvalidDpopProof, why })
+        }
+        (Ok(form), proof) => {
+            let proof = proof.map(str::to_owned);
+            token::token(&app, TokenRequest { proof, ..form.token_request(address) }).await
+        }
+        (Err(fault), _) => Err(fault),
     };
-    let response = match given {
+    let mut response = match given {
         Ok(tokens) => Json(tokens).into_response(),
         Err(fault) => refused(fault, by_basic),
+    };
+    if has_proof {
+        dpop::with_nonce(&app, response.headers_mut());
+    }
+    answered(&app, &headers, response)
+}
+
+/// What `[base]/.well-known/udap` is asked with.
+#[derive(Default, Deserialize)]
+struct Asked {
+    community: Option<String>,
+}
+
+async fn udap(
+    State(app): State<App>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let told = app.run(move |app| metadata(app, asked.community.as_deref())).await;
+    match told {
+        Ok(Some(told)) => public(told),
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => Failure(error).into_response(),
+    }
+}
+
+/// A program registers itself (UDAP; RFC 7591).
+async fn register(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+    let done = match serde_json::from_slice::<Value>(&body) {
+        Err(_) => {
+            let why = "send a JSON object with `software_statement` and `udap`".to_owned();
+            Err(Fault { code: Code::InvalidRequest, why })
+        }
+        Ok(body) => {
+            let done = app.run(move |app| Ok(app::apps::udap::register::register(app, &body)));
+            done.await.unwrap_or_else(|error| Err(Fault::from(error)))
+        }
+    };
+    let response = match done {
+        Ok(done) => {
+            let status = if done.is_new { StatusCode::CREATED } else { StatusCode::OK };
+            (status, Json(done.told)).into_response()
+        }
+        Err(fault) => refused(fault, false),
     };
     answered(&app, &headers, response)
 }
@@ -144,7 +203,8 @@ async fn introspect(State(app): State<App>, headers: HeaderMap, body: Bytes) -> 
     let told = match Form::read(&headers, &body) {
         Ok(mut form) => match form.take("token") {
             Some(token) => {
-                let bearer = auth::bearer(&headers).map(str::to_owned);
+                let bearer = auth::presented(&headers);
+                let bearer = bearer.map(|one| (one.token.to_owned(), one.proven));
                 inspect::introspect(&app, form.credentials(), bearer, token).await
             }
             None => Err(missing("token")),
@@ -233,6 +293,8 @@ impl Form {
             verifier: self.take("code_verifier"),
             refresh: self.take("refresh_token"),
             scope: self.take("scope"),
+            udap: self.take("udap"),
+            proof: None,
             address,
         }
     }

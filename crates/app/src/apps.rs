@@ -11,6 +11,7 @@ mod authenticate;
 pub mod begin;
 pub mod consent;
 pub mod discovery;
+pub mod dpop;
 pub mod inspect;
 pub mod launch;
 pub mod origins;
@@ -18,6 +19,7 @@ mod record;
 pub mod register;
 pub mod standing;
 pub mod token;
+pub mod udap;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -54,6 +56,7 @@ pub struct State {
     key: OnceLock<std::result::Result<RsaKey, String>>,
     fetcher: OnceLock<Option<Fetcher>>,
     origins: Mutex<origins::Known>,
+    dpop: dpop::State,
 }
 
 impl std::fmt::Debug for State {

@@ -300,6 +300,28 @@ pub fn default_purpose(user: &crate::User) -> String {
     purpose.code().to_owned()
 }
 
+/// The purpose of use of a request. A program that has signed what it asks for is kept to it: the
+/// one that it states must be among those, and without a statement it is the first.
+///
+/// Errors: [`Kind::Forbidden`] for another purpose.
+pub fn purpose(
+    user: &crate::User,
+    granted: Option<&crate::Granted>,
+    stated: Option<String>,
+) -> Result<String> {
+    let signed = granted.and_then(|granted| granted.asserted.as_ref());
+    match (signed.map(|asking| asking.purposes.as_slice()), stated) {
+        (None, Some(stated)) => Ok(stated),
+        (None, None) => Ok(default_purpose(user)),
+        (Some(signed), Some(stated)) if signed.contains(&stated) => Ok(stated),
+        (Some([first, ..]), None) => Ok(first.clone()),
+        (Some(_), _) => {
+            let message = "the token was given for another purpose; ask for a token for this one";
+            Err(Error::new(Kind::Forbidden, message).by_rule("purpose-not-asserted"))
+        }
+    }
+}
+
 /// The caller's role; an account with an unknown one may do nothing.
 pub fn role(caller: &Caller) -> Result<Role> {
     Role::find(&caller.user.role)

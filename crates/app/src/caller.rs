@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fhir::Id;
 use oauth::Scopes;
+use oauth::udap::Asking;
 
 /// A person or program whose identity has been proved to this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,11 @@ pub struct Granted {
     pub scopes: Scopes,
     /// The patient in context, whom `patient/` scopes are about.
     pub patient: Option<Id>,
+    /// The organisation that asks through a program, as an address or URN (UDAP, `hl7-b2b`):
+    /// whoever decides by recipient decides by it. `None` where nobody but this institution asks.
+    pub organization: Option<String>,
+    /// All that the program has signed of who asks and what for.
+    pub asserted: Option<Asking>,
 }
 
 /// What shows that a cross-organisation question serves the stated purpose.

@@ -97,6 +97,8 @@ pub struct Services {
     pub validation: crate::records::validate::Validation,
     /// Where the key of ID tokens comes from.
     pub id_key: crate::apps::KeySource,
+    /// The community whose programs may register themselves, where the operator trusts one.
+    pub udap: Option<crate::apps::udap::Community>,
     /// Rules.
     pub settings: Settings,
     /// How long work is done.
@@ -242,6 +244,11 @@ impl App {
     /// Where the key of ID tokens comes from.
     pub(crate) fn id_key(&self) -> &crate::apps::KeySource {
         &self.0.services.id_key
+    }
+
+    /// The community whose programs may register themselves (UDAP).
+    pub(crate) fn udap(&self) -> Option<&crate::apps::udap::Community> {
+        self.0.services.udap.as_ref()
     }
 
     /// The websockets of subscribers.

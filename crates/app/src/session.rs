@@ -5,6 +5,7 @@
 //! calls that lead to one.
 
 pub mod passkeys;
+pub mod recover;
 
 use identity::{Principal, SessionError, SignInError, Standing, StepUpError};
 

@@ -25,6 +25,8 @@ pub enum Algorithm {
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
     Rs384,
+    /// ECDSA with P-256 and SHA-256.
+    Es256,
     /// ECDSA with P-384 and SHA-384.
     Es384,
 }
@@ -35,14 +37,16 @@ impl Algorithm {
         match self {
             Self::Rs256 => "RS256",
             Self::Rs384 => "RS384",
+            Self::Es256 => "ES256",
             Self::Es384 => "ES384",
         }
     }
 
-    fn of(self) -> jsonwebtoken::Algorithm {
+    pub(crate) fn of(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
             Self::Rs384 => jsonwebtoken::Algorithm::RS384,
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
             Self::Es384 => jsonwebtoken::Algorithm::ES384,
         }
     }
@@ -58,7 +62,7 @@ pub enum KeySetError {
     #[error("the key set holds a private or symmetric key; register the public keys alone")]
     Private,
     /// No key in it can check a signature that is taken here.
-    #[error("no key of the set is RSA of at least 2048 bits or EC on P-384, with a `kid`")]
+    #[error("no key of the set is RSA of at least 2048 bits or EC on P-256 or P-384, with a `kid`")]
     NoKey,
 }
 
@@ -116,16 +120,26 @@ fn is_usable(key: &Jwk) -> bool {
     let named = key.common.key_id.as_ref().is_some_and(|kid| !kid.is_empty());
     let sound = match &key.algorithm {
         AlgorithmParameters::RSA(rsa) => rsa.n.len() >= MIN_MODULUS_CHARS,
-        AlgorithmParameters::EllipticCurve(curve) => curve.curve == EllipticCurve::P384,
+        AlgorithmParameters::EllipticCurve(curve) => {
+            matches!(curve.curve, EllipticCurve::P256 | EllipticCurve::P384)
+        }
         _ => false,
     };
     for_signing && named && sound
 }
 
-fn serves(key: &Jwk, algorithm: Algorithm) -> bool {
+/// Whether a key is one for an algorithm, and strong enough.
+pub(crate) fn serves(key: &Jwk, algorithm: Algorithm) -> bool {
     match &key.algorithm {
-        AlgorithmParameters::RSA(_) => matches!(algorithm, Algorithm::Rs256 | Algorithm::Rs384),
-        AlgorithmParameters::EllipticCurve(_) => algorithm == Algorithm::Es384,
+        AlgorithmParameters::RSA(rsa) => {
+            rsa.n.len() >= MIN_MODULUS_CHARS
+                && matches!(algorithm, Algorithm::Rs256 | Algorithm::Rs384)
+        }
+        AlgorithmParameters::EllipticCurve(curve) => match curve.curve {
+            EllipticCurve::P256 => algorithm == Algorithm::Es256,
+            EllipticCurve::P384 => algorithm == Algorithm::Es384,
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -152,6 +166,15 @@ pub fn verify<T: DeserializeOwned>(
     }
     let kid = header.kid.as_deref().ok_or(JwsError::UnknownKey)?;
     let key = set.find(kid, algorithm).ok_or(JwsError::UnknownKey)?;
+    checked(token, key, algorithm)
+}
+
+/// The claims of a token that `key` signed.
+pub(crate) fn checked<T: DeserializeOwned>(
+    token: &str,
+    key: &Jwk,
+    algorithm: Algorithm,
+) -> Result<T, JwsError> {
     let key = DecodingKey::from_jwk(key).map_err(|_| JwsError::UnknownKey)?;
     let mut validation = Validation::new(algorithm.of());
     // These would read the clock of the machine; the caller judges the claims with its own.

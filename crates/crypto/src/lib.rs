@@ -6,7 +6,9 @@
 //! `x509-parser`. The crate does no I/O, reads no clock, and takes its random bytes from a
 //! [`Random`] that the caller passes in.
 
+pub mod carried;
 pub mod certificate;
+pub mod chain;
 pub mod checkpoint;
 pub mod derive;
 pub mod entry;

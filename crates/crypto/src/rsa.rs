@@ -7,7 +7,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::{CryptoError, JwsError, pem, sha256};
@@ -62,9 +62,21 @@ impl RsaKey {
     /// key and the type `JWT`.
     pub fn sign(&self, claims: &str) -> Result<String, JwsError> {
         // The name of a key is base64url, so nothing in the header needs an escape.
-        let header = format!(r#"{{"alg":"RS256","typ":"JWT","kid":"{}"}}"#, self.id());
+        self.sign_under(&format!(r#"{{"alg":"RS256","typ":"JWT","kid":"{}"}}"#, self.id()), claims)
+    }
+
+    /// The same under a header that carries the certificates of the key, leaf first (`x5c`,
+    /// RFC 7515, section 4.1.6).
+    pub fn sign_with_chain(&self, claims: &str, chain: &[Vec<u8>]) -> Result<String, JwsError> {
+        let texts: Vec<String> =
+            chain.iter().map(|der| format!("\"{}\"", STANDARD.encode(der))).collect();
+        let header = format!(r#"{{"alg":"RS256","typ":"JWT","x5c":[{}]}}"#, texts.join(","));
+        self.sign_under(&header, claims)
+    }
+
+    fn sign_under(&self, header: &str, claims: &str) -> Result<String, JwsError> {
         let text = |part: &str| URL_SAFE_NO_PAD.encode(part);
-        let message = format!("{}.{}", text(&header), text(claims));
+        let message = format!("{}.{}", text(header), text(claims));
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature)

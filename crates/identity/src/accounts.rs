@@ -224,7 +224,7 @@ impl Accounts {
         Err(Fault::Contended)
     }
 
-    fn hash_of(&self, password: &Password) -> Result<String, AccountError> {
+    pub(crate) fn hash_of(&self, password: &Password) -> Result<String, AccountError> {
         match password {
             Password::Plain(plain) => hash_password(plain.reveal(), self.random()),
             Password::Hashed(hash) if is_usable(hash.reveal()) => Ok(hash.reveal().clone()),

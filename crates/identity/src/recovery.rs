@@ -7,7 +7,7 @@ use crypto::Random;
 use serde::{Deserialize, Serialize};
 use store::Write;
 
-use crate::account::AccountError;
+use crate::account::{AccountError, Password};
 use crate::accounts::Accounts;
 use crate::fault::Fault;
 use crate::hidden::Hidden;
@@ -26,6 +26,9 @@ pub(crate) struct Recovery {
     made_ms: i64,
     /// SHA-256 of each code that has not been used, in hexadecimal digits.
     codes: Vec<String>,
+    /// When they end, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until_ms: Option<i64>,
 }
 
 impl Recovery {
@@ -34,8 +37,11 @@ impl Recovery {
         self.codes.len()
     }
 
-    /// Takes the code out of the set; `false` where it is none of it.
-    pub fn take(&mut self, account_id: &str, code: &str) -> bool {
+    /// Takes the code out of the set; `false` where it is none of it, or the set has ended.
+    pub fn take(&mut self, account_id: &str, code: &str, now_ms: i64) -> bool {
+        if self.until_ms.is_some_and(|until_ms| now_ms >= until_ms) {
+            return false;
+        }
         let hash = hash(account_id, code);
         let found = self.codes.iter().position(|kept| *kept == hash);
         found.map(|at| self.codes.remove(at)).is_some()
@@ -92,18 +98,52 @@ impl Accounts {
         }
         let hashes: Vec<String> = codes.iter().map(|code| hash(id, code)).collect();
         self.try_change_with(id, entry, |record| {
-            record.recovery = Some(Recovery { made_ms: now_ms, codes: hashes.clone() });
+            let codes = hashes.clone();
+            record.recovery = Some(Recovery { made_ms: now_ms, codes, until_ms: None });
             Ok::<(), AccountError>(())
         })?;
         Ok(Hidden::new(codes.iter().map(|code| grouped(code)).collect()))
     }
 
+    /// Gives an account back to somebody who has lost everything: a new password, one recovery code
+    /// that ends at `until_ms`, and nothing of what proved the account before; every session ends,
+    /// and all that apps were allowed. `entry` is committed with it. Times are milliseconds since
+    /// the Unix epoch. Returns the code, which is given out here and never again.
+    ///
+    /// Errors: [`AccountError::NotFound`], [`AccountError::Password`], [`AccountError::Fault`].
+    pub fn recover(
+        &self,
+        id: &str,
+        password: &Password,
+        entry: &[Write],
+        (now_ms, until_ms): (i64, i64),
+    ) -> Result<Hidden<String>, AccountError> {
+        let password_hash = self.hash_of(password)?;
+        let code = new_code(self.random())?;
+        let codes = vec![hash(id, &code)];
+        self.try_change_with(id, entry, |record| {
+            let (codes, until_ms) = (codes.clone(), Some(until_ms));
+            record.recovery = Some(Recovery { made_ms: now_ms, codes, until_ms });
+            record.password_hash.clone_from(&password_hash);
+            record.totp = None;
+            record.passkeys.clear();
+            record.sessions_from_ms = record.sessions_from_ms.max(now_ms.saturating_add(1));
+            Ok::<(), AccountError>(())
+        })?;
+        Ok(Hidden::new(grouped(&code)))
+    }
+
     /// Uses a recovery code up: of two callers with the same code one gets `true`.
-    pub(crate) fn use_recovery_code(&self, id: &str, code: &str) -> Result<bool, AccountError> {
+    pub(crate) fn use_recovery_code(
+        &self,
+        id: &str,
+        code: &str,
+        now_ms: i64,
+    ) -> Result<bool, AccountError> {
         let Some(code) = spelled(code) else { return Ok(false) };
         let used = self.try_change(id, |record| {
             let kept = record.recovery.as_mut();
-            match kept.is_some_and(|recovery| recovery.take(id, &code)) {
+            match kept.is_some_and(|recovery| recovery.take(id, &code, now_ms)) {
                 true => Ok(()),
                 false => Err(Unused::Wrong),
             }
@@ -152,11 +192,13 @@ mod tests {
     #[test]
     fn a_code_works_once_and_for_its_account() {
         let code = new_code(&SystemRandom).unwrap();
-        let mut kept = Recovery { made_ms: 0, codes: vec![hash("a", &code)] };
+        let codes = vec![hash("a", &code)];
+        let mut kept = Recovery { made_ms: 0, codes, until_ms: Some(10) };
         assert!(!format!("{kept:?}").contains(&code));
-        assert!(!kept.clone().take("b", &code));
-        assert!(kept.take("a", &code));
-        assert!(!kept.take("a", &code));
+        assert!(!kept.clone().take("b", &code, 0));
+        assert!(!kept.clone().take("a", &code, 10));
+        assert!(kept.take("a", &code, 9));
+        assert!(!kept.take("a", &code, 9));
         assert_eq!(kept.left(), 0);
     }
 }

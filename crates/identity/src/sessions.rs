@@ -218,7 +218,7 @@ impl Sessions {
         if recovery::spelled(code).is_none() {
             return Ok((self.accounts.use_code(id, code, now_ms)?, Factor::Otp));
         }
-        match self.accounts.use_recovery_code(id, code) {
+        match self.accounts.use_recovery_code(id, code, now_ms) {
             Ok(true) => Ok((Code::Good(0), Factor::Recovery)),
             Ok(false) | Err(AccountError::NotFound) => Ok((Code::Wrong, Factor::Recovery)),
             Err(AccountError::Fault(fault)) => Err(fault),

@@ -145,6 +145,19 @@ enum AccountTask {
         #[arg(long)]
         practitioner: Option<String>,
     },
+    /// Give an account back to somebody who has lost password and second factor: ends its sessions,
+    /// takes its passkeys and codes away, and prints a new password with a code good for a day
+    Recover {
+        /// The node's folder; with SQLite the node must not be running
+        #[arg(long)]
+        dir: PathBuf,
+        /// Name to sign in with
+        #[arg(long)]
+        username: String,
+        /// Print a secret for one-time codes too, for a node where passkeys cannot be had
+        #[arg(long)]
+        one_time_codes: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -223,7 +236,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         Command::Purge(task) => return upkeep::purge_patient(&task),
         Command::Retain(task) => return upkeep::retain_types(&task),
         Command::Audit { task } => return audit::run(task),
-        Command::Account { task } => add_account(task)?,
+        Command::Account { task } => change_account(task)?,
         Command::App { task } => apps::run(task)?,
         Command::Terminology { task: TerminologyTask::Load { dir, version, paths } } => {
             let report = terminology::load(&dir, &paths, version.as_deref(), &mut say_progress)?;
@@ -322,9 +335,15 @@ fn import_files(dir: &Path, paths: &[PathBuf], quiet: bool) -> Result<ExitCode, 
     Ok(if summary.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn add_account(
-    AccountTask::Add { dir, role, username, name, patient, practitioner }: AccountTask,
-) -> Result<(), Fault> {
+fn change_account(task: AccountTask) -> Result<(), Fault> {
+    let (dir, role, username, name, patient, practitioner) = match task {
+        AccountTask::Add { dir, role, username, name, patient, practitioner } => {
+            (dir, role, username, name, patient, practitioner)
+        }
+        AccountTask::Recover { dir, username, one_time_codes } => {
+            return recover_account(&dir, &username, one_time_codes);
+        }
+    };
     let role = Role::from_code(&role).ok_or(
         "the role is one of clinician, privacy-officer, operator, registrar, patient, service",
     )?;
@@ -348,5 +367,19 @@ fn add_account(
     say(&format!("username              {username}"));
     say(&format!("password              {password}"));
     say(&format!("one-time code secret  {shown}"));
+    Ok(())
+}
+
+fn recover_account(dir: &Path, username: &str, one_time_codes: bool) -> Result<(), Fault> {
+    let node = open(dir, system_clock())?;
+    let recovered = app::session::recover::recover(&node.app, username, one_time_codes);
+    let recovered = recovered.map_err(|e| e.message)?;
+    say(&format!("username              {username}"));
+    say(&format!("password              {}", recovered.password.reveal()));
+    say(&format!("recovery code         {}", recovered.code.reveal()));
+    if let Some(secret) = &recovered.totp_secret {
+        say(&format!("one-time code secret  {}", base32(secret.reveal())));
+    }
+    say("the code is good once and for a day; sign in with both and set up a second factor");
     Ok(())
 }

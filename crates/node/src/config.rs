@@ -81,6 +81,27 @@ pub struct Config {
     /// Whether mails may name or carry what they tell of.
     #[serde(default)]
     pub mail_content: bool,
+    /// File with the trust anchors of a UDAP community; empty offers no UDAP.
+    #[serde(default)]
+    pub udap_anchors: String,
+    /// File with the revocation lists of the community; empty asks none.
+    #[serde(default)]
+    pub udap_revoked: String,
+    /// Address of the community.
+    #[serde(default)]
+    pub udap_community: String,
+    /// File with this node's certificates in the community, leaf first.
+    #[serde(default)]
+    pub udap_certificates: String,
+    /// File with the RSA key of the first of them.
+    #[serde(default)]
+    pub udap_key: String,
+    /// The account whose permission the community's programs have; empty lets none ask for itself.
+    #[serde(default)]
+    pub udap_account: String,
+    /// The most that such a program is granted.
+    #[serde(default = "udap_scopes")]
+    pub udap_scopes: String,
     /// Milliseconds after which slow institutions are named as outstanding.
     #[serde(default = "soft")]
     pub soft_deadline_ms: u64,
@@ -159,6 +180,10 @@ fn store() -> String {
 
 fn passkey_roles() -> Vec<String> {
     [Role::Operator, Role::PrivacyOfficer, Role::Registrar].map(|role| role.code().into()).into()
+}
+
+fn udap_scopes() -> String {
+    "system/*.rs".into()
 }
 
 fn soft() -> u64 {
@@ -392,6 +417,19 @@ import_allowed = []
 mail_server = ""
 mail_from = ""
 mail_content = false
+
+# Programs of a community that register themselves by certificates (UDAP): PEM files in this folder
+# with the community's trust anchors (empty offers no UDAP) and, where it has any, its revocation
+# lists; the community's address; this node's certificates in it, the first for the FHIR base
+# address, and their RSA key; the account whose permission programs have that ask in their own name
+# (empty lets none), and the most that they are granted.
+udap_anchors = ""
+udap_revoked = ""
+udap_community = ""
+udap_certificates = ""
+udap_key = ""
+udap_account = ""
+udap_scopes = "system/*.rs"
 
 # Milliseconds after which slow institutions are named as outstanding, and given up.
 soft_deadline_ms = 2000

@@ -14,6 +14,7 @@ pub mod restore;
 pub mod serve;
 pub mod stores;
 pub mod terminology;
+pub mod udap;
 pub mod upkeep;
 mod validate;
 pub mod wiring;

@@ -147,6 +147,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             let keys = folder.join("keys");
             Arc::new(move || keys::openid(&keys).map_err(|e| e.to_string()))
         },
+        udap: crate::udap::community(folder, &config)?,
         settings: Settings {
             consent: config.defaults(),
             labelling: config.labelling(),

@@ -65,18 +65,6 @@ enum Audience {
     Several(Vec<String>),
 }
 
-/// The client that an assertion claims to come from, before anything is checked: for looking up
-/// its keys.
-pub fn claimed_client(assertion: &str) -> Option<String> {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    if assertion.len() > crypto::jws::MAX_TOKEN_BYTES {
-        return None;
-    }
-    let claims = URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1)?).ok()?;
-    serde_json::from_slice::<Claims>(&claims).ok()?.sub
-}
-
 /// Judges an assertion of `client` with its keys; `audience` is the address of the token endpoint,
 /// `now_s` the time in seconds since the Unix epoch.
 pub fn judge(
@@ -135,7 +123,6 @@ mod tests {
         let set = KeySet::parse(&set.to_string()).unwrap();
         let claims = json!({"iss": "app", "sub": "app", "aud": TOKEN, "exp": 100, "jti": "1"});
         let token = key.sign(&claims.to_string()).unwrap();
-        assert_eq!(claimed_client(&token).as_deref(), Some("app"));
         assert_eq!(
             judge(&token, "app", &set, TOKEN, 0),
             Err(AssertionError::Signature(crypto::JwsError::WrongAlgorithm)),

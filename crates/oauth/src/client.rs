@@ -25,6 +25,13 @@ pub enum Authentication {
     Keys(String),
     /// By a signed assertion, checked with the keys at this address.
     KeyAddress(String),
+    /// By an assertion signed under a certificate of a community for this address (UDAP).
+    Certificate {
+        /// The address in the certificate.
+        uri: String,
+        /// The community that trusts it.
+        community: String,
+    },
 }
 
 impl Authentication {
@@ -67,6 +74,9 @@ pub struct Client {
     pub account: Option<String>,
     /// When it was registered, milliseconds since the Unix epoch.
     pub created_ms: i64,
+    /// When it last changed what it is (UDAP); what it was granted before has ended.
+    #[serde(default)]
+    pub changed_ms: Option<i64>,
 }
 
 /// Why a registration was refused.
@@ -121,7 +131,9 @@ impl Client {
         if self.grant == Grant::Credentials {
             let keyed = matches!(
                 self.authentication,
-                Authentication::Keys(_) | Authentication::KeyAddress(_)
+                Authentication::Keys(_)
+                    | Authentication::KeyAddress(_)
+                    | Authentication::Certificate { .. }
             );
             let system = scopes.resources().all(|scope| scope.level == Level::System)
                 && scopes.iter().all(|scope| scope.resource().is_some());
@@ -210,6 +222,7 @@ pub(crate) mod tests {
             scopes: "launch openid patient/*.rs".into(),
             account: None,
             created_ms: 0,
+            changed_ms: None,
         }
     }
 

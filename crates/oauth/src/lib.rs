@@ -6,14 +6,18 @@
 
 pub mod assertion;
 pub mod client;
+pub mod demand;
+pub mod dpop;
 pub mod permissions;
 pub mod pkce;
 pub mod request;
 pub mod resource_scope;
 pub mod scopes;
 pub mod token;
+pub mod udap;
 
 pub use client::{Authentication, Client, ClientFault, Grant};
+pub use demand::{Demand, Missing, Shown};
 pub use permissions::{Permission, Permissions};
 pub use request::{Context, Refusal, Request};
 pub use resource_scope::{Level, ResourceScope};
@@ -39,6 +43,19 @@ pub enum Code {
     InvalidScope,
     /// The person has refused.
     AccessDenied,
+    /// The proof of possession does not hold (RFC 9449, section 5).
+    InvalidDpopProof,
+    /// The proof of possession needs the server's nonce (RFC 9449, section 8).
+    UseDpopNonce,
+    /// The person cannot sign in as strongly or freshly as was asked for (OpenID Connect Core,
+    /// unmet authentication requirements 1.0).
+    UnmetAuthentication,
+    /// A statement that does not hold (RFC 7591, section 3.2.2).
+    InvalidSoftwareStatement,
+    /// A statement of somebody who is not trusted here.
+    UnapprovedSoftwareStatement,
+    /// What a client says of itself cannot be registered.
+    InvalidClientMetadata,
     /// The server failed.
     ServerError,
     /// The server has too much to do.
@@ -57,6 +74,12 @@ impl Code {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
             Self::AccessDenied => "access_denied",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
+            Self::UnmetAuthentication => "unmet_authentication_requirements",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }

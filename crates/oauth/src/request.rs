@@ -3,6 +3,7 @@
 
 use crate::Code;
 use crate::client::{Client, Grant};
+use crate::demand::Demand;
 use crate::pkce;
 use crate::scopes::{Scope, Scopes};
 
@@ -10,7 +11,7 @@ use crate::scopes::{Scope, Scopes};
 const MAX_ECHO: usize = 2_000;
 /// Parameters that are understood; each may be given once. Others are ignored, as RFC 6749
 /// section 3.1 says.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 17] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -24,6 +25,10 @@ const KNOWN: [&str; 13] = [
     "nonce",
     "response_mode",
     "prompt",
+    "acr_values",
+    "max_age",
+    "claims",
+    "dpop_jkt",
 ];
 
 /// What a request is judged with.
@@ -52,6 +57,10 @@ pub struct Request {
     pub launch: Option<String>,
     /// Given back in the ID token.
     pub nonce: Option<String>,
+    /// How the person must be signed in.
+    pub demand: Demand,
+    /// The thumbprint of the key that the code is bound to (RFC 9449, section 10).
+    pub key: Option<String>,
 }
 
 /// Why a request cannot go on.
@@ -127,6 +136,20 @@ pub fn judge(params: &[(String, String)], context: Context<'_>) -> Result<Reques
     if nonce.is_some_and(|nonce| nonce.len() > MAX_ECHO) {
         return Err(invalid("`nonce` has at most 2,000 characters"));
     }
+    let demand = Demand::read(
+        value(params, "acr_values"),
+        value(params, "max_age"),
+        value(params, "prompt"),
+        value(params, "claims"),
+    );
+    let demand = demand.map_err(invalid)?.ok_or_else(|| {
+        let why = "no class of `acr_values` or `claims` is known; see `acr_values_supported`";
+        sent(Code::UnmetAuthentication, why)
+    })?;
+    let key = value(params, "dpop_jkt");
+    if key.is_some_and(|key| !pkce::is_challenge(key)) {
+        return Err(invalid("`dpop_jkt` must be a SHA-256 in base64url"));
+    }
     let no_scope = |why| sent(Code::InvalidScope, why);
     let asked = value(params, "scope").unwrap_or_default();
     let asked = Scopes::parse(asked).ok_or_else(|| no_scope("`scope` is too long"))?;
@@ -146,6 +169,8 @@ pub fn judge(params: &[(String, String)], context: Context<'_>) -> Result<Reques
         challenge: challenge.to_owned(),
         launch: launch.map(str::to_owned),
         nonce: nonce.map(str::to_owned),
+        demand,
+        key: key.map(str::to_owned),
     })
 }
 
@@ -250,6 +275,10 @@ mod tests {
             ("request", Some("x"), Code::InvalidRequest),
             ("response_mode", Some("fragment"), Code::InvalidRequest),
             ("prompt", Some("none"), Code::InvalidRequest),
+            ("max_age", Some("soon"), Code::InvalidRequest),
+            ("claims", Some("acr"), Code::InvalidRequest),
+            ("acr_values", Some("urn:unheard-of"), Code::UnmetAuthentication),
+            ("dpop_jkt", Some("short"), Code::InvalidRequest),
             ("twice", Some("s-2"), Code::InvalidRequest),
         ] {
             match request(&[(name, value)]).unwrap_err() {

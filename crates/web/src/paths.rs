@@ -215,6 +215,8 @@ pub struct OpenApp<'a> {
     pub patient: &'a str,
     /// The app's id.
     pub app: &'a str,
+    /// The encounter that it is opened from; empty for none.
+    pub encounter: &'a str,
 }
 
 impl Path for OpenApp<'_> {
@@ -223,7 +225,11 @@ impl Path for OpenApp<'_> {
 
 impl fmt::Display for OpenApp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/patients/{}/apps/{}", Encoded(self.patient), Encoded(self.app))
+        write!(f, "/patients/{}/apps/{}", Encoded(self.patient), Encoded(self.app))?;
+        match self.encounter {
+            "" => Ok(()),
+            encounter => write!(f, "?encounter={}", Encoded(encounter)),
+        }
     }
 }
 

@@ -24,6 +24,13 @@ pub fn acr<T: AsRef<str>>(amr: &[T]) -> &'static str {
     }
 }
 
+/// How strong a class is, from 1; `None` for a class that is not known here.
+pub fn level(acr: &str) -> Option<u8> {
+    let all = [SINGLE_FACTOR, TWO_FACTORS, PHISHING_RESISTANT];
+    let at = all.into_iter().position(|known| known == acr)?;
+    u8::try_from(at + 1).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,8 @@ pub(super) struct Access {
     pub scopes: String,
     pub issued_ms: i64,
     pub expires_ms: i64,
+    /// The thumbprint of the key that it is bound to.
+    pub key: Option<String>,
 }
 
 /// Whether a text has the form of an access token.
@@ -24,17 +26,32 @@ pub fn is_one(text: &str) -> bool {
     Token::read(TokenKind::Access, text).is_some()
 }
 
-/// The user of an access token and what the app may do.
+/// The user of an access token and what the app may do; `proven` says that a proof of possession
+/// for it was checked ([`super::dpop::check`]).
 ///
-/// Errors: [`Kind::Unauthenticated`] for one that is unknown, has expired or was revoked, and where
-/// the account or the app is not what it was.
-pub fn resolve(app: &App, token: &str) -> Result<(User, Arc<Granted>)> {
+/// Errors: [`Kind::Unauthenticated`] for one that is unknown, has expired or was revoked, where the
+/// account or the app is not what it was, and where one that is bound to a key comes without proof.
+pub fn resolve(app: &App, token: &str, proven: bool) -> Result<(User, Arc<Granted>)> {
     let access = find(app, token)?.ok_or_else(over)?;
+    check_binding(&access, proven)?;
     let granted = access.grant.granted(&access.client, &access.scopes);
     Ok((access.user, Arc::new(granted)))
 }
 
-fn over() -> Error {
+/// Whether a token comes as it was given out: with the proof of its key, or without any.
+pub(super) fn check_binding(access: &Access, proven: bool) -> Result<()> {
+    match (&access.key, proven) {
+        (Some(_), false) => {
+            let message = "the access token is bound to a key; send it as `Authorization: DPoP`, \
+                           with a proof in `DPoP`";
+            Err(Error::new(Kind::Unauthenticated, message).by_rule("invalid-token"))
+        }
+        (None, true) => Err(over()),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn over() -> Error {
     let message = "the access token is not known, has expired or was revoked; ask for a new one";
     Error::new(Kind::Unauthenticated, message).by_rule("invalid-token")
 }
@@ -42,7 +59,7 @@ fn over() -> Error {
 /// An access token that holds, with all that stands behind it.
 pub(super) fn find(app: &App, text: &str) -> Result<Option<Access>> {
     let Some(token) = Token::read(TokenKind::Access, text) else { return Ok(None) };
-    let Some((_, Held::Access { grant, scopes, issued_ms, expires_ms })) = held(app, &token)?
+    let Some((_, Held::Access { grant, scopes, issued_ms, expires_ms, key })) = held(app, &token)?
     else {
         return Ok(None);
     };
@@ -50,7 +67,7 @@ pub(super) fn find(app: &App, text: &str) -> Result<Option<Access>> {
         return Ok(None);
     }
     let Some((grant, client, user)) = behind(app, &grant)? else { return Ok(None) };
-    Ok(Some(Access { grant, client, user, scopes, issued_ms, expires_ms }))
+    Ok(Some(Access { grant, client, user, scopes, issued_ms, expires_ms, key }))
 }
 
 /// A grant that was not revoked, its app, and its user as the account is now; `None` where any of
@@ -58,6 +75,9 @@ pub(super) fn find(app: &App, text: &str) -> Result<Option<Access>> {
 pub(super) fn behind(app: &App, grant: &str) -> Result<Option<(Grant, Client, User)>> {
     let Some(grant) = read::<Grant>(app, GRANTS, grant.as_bytes())? else { return Ok(None) };
     let Some(client) = client(app, &grant.client)? else { return Ok(None) };
+    if client.changed_ms.is_some_and(|changed_ms| grant.created_ms < changed_ms) {
+        return Ok(None);
+    }
     let account = app.identity().accounts().get(&grant.account);
     let account = account.map_err(|e| Error::internal(e.to_string()))?;
     let stands = account.filter(|account| {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crypto::chain::Signed;
 use crypto::jwk::KeySet;
 use federation::fetch::{Fetcher, Wish};
 use oauth::client::{Authentication, Client};
 use oauth::{Code, Kind as TokenKind, Token, assertion};
+use serde_json::{Map, Value};
 use store::{Guard, StoreError, Transaction};
 
 use super::record::{ASSERTIONS, client, put};
@@ -53,8 +55,21 @@ fn unknown() -> Fault {
     invalid("the client is not known, or has not proved itself as it is registered")
 }
 
+/// A client that has proved itself.
+#[derive(Clone, Debug)]
+pub(super) struct Proved {
+    pub client: Client,
+    /// What it has signed of who asks (`hl7-b2b`), where it is one of UDAP.
+    pub asserted: Option<Value>,
+}
+
 /// The client that the credentials prove. A public client only says its id.
 pub(super) async fn authenticate(app: &App, sent: &Credentials) -> Result<Client, Fault> {
+    Ok(proved(app, sent).await?.client)
+}
+
+/// The same with what it has said beside.
+pub(super) async fn proved(app: &App, sent: &Credentials) -> Result<Proved, Fault> {
     let ways = [sent.basic.is_some(), sent.client_secret.is_some(), sent.assertion.is_some()];
     if ways.iter().filter(|way| **way).count() > 1 {
         let why = "a client proves itself in one way (RFC 6749, section 2.3)";
@@ -80,20 +95,23 @@ pub(super) async fn authenticate(app: &App, sent: &Credentials) -> Result<Client
         }
         _ => false,
     };
-    if proved { Ok(client) } else { Err(unknown()) }
+    if proved { Ok(Proved { client, asserted: None }) } else { Err(unknown()) }
 }
 
-async fn by_assertion(app: &App, sent: &Credentials) -> Result<Client, Fault> {
+async fn by_assertion(app: &App, sent: &Credentials) -> Result<Proved, Fault> {
     if sent.assertion_type.as_deref() != Some(assertion::TYPE) {
         return Err(invalid(format!("`client_assertion_type` must be `{}`", assertion::TYPE)));
     }
     let text = sent.assertion.clone().ok_or_else(|| invalid("`client_assertion` is missing"))?;
-    let id = assertion::claimed_client(&text).ok_or_else(unknown)?;
+    let id = claimed_client(&text).ok_or_else(unknown)?;
     if sent.client_id.as_ref().is_some_and(|stated| *stated != id) {
         return Err(unknown());
     }
     let named = id.clone();
     let client = app.run(move |app| client(app, &named)).await?.ok_or_else(unknown)?;
+    if let Authentication::Certificate { uri, community } = &client.authentication {
+        return by_certificate(app, &client, (uri, community), &text).await;
+    }
     let stated = crypto::jwk::stated_key_address(&text);
     let keys = match &client.authentication {
         Authentication::Keys(_) | Authentication::Public | Authentication::Secret(_)
@@ -108,7 +126,9 @@ async fn by_assertion(app: &App, sent: &Credentials) -> Result<Client, Fault> {
             }
             fetch(app, registered).await?
         }
-        Authentication::Public | Authentication::Secret(_) => return Err(unknown()),
+        Authentication::Public | Authentication::Secret(_) | Authentication::Certificate { .. } => {
+            return Err(unknown());
+        }
     };
     let keys = KeySet::parse(&keys).map_err(|e| invalid(e.to_string()))?;
     let now_s = app.now_ms().div_euclid(1000);
@@ -116,16 +136,42 @@ async fn by_assertion(app: &App, sent: &Credentials) -> Result<Client, Fault> {
     let holds = assertion::judge(&text, &client.id, &keys, &audience, now_s);
     let holds = holds.map_err(|e| invalid(e.to_string()))?;
     let spent = client.id.clone();
-    app.run(move |app| Ok(spend(app, &spent, &holds))).await??;
-    Ok(client)
+    app.run(move |app| Ok(spend(app, &spent, &holds.jti, holds.expires_s))).await??;
+    Ok(Proved { client, asserted: None })
 }
 
-/// Writes down that an assertion was used; one that was used before is refused, also when two come
-/// at the same moment.
-fn spend(app: &App, client: &str, assertion: &assertion::Assertion) -> Result<(), Fault> {
-    let key = crypto::hash::sha256_of_parts(&[client.as_bytes(), b"\0", assertion.jti.as_bytes()]);
+/// The client that an assertion claims to come from, before anything is checked.
+fn claimed_client(text: &str) -> Option<String> {
+    let claims = Signed::unchecked::<Map<String, Value>>(text)?;
+    claims.get("sub").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// A client of UDAP: the certificate holds now, and is for the address it registered with.
+async fn by_certificate(
+    app: &App,
+    client: &Client,
+    (uri, community): (&str, &str),
+    text: &str,
+) -> Result<Proved, Fault> {
+    let own = app.udap().filter(|own| own.community == *community).ok_or_else(unknown)?;
+    let now_s = app.now_ms().div_euclid(1000);
+    let signed = own.anchors.verify::<Map<String, Value>>(text, now_s);
+    let signed = signed.map_err(|e| invalid(e.to_string()))?;
+    let audience = address(app, "token");
+    let judged = oauth::udap::judge_assertion(&signed, &client.id, uri, &audience, now_s);
+    let (claims, asserted) =
+        judged.map_err(|why| invalid(format!("the client assertion does not hold: {why}")))?;
+    let spent = client.id.clone();
+    app.run(move |app| Ok(spend(app, &spent, &claims.jti, claims.expires_s))).await??;
+    Ok(Proved { client: client.clone(), asserted })
+}
+
+/// Writes down that a token of `client` was used; one that was used before is refused, also when
+/// two come at the same moment.
+pub(super) fn spend(app: &App, client: &str, jti: &str, expires_s: i64) -> Result<(), Fault> {
+    let key = crypto::hash::sha256_of_parts(&[client.as_bytes(), b"\0", jti.as_bytes()]);
     // Beyond its expiry an assertion is refused anyway; a minute more covers differing clocks.
-    let forget_ms = assertion.expires_s.saturating_add(60).saturating_mul(1000);
+    let forget_ms = expires_s.saturating_add(60).saturating_mul(1000);
     let transaction = Transaction {
         guards: vec![Guard::Side { space: ASSERTIONS, key: key.to_vec(), value: None }],
         side: vec![put(ASSERTIONS, &key, &forget_ms)],

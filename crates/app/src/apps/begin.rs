@@ -22,11 +22,14 @@ pub struct Pending {
     pub client: Client,
     /// The patient in context, once known.
     pub patient: Option<Id>,
+    /// The encounter in context, of an EHR launch.
+    pub(super) encounter: Option<String>,
     /// Whether the patient comes from an EHR launch and is not to be chosen again.
     pub(super) is_launched: bool,
     /// The account that decides: of the launch, or of whoever saw the request first.
     pub(super) account: Option<String>,
-    created_ms: i64,
+    /// When the request came.
+    pub(super) created_ms: i64,
 }
 
 /// What becomes of a request.
@@ -62,15 +65,17 @@ pub fn begin(app: &App, params: &[(String, String)]) -> Result<Begun> {
         request,
         client,
         patient: None,
+        encounter: None,
         is_launched: false,
         account: None,
         created_ms: app.now_ms(),
     };
     if let Some(launch) = pending.request.launch.clone() {
         match launched(app, &pending, &launch)? {
-            Some((account, patient)) => {
+            Some((account, patient, encounter)) => {
                 pending.is_launched = true;
                 pending.patient = Some(patient);
+                pending.encounter = encounter;
                 pending.account = Some(account);
             }
             None => {
@@ -86,17 +91,23 @@ pub fn begin(app: &App, params: &[(String, String)]) -> Result<Begun> {
     Ok(Begun::Waiting(keep(app, pending)))
 }
 
-/// The account and the patient of an EHR launch of this app.
-fn launched(app: &App, pending: &Pending, launch: &str) -> Result<Option<(String, Id)>> {
+/// The account, the patient and the encounter of an EHR launch of this app.
+fn launched(
+    app: &App,
+    pending: &Pending,
+    launch: &str,
+) -> Result<Option<(String, Id, Option<String>)>> {
     let Some(token) = Token::read(TokenKind::Launch, launch) else { return Ok(None) };
-    let Some((_, Held::Launch { client, account, patient, expires_ms })) = held(app, &token)?
+    let Some((_, Held::Launch { client, account, patient, expires_ms, encounter })) =
+        held(app, &token)?
     else {
         return Ok(None);
     };
     let holds = client == pending.client.id
         && app.now_ms() < expires_ms
         && pending.request.scopes.has(&Scope::Launch);
-    Ok(Id::new(patient).ok().filter(|_| holds).map(|patient| (account, patient)))
+    let patient = Id::new(patient).ok().filter(|_| holds);
+    Ok(patient.map(|patient| (account, patient, encounter)))
 }
 
 fn keep(app: &App, pending: Pending) -> String {

@@ -1,11 +1,12 @@
 //! The person decides: which patient the app is about, what it may see, and for how long.
 
 use fhir::Id;
-use oauth::{Client, Level, Scope, Scopes, Token};
+use oauth::{Client, Level, Missing, Scope, Scopes, Token};
 use store::{Key, Transaction};
 
 use super::begin::{Pending, answered, take, update, waiting};
 use super::record::{GRANTS, Grant, Held, TOKENS, put, put_token, remove};
+use super::token::shown;
 use super::{ACCESS_MS, CODE_MS, OFFLINE_MS, ONLINE_MS};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -40,12 +41,68 @@ pub enum Decision {
     Allow(Vec<usize>),
 }
 
+/// What a person cannot make up for by a second factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unmet {
+    /// They have to sign in again.
+    SignIn,
+    /// They never can: the browser goes back to the app, to this address.
+    Never(String),
+}
+
+/// Whether the app demands of the person who is signed in what no second factor of theirs could
+/// show (RFC 9470; unmet authentication requirements 1.0). The request is then answered.
+///
+/// Errors: as [`question`].
+pub fn unmet(app: &App, caller: &Caller, token: &str) -> Result<Option<Unmet>> {
+    let pending = own(app, caller, token)?;
+    let Err(missing) = judged(app, caller, &pending) else { return Ok(None) };
+    let account = app.identity().accounts().get(&caller.user.id);
+    let account = account.map_err(|e| Error::internal(e.to_string()))?;
+    let has_passkey = account.as_ref().is_some_and(|account| !account.passkeys.is_empty());
+    let has_factor = account.is_some_and(|account| account.has_second_factor());
+    match missing {
+        Missing::Presence if !has_factor => return Ok(Some(Unmet::SignIn)),
+        Missing::Presence => return Ok(None),
+        Missing::Factor if has_factor => return Ok(None),
+        Missing::Passkey if has_passkey && app.identity().has_passkeys() => return Ok(None),
+        _ => {}
+    }
+    if !take(app, token) {
+        return Err(gone());
+    }
+    let why = "the account has no such factor";
+    app.audit(Event::by(caller, Pattern::Delegate).refused(why))?;
+    let code = oauth::Code::UnmetAuthentication.text();
+    let answer = [
+        ("error", code),
+        ("error_description", "the person cannot sign in as strongly as was asked for"),
+        ("state", pending.request.state.as_str()),
+    ];
+    Ok(Some(Unmet::Never(answered(app, &pending.request.redirect, &answer))))
+}
+
+/// Whether the person is signed in as the app demands.
+fn judged(app: &App, caller: &Caller, pending: &Pending) -> std::result::Result<(), Missing> {
+    pending.request.demand.judge(shown(&caller.user), pending.created_ms, app.now_ms())
+}
+
 /// The question of the request that waits under `token`, for the person who is signed in.
 ///
 /// Errors: [`Kind::Gone`] where it does not wait any more, [`Kind::Forbidden`] for a role that
-/// allows no apps, and where the request is somebody else's.
+/// allows no apps, and where the request is somebody else's; [`Kind::StepUp`] where the app demands
+/// a stronger or fresher sign-in ([`unmet`] says what no second factor makes up for).
 pub fn question(app: &App, caller: &Caller, token: &str) -> Result<Question> {
     let mut pending = own(app, caller, token)?;
+    judged(app, caller, &pending).map_err(|missing| {
+        let max_age_s = crate::authorise::MFA_MAX_AGE_S;
+        let message = "the app asks for a stronger or fresher sign-in; confirm that it is you";
+        let rule = match missing {
+            Missing::Passkey => "passkey-needed",
+            Missing::Factor | Missing::Presence => "second-factor-required",
+        };
+        Error::new(Kind::StepUp { max_age_s }, message).by_rule(rule)
+    })?;
     if pending.patient.is_none() && pending.request.scopes.needs_patient() {
         pending.patient.clone_from(&caller.user.patient);
     }
@@ -128,6 +185,8 @@ fn allow(app: &App, caller: &Caller, pending: &Pending, kept: &Scopes) -> Result
         amr: user.amr.clone(),
         auth_time_ms: user.auth_time_ms,
         mfa_time_ms: user.mfa_time_ms,
+        encounter: pending.encounter.clone().filter(|_| in_context),
+        asserted: None,
         created_ms: now,
         expires_ms: now + lasts,
     };
@@ -138,6 +197,7 @@ fn allow(app: &App, caller: &Caller, pending: &Pending, kept: &Scopes) -> Result
         challenge: pending.request.challenge.clone(),
         expires_ms: now + CODE_MS,
         used: false,
+        key: pending.request.key.clone(),
     };
     let mut side = vec![put(GRANTS, grant.id.as_bytes(), &grant), put_token(&code, &held)];
     let launch = pending.request.launch.as_deref();
@@ -186,7 +246,8 @@ fn grantable(app: &App, caller: &Caller, pending: &Pending) -> Result<Scopes> {
         Scope::Resource(scope) => scope.level != Level::System && is_honoured(&registry, scope),
         Scope::FhirUser => is_known,
         Scope::Launch => pending.is_launched,
-        Scope::LaunchEncounter => false,
+        // An encounter is in context only where the app was opened from one.
+        Scope::LaunchEncounter => pending.is_launched && pending.encounter.is_some(),
         _ => true,
     }))
 }

@@ -6,11 +6,12 @@ use super::{address, fhir_base};
 use crate::{App, Result};
 
 /// Scopes that are named as examples; the list need not be complete, and every one is served.
-const SCOPES: [&str; 15] = [
+const SCOPES: [&str; 16] = [
     "openid",
     "fhirUser",
     "launch",
     "launch/patient",
+    "launch/encounter",
     "offline_access",
     "online_access",
     "patient/*.rs",
@@ -25,7 +26,7 @@ const SCOPES: [&str; 15] = [
 ];
 
 /// What is offered (SMART App Launch 2.2, conformance).
-const CAPABILITIES: [&str; 15] = [
+const CAPABILITIES: [&str; 16] = [
     "launch-ehr",
     "launch-standalone",
     "authorize-post",
@@ -36,12 +37,17 @@ const CAPABILITIES: [&str; 15] = [
     "context-banner",
     "context-style",
     "context-ehr-patient",
+    "context-ehr-encounter",
     "context-standalone-patient",
     "permission-offline",
     "permission-patient",
     "permission-user",
     "permission-v1",
 ];
+
+/// The classes of sign-in that an app may ask for (`acr_values`), weakest first.
+const CLASSES: [&str; 3] =
+    [wire::acr::SINGLE_FACTOR, wire::acr::TWO_FACTORS, wire::acr::PHISHING_RESISTANT];
 
 /// `[base]/.well-known/smart-configuration`
 pub fn smart_configuration(app: &App) -> Value {
@@ -59,7 +65,11 @@ pub fn openid_configuration(app: &App) -> Value {
     told["subject_types_supported"] = json!(["public"]);
     told["id_token_signing_alg_values_supported"] = json!(["RS256"]);
     told["claims_supported"] =
-        json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "nonce", "fhirUser"]);
+        json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "fhirUser"]);
+    told["acr_values_supported"] = json!(CLASSES);
+    told["claims_parameter_supported"] = json!(true);
+    told["request_parameter_supported"] = json!(false);
+    told["request_uri_parameter_supported"] = json!(false);
     told["response_modes_supported"] = json!(["query"]);
     told
 }
@@ -81,6 +91,8 @@ fn endpoints(app: &App) -> Value {
         "token_endpoint_auth_signing_alg_values_supported":
             oauth::assertion::ALGORITHMS.map(crypto::jwk::Algorithm::name),
         "authorization_response_iss_parameter_supported": true,
+        "dpop_signing_alg_values_supported":
+            oauth::dpop::ALGORITHMS.map(crypto::jwk::Algorithm::name),
     })
 }
 

@@ -4,10 +4,11 @@ use oauth::{Kind as TokenKind, Scope, Scopes, Token};
 use serde_json::{Value, json};
 use store::Transaction;
 
-use super::access::{Access, behind, find};
+use super::access::{Access, behind, check_binding, find};
 use super::authenticate::{Credentials, authenticate};
 use super::consent::fhir_user;
 use super::record::{Held, TOKENS, held, remove, revoke};
+use super::token::shown_s;
 use super::{Fault, fhir_base};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -15,16 +16,18 @@ use crate::consent::token::ihe_pcf;
 use crate::{App, Caller, Error, Result};
 
 /// What is known of a token, for the client that it was given to: a confidential one, or whoever
-/// holds an access token of the same client as `bearer`. Of others' tokens nothing is told.
+/// holds an access token of the same client as `bearer`, which says too whether a proof of its key
+/// was checked. Of others' tokens nothing is told.
 pub async fn introspect(
     app: &App,
     credentials: Credentials,
-    bearer: Option<String>,
+    bearer: Option<(String, bool)>,
     token: String,
 ) -> std::result::Result<Value, Fault> {
     let asker = match bearer {
-        Some(bearer) => {
+        Some((bearer, proven)) => {
             let known = app.run(move |app| find(app, &bearer)).await?;
+            let known = known.filter(|access| check_binding(access, proven).is_ok());
             known.map(|access| access.client)
         }
         None => Some(authenticate(app, &credentials).await?)
@@ -54,6 +57,20 @@ fn described(app: &App, access: &Access) -> Result<Value> {
         "iat": access.issued_ms.div_euclid(1000),
         "exp": access.expires_ms.div_euclid(1000),
     });
+    if let Some(key) = &access.key {
+        // RFC 9449, section 6.2.
+        told["token_type"] = json!("DPoP");
+        told["cnf"] = json!({"jkt": key});
+    }
+    if access.client.grant == oauth::Grant::Code {
+        // RFC 9470, section 6.2.
+        told["acr"] = json!(access.user.acr());
+        told["amr"] = json!(access.user.amr);
+        told["auth_time"] = json!(shown_s(&access.user));
+    }
+    if let Some(asking) = &access.grant.asserted {
+        told["extensions"] = json!({"hl7-b2b": super::udap::told(asking)});
+    }
     let scopes = Scopes::parse(&access.grant.scopes).unwrap_or_default();
     if scopes.has(&Scope::OpenId) {
         told["iss"] = json!(app.org().base_url);
@@ -79,25 +96,33 @@ fn described(app: &App, access: &Access) -> Result<Value> {
             told["extensions"] = json!({"ihe_pcf": left});
         }
     }
+    if let Some(encounter) = &access.grant.encounter {
+        told["encounter"] = json!(encounter);
+    }
     Ok(told)
 }
 
 fn described_refresh(app: &App, text: &str, client: &str) -> Result<Option<Value>> {
     let Some(token) = Token::read(TokenKind::Refresh, text) else { return Ok(None) };
-    let Some((_, Held::Refresh { grant, expires_ms, used: false })) = held(app, &token)? else {
+    let Some((_, Held::Refresh { grant, expires_ms, used: false, key })) = held(app, &token)?
+    else {
         return Ok(None);
     };
     let standing = behind(app, &grant)?.filter(|(grant, ..)| grant.client == client);
     let Some((grant, ..)) = standing.filter(|_| app.now_ms() < expires_ms) else {
         return Ok(None);
     };
-    Ok(Some(json!({
+    let mut told = json!({
         "active": true,
         "scope": grant.scopes,
         "client_id": client,
         "token_type": "refresh_token",
         "exp": expires_ms.div_euclid(1000),
-    })))
+    });
+    if let Some(key) = key {
+        told["cnf"] = json!({"jkt": key});
+    }
+    Ok(Some(told))
 }
 
 /// Ends a token of the client: an access token alone, a refresh token with all that came of its

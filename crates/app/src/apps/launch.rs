@@ -19,13 +19,26 @@ pub fn offered(app: &App, caller: &Caller, patient: &Id) -> Result<Vec<Client>> 
     Ok(all(app)?.into_iter().filter(|client| client.launch.is_some()).collect())
 }
 
-/// Opens an app for a patient. Returns the address to which the browser goes: the app's own, with
+/// Opens an app for a patient, within `encounter` where one is named. Returns the address to which the browser goes: the app's own, with
 /// `iss` and `launch` (SMART App Launch 2.2, launch app: EHR launch).
 ///
-/// Errors: [`crate::Kind::NotFound`] for a patient that the caller may not see, and for an app that
-/// cannot be opened.
-pub fn open(app: &App, caller: &Caller, patient: &Id, id: &str) -> Result<String> {
+/// Errors: [`crate::Kind::NotFound`] for a patient or an encounter that the caller may not see, for
+/// an encounter of somebody else, and for an app that cannot be opened.
+pub fn open(
+    app: &App,
+    caller: &Caller,
+    patient: &Id,
+    encounter: Option<&Id>,
+    id: &str,
+) -> Result<String> {
     see(app, caller, patient)?;
+    if let Some(encounter) = encounter {
+        let key = Key { resource_type: "Encounter", id: encounter.clone() };
+        let stored = crate::records::read::read(app, caller, &key, None)?;
+        if !crate::records::patients_of(&crate::records::parse(&stored)?).contains(patient) {
+            return Err(Error::not_found());
+        }
+    }
     let client = client(app, id)?.ok_or_else(Error::not_found)?;
     let address = client.launch.clone().ok_or_else(Error::not_found)?;
     if !client.allowed().has(&Scope::Launch) {
@@ -37,6 +50,7 @@ pub fn open(app: &App, caller: &Caller, patient: &Id, id: &str) -> Result<String
         account: caller.user.id.clone(),
         patient: patient.to_string(),
         expires_ms: app.now_ms() + LAUNCH_MS,
+        encounter: encounter.map(ToString::to_string),
     };
     let side = vec![put_token(&token, &held)];
     app.store().commit(Transaction { side, ..Transaction::default() })?;

@@ -1,6 +1,7 @@
 //! What is kept of apps beside the FHIR resources: registrations, grants, hashes of tokens, and
 //! ids of assertions that were seen (`docs/state.md`).
 
+use oauth::udap::Asking;
 use oauth::{Client, Scopes, Token};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,12 @@ pub(super) struct Grant {
     pub amr: Vec<String>,
     pub auth_time_ms: i64,
     pub mfa_time_ms: Option<i64>,
+    /// The encounter in context.
+    #[serde(default)]
+    pub encounter: Option<String>,
+    /// For whom and what a program of UDAP asks.
+    #[serde(default)]
+    pub asserted: Option<Asking>,
     pub created_ms: i64,
     /// When the last token that may come of it ends.
     pub expires_ms: i64,
@@ -45,13 +52,42 @@ pub(super) struct Grant {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Held {
     /// An authorisation code. It stays when it is used, so that a second use is noticed.
-    Code { grant: String, redirect: String, challenge: String, expires_ms: i64, used: bool },
+    Code {
+        grant: String,
+        redirect: String,
+        challenge: String,
+        expires_ms: i64,
+        used: bool,
+        /// The thumbprint of the key that it is bound to; so too below.
+        #[serde(default)]
+        key: Option<String>,
+    },
     /// An access token.
-    Access { grant: String, scopes: String, issued_ms: i64, expires_ms: i64 },
+    Access {
+        grant: String,
+        scopes: String,
+        issued_ms: i64,
+        expires_ms: i64,
+        #[serde(default)]
+        key: Option<String>,
+    },
     /// A refresh token; it stays as a code does.
-    Refresh { grant: String, expires_ms: i64, used: bool },
+    Refresh {
+        grant: String,
+        expires_ms: i64,
+        used: bool,
+        #[serde(default)]
+        key: Option<String>,
+    },
     /// The context of an EHR launch.
-    Launch { client: String, account: String, patient: String, expires_ms: i64 },
+    Launch {
+        client: String,
+        account: String,
+        patient: String,
+        expires_ms: i64,
+        #[serde(default)]
+        encounter: Option<String>,
+    },
 }
 
 impl Held {
@@ -75,6 +111,8 @@ impl Grant {
             client_name: client.name.clone(),
             scopes: Scopes::parse(scopes).unwrap_or_default(),
             patient: self.patient.as_deref().and_then(|id| fhir::Id::new(id).ok()),
+            organization: self.asserted.as_ref().map(|asking| asking.organization_id.clone()),
+            asserted: self.asserted.clone(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::authorise::{Action, authorise};
 use crate::{App, Caller, Error, Kind, Result};
 
 /// Most apps of a node.
-const MAX_CLIENTS: usize = 1_000;
+pub(super) const MAX_CLIENTS: usize = 1_000;
 
 /// How a new app will prove itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +91,7 @@ pub fn register(app: &App, caller: Option<&Caller>, new: New) -> Result<Register
         scopes: new.scopes,
         account,
         created_ms: app.now_ms(),
+        changed_ms: None,
     };
     client.check().map_err(|e: ClientFault| Error::new(Kind::Unprocessable, e.to_string()))?;
     check_honoured(app, &client)?;

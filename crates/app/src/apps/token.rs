@@ -2,15 +2,15 @@
 //! credentials become an access token.
 
 use oauth::client::{Authentication, Client, Grant as Way};
-use oauth::{Code, Kind as TokenKind, Permission, Scope, Scopes, Token, pkce};
+use oauth::{Code, Kind as TokenKind, Permission, Scope, Scopes, Shown, Token, pkce};
 use serde_json::{Map, Value, json};
 use store::{StoreError, Transaction};
 
 use super::access::behind;
-use super::authenticate::{Credentials, authenticate};
+use super::authenticate::{Credentials, Proved, proved};
 use super::consent::{fhir_user, grant_patient, through};
 use super::record::{GRANTS, Grant, Held, TOKENS, client, held, put, put_token, revoke, unchanged};
-use super::{ACCESS_MS, BACKEND_MS, Fault, fhir_base};
+use super::{ACCESS_MS, BACKEND_MS, Fault, address, dpop, fhir_base, udap};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Caller, Error, User};
@@ -35,6 +35,10 @@ pub struct TokenRequest {
     pub refresh: Option<String>,
     /// `scope`
     pub scope: Option<String>,
+    /// `udap`
+    pub udap: Option<String>,
+    /// The header `DPoP`.
+    pub proof: Option<String>,
     /// The client's network address, for the audit.
     pub address: String,
 }
@@ -57,10 +61,22 @@ pub async fn token(app: &App, request: TokenRequest) -> Result<Value, Fault> {
         }
         None => return Err(Fault::new(Code::InvalidRequest, "`grant_type` is required")),
     };
-    let client = match owner(app, &way, &request).await? {
-        Some(client) => client,
-        None => authenticate(app, &request.credentials).await?,
+    // Judged before anything is spent: whoever is told a nonce comes again with the same code.
+    let proof = request.proof.as_deref();
+    let proof = proof.map(|proof| dpop::judged(app, proof, "POST", &address(app, "token"), None));
+    let proof = proof.transpose()?;
+    let Proved { client, asserted } = match owner(app, &way, &request).await? {
+        Some(client) => Proved { client, asserted: None },
+        None => proved(app, &request.credentials).await?,
     };
+    let is_udap = matches!(client.authentication, Authentication::Certificate { .. });
+    if is_udap && request.udap.as_deref() != Some("1") {
+        return Err(Fault::new(Code::InvalidRequest, "`udap=1` is required of a client of UDAP"));
+    }
+    if let Some(proof) = &proof {
+        dpop::spend(app, proof)?;
+    }
+    let key = proof.map(|proof| proof.key);
     let expected = match way.as_str() {
         "client_credentials" => Way::Credentials,
         _ => Way::Code,
@@ -71,9 +87,9 @@ pub async fn token(app: &App, request: TokenRequest) -> Result<Value, Fault> {
     }
     let answer = app.run(move |app| {
         Ok(match way.as_str() {
-            "authorization_code" => by_code(app, &client, &request),
-            "refresh_token" => by_refresh(app, &client, &request),
-            _ => by_credentials(app, &client, &request),
+            "authorization_code" => by_code(app, &client, &request, key),
+            "refresh_token" => by_refresh(app, &client, &request, key),
+            _ => by_credentials(app, &client, &request, asserted.as_ref(), key),
         })
     });
     answer.await?
@@ -107,12 +123,17 @@ fn required<'a>(value: &'a Option<String>, why: &str) -> Result<&'a str, Fault> 
 /// A code: once, within a minute, by the client that asked, with the same redirect address and the
 /// proof of its challenge. A code that comes twice, or without its proof, was stolen: all that came
 /// of it ends (RFC 6749, section 4.1.2; RFC 9700, section 2.1.1).
-fn by_code(app: &App, client: &Client, request: &TokenRequest) -> Result<Value, Fault> {
+fn by_code(
+    app: &App,
+    client: &Client,
+    request: &TokenRequest,
+    proven: Option<String>,
+) -> Result<Value, Fault> {
     let text = required(&request.code, "`code` is required")?;
     let verifier = required(&request.verifier, "`code_verifier` is required")?;
     let wrong = || invalid_grant("the code is not known, has expired, or is another client's");
     let token = Token::read(TokenKind::Code, text).ok_or_else(wrong)?;
-    let Some((bytes, Held::Code { grant, redirect, challenge, expires_ms, used })) =
+    let Some((bytes, Held::Code { grant, redirect, challenge, expires_ms, used, key })) =
         held(app, &token)?
     else {
         return Err(wrong());
@@ -129,19 +150,27 @@ fn by_code(app: &App, client: &Client, request: &TokenRequest) -> Result<Value, 
     if app.now_ms() >= expires_ms || request.redirect.as_deref() != Some(redirect.as_str()) {
         return Err(wrong());
     }
-    let spent = Held::Code { grant: grant.id.clone(), redirect, challenge, expires_ms, used: true };
+    check_key(key.as_deref(), proven.as_deref())?;
+    let spent =
+        Held::Code { grant: grant.id.clone(), redirect, challenge, expires_ms, used: true, key };
     let before = (&token, bytes, spent);
-    issue(app, client, &grant, &user, &grant.scopes, Some(before), request)
+    let given = Given { client, grant: &grant, user: &user, scopes: &grant.scopes, key: proven };
+    issue(app, given, Some(before), request)
 }
 
 /// A refresh token: once; the answer holds the next one. One that comes twice ends the grant
 /// (RFC 9700, section 4.14.2).
-fn by_refresh(app: &App, client: &Client, request: &TokenRequest) -> Result<Value, Fault> {
+fn by_refresh(
+    app: &App,
+    client: &Client,
+    request: &TokenRequest,
+    proven: Option<String>,
+) -> Result<Value, Fault> {
     let text = required(&request.refresh, "`refresh_token` is required")?;
     let wrong =
         || invalid_grant("the refresh token is not known, has expired, or is another client's");
     let token = Token::read(TokenKind::Refresh, text).ok_or_else(wrong)?;
-    let Some((bytes, Held::Refresh { grant, expires_ms, used })) = held(app, &token)? else {
+    let Some((bytes, Held::Refresh { grant, expires_ms, used, key })) = held(app, &token)? else {
         return Err(wrong());
     };
     let standing = behind(app, &grant)?.filter(|(grant, ..)| grant.client == client.id);
@@ -158,8 +187,21 @@ fn by_refresh(app: &App, client: &Client, request: &TokenRequest) -> Result<Valu
         None => grant.scopes.clone(),
         Some(asked) => narrowed(asked, &grant.scopes)?,
     };
-    let spent = Held::Refresh { grant: grant.id.clone(), expires_ms, used: true };
-    issue(app, client, &grant, &user, &scopes, Some((&token, bytes, spent)), request)
+    check_key(key.as_deref(), proven.as_deref())?;
+    let spent = Held::Refresh { grant: grant.id.clone(), expires_ms, used: true, key };
+    let given = Given { client, grant: &grant, user: &user, scopes: &scopes, key: proven };
+    issue(app, given, Some((&token, bytes, spent)), request)
+}
+
+/// Whether what is bound to a key comes with the proof of that key (RFC 9449, sections 5 and 10).
+fn check_key(bound: Option<&str>, proven: Option<&str>) -> Result<(), Fault> {
+    match bound {
+        Some(bound) if proven != Some(bound) => {
+            let why = "it is bound to a key; send a DPoP proof by that key";
+            Err(Fault::new(Code::InvalidDpopProof, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Scopes that were asked for when all of them are allowed.
@@ -179,11 +221,23 @@ fn narrowed(asked: &str, allowed: &str) -> Result<String, Fault> {
 }
 
 /// SMART Backend Services: what the operator has allowed, for five minutes, without a refresh
-/// token.
-fn by_credentials(app: &App, client: &Client, request: &TokenRequest) -> Result<Value, Fault> {
-    let scope = request.scope.as_deref();
-    let scope = scope.ok_or_else(|| Fault::new(Code::InvalidScope, "`scope` is required"))?;
-    let scopes = narrowed(scope, &client.scopes)?;
+/// token. A program of UDAP says besides for whom and what it asks, and may leave `scope` out.
+fn by_credentials(
+    app: &App,
+    client: &Client,
+    request: &TokenRequest,
+    asserted: Option<&Value>,
+    key: Option<String>,
+) -> Result<Value, Fault> {
+    let asserted = match &client.authentication {
+        Authentication::Certificate { .. } => Some(udap::asking(asserted)?),
+        _ => None,
+    };
+    let scopes = match &request.scope {
+        Some(scope) => narrowed(scope, &client.scopes)?,
+        None if asserted.is_some() => client.scopes.clone(),
+        None => return Err(Fault::new(Code::InvalidScope, "`scope` is required")),
+    };
     let account = client.account.as_deref().unwrap_or_default();
     let found = app.identity().accounts().get(account);
     let found = found.map_err(|e| Fault::from(Error::internal(e.to_string())))?;
@@ -204,6 +258,8 @@ fn by_credentials(app: &App, client: &Client, request: &TokenRequest) -> Result<
         amr: Vec::new(),
         auth_time_ms: now,
         mfa_time_ms: None,
+        encounter: None,
+        asserted,
         created_ms: now,
         expires_ms: now + BACKEND_MS,
     };
@@ -217,23 +273,32 @@ fn by_credentials(app: &App, client: &Client, request: &TokenRequest) -> Result<
         auth_time_ms: now,
         mfa_time_ms: None,
     };
-    issue(app, client, &grant, &user, &scopes, None, request)
+    let given = Given { client, grant: &grant, user: &user, scopes: &scopes, key };
+    issue(app, given, None, request)
 }
 
 /// The token that is spent, its record as it was read, and as it stays.
 type Spent<'a> = (&'a Token, Vec<u8>, Held);
 
+/// To whom tokens are given, and for what.
+struct Given<'a> {
+    client: &'a Client,
+    grant: &'a Grant,
+    user: &'a User,
+    scopes: &'a str,
+    /// The thumbprint of the key that they are bound to.
+    key: Option<String>,
+}
+
 /// Writes new tokens down, together with the end of the one that was given for them and an audit
 /// entry, and says what the client is told.
 fn issue(
     app: &App,
-    client: &Client,
-    grant: &Grant,
-    user: &User,
-    scopes: &str,
+    given: Given<'_>,
     spent: Option<Spent<'_>>,
     request: &TokenRequest,
 ) -> Result<Value, Fault> {
+    let Given { client, grant, user, scopes, key } = given;
     let now = app.now_ms();
     let lasts = if client.grant == Way::Credentials { BACKEND_MS } else { ACCESS_MS };
     let access = Token::new(TokenKind::Access, &app.new_token());
@@ -242,18 +307,22 @@ fn issue(
         scopes: scopes.to_owned(),
         issued_ms: now,
         expires_ms: now + lasts,
+        key: key.clone(),
     };
     let mut side = vec![put_token(&access, &held)];
     let all = Scopes::parse(&grant.scopes).unwrap_or_default();
     let mut answer = Map::new();
     answer.insert("access_token".into(), json!(access.reveal()));
-    answer.insert("token_type".into(), json!("Bearer"));
+    let kind = if key.is_some() { "DPoP" } else { "Bearer" };
+    answer.insert("token_type".into(), json!(kind));
     answer.insert("expires_in".into(), json!(lasts / 1000));
     answer.insert("scope".into(), json!(scopes));
     if all.has(&Scope::Offline) || all.has(&Scope::Online) {
         let refresh = Token::new(TokenKind::Refresh, &app.new_token());
         let (grant, expires_ms) = (grant.id.clone(), grant.expires_ms);
-        side.push(put_token(&refresh, &Held::Refresh { grant, expires_ms, used: false }));
+        // A confidential client proves itself at each use (RFC 9449, section 5).
+        let key = key.filter(|_| !client.authentication.is_confidential());
+        side.push(put_token(&refresh, &Held::Refresh { grant, expires_ms, used: false, key }));
         answer.insert("refresh_token".into(), json!(refresh.reveal()));
     }
     if all.has(&Scope::OpenId) && client.grant == Way::Code {
@@ -291,6 +360,9 @@ fn context(app: &App, grant: &Grant, scopes: &Scopes, answer: &mut Map<String, V
         // and even then it is opened in a window of its own.
         answer.insert("need_patient_banner".into(), json!(true));
     }
+    if let Some(encounter) = &grant.encounter {
+        answer.insert("encounter".into(), json!(encounter));
+    }
     if scopes.has(&Scope::Launch) {
         answer.insert("smart_style_url".into(), json!(super::address(app, "style.json")));
     }
@@ -307,6 +379,17 @@ fn caller(app: &App, user: &User, address: &str) -> Caller {
     }
 }
 
+/// When a user last showed who they are, in seconds since the Unix epoch (`auth_time`).
+pub(super) fn shown_s(user: &User) -> i64 {
+    shown(user).newest_ms().div_euclid(1000)
+}
+
+/// How a user is signed in, for judging it against what an app demands.
+pub(super) fn shown(user: &User) -> Shown<'_> {
+    let (signed_in_ms, factor_ms) = (user.auth_time_ms, user.mfa_time_ms);
+    Shown { acr: user.acr(), signed_in_ms, factor_ms }
+}
+
 /// Who the user is (OpenID Connect Core 1.0, section 2).
 fn id_token(app: &App, grant: &Grant, user: &User) -> Result<String, Fault> {
     let now_s = app.now_ms().div_euclid(1000);
@@ -317,7 +400,8 @@ fn id_token(app: &App, grant: &Grant, user: &User) -> Result<String, Fault> {
         "aud": grant.client,
         "iat": now_s,
         "exp": now_s + ID_TOKEN_S,
-        "auth_time": user.auth_time_ms.div_euclid(1000),
+        "auth_time": shown_s(user),
+        "acr": user.acr(),
         "amr": user.amr,
     });
     if let Some(nonce) = &grant.nonce {

@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fhir::Id;
+use oauth::udap::Asking;
 use store::{Key, Write};
 
 use super::text::Text;
@@ -372,6 +373,9 @@ impl<'a> Event<'a> {
             if let Some(granted) = &caller.granted {
                 agents.part();
                 agents.object("", |agent| app_of_theirs(agent, granted));
+                if let Some(asking) = &granted.asserted {
+                    agents.object("", |agent| organisation_of_theirs(agent, asking));
+                }
             }
             agents.part();
             agents.object("", |agent| {
@@ -525,6 +529,25 @@ fn app_of_theirs(agent: &mut Text, granted: &Granted) {
         who.object("identifier", |identifier| identifier.text("value", &granted.client));
         who.text("display", &granted.client_name);
     });
+    agent.flag("requestor", false);
+}
+
+/// For whom a program of UDAP asks, as it has signed it: the organisation that gets to know, and
+/// the person there.
+fn organisation_of_theirs(agent: &mut Text, asking: &Asking) {
+    agent.concept("type", PARTICIPATION, "IRCP");
+    agent.object("who", |who| {
+        who.object("identifier", |identifier| identifier.text("value", &asking.organization_id));
+        if let Some(name) = &asking.organization_name {
+            who.text("display", name);
+        }
+    });
+    if let Some(name) = &asking.subject_name {
+        agent.text("name", name);
+    }
+    if let Some(id) = &asking.subject_id {
+        agent.text("altId", id);
+    }
     agent.flag("requestor", false);
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fhir::Id;
 use oauth::Scopes;
+use oauth::udap::Asking;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -115,6 +116,8 @@ struct Through {
     client_name: String,
     scopes: String,
     patient: Option<String>,
+    #[serde(default)]
+    asserted: Option<Asking>,
 }
 
 impl Through {
@@ -125,6 +128,7 @@ impl Through {
             client_name: granted.client_name.clone(),
             scopes: granted.scopes.to_string(),
             patient: granted.patient.as_ref().map(ToString::to_string),
+            asserted: granted.asserted.clone(),
         }
     }
 
@@ -136,6 +140,8 @@ impl Through {
             client_name: self.client_name.clone(),
             scopes: Scopes::parse(&self.scopes).unwrap_or_default(),
             patient: self.patient.as_deref().and_then(|id| Id::new(id).ok()),
+            organization: self.asserted.as_ref().map(|asking| asking.organization_id.clone()),
+            asserted: self.asserted.clone(),
         }
     }
 }
@@ -196,6 +202,7 @@ impl Job {
             (Some(now), Some(then)) => {
                 let then = then.granted();
                 now.client == then.client
+                    && now.asserted == then.asserted
                     && now.patient == then.patient
                     && now.scopes.covers(&then.scopes)
             }

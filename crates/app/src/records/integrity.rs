@@ -10,20 +10,24 @@ use fhir::edit::walk_references;
 use fhir::{Id, Resource};
 use fhirpath::search::Registry;
 use store::query::{Filter, Query, parse};
-use store::{Guard, Key, Snapshot};
+use store::{Guard, Key, Snapshot, Stored};
 
 use super::condition::live;
-use crate::{App, Error, Kind, Result};
+use super::{in_scope, parse as parse_stored};
+use crate::authorise::{Action, permitted};
+use crate::{App, Caller, Error, Kind, Result};
 
 /// The guards that hold everything in place to which `resource` refers. Errors:
-/// [`Kind::Unprocessable`] when a target is missing.
-pub(crate) fn of_new(app: &App, resource: &Resource) -> Result<Vec<Guard>> {
-    of_written(app, &HashSet::new(), [resource])
+/// [`Kind::Unprocessable`] when a target is missing, or the caller may not see it: one answer for
+/// both, so that nobody learns by writing which ids exist.
+pub(crate) fn of_new(app: &App, caller: &Caller, resource: &Resource) -> Result<Vec<Guard>> {
+    of_written(app, caller, &HashSet::new(), [resource])
 }
 
 /// The same for several that are written together with everything in `written`.
 pub(crate) fn of_written<'a>(
     app: &App,
+    caller: &Caller,
     written: &HashSet<Key>,
     resources: impl IntoIterator<Item = &'a Resource>,
 ) -> Result<Vec<Guard>> {
@@ -34,13 +38,20 @@ pub(crate) fn of_written<'a>(
     let mut checked: HashSet<Key> = HashSet::new();
     let mut guards = Vec::new();
     for resource in resources {
+        let known = before(app, &*snapshot, resource)?;
         for key in targets(app, resource) {
             if written.contains(&key) || !checked.insert(key.clone()) {
                 continue;
             }
-            if live(&*snapshot, &key)?.is_none() {
+            let target = live(&*snapshot, &key)?;
+            let seen = match &target {
+                Some(stored) => known.contains(&key) || may_see(app, caller, stored)?,
+                None => false,
+            };
+            if !seen {
                 let message = format!(
-                    "a reference leads to a `{}` that is not here; create it first",
+                    "a reference leads to a `{}` that is not here, or that you may not see; \
+                     create it first",
                     key.resource_type
                 );
                 return Err(Error::new(Kind::Unprocessable, message));
@@ -51,6 +62,31 @@ pub(crate) fn of_written<'a>(
         }
     }
     Ok(guards)
+}
+
+/// What the version that is replaced refers to: whoever changes it has seen that.
+fn before(app: &App, snapshot: &dyn Snapshot, resource: &Resource) -> Result<HashSet<Key>> {
+    let kind = fhir::resource_type(resource.type_name());
+    let Some((resource_type, id)) = kind.zip(resource.id()) else { return Ok(HashSet::new()) };
+    let Some(old) = live(snapshot, &Key { resource_type, id })? else { return Ok(HashSet::new()) };
+    Ok(targets(app, &parse_stored(&old)?).into_iter().collect())
+}
+
+/// Whether the caller may read a resource, or it is the patient whom they are or whom their app is
+/// about, of whom they know.
+fn may_see(app: &App, caller: &Caller, stored: &Stored) -> Result<bool> {
+    let in_context = caller.granted.as_ref().and_then(|granted| granted.patient.as_ref());
+    let about = [caller.user.patient.as_ref(), in_context];
+    let is_theirs = about.into_iter().flatten().any(|patient| *patient == stored.key.id);
+    if stored.key.resource_type == "Patient" && is_theirs {
+        return Ok(true);
+    }
+    let permit = permitted(app, caller, Action::reading(stored.key.resource_type));
+    match permit {
+        None => Ok(false),
+        Some(permit) if permit.is_unlimited() => Ok(true),
+        Some(permit) => Ok(in_scope(&parse_stored(stored)?, permit.scope())),
+    }
 }
 
 /// The resources of this node to which a resource refers.
@@ -84,11 +120,10 @@ pub(crate) fn of_deleted(app: &App, snapshot: &dyn Snapshot, keys: &[Key]) -> Re
             for include in &search.includes {
                 let referring = snapshot.include(&[stored.seq], include)?;
                 let referring = snapshot.load(&referring)?;
-                if let Some(other) = referring.iter().find(|other| !keys.contains(&other.key)) {
-                    let message = format!(
-                        "a `{}` refers to this resource; delete or change that first",
-                        other.key.resource_type
-                    );
+                if referring.iter().any(|other| !keys.contains(&other.key)) {
+                    // Which one it is may be more than the caller may know.
+                    let message =
+                        "another resource refers to this one; delete or change that first";
                     return Err(
                         Error::new(Kind::Conflict, message).by_rule("referential-integrity")
                     );

@@ -169,7 +169,7 @@ fn apply(
     standing.expect(Some(stored.version))?;
     let new = notify::accept::accept(app, caller, patch.apply(&old, app.now_ms())?)?;
     check_content(&new, key.resource_type, permit)?;
-    guards.extend(integrity::of_new(app, &new)?);
+    guards.extend(integrity::of_new(app, caller, &new)?);
     let mut patients = patients_of(&new);
     patients.extend(patients_of(&old));
     let reference = format!("{}/{}", key.resource_type, key.id);

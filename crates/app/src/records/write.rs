@@ -87,7 +87,7 @@ fn put_new(
     resource: Resource,
     mut guards: Vec<Guard>,
 ) -> Result<Written> {
-    guards.extend(integrity::of_new(app, &resource)?);
+    guards.extend(integrity::of_new(app, caller, &resource)?);
     let key = Key { resource_type, id: app.new_id() };
     let reference = format!("{resource_type}/{}", key.id);
     let event = Event::by(caller, Pattern::Create).patients(patients_of(&resource)).data(reference);
@@ -197,7 +197,7 @@ fn put(
         patients.extend(patients_of(&old));
     }
     let expect = standing.expect(old.map(|old| old.version))?;
-    guards.extend(integrity::of_new(app, &resource)?);
+    guards.extend(integrity::of_new(app, caller, &resource)?);
     let reference = format!("{}/{}", key.resource_type, key.id);
     let event = Event::by(caller, Pattern::Update).patients(patients).data(reference);
     let write = Write::Put { key: key.clone(), resource, expect, method: Method::Put };

@@ -290,6 +290,20 @@ impl<'a> App<'a> {
         self.send(form(request, fields.iter().cloned())).await
     }
 
+    /// The same with headers.
+    pub async fn post_with(
+        &self,
+        endpoint: &str,
+        fields: &[(&str, String)],
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut request = self.http.post(self.address(&format!("/oauth/{endpoint}")));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(form(request, fields.iter().cloned())).await
+    }
+
     /// The same with HTTP Basic.
     pub async fn post_basic(
         &self,

@@ -42,6 +42,8 @@ fn caller(granted: bool) -> Caller {
             client_name: "Growth Chart".into(),
             scopes: oauth::Scopes::parse("user/*.rs").unwrap(),
             patient: None,
+            organization: None,
+            asserted: None,
         })
     });
     Caller {

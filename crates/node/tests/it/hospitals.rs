@@ -28,18 +28,23 @@ use crate::client::{Account, Client};
 /// The change that leaves the record locator on.
 pub const LOCATOR: (&str, &str) = ("locator = \"on\"", "locator = \"on\"");
 
+/// Puts further files into a node's folder, which is given with the node's address.
+pub type Prepared<'a> = &'a (dyn Fn(&Path, &str) + Send + Sync);
+
 /// How hospitals are set up.
-pub struct Setup {
+pub struct Setup<'a> {
     pub hospitals: usize,
     pub patients: usize,
     /// Changes to the sample configuration: text and its replacement.
     pub config: &'static [(&'static str, &'static str)],
     pub clock: app::services::Clock,
+    /// What is put into each folder before the node opens it.
+    pub prepared: Option<Prepared<'a>>,
 }
 
-impl Default for Setup {
+impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { hospitals: 3, patients: 12, config: &[], clock: system_clock() }
+        Self { hospitals: 3, patients: 12, config: &[], clock: system_clock(), prepared: None }
     }
 }
 
@@ -83,7 +88,7 @@ pub async fn shared() -> &'static Hospitals {
 }
 
 impl Hospitals {
-    pub async fn start(setup: Setup) -> Self {
+    pub async fn start(setup: Setup<'_>) -> Self {
         let folder = home();
         let sites = sites(setup.hospitals);
         prepare(folder.path(), &sites, setup.config);
@@ -93,6 +98,11 @@ impl Hospitals {
         let (mut all, mut running) = (Vec::new(), Vec::new());
         for site in &sites {
             let home = folder.path().join(&site.org);
+            if let Some(prepared) = setup.prepared {
+                let config = std::fs::read_to_string(home.join(config::FILE)).expect("a file");
+                let base = config.split("base_url = \"").nth(1).expect("an address");
+                prepared(&home, base.split('"').next().expect("an address"));
+            }
             let node = block_in_place(|| {
                 let node = open(&home, setup.clock.clone()).expect("the node opens");
                 fill(&node.app, &site.org, &world);

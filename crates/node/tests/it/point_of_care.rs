@@ -274,7 +274,7 @@ fn what_is_no_approval_of_this_grant_by_this_patient_is_refused() {
     let (ahead, clock) = (Arc::clone(&offset), system_clock());
     let clock: app::services::Clock = Arc::new(move || clock() + ahead.load(Ordering::Relaxed));
     run(async move {
-        let setup = Setup { hospitals: 2, patients: 3, config: CONFIG, clock };
+        let setup = Setup { hospitals: 2, patients: 3, config: CONFIG, clock, ..Setup::default() };
         let hospitals = Hospitals::start(setup).await;
         let all: Vec<&Hospital> = hospitals.all.iter().collect();
         let (ids, client, _) = withdrawn(&all, "Kaltenbrunner", "987-72-5202").await;

@@ -603,6 +603,7 @@ fn time_brings_heartbeats_retries_and_the_end() {
             patients: 6,
             config: &[("notify_allowed = []", "notify_allowed = [\"127.0.0.0/8\"]")],
             clock: clock.clone(),
+            ..Setup::default()
         })
         .await;
         let hospital = &hospitals.all[0];

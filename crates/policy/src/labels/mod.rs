@@ -28,9 +28,8 @@ pub struct Labelling {
 impl Labelling {
     /// Whether one of these relative references is a programme's.
     pub(crate) fn is_part2(&self, references: &[Box<str>]) -> bool {
-        let listed =
-            |reference: &Box<str>| self.part2_programmes.iter().any(|p| **p == **reference);
-        !self.part2_programmes.is_empty() && references.iter().any(listed)
+        let programmes = &self.part2_programmes;
+        programmes.iter().any(|one| references.iter().any(|known| **known == **one))
     }
 }
 

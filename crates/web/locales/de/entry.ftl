@@ -17,5 +17,6 @@ step-up-other-organisations = Sie möchten andere Kliniken fragen. Diese antwort
 step-up-break-glass = Ein Notfallzugriff braucht einen zweiten Faktor aus den letzten fünf Minuten.
 step-up-permission = Sie möchten entscheiden, wer Ihre Akte sehen darf. Bitte bestätigen Sie, dass Sie es sind.
 step-up-change = Dies ändert, wie die Klinik mit anderen zusammenarbeitet. Bitte bestätigen Sie, dass Sie es sind.
+step-up-app = Eine App möchte sicher sein, dass Sie es sind. Bitte bestätigen Sie es.
 step-up-returns = Danach kommen Sie dorthin zurück, wo Sie waren.
 not-now = Nicht jetzt

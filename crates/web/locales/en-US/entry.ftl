@@ -17,5 +17,6 @@ step-up-other-organisations = You are about to ask other hospitals. They answer 
 step-up-break-glass = Emergency access needs a second factor confirmed within the last five minutes.
 step-up-permission = You are about to decide who may see your record. Please confirm that it is you.
 step-up-change = This changes how the hospital works with others. Please confirm that it is you.
+step-up-app = An app asks to be sure that it is you. Please confirm it.
 step-up-returns = Afterwards you return to where you were.
 not-now = Not now

@@ -17,5 +17,6 @@ step-up-other-organisations = Va a consultar a otros hospitales. Solo responden 
 step-up-break-glass = El acceso de emergencia necesita un segundo factor confirmado en los últimos cinco minutos.
 step-up-permission = Va a decidir quién puede ver su historia clínica. Confirme que es usted.
 step-up-change = Esto cambia cómo trabaja el hospital con los demás. Confirme que es usted.
+step-up-app = Una aplicación pide asegurarse de que es usted. Confírmelo, por favor.
 step-up-returns = Después volverá a donde estaba.
 not-now = Ahora no

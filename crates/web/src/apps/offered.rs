@@ -4,6 +4,7 @@ use askama::Template;
 
 use crate::chrome::Chrome;
 use crate::error::WebError;
+use crate::when::When;
 use crate::words::Words;
 
 /// An app that can be opened.
@@ -26,6 +27,21 @@ pub struct OfferedView {
     pub patient: String,
     /// The apps.
     pub apps: Vec<Offered>,
+    /// Visits that an app can be opened from, newest first.
+    pub visits: Vec<OfferedVisit>,
+    /// The id of the visit that was chosen; empty for none.
+    pub encounter: String,
+}
+
+/// A visit that an app can be opened from.
+#[derive(Clone, Debug)]
+pub struct OfferedVisit {
+    /// The Encounter's id.
+    pub id: String,
+    /// What it is about.
+    pub text: String,
+    /// When it began.
+    pub when: Option<When>,
 }
 
 #[derive(Template)]

@@ -73,20 +73,23 @@ pub enum StepUpReason {
     BreakGlass,
     /// A permission is given or withdrawn.
     Permission,
+    /// An app asks for a stronger or fresher sign-in.
+    App,
     /// A review, a link or a setting of the node is changed.
     Change,
 }
 
 impl StepUpReason {
     /// Every reason.
-    pub const ALL: [Self; 4] =
-        [Self::OtherOrganisations, Self::BreakGlass, Self::Permission, Self::Change];
+    pub const ALL: [Self; 5] =
+        [Self::OtherOrganisations, Self::BreakGlass, Self::Permission, Self::App, Self::Change];
 
     fn say(&self, w: &Words<'_>) -> Message {
         w.say(match self {
             Self::OtherOrganisations => "step-up-other-organisations",
             Self::BreakGlass => "step-up-break-glass",
             Self::Permission => "step-up-permission",
+            Self::App => "step-up-app",
             Self::Change => "step-up-change",
         })
     }

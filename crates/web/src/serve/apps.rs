@@ -1,7 +1,7 @@
 //! The pages of apps: a request arrives, a person decides, apps are opened, ended and registered.
 
 use app::apps::begin::{Begun, begin};
-use app::apps::consent::{self, Decision, Question};
+use app::apps::consent::{self, Decision, Question, Unmet};
 use app::apps::register::{self, New, Proof};
 use app::apps::{launch, origins, standing};
 use app::{Caller, Error, Kind, User};
@@ -17,7 +17,7 @@ use super::person;
 use super::session::{Made, Stop, Visit, done, id, page, see_other};
 use crate::apps::allowed::{self, Allowed, AllowedView, EndForm};
 use crate::apps::consent::{self as consent_page, ConsentForm, ConsentView};
-use crate::apps::offered::{self, Offered, OfferedView};
+use crate::apps::offered::{self, Offered, OfferedView, OfferedVisit};
 use crate::apps::onward::{self, Why};
 use crate::apps::patient::{self as patient_page, ChooseForm, ChooseView};
 use crate::apps::registry::{self, RegisterForm, Registered, RegistryView};
@@ -26,7 +26,7 @@ use crate::chrome::{Notice, Role};
 use crate::clinician::find::FindForm;
 use crate::fault::Fault;
 use crate::form::{Bare, Field};
-use crate::paths::{AppRegistry, MyApps};
+use crate::paths::{AppRegistry, MyApps, Returning, SignIn};
 
 /// Who may allow apps.
 const PEOPLE: &[Role] = &[Role::Clinician, Role::Patient];
@@ -69,9 +69,9 @@ pub struct Wanted {
 }
 
 /// `GET /oauth/consent`
-pub async fn consent(visit: Visit, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
+pub async fn consent(mut visit: Visit, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
-    let made = try_consent(&visit, &wanted).await;
+    let made = try_consent(&mut visit, &wanted).await;
     let made = or_expired(&visit, made);
     visit.finish(made)
 }
@@ -84,10 +84,19 @@ fn or_expired(visit: &Visit, made: Made) -> Made {
     }
 }
 
-async fn try_consent(visit: &Visit, wanted: &Wanted) -> Made {
-    let user = visit.require(PEOPLE)?;
+async fn try_consent(visit: &mut Visit, wanted: &Wanted) -> Made {
+    let user = &visit.require(PEOPLE)?.clone();
     let caller = visit.caller(user);
     let request = wanted.request.clone();
+    let unmet = {
+        let (caller, request) = (caller.clone(), request.clone());
+        visit.app().run(move |app| consent::unmet(app, &caller, &request)).await?
+    };
+    match unmet {
+        None => {}
+        Some(Unmet::Never(address)) => return Ok(see_other(&address)),
+        Some(Unmet::SignIn) => return sign_in_again(visit, &wanted.request).await,
+    }
     let asked = {
         let caller = caller.clone();
         visit.app().run(move |app| consent::question(app, &caller, &request)).await?
@@ -113,6 +122,16 @@ async fn try_consent(visit: &Visit, wanted: &Wanted) -> Made {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     Ok(response)
+}
+
+/// Ends the session and leads back to the request by the sign-in: the person has nothing else to
+/// show that it is them.
+async fn sign_in_again(visit: &mut Visit, request: &str) -> Made {
+    if let Some(token) = visit.token.clone() {
+        visit.app().run(move |app| app::session::sign_out(app, &token)).await?;
+    }
+    visit.close();
+    Ok(see_other(&Returning { to: SignIn, next: &at(request) }.to_string()))
 }
 
 fn scheme_of(address: &str) -> String {
@@ -241,34 +260,68 @@ async fn try_end(visit: &Visit, form: Result<Form<EndForm>, FormRejection>) -> M
 }
 
 /// `GET /patients/{id}/apps`
-pub async fn offer(visit: Visit, Path(patient): Path<String>) -> Response {
-    let made = try_offer(&visit, &patient).await;
+pub async fn offer(
+    visit: Visit,
+    Path(patient): Path<String>,
+    from: Result<Query<From>, QueryRejection>,
+) -> Response {
+    let from = from.map(|Query(from)| from).unwrap_or_default();
+    let made = try_offer(&visit, &patient, from).await;
     visit.finish(made)
 }
 
-async fn try_offer(visit: &Visit, patient: &str) -> Made {
+/// The visit that an app is opened from.
+#[derive(Default, Deserialize)]
+pub struct From {
+    #[serde(default)]
+    encounter: String,
+}
+
+async fn try_offer(visit: &Visit, patient: &str, from: From) -> Made {
     let caller = visit.caller(visit.require(&[Role::Clinician])?);
     let patient = id(patient)?;
     let view = visit
         .app()
         .run(move |app| {
             let clients = launch::offered(app, &caller, &patient)?;
-            Ok(OfferedView { apps: shown(&clients, &patient), patient: patient.to_string() })
+            let offers = person::offers(app, &caller, &patient)?;
+            let visits = offers.into_iter().filter_map(|offer| {
+                let id = offer.reference.strip_prefix("Encounter/")?.to_owned();
+                Some(OfferedVisit { id, text: offer.text, when: offer.when })
+            });
+            Ok(OfferedView {
+                apps: shown(&clients, &patient),
+                visits: visits.collect(),
+                encounter: from.encounter,
+                patient: patient.to_string(),
+            })
         })
         .await?;
     page(offered::render(&view, &visit.chrome)?)
 }
 
 /// `GET /patients/{id}/apps/{app}`: to the app, with what it needs to come back.
-pub async fn open(visit: Visit, Path((patient, app)): Path<(String, String)>) -> Response {
-    let made = try_open(&visit, &patient, app).await;
+pub async fn open(
+    visit: Visit,
+    Path((patient, app)): Path<(String, String)>,
+    from: Result<Query<From>, QueryRejection>,
+) -> Response {
+    let from = from.map(|Query(from)| from).unwrap_or_default();
+    let made = try_open(&visit, &patient, app, &from).await;
     visit.finish(made)
 }
 
-async fn try_open(visit: &Visit, patient: &str, client: String) -> Made {
+async fn try_open(visit: &Visit, patient: &str, client: String, from: &From) -> Made {
     let caller = visit.caller(visit.require(PEOPLE)?);
     let patient = id(patient)?;
-    let onward = visit.app().run(move |app| launch::open(app, &caller, &patient, &client)).await?;
+    let encounter = match from.encounter.as_str() {
+        "" => None,
+        encounter => Some(id(encounter)?),
+    };
+    let onward = visit
+        .app()
+        .run(move |app| launch::open(app, &caller, &patient, encounter.as_ref(), &client))
+        .await?;
     Ok(see_other(&onward))
 }
 

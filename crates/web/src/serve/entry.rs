@@ -27,6 +27,9 @@ const ANYBODY: &[Role] = &Role::ALL;
 pub struct Next {
     #[serde(default)]
     next: String,
+    /// `passkey` where nothing else is enough.
+    #[serde(default)]
+    by: String,
 }
 
 /// `GET /`
@@ -145,8 +148,9 @@ async fn try_passkey_sign_in(
 
 /// `GET /step-up`
 pub async fn step_up_page(visit: Visit, next: Result<Query<Next>, QueryRejection>) -> Response {
-    let next = next.map(|Query(next)| next.next).unwrap_or_default();
-    let made = asked(&visit, &next, Asked::default()).await;
+    let Next { next, by } = next.map(|Query(next)| next).unwrap_or_default();
+    let made =
+        asked(&visit, &next, Asked { by_passkey: by == "passkey", ..Asked::default() }).await;
     visit.finish(made)
 }
 
@@ -154,6 +158,7 @@ pub async fn step_up_page(visit: Visit, next: Result<Query<Next>, QueryRejection
 #[derive(Default)]
 struct Asked {
     code: Field,
+    by_passkey: bool,
     throttled_minutes: Option<u32>,
     passkey_fault: Option<PasskeyFault>,
 }
@@ -171,6 +176,7 @@ async fn asked(visit: &Visit, next: &str, asked: Asked) -> Made {
         throttled_minutes: asked.throttled_minutes,
         // Where the role needs a passkey and there is one, a one-time code is not enough.
         code_counts: factors.one_time_codes
+            && !asked.by_passkey
             && !matches!(visit.held, Some((_, Standing::PasskeyNeeded))),
         passkey,
         recovery: factors.recovery_codes > 0,

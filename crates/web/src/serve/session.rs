@@ -21,8 +21,8 @@ use crate::fault::{self, Fault};
 use crate::form::Secret;
 use crate::lang::Lang;
 use crate::paths::{
-    Account, BreakGlassReviews, Find, Links, MyAccesses, MyPermissions, MyRecord, Network,
-    Objections, Path, Reconciliation, Returning, SignIn, StepUp, Witnesses,
+    Account, AppConsent, BreakGlassReviews, Find, Links, MyAccesses, MyPermissions, MyRecord,
+    Network, Objections, Path, Reconciliation, Returning, SignIn, StepUp, Witnesses,
 };
 
 /// Why a handler stops before its page is made.
@@ -202,7 +202,14 @@ impl Visit {
         let next = back(&self.chrome.path);
         match error.kind {
             Kind::Unauthenticated => see_other(&Returning { to: SignIn, next: &next }.to_string()),
-            Kind::StepUp { .. } => see_other(&Returning { to: StepUp, next: &next }.to_string()),
+            Kind::StepUp { .. } => {
+                let page = Returning { to: StepUp, next: &next };
+                match error.rule.as_deref() {
+                    // A one-time code would lead back here.
+                    Some("passkey-needed") => see_other(&format!("{page}&by=passkey")),
+                    _ => see_other(&page.to_string()),
+                }
+            }
             Kind::Forbidden | Kind::NotSupported => self.fault(Fault::Forbidden),
             Kind::NotFound | Kind::Gone => self.fault(Fault::NotFound),
             Kind::Invalid(_)
@@ -371,6 +378,8 @@ pub fn step_up_reason(next: &str) -> crate::entry::step_up::StepUpReason {
     let path = next.split('?').next().unwrap_or_default();
     if path.ends_with("/break-glass") && path.starts_with(Find::ROUTE) {
         StepUpReason::BreakGlass
+    } else if path == AppConsent::ROUTE {
+        StepUpReason::App
     } else if path == MyPermissions::ROUTE {
         StepUpReason::Permission
     } else if path.starts_with(Find::ROUTE) || path.starts_with("/me/") || path == MyRecord::ROUTE {
@@ -410,6 +419,7 @@ mod tests {
             ("/me/accesses", StepUpReason::OtherOrganisations),
             ("/me/permissions", StepUpReason::Permission),
             ("/links", StepUpReason::Change),
+            ("/oauth/consent?request=x", StepUpReason::App),
         ] {
             assert_eq!(step_up_reason(next), expected, "{next}");
         }

@@ -240,7 +240,7 @@ impl Plan {
             Write::Put { resource, .. } => Some(resource),
             Write::Audit { .. } | Write::Delete { .. } | Write::Forget { .. } => None,
         });
-        plan.guards.extend(integrity::of_written(app, &touched, new)?);
+        plan.guards.extend(integrity::of_written(app, caller, &touched, new)?);
         plan.guards.extend(parameters::check_all(app, &plan.writes)?);
         Ok(plan)
     }

@@ -1,10 +1,11 @@
 //! The pages of apps: a request, its patient and its answer, and what the operator registers.
 
 use oauth::Scopes;
-use web::apps::offered::Offered;
+use web::apps::offered::{Offered, OfferedVisit};
 use web::apps::wording::Reader;
 use web::apps::{allowed, consent, offered, onward, patient, registry};
 use web::form::Field;
+use web::when::When;
 use web::{Lang, Role, Theme};
 
 use super::people::found;
@@ -30,6 +31,14 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
             patient: "p-1".into(),
         };
         if full { vec![app] } else { Vec::new() }
+    };
+    let visits = |full: bool| {
+        let visit = |id: &str, text: &str| OfferedVisit {
+            id: id.into(),
+            text: text.into(),
+            when: When::parse("2024-05-14T12:10:00Z"),
+        };
+        if full { vec![visit("e-1", "Check-up"), visit("e-2", "Emergency")] } else { Vec::new() }
     };
     vec![
         Page {
@@ -90,7 +99,12 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         Page {
             name: "apps-offered",
             html: offered::render(
-                &offered::OfferedView { patient: "p-1".into(), apps: open(full) },
+                &offered::OfferedView {
+                    patient: "p-1".into(),
+                    apps: open(full),
+                    visits: visits(full),
+                    encounter: "e-1".into(),
+                },
                 &frame(clinician, "/patients/p-1/apps"),
             )
             .unwrap(),
