@@ -6,6 +6,7 @@
 //! `x509-parser`. The crate does no I/O, reads no clock, and takes its random bytes from a
 //! [`Random`] that the caller passes in.
 
+pub mod aead;
 pub mod certificate;
 pub mod checkpoint;
 pub mod derive;
@@ -14,13 +15,16 @@ pub mod hash;
 pub mod jwk;
 pub mod jws;
 pub mod key;
+pub mod lockbox;
 pub mod log;
 pub mod log_proof;
 pub mod merkle;
 pub mod note;
 mod pem;
+pub mod puncture;
 pub mod random;
 pub mod rsa;
+pub mod stream;
 pub mod witness;
 
 pub use certificate::{Fingerprint, NodeCertificate};
@@ -61,6 +65,9 @@ pub enum CryptoError {
     /// Bytes that are no X.509 certificate.
     #[error("the certificate cannot be read")]
     Certificate,
+    /// What is sealed does not open: the key is another one, or the bytes were changed.
+    #[error("it does not open: the key is another one, or the bytes were changed")]
+    Sealed,
     /// The cryptographic library refused to work.
     #[error("the cryptographic library failed")]
     Library,
