@@ -1,19 +1,25 @@
 //! `consilium restore`: a new store out of a backup, up to a point in time.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use store::copy::{Progress, copy, is_beginning};
+use app::operate::purge::PURGED;
 use store::rules::AUDIT_TYPE;
-use store::{Key, Method, Restored, Seq, Store, Stored, Transaction, Write};
+use store::{Key, Method, Restored, Seq, SideWrite, Store, Stored, Transaction, Write};
 use store_sql::sqlite;
 
 use crate::backup::{BASE, increment};
+use crate::keys::ring::Ring;
 use crate::wiring::Fault;
 
 /// Versions that are taken in at a time.
 const LOT: usize = 500;
 /// Bytes of text after which a lot is full.
 const LOT_BYTES: usize = 8 << 20;
+
+const OTHER: &str = "the store holds something else than the backup; give an empty one";
 
 /// What a restoration brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,55 +32,110 @@ pub struct Restoration {
     pub seq: Seq,
     /// Resources whose versions were removed again because they had been purged.
     pub purged: u64,
+    /// Versions that stay closed because the key of a patient was destroyed.
+    pub closed: u64,
 }
 
 /// Restores `from`, a file or a folder of backups, into the empty store `to`, up to `until_ms`
 /// (inclusive; milliseconds since the Unix epoch). Side values (accounts, sessions, deliveries)
 /// have no times: they come from the newest part that lies before `until_ms` as a whole, else from the
-/// base. What was interrupted, or ended earlier, goes on where it ended.
+/// base. What was interrupted, or ended earlier, goes on where it ended. `ring` is that of the node
+/// whose backup it is, where it is sealed.
 pub fn restore(
     from: &Path,
     to: &dyn Store,
     until_ms: i64,
+    ring: Option<&Ring>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Restoration, Fault> {
-    let folder = from.is_dir();
-    let base = if folder { from.join(BASE) } else { from.to_owned() };
-    let increments = if folder { increment::list(from)? } else { Vec::new() };
+    let (base, increments) = parts(from)?;
     // Nothing is taken in before every part is known to be sound.
-    for (path, _, _) in &increments {
-        increment::read(path, &mut |_| Ok(()))?;
+    for path in &increments {
+        increment::read(path, ring, &mut |_| Ok(()))?;
     }
-    let base = sqlite::open_file(&base)?;
     let mut done = Restoration::default();
-    match to.snapshot()?.seq() > base.seq() {
-        // The base is in, and an earlier attempt had begun with the increments.
-        true => is_beginning(&*base, to)?,
-        false => done.base = copy(&*base, to, until_ms, progress)?.copied,
+    let (before, mut newest) = (to.snapshot()?.seq(), 0);
+    if let Some(base) = &base {
+        newest = u64::MAX;
+        let base = sqlite::open_file(base, None)?;
+        match to.snapshot()?.seq() > base.seq() {
+            // The base is in, and an earlier attempt had begun with the increments.
+            true => is_beginning(&*base, to)?,
+            false => done.base = copy(&*base, to, until_ms, progress)?.copied,
+        }
     }
-    for (path, ..) in increments {
+    for (number, path) in increments.iter().enumerate() {
         // One that is in already is read again for its side values, which may not be in yet.
-        let here = to.snapshot()?.seq();
-        let mut taker =
-            Taker { to, here, until_ms, lot: Vec::new(), bytes: 0, count: 0, whole: true };
-        let rest = increment::read(&path, &mut |stored| taker.take(stored))?;
+        let here = to.snapshot()?.load(&[to.snapshot()?.seq()])?.pop();
+        let mut taker = Taker::new(to, here, until_ms);
+        let rest = increment::read(path, ring, &mut |stored| taker.take(stored))?;
         taker.flush()?;
-        done.increments += taker.count;
-        if !taker.whole {
+        let is_base = number == 0 && base.is_none();
+        let counter = if is_base { &mut done.base } else { &mut done.increments };
+        *counter += taker.count;
+        // The base gives its side values even where it is too new for `until_ms` as a whole.
+        let whole = taker.whole;
+        if whole || is_base {
+            replace_side(to, rest.side)?;
+        }
+        newest = newest.max(rest.seq);
+        done.closed += rest.closed.len() as u64;
+        forget_closed(to, rest.closed)?;
+        progress(Progress::Copied(rest.seq));
+        if !whole {
             break;
         }
-        replace_side(to, rest.side)?;
-        progress(Progress::Copied(rest.seq));
+    }
+    if before > newest {
+        return Err(OTHER.into());
     }
     done.purged = purge_again(to)?;
     done.seq = to.snapshot()?.seq();
     Ok(done)
 }
 
+/// The base that is a database, where there is one, and the feeds in order.
+fn parts(from: &Path) -> Result<(Option<PathBuf>, Vec<PathBuf>), Fault> {
+    if !from.is_dir() {
+        let mut start = Vec::new();
+        std::fs::File::open(from)?.take(64).read_to_end(&mut start)?;
+        return Ok(match crypto::stream::is_sealed(&start) {
+            true => (None, vec![from.to_owned()]),
+            false => (Some(from.to_owned()), Vec::new()),
+        });
+    }
+    let base = Some(from.join(BASE)).filter(|base| base.exists());
+    let found = increment::list(from)?;
+    let begins = found.first().is_some_and(|part| part.after == 0);
+    if base.is_none() && !begins {
+        return Err(format!("`{}` holds no beginning of a backup", from.display()).into());
+    }
+    Ok((base, found.into_iter().map(|part| part.path).collect()))
+}
+
+/// What the key of a patient closed came in as deletions; of resources that are gone now only one of
+/// them stays, and that they were purged is remembered.
+fn forget_closed(to: &dyn Store, closed: Vec<Key>) -> Result<(), Fault> {
+    let mut transaction = Transaction::default();
+    for key in closed.into_iter().collect::<BTreeSet<_>>() {
+        if to.read(&key)?.is_some_and(|stored| stored.method == Method::Delete) {
+            let (space, name) = (PURGED, format!("{}/{}", key.resource_type, key.id));
+            let (name, value) = (name.into_bytes(), Some(Vec::new()));
+            transaction.side.push(SideWrite { space, key: name, value });
+            transaction.writes.push(Write::Forget { key, below: u64::MAX });
+        }
+    }
+    if !transaction.writes.is_empty() {
+        to.commit(transaction)?;
+    }
+    Ok(())
+}
+
 /// Gathers versions that are new and not too late.
 struct Taker<'a> {
     to: &'a dyn Store,
-    here: Seq,
+    /// The newest version that is in.
+    here: Option<Stored>,
     until_ms: i64,
     lot: Vec<Stored>,
     bytes: usize,
@@ -83,11 +144,20 @@ struct Taker<'a> {
     whole: bool,
 }
 
-impl Taker<'_> {
+impl<'a> Taker<'a> {
+    fn new(to: &'a dyn Store, here: Option<Stored>, until_ms: i64) -> Self {
+        Self { to, here, until_ms, lot: Vec::new(), bytes: 0, count: 0, whole: true }
+    }
+
     fn take(&mut self, stored: Stored) -> Result<(), Fault> {
+        let here = self.here.as_ref().map_or(0, |here| here.seq);
+        let same = |a: &Stored, b: &Stored| increment::mark(a) == increment::mark(b);
+        if stored.seq == here && self.here.as_ref().is_some_and(|here| !same(here, &stored)) {
+            return Err(OTHER.into());
+        }
         if stored.last_updated_ms > self.until_ms {
             self.whole = false;
-        } else if stored.seq > self.here {
+        } else if stored.seq > here {
             self.bytes += stored.text.len();
             self.lot.push(stored);
             if self.lot.len() >= LOT || self.bytes >= LOT_BYTES {
@@ -124,7 +194,7 @@ fn replace_side(to: &dyn Store, side: Vec<(String, Vec<u8>, Vec<u8>)>) -> Result
 fn purge_again(to: &dyn Store) -> Result<u64, Fault> {
     let snapshot = to.snapshot()?;
     let mut writes = Vec::new();
-    for (reference, _) in snapshot.side_scan(app::operate::purge::PURGED, b"", usize::MAX)? {
+    for (reference, _) in snapshot.side_scan(PURGED, b"", usize::MAX)? {
         let reference = String::from_utf8_lossy(&reference).into_owned();
         let Some((name, id)) = reference.split_once('/') else { continue };
         let resource_type = fhir::definitions::resource_type(name);

@@ -14,6 +14,7 @@ use store::SharedStore;
 use wire::{OrgId, SignedMembership};
 
 use crate::config::Config;
+use crate::keys::ring::{BOX, Ring};
 use crate::keys::{self, Keys};
 use crate::packages;
 
@@ -146,6 +147,13 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         id_key: {
             let keys = folder.join("keys");
             Arc::new(move || keys::openid(&keys).map_err(|e| e.to_string()))
+        },
+        shred: {
+            let keys = folder.join("keys");
+            Arc::new(move |patient| match keys.join(BOX).exists() {
+                true => Ring::destroy_unit(&keys, patient).map_err(|e| e.to_string()),
+                false => Ok(false),
+            })
         },
         settings: Settings {
             consent: config.defaults(),

@@ -27,6 +27,12 @@ impl PageKey {
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
+
+    /// The statements by which a connection takes it up, before any other.
+    pub fn statements(&self) -> Zeroizing<String> {
+        let key = Zeroizing::new(crypto::hash::hex(&*self.0));
+        Zeroizing::new(format!("PRAGMA cipher = 'chacha20'; PRAGMA key = 'raw:{}';", *key))
+    }
 }
 
 impl std::fmt::Debug for PageKey {
@@ -87,9 +93,7 @@ impl Medium {
 
     fn unlocked(&self, conn: Connection) -> Result<Connection, Fault> {
         let Some(key) = &self.key else { return Ok(conn) };
-        conn.query_row("PRAGMA cipher = 'chacha20'", [], |_| Ok(()))?;
-        let text = Zeroizing::new(format!("PRAGMA key = 'raw:{}'", crypto::hash::hex(&*key.0)));
-        conn.query_row(&text, [], |_| Ok(()))?;
+        conn.execute_batch(&key.statements())?;
         // The first page that is read tells whether it is the right one.
         match conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
             Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {

@@ -262,6 +262,11 @@ pub fn form(path: &Path) -> Result<Form, StoreError> {
     Ok(medium::form(&path.join(DATABASE))?)
 }
 
+/// Whether the database of the store in the folder `path` opens with a key.
+pub fn opens(path: &Path, key: &PageKey) -> bool {
+    Medium::new(path.join(DATABASE), Some(key.clone())).open_to_read().is_ok()
+}
+
 /// Opens a snapshot of the store in the folder `path` for reading only, also while another process
 /// writes to it: for checks, copies and backups beside a running node. `key` as in [`Options`].
 pub fn open_read_only(
