@@ -106,7 +106,8 @@ impl Way {
         }
         let params = argon2::Params::new(*kib, *passes, *lanes, Some(32));
         let params = params.map_err(|_| CryptoError::Sealed)?;
-        let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+        let argon =
+            argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
         let mut out = Zeroizing::new([0; 32]);
         argon
             .hash_password_into(passphrase.as_bytes(), &salt, &mut *out)
@@ -178,8 +179,7 @@ impl Opened {
 impl Lockbox {
     /// A box with this content, which no way opens yet.
     pub fn new(opened: &Opened, content: &[u8], random: &dyn Random) -> Result<Self, CryptoError> {
-        let mut new =
-            Self { form: FORM, generation: 1, ways: Vec::new(), content: String::new() };
+        let mut new = Self { form: FORM, generation: 1, ways: Vec::new(), content: String::new() };
         new.fill(opened, content, random)?;
         Ok(new)
     }

@@ -130,10 +130,7 @@ impl<R: Read> Opener<R> {
     /// Begins to read. `key_of` gives the key with a number.
     ///
     /// Errors: `InvalidData` where it is not a sealed file, or the key is not there or another one.
-    pub fn new(
-        mut input: R,
-        key_of: impl FnOnce(u32) -> Option<AeadKey>,
-    ) -> io::Result<Self> {
+    pub fn new(mut input: R, key_of: impl FnOnce(u32) -> Option<AeadKey>) -> io::Result<Self> {
         let mut header = vec![0; HEADER];
         input.read_exact(&mut header)?;
         let sealed = || broken(CryptoError::Sealed);

@@ -68,9 +68,11 @@ pub fn next(
     std::fs::create_dir_all(folder)?;
     let plain = folder.join(BASE).exists();
     if plain && ring.is_some() {
-        return Err("the folder holds a backup that is not sealed; name a new one, and remove the old \
+        return Err(
+            "the folder holds a backup that is not sealed; name a new one, and remove the old \
                     one once it is not needed"
-            .into());
+                .into(),
+        );
     }
     if ring.is_none() && !plain {
         return base(from, &folder.join(BASE), None);

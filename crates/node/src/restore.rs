@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use store::copy::{Progress, copy, is_beginning};
 use app::operate::purge::PURGED;
+use store::copy::{Progress, copy, is_beginning};
 use store::rules::AUDIT_TYPE;
 use store::{Key, Method, Restored, Seq, SideWrite, Store, Stored, Transaction, Write};
 use store_sql::sqlite;
@@ -66,8 +66,7 @@ pub fn restore(
     }
     for (number, path) in increments.iter().enumerate() {
         // One that is in already is read again for its side values, which may not be in yet.
-        let here = to.snapshot()?.load(&[to.snapshot()?.seq()])?.pop();
-        let mut taker = Taker::new(to, here, until_ms);
+        let mut taker = Taker::new(to, until_ms)?;
         let rest = increment::read(path, ring, &mut |stored| taker.take(stored))?;
         taker.flush()?;
         let is_base = number == 0 && base.is_none();
@@ -134,8 +133,9 @@ fn forget_closed(to: &dyn Store, closed: Vec<Key>) -> Result<(), Fault> {
 /// Gathers versions that are new and not too late.
 struct Taker<'a> {
     to: &'a dyn Store,
-    /// The newest version that is in.
-    here: Option<Stored>,
+    /// The number of the newest version that is in, and what tells it from others; it may have been
+    /// forgotten.
+    here: (Seq, Option<String>),
     until_ms: i64,
     lot: Vec<Stored>,
     bytes: usize,
@@ -145,19 +145,21 @@ struct Taker<'a> {
 }
 
 impl<'a> Taker<'a> {
-    fn new(to: &'a dyn Store, here: Option<Stored>, until_ms: i64) -> Self {
-        Self { to, here, until_ms, lot: Vec::new(), bytes: 0, count: 0, whole: true }
+    fn new(to: &'a dyn Store, until_ms: i64) -> Result<Self, Fault> {
+        let snapshot = to.snapshot()?;
+        let seq = snapshot.seq();
+        let here = (seq, snapshot.load(&[seq])?.first().map(increment::mark));
+        Ok(Self { to, here, until_ms, lot: Vec::new(), bytes: 0, count: 0, whole: true })
     }
 
     fn take(&mut self, stored: Stored) -> Result<(), Fault> {
-        let here = self.here.as_ref().map_or(0, |here| here.seq);
-        let same = |a: &Stored, b: &Stored| increment::mark(a) == increment::mark(b);
-        if stored.seq == here && self.here.as_ref().is_some_and(|here| !same(here, &stored)) {
+        let (here, mark) = &self.here;
+        if stored.seq == *here && mark.as_ref().is_some_and(|m| *m != increment::mark(&stored)) {
             return Err(OTHER.into());
         }
         if stored.last_updated_ms > self.until_ms {
             self.whole = false;
-        } else if stored.seq > here {
+        } else if stored.seq > *here {
             self.bytes += stored.text.len();
             self.lot.push(stored);
             if self.lot.len() >= LOT || self.bytes >= LOT_BYTES {

@@ -142,7 +142,8 @@ impl Folder {
     fn mend(&self) -> Result<(), StoreError> {
         let (new, old) = (self.beside(), self.before());
         if !self.path.exists() && new.exists() && old.exists() {
-            let failed = |e: std::io::Error| StoreError::Failed(format!("`{}`: {e}", new.display()));
+            let failed =
+                |e: std::io::Error| StoreError::Failed(format!("`{}`: {e}", new.display()));
             fs::rename(&new, &self.path).map_err(failed)?;
         }
         Ok(())

@@ -243,14 +243,18 @@ pub fn bring_back(task: &Restore) -> Result<ExitCode, Fault> {
     let bar = progress(0, task.quiet);
     let keys = task.keys.clone().unwrap_or_else(|| task.dir.join("keys"));
     let ring = Ring::open(&keys)?;
-    let done = restore::restore(&task.from, &*target, until_ms, ring.as_ref(), &mut |at| show(&bar, at))?;
+    let done =
+        restore::restore(&task.from, &*target, until_ms, ring.as_ref(), &mut |at| show(&bar, at))?;
     bar.finish_and_clear();
     say(&format!(
         "{} versions from the base and {} from increments are in {to}, up to version {}",
         done.base, done.increments, done.seq
     ));
     if done.closed > 0 {
-        say(&format!("{} versions stay closed: the keys of their patients were destroyed", done.closed));
+        say(&format!(
+            "{} versions stay closed: the keys of their patients were destroyed",
+            done.closed
+        ));
     }
     if done.purged > 0 {
         say(&format!("{} resources that had been purged were purged again", done.purged));
@@ -263,10 +267,11 @@ pub fn purge_patient(task: &Purge) -> Result<ExitCode, Fault> {
     let patient = fhir::Id::new(&task.patient).map_err(|_| "that is no id of a Patient")?;
     let basis = task.basis.as_deref().unwrap_or_default();
     let node = open(&task.dir, system_clock())?;
-    let done = purge::purge(&node.app, None, &patient, basis).map_err(|error| match error.kind {
-        app::Kind::NotFound => format!("the store has nothing of a Patient `{patient}`"),
-        _ => error.message,
-    })?;
+    let done =
+        purge::purge(&node.app, None, &patient, basis).map_err(|error| match error.kind {
+            app::Kind::NotFound => format!("the store has nothing of a Patient `{patient}`"),
+            _ => error.message,
+        })?;
     say(&format!(
         "{} resources removed for good, {} of others lost versions",
         done.resources, done.shortened
@@ -276,7 +281,9 @@ pub fn purge_patient(task: &Purge) -> Result<ExitCode, Fault> {
             "the key of the patient's data is destroyed: sealed backups cannot give them back; \
              replace copies of the folder `keys`, which still hold it"
         }
-        false => "older backups still hold them: they are not sealed, or were made without such a key",
+        false => {
+            "older backups still hold them: they are not sealed, or were made without such a key"
+        }
     });
     Ok(ExitCode::SUCCESS)
 }

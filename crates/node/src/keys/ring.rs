@@ -5,8 +5,6 @@
 //! leaves the old box or the new one.
 
 use std::fs::{self, File};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use base64::Engine as _;

@@ -128,7 +128,9 @@ fn status(dir: &Path) -> Result<(), Fault> {
     say(&format!("store      {}", how_stored(dir)?));
     let beside = |way: &Way| matches!(way, Way::File { path, .. } if path == KEY_FILE);
     if closed.ways().iter().any(beside) {
-        say("advice     the key file lies beside what it opens: copies of the store and of backups");
+        say(
+            "advice     the key file lies beside what it opens: copies of the store and of backups",
+        );
         say("           are safe, a stolen disk is not; see `consilium keys seal --help`");
     }
     if !closed.ways().iter().any(|way| matches!(way, Way::Recovery { .. })) {
@@ -297,7 +299,9 @@ fn rotate(folder: &Path) -> Result<(), Fault> {
     let (generation, lost) = ring::alter(folder, |closed, opened| anew(folder, closed, opened))?;
     say(&format!("the node key is made anew, generation {generation}; the node may serve on"));
     if lost {
-        say("THE RECOVERY FILE OPENS NOTHING ANY MORE: make a new one with `consilium keys escrow`");
+        say(
+            "THE RECOVERY FILE OPENS NOTHING ANY MORE: make a new one with `consilium keys escrow`",
+        );
     }
     say("copies of the old `sealed.json` still open as before: remove them");
     Ok(())
@@ -321,7 +325,10 @@ fn anew(folder: &Path, closed: &mut Lockbox, opened: &Opened) -> Result<(u32, bo
             }
             None if matches!(way, Way::Recovery { .. }) => lost.push(place),
             None => {
-                return Err(locked(format!("the {} is not there; nothing was changed", way.name())));
+                return Err(locked(format!(
+                    "the {} is not there; nothing was changed",
+                    way.name()
+                )));
             }
         }
     }
@@ -334,11 +341,7 @@ fn anew(folder: &Path, closed: &mut Lockbox, opened: &Opened) -> Result<(u32, bo
 }
 
 /// The secret of a way, which must open the box as it is now; `None` where what holds it is not there.
-fn checked_secret(
-    folder: &Path,
-    closed: &Lockbox,
-    way: &Way,
-) -> Result<Option<Secret>, KeysError> {
+fn checked_secret(folder: &Path, closed: &Lockbox, way: &Way) -> Result<Option<Secret>, KeysError> {
     let Some(secret) = unlock::secret_of(folder, way)? else { return Ok(None) };
     let wrong = || locked(format!("the {} is not the right one; nothing was changed", way.name()));
     closed.open(way, &secret).map_err(|_| wrong())?;

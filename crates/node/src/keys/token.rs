@@ -4,15 +4,15 @@
 //! kept in the box is the nonce and what the token returned; without the token and its PIN it stays
 //! closed.
 
-use cryptoki::error::{Error, RvError};
+use crypto::lockbox::{Opened, Way};
+use crypto::{Random as _, SystemRandom};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
-use crypto::lockbox::{Opened, Way};
-use crypto::{Random as _, SystemRandom};
 
 use super::KeysError;
 

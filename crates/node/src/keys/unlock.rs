@@ -92,9 +92,7 @@ pub(super) fn secret_of(folder: &Path, way: &Way) -> Result<Option<Secret>, Keys
             let path = folder.join(path);
             if path.exists() { read_key_file(&path).map(Some) } else { Ok(None) }
         }
-        Way::Recovery { .. } => {
-            RECOVERY_FILE.get().map(|path| read_key_file(path)).transpose()
-        }
+        Way::Recovery { .. } => RECOVERY_FILE.get().map(|path| read_key_file(path)).transpose(),
         Way::Passphrase { .. } => {
             let passphrase = passphrase("passphrase of the node's keys")?;
             way.stretch(&passphrase).map(Some).map_err(|e| KeysError::Content("the passphrase", e))
@@ -169,13 +167,16 @@ pub(super) fn new_passphrase(file: Option<&Path>) -> Result<Zeroizing<String>, K
         None => {
             let (first, again) = (asked("new passphrase")?, asked("the same again")?);
             if *first != *again {
-                return Err(KeysError::Locked("the two are not the same; nothing was changed".into()));
+                return Err(KeysError::Locked(
+                    "the two are not the same; nothing was changed".into(),
+                ));
             }
             first
         }
     };
     if found.chars().count() < SHORTEST {
-        let reason = format!("a passphrase has at least {SHORTEST} characters; nothing was changed");
+        let reason =
+            format!("a passphrase has at least {SHORTEST} characters; nothing was changed");
         return Err(KeysError::Locked(reason));
     }
     Ok(found)

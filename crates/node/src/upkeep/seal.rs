@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use store::{SharedStore, StoreError};
-use store_sql::sqlite::{self, SqliteStore};
+use store_sql::sqlite::{self, Form, SqliteStore};
 
 use super::{progress, show};
 use crate::command::say;
@@ -20,14 +20,16 @@ pub(super) fn seal(dir: &Path, quiet: bool) -> Result<ExitCode, Fault> {
         return Err("the pages of a PostgreSQL are the server's to encrypt".into());
     };
     if store.keys.is_empty() {
-        return Err("the node has no keys for data yet; make them with `consilium keys seal`".into());
+        return Err(
+            "the node has no keys for data yet; make them with `consilium keys seal`".into()
+        );
     }
     let present = store.key()?;
-    if sqlite::form(&store.path)? == sqlite::Form::Absent {
+    sweep(&store)?;
+    if sqlite::form(&store.path)? == Form::Absent {
         return Err("there is no store yet; it will be encrypted when it is made".into());
     }
     if store.is_up_to_date()? {
-        sweep(&store)?;
         say("the store is encrypted under the newest key");
         return Ok(ExitCode::SUCCESS);
     }
@@ -60,7 +62,10 @@ fn copy(store: &Folder, base: Option<String>, quiet: bool) -> Result<u64, Fault>
     let bar = progress(from.seq(), quiet);
     let report = store::copy::copy(&*from, &*to, i64::MAX, &mut |at| show(&bar, at))?;
     bar.finish_and_clear();
-    say(&format!("{} versions copied, {} were there; both hold the same", report.copied, report.present));
+    say(&format!(
+        "{} versions copied, {} were there; both hold the same",
+        report.copied, report.present
+    ));
     Ok(from.seq())
 }
 
@@ -81,10 +86,10 @@ fn exchange(store: &Folder, seq: u64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Removes what is left of the old store, once the new one is in its place.
+/// Removes what is left of an old store. Where it is beside one in its place, the exchange is over.
 fn sweep(store: &Folder) -> Result<(), StoreError> {
     let old = store.before();
-    if old.exists() && store.is_up_to_date()? {
+    if old.exists() && sqlite::form(&store.path)? == Form::Sealed {
         let failed = |e: std::io::Error| StoreError::Failed(format!("`{}`: {e}", old.display()));
         fs::remove_dir_all(&old).map_err(failed)?;
     }

@@ -10,7 +10,11 @@ use consilium_node::config::Config;
 use consilium_node::keys::Keys;
 use consilium_node::keys::ring::Ring;
 use crypto::SigningKey;
+use identity::Role;
+use reqwest::Method as Verb;
 use store::{Key, Method, Snapshot};
+
+use crate::hospitals::{Hospitals, Setup, run};
 
 fn consilium(arguments: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_consilium"))
@@ -134,13 +138,26 @@ fn no_file_of_a_node_or_its_backup_tells_a_name_or_a_key() {
     // While the store is open, with all that is in its log.
     let held = Config::read(Path::new(&home)).unwrap().location(Path::new(&home)).unwrap();
     let held = held.open(consilium_node::wiring::system_clock(), None).unwrap();
-    for text in
-        ["quillfeather", "ottilie", "mrn-77", "zwiebelwert", "PRIVATE KEY", "create table", "auditevent"]
-    {
-        assert_eq!(holding(place.folder.path().to_str().unwrap(), text), [""; 0].map(PathBuf::from), "{text}");
+    for text in [
+        "quillfeather",
+        "ottilie",
+        "mrn-77",
+        "zwiebelwert",
+        "PRIVATE KEY",
+        "create table",
+        "auditevent",
+    ] {
+        assert_eq!(
+            holding(place.folder.path().to_str().unwrap(), text),
+            [""; 0].map(PathBuf::from),
+            "{text}"
+        );
     }
     drop(held);
-    assert!(read(&home, "Patient", "a").unwrap().contains("Quillfeathera"), "looking would find it");
+    assert!(
+        read(&home, "Patient", "a").unwrap().contains("Quillfeathera"),
+        "looking would find it"
+    );
     works(&["store", "check", "--dir", &home, "--all"]);
     let text = works(&["keys", "status", "--dir", &home]);
     assert!(text.contains("encrypted under the newest key"), "{text}");
@@ -165,7 +182,10 @@ fn a_passphrase_opens_the_keys_and_a_wrong_one_harms_nothing() {
 
     let check = ["store", "check", "--dir", &home];
     let refused = fails(&check);
-    assert!(refused.contains("there is no terminal") && refused.contains("--passphrase-file"), "{refused}");
+    assert!(
+        refused.contains("there is no terminal") && refused.contains("--passphrase-file"),
+        "{refused}"
+    );
     let refused = fails(&[&["--passphrase-file", wrong.as_str()], &check[..]].concat());
     assert!(refused.contains("the passphrase is not the right one"), "{refused}");
     works(&[&["--passphrase-file", right.as_str()], &check[..]].concat());
@@ -174,7 +194,8 @@ fn a_passphrase_opens_the_keys_and_a_wrong_one_harms_nothing() {
     // A recovery file, a new passphrase, a new node key.
     let recovery = place.path("recovery");
     let change = |passphrase: &str, new: &str| {
-        let arguments = ["--passphrase-file", passphrase, "keys", "change-passphrase", "--dir", &home];
+        let arguments =
+            ["--passphrase-file", passphrase, "keys", "change-passphrase", "--dir", &home];
         consilium(&[&arguments[..], &["--new-passphrase-file", new]].concat())
     };
     works(&["--passphrase-file", &right, "keys", "escrow", "--dir", &home, &recovery]);
@@ -220,7 +241,9 @@ fn a_folder_of_an_earlier_release_is_sealed_with_its_store() {
     place.import(3);
     works(&["store", "check", "--dir", &home, "--all"]);
     works(&["audit", "verify", "--dir", &home]);
-    assert!(works(&["store", "seal", "--dir", &home]).contains("is encrypted under the newest key"));
+    assert!(
+        works(&["store", "seal", "--dir", &home]).contains("is encrypted under the newest key")
+    );
 }
 
 #[test]
@@ -297,7 +320,9 @@ fn an_erased_patient_stays_closed_in_backups_that_were_made_before() {
     }
     for id in ["b", "c"] {
         assert_eq!(read(&restored, "Patient", id), read(&home, "Patient", id));
-        assert!(read(&restored, "Observation", &format!("o{id}")).unwrap().contains("Zwiebelwert2"));
+        assert!(
+            read(&restored, "Observation", &format!("o{id}")).unwrap().contains("Zwiebelwert2")
+        );
     }
     works(&["store", "check", "--dir", &restored, "--all"]);
     works(&["audit", "verify", "--dir", &restored]);
@@ -311,6 +336,123 @@ fn an_erased_patient_stays_closed_in_backups_that_were_made_before() {
     assert!(read(&later, "Patient", "a").unwrap().contains("Ottilie3"));
     let ring = Ring::open(Path::new(&keys)).unwrap().unwrap();
     assert_eq!(ring.unit(&fhir::Id::new("a").unwrap()).unwrap(), "a#1");
+}
+
+/// Starts the program and kills it (SIGKILL) as soon as `when` holds; whether it had ended by itself.
+fn killed(arguments: &[&str], when: impl Fn() -> bool) -> bool {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_consilium"));
+    let command = command.args(arguments).stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.success();
+        }
+        if when() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return false;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn killed_at_any_moment_keys_and_store_are_as_before_or_as_after() {
+    let place = Place::new();
+    let home = place.home();
+    for round in 0..20 {
+        place.import(round);
+    }
+    let (seq, text) = (opened(&home).seq(), read(&home, "Patient", "b"));
+    // The node key: killed before, while and after the box is replaced.
+    let generation = || {
+        let text = works(&["keys", "status", "--dir", &home]);
+        let line = text.lines().find(|line| line.starts_with("node key")).unwrap().to_owned();
+        line.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+    };
+    let part = Path::new(&home).join("keys/sealed.part");
+    let mut last = generation();
+    for round in 0..12 {
+        let looks = std::cell::Cell::new(0u32);
+        killed(&["keys", "rotate", "--dir", &home], || {
+            looks.set(looks.get() + 1);
+            if round % 2 == 0 { part.exists() } else { looks.get() > round * 400 }
+        });
+        let now = generation();
+        assert!(now == last || now == last + 1, "{last} then {now}");
+        last = now;
+        assert_eq!(read(&home, "Patient", "b"), text);
+    }
+    // The store: killed whenever the copy has grown, until it comes to its end.
+    works(&["keys", "rotate", "--dir", &home, "--store"]);
+    let copy = Path::new(&home).join("store.sealing/store.db-wal");
+    let size = || fs::metadata(&copy).map_or(0, |data| data.len());
+    let mut kills = 0;
+    for round in 0..40 {
+        let grown = size() + 1 + round * 50_000;
+        if killed(&["store", "seal", "--dir", &home, "--quiet"], || size() >= grown) {
+            break;
+        }
+        kills += 1;
+        assert_eq!(opened(&home).seq(), seq);
+    }
+    eprintln!("the sealing of the store was killed {kills} times");
+    works(&["store", "seal", "--dir", &home, "--quiet"]);
+    assert!(works(&["keys", "status", "--dir", &home]).contains("under the newest key"));
+    assert_eq!((opened(&home).seq(), read(&home, "Patient", "b")), (seq, text));
+    works(&["store", "check", "--dir", &home, "--all"]);
+    works(&["audit", "verify", "--dir", &home]);
+}
+
+#[test]
+fn a_node_serves_on_while_its_keys_are_made_anew_and_erases_under_them() {
+    run(async {
+        let hospitals =
+            Hospitals::start(Setup { hospitals: 1, patients: 4, ..Setup::default() }).await;
+        let hospital = &hospitals.all[0];
+        let home = hospitals.home(hospital);
+        let (home, officer) =
+            (home.to_str().unwrap().to_owned(), hospital.signed_in(Role::PrivacyOfficer).await);
+        let clinician = hospital.signed_in(Role::Clinician).await;
+        let patients = clinician.found("Patient?_count=100").await;
+        let ring = || Ring::open(&Path::new(&home).join("keys")).unwrap().unwrap();
+        let id = fhir::Id::new(&patients[0]).unwrap();
+        let life = ring().unit(&id).unwrap();
+        let task = {
+            let home = home.clone();
+            tokio::task::spawn_blocking(move || {
+                for _ in 0..5 {
+                    works(&["keys", "rotate", "--dir", &home]);
+                    works(&["keys", "rotate", "--dir", &home, "--backups"]);
+                }
+            })
+        };
+        let mut reads = 0;
+        while !task.is_finished() {
+            clinician
+                .get(&format!("/fhir/Patient/{}", patients[reads % patients.len()]))
+                .await
+                .expect(200);
+            reads += 1;
+        }
+        task.await.unwrap();
+        assert!(reads > 10, "{reads}");
+        // The node, which opened its keys before all that, destroys one of them.
+        let path = format!("/fhir/Patient/{id}/$purge?basis=GDPR%20Art.%2017(1)(b)");
+        let done = officer.send(Verb::POST, &path, None, &[]).await.expect(200).json();
+        let text = done["issue"][0]["diagnostics"].as_str().unwrap();
+        assert!(text.ends_with("sealed backups is destroyed"), "{text}");
+        assert_ne!(ring().unit(&id).unwrap(), life);
+        assert!(ring().unit_key(&[life]).is_none());
+        let audit = officer.get(&format!("/fhir/AuditEvent?patient={id}&_count=100")).await;
+        let audit = audit.expect(200).json().to_string();
+        assert!(audit.contains("legal basis: GDPR Art. 17(1)(b)"), "the audit says on what basis");
+        let text = works(&["keys", "status", "--dir", &home]);
+        assert!(
+            text.contains("generation 6") && text.contains("backups    1, 2, 3, 4, 5, 6"),
+            "{text}"
+        );
+    });
 }
 
 #[test]
@@ -333,28 +475,30 @@ fn a_token_opens_the_keys() {
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         (output.status.success(), text)
     };
-    let init = ["--init-token", "--free", "--label", "hospital", "--pin", "4711", "--so-pin", "0815"];
+    let init =
+        ["--init-token", "--free", "--label", "hospital", "--pin", "4711", "--so-pin", "0815"];
     assert!(with("softhsm2-util", &init).0);
     let (pin, wrong) = (place.file("pin", "4711\n"), place.file("wrong", "4712\n"));
     let program = env!("CARGO_BIN_EXE_consilium");
-    let run = |pin: &str, arguments: &[&str]| {
+    let open = |pin: &str, arguments: &[&str]| {
         with(program, &[&["--passphrase-file", pin], arguments].concat())
     };
-    let seal = ["keys", "seal", "--dir", &home, "--token", "hospital", "--module", module, "--only"];
-    let (sealed, text) = run(&pin, &seal);
+    let seal =
+        ["keys", "seal", "--dir", &home, "--token", "hospital", "--module", module, "--only"];
+    let (sealed, text) = open(&pin, &seal);
     assert!(sealed, "{text}");
     assert!(!Path::new(&home).join("keys/node.key").exists());
     let status = ["keys", "status", "--dir", &home];
-    let (shown, text) = run(&pin, &status);
+    let (shown, text) = open(&pin, &status);
     assert!(shown && text.contains("token `hospital`"), "{text}");
-    let (shown, text) = run(&wrong, &status);
+    let (shown, text) = open(&wrong, &status);
     assert!(!shown && text.contains("does not take the PIN"), "{text}");
-    let (rotated, text) = run(&pin, &["keys", "rotate", "--dir", &home]);
+    let (rotated, text) = open(&pin, &["keys", "rotate", "--dir", &home]);
     assert!(rotated && text.contains("generation 2"), "{text}");
-    assert!(run(&pin, &status).0);
+    assert!(open(&pin, &status).0);
     // Without the token there is no way.
     fs::remove_dir_all(&tokens).unwrap();
     fs::create_dir(&tokens).unwrap();
-    let (shown, text) = run(&pin, &status);
+    let (shown, text) = open(&pin, &status);
     assert!(!shown && text.contains("no token with the label"), "{text}");
 }

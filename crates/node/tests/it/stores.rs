@@ -101,10 +101,7 @@ fn a_backup_brings_back_every_moment_it_saw() {
     // Everything.
     let whole = node(folder.path(), "whole", None);
     works(&["restore", "--dir", &whole, "--keys", &keys, path(&backups)]);
-    let (before, after) = (
-        opened(&home),
-        opened(&whole),
-    );
+    let (before, after) = (opened(&home), opened(&whole));
     let all: Vec<Seq> = (1..=before.seq()).collect();
     assert_eq!(before.load(&all).unwrap(), after.load(&all).unwrap());
     assert_eq!(before.audit_head().unwrap(), after.audit_head().unwrap());
@@ -132,7 +129,10 @@ fn a_backup_brings_back_every_moment_it_saw() {
     let other = node(folder.path(), "other", None);
     import(folder.path(), &other, 9);
     assert!(fails(&["backup", "--dir", &other, path(&backups)]).contains("another store"));
-    assert!(fails(&["restore", "--dir", &other, "--keys", &keys, path(&backups)]).contains("an empty one"));
+    assert!(
+        fails(&["restore", "--dir", &other, "--keys", &keys, path(&backups)])
+            .contains("an empty one")
+    );
     let increment = std::fs::read_dir(&backups)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -142,7 +142,9 @@ fn a_backup_brings_back_every_moment_it_saw() {
     let bytes = std::fs::read(&increment).unwrap();
     std::fs::write(&increment, &bytes[..bytes.len() - 20]).unwrap();
     let fresh = node(folder.path(), "fresh", None);
-    assert!(fails(&["restore", "--dir", &fresh, "--keys", &keys, path(&backups)]).contains("damaged"));
+    assert!(
+        fails(&["restore", "--dir", &fresh, "--keys", &keys, path(&backups)]).contains("damaged")
+    );
 }
 
 #[test]

@@ -269,10 +269,7 @@ pub fn opens(path: &Path, key: &PageKey) -> bool {
 
 /// Opens a snapshot of the store in the folder `path` for reading only, also while another process
 /// writes to it: for checks, copies and backups beside a running node. `key` as in [`Options`].
-pub fn open_read_only(
-    path: &Path,
-    key: Option<&PageKey>,
-) -> Result<Box<dyn Snapshot>, StoreError> {
+pub fn open_read_only(path: &Path, key: Option<&PageKey>) -> Result<Box<dyn Snapshot>, StoreError> {
     open_file(&path.join(DATABASE), key)
 }
 

@@ -92,8 +92,9 @@ async fn purge(
             _ => return Err(super::parameters::unknown(&name).into()),
         }
     }
-    let purged =
-        app.run(move |app| app::operate::purge::purge(app, Some(&caller), &patient, &basis)).await?;
+    let purged = app
+        .run(move |app| app::operate::purge::purge(app, Some(&caller), &patient, &basis))
+        .await?;
     let key = match purged.key_destroyed {
         true => "the key of the patient's data in sealed backups is destroyed",
         false => "backups that are not sealed still hold them",

@@ -51,10 +51,8 @@ fn neither_the_file_nor_its_log_tells_a_name() {
     let words = ["mustermannova", "xaverine", "zqx-", "create table"];
     let (plain, secret) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     assert_eq!(form(secret.path()).unwrap(), Form::Absent);
-    let stores = [
-        SqliteStore::open(plain.path(), options()).unwrap() as SharedStore,
-        open(secret.path()),
-    ];
+    let stores =
+        [SqliteStore::open(plain.path(), options()).unwrap() as SharedStore, open(secret.path())];
     stores.iter().for_each(fill);
     // While they are open, with all that is in the logs; the plain one shows that looking works.
     assert!(secret.path().join("store.db-wal").metadata().unwrap().len() > 10_000);
