@@ -49,14 +49,17 @@ pub fn restore(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Restoration, Fault> {
     let (base, increments) = parts(from)?;
-    // Nothing is taken in before every part is known to be sound.
+    // Nothing is taken in before every part is known to be sound, and the store to be its beginning.
+    let check = Taker::new(to, until_ms)?;
+    let mut newest = 0;
     for path in &increments {
-        increment::read(path, ring, &mut |_| Ok(()))?;
+        newest = increment::read(path, ring, &mut |stored| check.is_beginning(&stored))?.seq;
+    }
+    if base.is_none() && check.here.0 > newest {
+        return Err(OTHER.into());
     }
     let mut done = Restoration::default();
-    let (before, mut newest) = (to.snapshot()?.seq(), 0);
     if let Some(base) = &base {
-        newest = u64::MAX;
         let base = sqlite::open_file(base, None)?;
         match to.snapshot()?.seq() > base.seq() {
             // The base is in, and an earlier attempt had begun with the increments.
@@ -77,16 +80,12 @@ pub fn restore(
         if whole || is_base {
             replace_side(to, rest.side)?;
         }
-        newest = newest.max(rest.seq);
         done.closed += rest.closed.len() as u64;
         forget_closed(to, rest.closed)?;
         progress(Progress::Copied(rest.seq));
         if !whole {
             break;
         }
-    }
-    if before > newest {
-        return Err(OTHER.into());
     }
     done.purged = purge_again(to)?;
     done.seq = to.snapshot()?.seq();
@@ -152,14 +151,17 @@ impl<'a> Taker<'a> {
         Ok(Self { to, here, until_ms, lot: Vec::new(), bytes: 0, count: 0, whole: true })
     }
 
-    fn take(&mut self, stored: Stored) -> Result<(), Fault> {
+    /// Refuses a backup whose version with the number of the newest one here is another one.
+    fn is_beginning(&self, stored: &Stored) -> Result<(), Fault> {
         let (here, mark) = &self.here;
-        if stored.seq == *here && mark.as_ref().is_some_and(|m| *m != increment::mark(&stored)) {
-            return Err(OTHER.into());
-        }
+        let other = mark.as_ref().is_some_and(|mark| *mark != increment::mark(stored));
+        if stored.seq == *here && other { Err(OTHER.into()) } else { Ok(()) }
+    }
+
+    fn take(&mut self, stored: Stored) -> Result<(), Fault> {
         if stored.last_updated_ms > self.until_ms {
             self.whole = false;
-        } else if stored.seq > *here {
+        } else if stored.seq > self.here.0 {
             self.bytes += stored.text.len();
             self.lot.push(stored);
             if self.lot.len() >= LOT || self.bytes >= LOT_BYTES {
