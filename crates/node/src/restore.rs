@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use app::operate::purge::PURGED;
 use store::copy::{Progress, copy, is_beginning};
 use store::rules::AUDIT_TYPE;
-use store::{Key, Method, Restored, Seq, SideWrite, Store, Stored, Transaction, Write};
+use store::{Key, Method, Restored, Seq, Store, Stored, Transaction, Write};
 use store_sql::sqlite;
 
 use crate::backup::{BASE, increment};
@@ -58,7 +58,7 @@ pub fn restore(
     if base.is_none() && check.here.0 > newest {
         return Err(OTHER.into());
     }
-    let mut done = Restoration::default();
+    let (mut done, mut closed) = (Restoration::default(), BTreeSet::new());
     if let Some(base) = &base {
         let base = sqlite::open_file(base, None)?;
         match to.snapshot()?.seq() > base.seq() {
@@ -81,12 +81,14 @@ pub fn restore(
             replace_side(to, rest.side)?;
         }
         done.closed += rest.closed.len() as u64;
-        forget_closed(to, rest.closed)?;
+        closed.extend(rest.closed);
         progress(Progress::Copied(rest.seq));
         if !whole {
             break;
         }
     }
+    // Last: a change by this store has its own time, and nothing older is taken in behind it.
+    remember_closed(to, &closed)?;
     done.purged = purge_again(to)?;
     done.seq = to.snapshot()?.seq();
     Ok(done)
@@ -111,22 +113,17 @@ fn parts(from: &Path) -> Result<(Option<PathBuf>, Vec<PathBuf>), Fault> {
     Ok((base, found.into_iter().map(|part| part.path).collect()))
 }
 
-/// What the key of a patient closed came in as deletions; of resources that are gone now only one of
-/// them stays, and that they were purged is remembered.
-fn forget_closed(to: &dyn Store, closed: Vec<Key>) -> Result<(), Fault> {
-    let mut transaction = Transaction::default();
-    for key in closed.into_iter().collect::<BTreeSet<_>>() {
-        if to.read(&key)?.is_some_and(|stored| stored.method == Method::Delete) {
-            let (space, name) = (PURGED, format!("{}/{}", key.resource_type, key.id));
-            let (name, value) = (name.into_bytes(), Some(Vec::new()));
-            transaction.side.push(SideWrite { space, key: name, value });
-            transaction.writes.push(Write::Forget { key, below: u64::MAX });
+/// What the key of a patient closed came in as deletions. That the resources were purged is remembered
+/// where they are gone, so that only one deletion of each stays.
+fn remember_closed(to: &dyn Store, closed: &BTreeSet<Key>) -> Result<(), Fault> {
+    let mut side = Vec::new();
+    for key in closed {
+        if to.read(key)?.is_some_and(|stored| stored.method == Method::Delete) {
+            let name = format!("{}/{}", key.resource_type, key.id);
+            side.push((PURGED.to_owned(), name.into_bytes(), Some(Vec::new())));
         }
     }
-    if !transaction.writes.is_empty() {
-        to.commit(transaction)?;
-    }
-    Ok(())
+    Ok(to.restore(Restored { versions: Vec::new(), side })?)
 }
 
 /// Gathers versions that are new and not too late.
