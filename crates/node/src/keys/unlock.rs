@@ -106,7 +106,7 @@ pub(super) fn new_key_file(path: &Path) -> Result<Secret, KeysError> {
     let mut secret = Secret::default();
     let made = |e: crypto::RandomFault| KeysError::Content("a new key", e.into());
     SystemRandom.fill(&mut *secret).map_err(made)?;
-    let text = Zeroizing::new(BASE64.encode(&*secret) + "\n");
+    let text = Zeroizing::new(BASE64.encode(*secret) + "\n");
     keep(path, text.as_bytes())?;
     Ok(secret)
 }
