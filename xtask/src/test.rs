@@ -1,4 +1,4 @@
-//! All tests, with what they need: installs the browser and PostgreSQL where they are missing and
+//! All tests, with what they need: installs the browser, PostgreSQL and SoftHSM where they are missing and
 //! that is possible, and starts a PostgreSQL.
 
 use std::path::Path;
@@ -7,10 +7,11 @@ use std::process::Command;
 use crate::{Outcome, root, say, step};
 
 /// Programs that tests start, and the Debian packages that bring them.
-const NEEDED: [(&str, &str); 3] = [
+const NEEDED: [(&str, &str); 4] = [
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/chromedriver", "chromium-driver"),
     ("/usr/lib/postgresql", "postgresql"),
+    ("/usr/bin/softhsm2-util", "softhsm2"),
 ];
 
 /// How long each reader of outside input is given bad input at random.

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::{Outcome, root, say};
 
 /// Heavy libraries and the only crates that may use them, tests aside (DESIGN, section 3).
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("rusqlite", &["store-sql"]),
+    ("sqlite3mc-src", &["store-sql"]),
+    ("cryptoki", &["node"]),
     ("tokio-postgres", &["store-sql"]),
     ("cedar-policy", &["policy"]),
     ("axum", &["api", "web", "node"]),

@@ -33,6 +33,9 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 /// Fills a buffer with unpredictable bytes.
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
+/// Destroys the key under which backups seal a patient's data. Returns whether there was one.
+pub type Shred = Arc<dyn Fn(&Id) -> std::result::Result<bool, String> + Send + Sync>;
+
 /// Rules that the operator sets.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -99,6 +102,8 @@ pub struct Services {
     pub id_key: crate::apps::KeySource,
     /// The community whose programs may register themselves, where the operator trusts one.
     pub udap: Option<crate::apps::udap::Community>,
+    /// What makes a patient's data in backups unreadable.
+    pub shred: Shred,
     /// Rules.
     pub settings: Settings,
     /// How long work is done.
@@ -157,6 +162,11 @@ impl App {
             listening,
         };
         Self(Arc::new(inner))
+    }
+
+    /// Destroys the key under which backups seal a patient's data. Returns whether there was one.
+    pub(crate) fn shred(&self, patient: &Id) -> Result<bool> {
+        (self.0.services.shred)(patient).map_err(Error::internal)
     }
 
     /// The institution.

@@ -6,6 +6,7 @@
 //! `x509-parser`. The crate does no I/O, reads no clock, and takes its random bytes from a
 //! [`Random`] that the caller passes in.
 
+pub mod aead;
 pub mod carried;
 pub mod certificate;
 pub mod chain;
@@ -16,13 +17,16 @@ pub mod hash;
 pub mod jwk;
 pub mod jws;
 pub mod key;
+pub mod lockbox;
 pub mod log;
 pub mod log_proof;
 pub mod merkle;
 pub mod note;
 mod pem;
+pub mod puncture;
 pub mod random;
 pub mod rsa;
+pub mod stream;
 pub mod witness;
 
 pub use certificate::{Fingerprint, NodeCertificate};
@@ -63,6 +67,9 @@ pub enum CryptoError {
     /// Bytes that are no X.509 certificate.
     #[error("the certificate cannot be read")]
     Certificate,
+    /// What is sealed does not open: the key is another one, or the bytes were changed.
+    #[error("it does not open: the key is another one, or the bytes were changed")]
+    Sealed,
     /// The cryptographic library refused to work.
     #[error("the cryptographic library failed")]
     Library,

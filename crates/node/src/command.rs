@@ -26,6 +26,12 @@ const IDLE: Duration = Duration::from_secs(2);
 #[derive(Parser)]
 #[command(name = "consilium", version, about, long_about)]
 struct Arguments {
+    /// A file with the passphrase of the node's keys, such as `/dev/fd/3`, where one is needed
+    #[arg(long, global = true)]
+    passphrase_file: Option<PathBuf>,
+    /// A recovery file that opens the node's keys when every other way is lost
+    #[arg(long, global = true)]
+    recovery_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -83,6 +89,11 @@ enum Command {
     Purge(upkeep::Purge),
     /// Remove what is older than its time for good
     Retain(upkeep::Retain),
+    /// Work with the keys that seal a node's secrets and data
+    Keys {
+        #[command(subcommand)]
+        task: keys::task::KeysTask,
+    },
     /// Work with the audit log: verify it, prove what is in it, see what others have of it
     Audit {
         #[command(subcommand)]
@@ -186,6 +197,7 @@ enum TerminologyTask {
 /// Runs the program.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    keys::unlock::sources(arguments.passphrase_file, arguments.recovery_file);
     let filter = tracing_subscriber::EnvFilter::try_from_env("CONSILIUM_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -235,6 +247,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         Command::Restore(task) => return upkeep::bring_back(&task),
         Command::Purge(task) => return upkeep::purge_patient(&task),
         Command::Retain(task) => return upkeep::retain_types(&task),
+        Command::Keys { task } => keys::task::run(task)?,
         Command::Audit { task } => return audit::run(task),
         Command::Account { task } => change_account(task)?,
         Command::App { task } => apps::run(task)?,

@@ -14,6 +14,7 @@ use matching::clk::Epsilon;
 use policy::consent::{Defaults, Existence};
 use serde::{Deserialize, Deserializer};
 
+use crate::keys::ring::Ring;
 use crate::stores::Location;
 
 /// Name of the file in the node's folder.
@@ -234,9 +235,12 @@ impl Config {
         Self::parse(&text).map_err(|reason| ConfigError::Invalid(path, reason))
     }
 
-    /// Where the records of the node in `folder` are kept.
+    /// Where the records of the node in `folder` are kept, with the keys that open them.
     pub fn location(&self, folder: &Path) -> Result<Location, store::StoreError> {
-        Location::parse(&self.store, folder)
+        let found = Location::parse(&self.store, folder)?;
+        let ring = Ring::open(&folder.join("keys"));
+        let ring = ring.map_err(|error| store::StoreError::Failed(error.to_string()))?;
+        Ok(found.with_keys(ring.map_or_else(Vec::new, |ring| ring.page_keys())))
     }
 
     /// The address of the FHIR service, as clients reach it.

@@ -1,12 +1,24 @@
-//! A node's private keys: made once, kept in the folder `keys` with mode 0600, read at start.
+//! A node's secrets: made once, kept in the folder `keys`, read at start.
+//!
+//! All of them are in one file, `sealed.json`, a box ([`crypto::lockbox`]) that opens by a passphrase,
+//! a key file or a token: what the node proves itself with, the key of the store's pages, the keys of
+//! backups, and the secret behind the keys of single patients ([`ring`]). Folders from before that have
+//! a file for each secret ([`plain`]); `consilium keys seal` takes them into a box.
+
+pub mod plain;
+pub mod ring;
+pub mod task;
+pub mod token;
+pub mod unlock;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crypto::random::token;
-use crypto::{CryptoError, RsaKey, SigningKey, SystemRandom, sha256};
+use crypto::{CryptoError, RsaKey, SigningKey, sha256};
+
+use ring::Ring;
 
 /// What a node proves itself with.
 pub struct Keys {
@@ -27,55 +39,54 @@ pub enum KeysError {
     /// A file does not hold what it should, or no key could be made.
     #[error("`{0}`: {1}")]
     Content(&'static str, CryptoError),
+    /// The box does not open.
+    #[error("{0}")]
+    Locked(String),
 }
 
 impl Keys {
-    /// Makes new keys and keeps them in `folder`.
+    /// Makes new keys and keeps them in `folder`, in a box that the file `node.key` beside it opens.
     pub fn create(folder: &Path) -> Result<Self, KeysError> {
-        let made = |e| KeysError::Content("a new key", e);
-        let random = SystemRandom;
         fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
-        let assertion = SigningKey::generate(&random).map_err(made)?;
-        let tls = SigningKey::generate(&random).map_err(made)?;
-        let secret = token(&random, 32).map_err(|e| made(e.into()))?;
-        keep(&folder.join("assertion.pem"), assertion.to_pem().as_bytes())?;
-        keep(&folder.join("tls.pem"), tls.to_pem().as_bytes())?;
-        keep(&folder.join("vault.secret"), secret.as_bytes())?;
-        Ok(Self { assertion, tls, vault: sha256(secret.as_bytes()) })
+        Ring::create(folder)?.keys()
     }
 
     /// Reads the keys in `folder`.
     pub fn read(folder: &Path) -> Result<Self, KeysError> {
-        let text = |name: &str| {
-            let path = folder.join(name);
-            fs::read_to_string(&path).map_err(|e| failed(&path, e))
-        };
-        let key = |name: &'static str| {
-            SigningKey::from_pem(&text(name)?).map_err(|e| KeysError::Content(name, e))
-        };
-        let vault = sha256(text("vault.secret")?.as_bytes());
-        Ok(Self { assertion: key("assertion.pem")?, tls: key("tls.pem")?, vault })
+        match Ring::open(folder)? {
+            Some(ring) => ring.keys(),
+            None => plain::Files::read(folder)?.keys(),
+        }
     }
 }
 
-/// The key that signs ID tokens for apps: `openid.pem` in the folder, made when it is first needed.
+/// The key that signs ID tokens for apps, made when it is first needed.
 pub fn openid(folder: &Path) -> Result<RsaKey, KeysError> {
-    let path = folder.join("openid.pem");
-    match fs::read_to_string(&path) {
-        Ok(text) => RsaKey::from_pem(&text).map_err(|e| KeysError::Content("openid.pem", e)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    let Some(ring) = Ring::open(folder)? else { return plain::openid(folder) };
+    let text = match ring.openid() {
+        Some(text) => text.to_owned(),
+        None => {
             let key = RsaKey::generate().map_err(|e| KeysError::Content("a new key", e))?;
-            keep(&path, key.to_pem().as_bytes())?;
-            Ok(key)
+            // Where two ask at the same time, the first one's key is everybody's.
+            let made = key.to_pem().to_string();
+            Ring::update(folder, |content| content.openid.get_or_insert(made).clone())?
         }
-        Err(error) => Err(failed(&path, error)),
-    }
+    };
+    RsaKey::from_pem(&text).map_err(|e| KeysError::Content("the key of ID tokens", e))
+}
+
+/// What the parts of [`Keys`] are made from.
+fn assembled(assertion: &str, tls: &str, vault: &str) -> Result<Keys, KeysError> {
+    let key = |name, text| SigningKey::from_pem(text).map_err(|e| KeysError::Content(name, e));
+    let (assertion, tls) = (key("the assertion key", assertion)?, key("the TLS key", tls)?);
+    Ok(Keys { assertion, tls, vault: sha256(vault.as_bytes()) })
 }
 
 fn failed(path: &Path, error: std::io::Error) -> KeysError {
     KeysError::File(path.display().to_string(), error)
 }
 
+/// Writes a new file that only its owner reads.
 fn keep(path: &Path, content: &[u8]) -> Result<(), KeysError> {
     let write = || -> std::io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -83,4 +94,16 @@ fn keep(path: &Path, content: &[u8]) -> Result<(), KeysError> {
         file.sync_all()
     };
     write().map_err(|e| failed(path, e))
+}
+
+/// Removes a file of secrets: overwritten first, which helps where the medium writes in place.
+fn wipe(path: &Path) -> Result<(), KeysError> {
+    let overwrite = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(0).min(1 << 20);
+        file.write_all(&vec![0; length])?;
+        file.sync_all()?;
+        fs::remove_file(path)
+    };
+    overwrite().map_err(|e| failed(path, e))
 }

@@ -1,12 +1,13 @@
 //! Where a node keeps its records: a folder with an SQLite database, or a PostgreSQL.
 
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use app::services::Clock;
 use store::{SharedStore, Snapshot, StoreError};
 use store_sql::postgres::{self, Place, PostgresStore};
-use store_sql::sqlite::{self, SqliteStore};
+use store_sql::sqlite::{self, Form, PageKey, SqliteStore};
 
 use crate::config;
 use crate::wiring::Fault;
@@ -15,7 +16,7 @@ use crate::wiring::Fault;
 #[derive(Clone, Debug)]
 pub enum Location {
     /// A folder with an SQLite database.
-    Folder(PathBuf),
+    Folder(Folder),
     /// A schema of a PostgreSQL.
     Postgres(Box<Place>),
 }
@@ -31,7 +32,15 @@ impl Location {
             let reason = "a store is a folder or an address that starts with `postgres://`";
             return Err(StoreError::Failed(reason.into()));
         }
-        Ok(Self::Folder(base.join(text)))
+        Ok(Self::Folder(Folder { path: base.join(text), keys: Vec::new() }))
+    }
+
+    /// The same with the keys of its pages, the newest first.
+    pub fn with_keys(self, keys: Vec<PageKey>) -> Self {
+        match self {
+            Self::Folder(folder) => Self::Folder(Folder { keys, ..folder }),
+            other => other,
+        }
     }
 
     /// What a person names at a terminal: an address, a node's folder, or a store's own folder; and
@@ -39,9 +48,9 @@ impl Location {
     pub fn named(text: &str) -> Result<(Self, Option<String>), Fault> {
         let found = Self::parse(text, Path::new(""))?;
         match &found {
-            Self::Folder(folder) if folder.join(config::FILE).is_file() => {
-                let config = config::Config::read(folder)?;
-                Ok((config.location(folder)?, Some(config.fhir_base())))
+            Self::Folder(Folder { path, .. }) if path.join(config::FILE).is_file() => {
+                let config = config::Config::read(path)?;
+                Ok((config.location(path)?, Some(config.fhir_base())))
             }
             _ => Ok((found, None)),
         }
@@ -53,7 +62,9 @@ impl Location {
     pub fn open(&self, clock: Clock, base: Option<String>) -> Result<SharedStore, StoreError> {
         Ok(match self {
             Self::Folder(folder) => {
-                SqliteStore::open(folder, sqlite::Options { base, ..sqlite::Options::new(clock) })?
+                let key = folder.key()?;
+                let options = sqlite::Options { base, key, ..sqlite::Options::new(clock) };
+                SqliteStore::open(&folder.path, options)?
             }
             Self::Postgres(place) => PostgresStore::open(
                 place,
@@ -65,7 +76,7 @@ impl Location {
     /// A snapshot for reading only, also while a node writes to it.
     pub fn open_read_only(&self) -> Result<Box<dyn Snapshot>, StoreError> {
         match self {
-            Self::Folder(folder) => sqlite::open_read_only(folder),
+            Self::Folder(folder) => sqlite::open_read_only(&folder.path, folder.key()?.as_ref()),
             Self::Postgres(place) => postgres::open_read_only(place),
         }
     }
@@ -73,16 +84,76 @@ impl Location {
     /// Checks the medium itself, also while a node writes to it; returns what is wrong.
     pub fn faults(&self) -> Result<Vec<String>, StoreError> {
         match self {
-            Self::Folder(folder) => sqlite::faults(folder),
+            Self::Folder(folder) => sqlite::faults(&folder.path, folder.key()?.as_ref()),
             Self::Postgres(place) => postgres::faults(place),
         }
+    }
+}
+
+/// A folder with an SQLite database, and what opens it.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Keys of its pages, the newest first; none where the node's keys are not in a box.
+    pub keys: Vec<PageKey>,
+}
+
+impl Folder {
+    /// The key that opens the database: the newest for one that is not there yet, none for one that
+    /// is not encrypted.
+    pub fn key(&self) -> Result<Option<PageKey>, StoreError> {
+        self.mend()?;
+        Ok(match (sqlite::form(&self.path)?, self.keys.as_slice()) {
+            (Form::Absent, keys) => keys.first().cloned(),
+            (Form::Plain, _) => None,
+            (Form::Sealed, []) => {
+                let reason = format!(
+                    "the store in `{}` is encrypted; name the node's folder, whose keys open it",
+                    self.path.display()
+                );
+                return Err(StoreError::Failed(reason));
+            }
+            (Form::Sealed, [key]) => Some(key.clone()),
+            (Form::Sealed, [newest, ..]) => {
+                let fits = self.keys.iter().find(|key| sqlite::opens(&self.path, key));
+                Some(fits.unwrap_or(newest).clone())
+            }
+        })
+    }
+
+    /// Whether the database is encrypted under the newest key.
+    pub fn is_up_to_date(&self) -> Result<bool, StoreError> {
+        let newest = self.keys.first().is_some_and(|key| sqlite::opens(&self.path, key));
+        Ok(newest && sqlite::form(&self.path)? == Form::Sealed)
+    }
+
+    /// Where a copy under the newest key is made.
+    pub fn beside(&self) -> PathBuf {
+        self.path.with_extension("sealing")
+    }
+
+    /// What the store was before such a copy took its place.
+    pub fn before(&self) -> PathBuf {
+        self.path.with_extension("before")
+    }
+
+    /// Ends the exchange of a store and its copy that was interrupted between its two steps.
+    fn mend(&self) -> Result<(), StoreError> {
+        let (new, old) = (self.beside(), self.before());
+        if !self.path.exists() && new.exists() && old.exists() {
+            let failed =
+                |e: std::io::Error| StoreError::Failed(format!("`{}`: {e}", new.display()));
+            fs::rename(&new, &self.path).map_err(failed)?;
+        }
+        Ok(())
     }
 }
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Folder(folder) => write!(f, "`{}`", folder.display()),
+            Self::Folder(folder) => write!(f, "`{}`", folder.path.display()),
             Self::Postgres(place) => write!(f, "{place}"),
         }
     }

@@ -1,4 +1,6 @@
-//! Work on a node's store at the terminal: copy, check, back up, restore, purge, retain.
+//! Work on a node's store at the terminal: copy, seal, check, back up, restore, purge, retain.
+
+mod seal;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use store::examine;
 
 use crate::command::say;
 use crate::config::Config;
+use crate::keys::ring::Ring;
 use crate::stores::Location;
 use crate::wiring::{Fault, open, system_clock};
 use crate::{backup, restore};
@@ -27,6 +30,19 @@ pub enum StoreTask {
         from: String,
         /// The same; no node may be running on it
         to: String,
+        /// No progress bar
+        #[arg(long)]
+        quiet: bool,
+    },
+    /// Encrypt a store that is not encrypted, or is so under an older key
+    ///
+    /// A copy is made beside the store, compared with it, and takes its place; only then the old one
+    /// goes. It may be stopped at any time and goes on where it ended. While the node serves, the
+    /// copy is made and the command ends by asking to stop the node; give it once more then.
+    Seal {
+        /// The node's folder
+        #[arg(long)]
+        dir: PathBuf,
         /// No progress bar
         #[arg(long)]
         quiet: bool,
@@ -72,6 +88,9 @@ pub struct Restore {
     /// The last moment to restore, such as `2026-02-01T10:30:00Z`; everything if absent
     #[arg(long)]
     to: Option<String>,
+    /// The folder `keys` of the node that made the backup; that of this node if absent
+    #[arg(long)]
+    keys: Option<PathBuf>,
     /// No progress bar
     #[arg(long)]
     quiet: bool,
@@ -86,6 +105,9 @@ pub struct Purge {
     /// The Patient's id
     #[arg(long)]
     patient: String,
+    /// On what legal basis, such as `GDPR Art. 17(1)(b)`; it is recorded in the audit
+    #[arg(long)]
+    basis: Option<String>,
 }
 
 /// What is kept for how long.
@@ -109,6 +131,7 @@ pub struct Retain {
 pub fn store_task(task: StoreTask) -> Result<ExitCode, Fault> {
     match task {
         StoreTask::Copy { from, to, quiet } => copy(&from, &to, quiet),
+        StoreTask::Seal { dir, quiet } => seal::seal(&dir, quiet),
         StoreTask::Check { dir, all, quiet } => check(&dir, all, quiet),
     }
 }
@@ -172,6 +195,7 @@ fn counted(faults: &[String]) -> String {
 /// Takes a backup.
 pub fn back_up(task: &Backup) -> Result<ExitCode, Fault> {
     let from = Config::read(&task.dir)?.location(&task.dir)?;
+    let keys = task.dir.join("keys");
     let tell = |taken: &backup::Taken| match &taken.file {
         Some(file) => {
             say(&format!("`{}` holds everything up to version {}", file.display(), taken.seq))
@@ -184,6 +208,7 @@ pub fn back_up(task: &Backup) -> Result<ExitCode, Fault> {
         let result = backup::follow(
             &from,
             &task.to,
+            &keys,
             Duration::from_secs(task.every),
             &stopped,
             &mut |taken| tell(taken),
@@ -192,10 +217,11 @@ pub fn back_up(task: &Backup) -> Result<ExitCode, Fault> {
         result?;
         return Ok(ExitCode::SUCCESS);
     }
+    let ring = Ring::open(&keys)?;
     let folder = task.to.is_dir() || task.to.extension().is_none();
     let taken = match folder {
-        true => backup::next(&from, &task.to, true)?,
-        false => backup::base(&from, &task.to)?,
+        true => backup::next(&from, &task.to, true, ring.as_ref())?,
+        false => backup::base(&from, &task.to, ring.as_ref())?,
     };
     tell(&taken);
     Ok(ExitCode::SUCCESS)
@@ -215,12 +241,21 @@ pub fn bring_back(task: &Restore) -> Result<ExitCode, Fault> {
     let to = config.location(&task.dir)?;
     let target = to.open(system_clock(), Some(config.fhir_base()))?;
     let bar = progress(0, task.quiet);
-    let done = restore::restore(&task.from, &*target, until_ms, &mut |at| show(&bar, at))?;
+    let keys = task.keys.clone().unwrap_or_else(|| task.dir.join("keys"));
+    let ring = Ring::open(&keys)?;
+    let done =
+        restore::restore(&task.from, &*target, until_ms, ring.as_ref(), &mut |at| show(&bar, at))?;
     bar.finish_and_clear();
     say(&format!(
         "{} versions from the base and {} from increments are in {to}, up to version {}",
         done.base, done.increments, done.seq
     ));
+    if done.closed > 0 {
+        say(&format!(
+            "{} versions stay closed: the keys of their patients were destroyed",
+            done.closed
+        ));
+    }
     if done.purged > 0 {
         say(&format!("{} resources that had been purged were purged again", done.purged));
     }
@@ -230,15 +265,26 @@ pub fn bring_back(task: &Restore) -> Result<ExitCode, Fault> {
 /// Removes a patient for good.
 pub fn purge_patient(task: &Purge) -> Result<ExitCode, Fault> {
     let patient = fhir::Id::new(&task.patient).map_err(|_| "that is no id of a Patient")?;
+    let basis = task.basis.as_deref().unwrap_or_default();
     let node = open(&task.dir, system_clock())?;
-    let done = purge::purge(&node.app, None, &patient).map_err(|error| match error.kind {
-        app::Kind::NotFound => format!("the store has nothing of a Patient `{patient}`"),
-        _ => error.message,
-    })?;
+    let done =
+        purge::purge(&node.app, None, &patient, basis).map_err(|error| match error.kind {
+            app::Kind::NotFound => format!("the store has nothing of a Patient `{patient}`"),
+            _ => error.message,
+        })?;
     say(&format!(
-        "{} resources removed for good, {} of others lost versions; older backups still hold them",
+        "{} resources removed for good, {} of others lost versions",
         done.resources, done.shortened
     ));
+    say(match done.key_destroyed {
+        true => {
+            "the key of the patient's data is destroyed: sealed backups cannot give them back; \
+             replace copies of the folder `keys`, which still hold it"
+        }
+        false => {
+            "older backups still hold them: they are not sealed, or were made without such a key"
+        }
+    });
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,6 +14,7 @@ use store::SharedStore;
 use wire::{OrgId, SignedMembership};
 
 use crate::config::Config;
+use crate::keys::ring::{BOX, Ring};
 use crate::keys::{self, Keys};
 use crate::packages;
 
@@ -148,6 +149,13 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             Arc::new(move || keys::openid(&keys).map_err(|e| e.to_string()))
         },
         udap: crate::udap::community(folder, &config)?,
+        shred: {
+            let keys = folder.join("keys");
+            Arc::new(move |patient| match keys.join(BOX).exists() {
+                true => Ring::destroy_unit(&keys, patient).map_err(|e| e.to_string()),
+                false => Ok(false),
+            })
+        },
         settings: Settings {
             consent: config.defaults(),
             labelling: config.labelling(),

@@ -2,7 +2,7 @@
 //! it cost: `cargo run --release -p consilium-store-sql --example load -- BUNDLES [STORE]`, where STORE
 //! is a folder for SQLite or an address `postgres://…`.
 //! Resources keep their ids; `urn:uuid:x` becomes `Type/x`. With `-` for BUNDLES only the reading of
-//! what is there already is measured.
+//! what is there already is measured. A third argument `sealed` encrypts the pages of an SQLite store.
 #![expect(clippy::print_stdout, reason = "it is a program for the terminal")]
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use consilium_store_sql::postgres::{self, Place, PostgresStore};
-use consilium_store_sql::sqlite::{Options, SqliteStore};
+use consilium_store_sql::sqlite::{Options, PageKey, SqliteStore};
 use fhir::{Document, Id, Resource, edit};
 use store::query::search;
 use store::{Expect, Key, Method, SharedStore, Snapshot, Transaction, Write};
@@ -31,6 +31,7 @@ fn main() -> Outcome<()> {
             std::env::temp_dir().join(name).to_string_lossy().into_owned()
         }
     };
+    let key = args.next().filter(|word| word == "sealed").map(|_| PageKey::new([7; 32]));
     let mut files: Vec<PathBuf> = match bundles.as_os_str() == "-" {
         true => Vec::new(),
         false => std::fs::read_dir(&bundles)?
@@ -41,7 +42,7 @@ fn main() -> Outcome<()> {
     files.sort();
     // Reading the definitions is not part of loading.
     search("Patient", &[("name", "x")])?;
-    let store = open(&to)?;
+    let store = open(&to, key.as_ref())?;
     let (wall, cpu) = (Instant::now(), cpu_seconds());
     let loaded = load(&store, &files)?;
     let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
@@ -53,7 +54,7 @@ fn main() -> Outcome<()> {
     );
     let before = store.figures()?;
     drop(store);
-    let store = open(&to)?;
+    let store = open(&to, key.as_ref())?;
     let figures = store.figures()?;
     println!(
         "{} bytes ({} before closing), {:.0} per resource",
@@ -62,7 +63,7 @@ fn main() -> Outcome<()> {
         figures.bytes as f64 / figures.resources as f64
     );
     if !Place::is_one(&to) {
-        sizes(Path::new(&to))?;
+        sizes(Path::new(&to), key.as_ref())?;
     }
     let snapshot = store.snapshot()?;
     point_reads(&*snapshot)?;
@@ -74,11 +75,14 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-fn open(to: &str) -> Outcome<SharedStore> {
+fn open(to: &str, key: Option<&PageKey>) -> Outcome<SharedStore> {
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as i64);
     Ok(match Place::is_one(to) {
         true => PostgresStore::open(&Place::parse(to)?, postgres::Options::new(Arc::new(clock)))?,
-        false => SqliteStore::open(Path::new(to), Options::new(Arc::new(clock)))?,
+        false => {
+            let options = Options { key: key.cloned(), ..Options::new(Arc::new(clock)) };
+            SqliteStore::open(Path::new(to), options)?
+        }
     })
 }
 
@@ -153,8 +157,11 @@ fn cpu_seconds() -> f64 {
     ticks.sum::<f64>() / 100.0
 }
 
-fn sizes(folder: &Path) -> Outcome<()> {
+fn sizes(folder: &Path, key: Option<&PageKey>) -> Outcome<()> {
     let conn = rusqlite::Connection::open(folder.join("store.db"))?;
+    if let Some(key) = key {
+        conn.execute_batch(&key.statements())?;
+    }
     let sql = "SELECT name, sum(pgsize), sum(unused), sum(ncell) FROM dbstat GROUP BY name
                ORDER BY 2 DESC LIMIT 16";
     let mut statement = conn.prepare(sql)?;

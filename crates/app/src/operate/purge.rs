@@ -16,6 +16,10 @@ use crate::{App, Caller, Error, Kind, Result};
 /// The side values that remember what was purged, `Type/id` each: a backup from before brings it
 /// back, and its restoration removes it again.
 pub const PURGED: &str = "purged";
+/// The side values that remember whose key is still to be destroyed, by the patient's id.
+const SHREDDING: &str = "shredding";
+/// Characters of the longest legal basis.
+const LONGEST: usize = 200;
 /// Versions that are read at a time.
 const LOT: usize = 200;
 /// How often the store is looked through again because it changed meanwhile.
@@ -28,6 +32,8 @@ pub struct Purged {
     pub resources: u64,
     /// Resources of others that are still here but lost versions that were about the patient.
     pub shortened: u64,
+    /// The key of the patient's data in sealed backups is destroyed.
+    pub key_destroyed: bool,
 }
 
 /// What a look through the store found of one resource.
@@ -37,13 +43,21 @@ struct Found {
     version: u64,
 }
 
-/// Removes a patient. `caller` is a privacy officer or operator; `None` is the operator at the
-/// node's own terminal. It reads every version of the store.
+/// Removes a patient, and destroys the key under which backups seal the patient's data: the copies that
+/// were made before become unreadable, wherever they are. What is about several patients is sealed
+/// under the keys of all of them, so it goes with the first one, in backups as in the store. `caller` is
+/// a privacy officer or operator; `None` is the operator at the node's own terminal. `basis` is the legal
+/// basis, which the audit keeps. It reads every version of the store.
 ///
-/// Errors: [`Kind::NotFound`] where nothing was ever in the patient's compartment;
+/// The key goes last: whoever is interrupted before gives the command again, and it goes then.
+///
+/// Errors: [`Kind::Invalid`] for a basis of more than 200 characters; [`Kind::NotFound`] where nothing was ever in the patient's compartment;
 /// [`Kind::Forbidden`] for anybody else.
-pub fn purge(app: &App, caller: Option<&Caller>, patient: &Id) -> Result<Purged> {
+pub fn purge(app: &App, caller: Option<&Caller>, patient: &Id, basis: &str) -> Result<Purged> {
     authorise_upkeep(app, caller)?;
+    if basis.chars().count() > LONGEST || basis.chars().any(char::is_control) {
+        return Err(Error::invalid("value", "a legal basis is one line of at most 200 characters"));
+    }
     let mut purged = Purged::default();
     let mut after = 0;
     for _ in 0..MOST_ROUNDS {
@@ -51,9 +65,17 @@ pub fn purge(app: &App, caller: Option<&Caller>, patient: &Id) -> Result<Purged>
         let found = look(&*snapshot, after, patient)?;
         after = snapshot.seq();
         if found.is_empty() {
-            return if purged == Purged::default() { Err(Error::not_found()) } else { Ok(purged) };
+            let pending = snapshot.side(SHREDDING, patient.as_str().as_bytes())?.is_some();
+            if !pending {
+                return Err(Error::not_found());
+            }
+            purged.key_destroyed = app.shred(patient)?;
+            let side = vec![shredding(patient, None)];
+            app.store().commit(Transaction { side, ..Transaction::default() })?;
+            return Ok(purged);
         }
         let mut transaction = Transaction::default();
+        transaction.side.push(shredding(patient, Some(Vec::new())));
         for (key, Found { version }) in found {
             let Some(current) = snapshot.read(&key)? else { continue };
             let whole = current.method == Method::Delete || current.version == version;
@@ -71,12 +93,19 @@ pub fn purge(app: &App, caller: Option<&Caller>, patient: &Id) -> Result<Purged>
             purged.resources += u64::from(whole);
             purged.shortened += u64::from(!whole);
         }
-        let note = format!("purged {} resources for good", purged.resources);
+        let mut note = format!("purged {} resources for good", purged.resources);
+        if !basis.is_empty() {
+            note.push_str(&format!("; legal basis: {basis}"));
+        }
         let entry = event(caller, Pattern::Delete).patients([patient.clone()]).note(note);
         transaction.writes.push(entry.write(app)?);
         app.store().commit(transaction)?;
     }
     Err(Error::new(Kind::Conflict, "the record keeps changing; stop what writes it and try again"))
+}
+
+fn shredding(patient: &Id, value: Option<Vec<u8>>) -> SideWrite {
+    SideWrite { space: SHREDDING, key: patient.as_str().as_bytes().to_vec(), value }
 }
 
 /// Goes through everything written after `after`.

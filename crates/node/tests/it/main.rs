@@ -26,6 +26,7 @@ mod fetching;
 mod graphql;
 mod history;
 mod hospitals;
+mod keys;
 mod killed;
 mod later;
 mod locator;

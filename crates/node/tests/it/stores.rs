@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use consilium_node::config::Config;
 use store::query::search;
 use store::{HistoryOf, Key, Seq, Snapshot};
-use store_sql::sqlite;
 
 fn consilium(arguments: &[&str]) -> (bool, String) {
     let output =
@@ -62,6 +62,12 @@ fn import(folder: &Path, home: &str, value: u32) {
     works(&["import", "--dir", home, "--quiet", path(&file)]);
 }
 
+/// What the store of a node holds.
+fn opened(home: &str) -> Box<dyn Snapshot> {
+    let home = Path::new(home);
+    Config::read(home).unwrap().location(home).unwrap().open_read_only().unwrap()
+}
+
 fn found(snapshot: &dyn Snapshot, resource_type: &'static str, params: &[(&str, &str)]) -> usize {
     snapshot.find(&search(resource_type, params).unwrap(), 99, true).unwrap().len()
 }
@@ -79,12 +85,13 @@ fn a_backup_brings_back_every_moment_it_saw() {
     let folder = tempfile::tempdir().unwrap();
     let home = node(folder.path(), "north", None);
     let backups = folder.path().join("backups");
+    let keys = format!("{home}/keys");
     import(folder.path(), &home, 1);
     works(&["backup", "--dir", &home, path(&backups)]);
     import(folder.path(), &home, 2);
     works(&["backup", "--dir", &home, path(&backups)]);
     let second = {
-        let snapshot = sqlite::open_read_only(&Path::new(&home).join("store")).unwrap();
+        let snapshot = opened(&home);
         snapshot.load(&[snapshot.seq()]).unwrap()[0].last_updated_ms
     };
     import(folder.path(), &home, 3);
@@ -93,11 +100,8 @@ fn a_backup_brings_back_every_moment_it_saw() {
 
     // Everything.
     let whole = node(folder.path(), "whole", None);
-    works(&["restore", "--dir", &whole, path(&backups)]);
-    let (before, after) = (
-        sqlite::open_read_only(&Path::new(&home).join("store")).unwrap(),
-        sqlite::open_read_only(&Path::new(&whole).join("store")).unwrap(),
-    );
+    works(&["restore", "--dir", &whole, "--keys", &keys, path(&backups)]);
+    let (before, after) = (opened(&home), opened(&whole));
     let all: Vec<Seq> = (1..=before.seq()).collect();
     assert_eq!(before.load(&all).unwrap(), after.load(&all).unwrap());
     assert_eq!(before.audit_head().unwrap(), after.audit_head().unwrap());
@@ -108,15 +112,15 @@ fn a_backup_brings_back_every_moment_it_saw() {
     // The moment when the second import had ended.
     let earlier = node(folder.path(), "earlier", None);
     let moment = fhir::time::instant(second);
-    works(&["restore", "--dir", &earlier, path(&backups), "--to", &moment]);
-    let then = sqlite::open_read_only(&Path::new(&earlier).join("store")).unwrap();
+    works(&["restore", "--dir", &earlier, "--keys", &keys, path(&backups), "--to", &moment]);
+    let then = opened(&earlier);
     assert_eq!(found(&*then, "Observation", &[("value-quantity", "2")]), 2);
     assert_eq!(versions(&*then, key("Observation", "oa")), 2);
     assert!(then.seq() < before.seq());
     drop(then);
     // And from there to the end: what is there is not taken in twice.
-    works(&["restore", "--dir", &earlier, path(&backups)]);
-    let then = sqlite::open_read_only(&Path::new(&earlier).join("store")).unwrap();
+    works(&["restore", "--dir", &earlier, "--keys", &keys, path(&backups)]);
+    let then = opened(&earlier);
     assert_eq!(before.load(&all).unwrap(), then.load(&all).unwrap());
     assert_eq!(before.audit_head().unwrap(), then.audit_head().unwrap());
     works(&["store", "check", "--dir", &earlier, "--all"]);
@@ -125,17 +129,22 @@ fn a_backup_brings_back_every_moment_it_saw() {
     let other = node(folder.path(), "other", None);
     import(folder.path(), &other, 9);
     assert!(fails(&["backup", "--dir", &other, path(&backups)]).contains("another store"));
-    assert!(fails(&["restore", "--dir", &other, path(&backups)]).contains("an empty one"));
+    assert!(
+        fails(&["restore", "--dir", &other, "--keys", &keys, path(&backups)])
+            .contains("an empty one")
+    );
     let increment = std::fs::read_dir(&backups)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|file| file.to_string_lossy().ends_with(".feed.zst"))
+        .filter(|file| file.to_string_lossy().ends_with(".feed.sealed"))
         .max()
         .unwrap();
     let bytes = std::fs::read(&increment).unwrap();
     std::fs::write(&increment, &bytes[..bytes.len() - 20]).unwrap();
     let fresh = node(folder.path(), "fresh", None);
-    assert!(fails(&["restore", "--dir", &fresh, path(&backups)]).contains("damaged"));
+    assert!(
+        fails(&["restore", "--dir", &fresh, "--keys", &keys, path(&backups)]).contains("damaged")
+    );
 }
 
 #[test]
@@ -143,6 +152,7 @@ fn a_purged_patient_is_gone_and_does_not_come_back_with_a_backup() {
     let folder = tempfile::tempdir().unwrap();
     let home = node(folder.path(), "north", None);
     let backups = folder.path().join("backups");
+    let keys = format!("{home}/keys");
     import(folder.path(), &home, 1);
     works(&["backup", "--dir", &home, path(&backups)]);
     import(folder.path(), &home, 2);
@@ -150,10 +160,10 @@ fn a_purged_patient_is_gone_and_does_not_come_back_with_a_backup() {
     fails(&["purge", "--dir", &home, "--patient", "nobody"]);
     works(&["backup", "--dir", &home, path(&backups)]);
     let restored = node(folder.path(), "restored", None);
-    let text = works(&["restore", "--dir", &restored, path(&backups)]);
-    assert!(text.contains("2 resources that had been purged"), "{text}");
+    let text = works(&["restore", "--dir", &restored, "--keys", &keys, path(&backups)]);
+    assert!(text.contains("2 versions stay closed"), "{text}");
     for home in [&home, &restored] {
-        let snapshot = sqlite::open_read_only(&Path::new(home).join("store")).unwrap();
+        let snapshot = opened(home);
         assert_eq!(found(&*snapshot, "Patient", &[]), 1);
         for (key, left) in
             [(key("Patient", "a"), 1), (key("Observation", "oa"), 1), (key("Patient", "b"), 2)]
@@ -177,12 +187,12 @@ fn what_is_too_old_goes_and_the_audit_stays() {
     assert!(fails(&types).contains("audit entry cannot be"));
     works(&["retain", "--dir", &home, "--type", "Observation", "--days", "0"]);
     works(&["retain", "--dir", &home, "--type", "Patient", "--days", "1"]);
-    let snapshot = sqlite::open_read_only(&Path::new(&home).join("store")).unwrap();
+    let snapshot = opened(&home);
     assert_eq!(versions(&*snapshot, key("Observation", "oa")), 1);
     assert_eq!(versions(&*snapshot, key("Patient", "a")), 2);
     drop(snapshot);
     works(&["retain", "--dir", &home, "--type", "Observation", "--days", "0", "--current"]);
-    let snapshot = sqlite::open_read_only(&Path::new(&home).join("store")).unwrap();
+    let snapshot = opened(&home);
     assert_eq!(found(&*snapshot, "Observation", &[]), 0);
     works(&["store", "check", "--dir", &home, "--all"]);
     works(&["audit", "verify", "--dir", &home]);
@@ -214,10 +224,11 @@ fn a_node_moves_to_postgres_and_back() {
     works(&["audit", "verify", "--dir", &moved]);
     works(&["purge", "--dir", &moved, "--patient", "b"]);
     let backups = folder.path().join("backups");
+    let keys = format!("{moved}/keys");
     works(&["backup", "--dir", &moved, path(&backups)]);
     let back = node(folder.path(), "back", None);
-    works(&["restore", "--dir", &back, path(&backups)]);
-    let snapshot = sqlite::open_read_only(&Path::new(&back).join("store")).unwrap();
+    works(&["restore", "--dir", &back, "--keys", &keys, path(&backups)]);
+    let snapshot = opened(&back);
     assert_eq!(found(&*snapshot, "Observation", &[("value-quantity", "3")]), 1);
     assert_eq!(versions(&*snapshot, key("Observation", "oa")), 3);
     assert_eq!(versions(&*snapshot, key("Patient", "b")), 1);

@@ -11,6 +11,7 @@ use app::audit::witnessed::offer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use consilium_node::keys::ring::Ring;
 use crypto::entry::leaf_of;
 use crypto::{Checkpoint, Head, SignedCheckpoint};
 use federation::AskError;
@@ -37,6 +38,15 @@ pub async fn witnessed_by_all(hospital: &Hospital, others: usize) -> u64 {
     let newest = sizes.iter().copied().max().unwrap();
     assert_eq!(sizes, vec![newest; others], "all have cosigned the newest");
     newest
+}
+
+/// The database of a node, as an administrator who has the node's keys opens it.
+fn database(file: &Path) -> Connection {
+    let home = file.parent().and_then(Path::parent).unwrap();
+    let ring = Ring::open(&home.join("keys")).unwrap().unwrap();
+    let conn = Connection::open(file).unwrap();
+    conn.execute_batch(&ring.page_keys()[0].statements()).unwrap();
+    conn
 }
 
 /// `consilium audit …`: whether it ended well, and what it said.
@@ -81,7 +91,7 @@ impl Forgery {
     }
 
     fn commit(&self) {
-        let conn = Connection::open(&self.file).unwrap();
+        let conn = database(&self.file);
         let (seq, text) = &self.changed;
         let body = zstd::bulk::compress(text.as_bytes(), 3).unwrap();
         let sql = "UPDATE version SET dictionary = 0, body = ?2 WHERE seq = ?1";
@@ -381,7 +391,7 @@ fn a_log_that_was_cut_off_is_found_by_both_sides() {
             ([log.base.clone(), witness.base.clone()], [log.org.clone(), witness.org.clone()]);
         let folder = hospitals.stop().await;
         let home = |at: usize| folder.path().join(&orgs[at]);
-        let conn = Connection::open(home(0).join("store").join("store.db")).unwrap();
+        let conn = database(&home(0).join("store").join("store.db"));
         let kept = size as i64 - 10;
         conn.execute("DELETE FROM audit WHERE number > ?1", [kept]).unwrap();
         conn.execute("UPDATE meta SET value = ?1 WHERE name = 'listed'", [kept]).unwrap();

@@ -5,7 +5,6 @@
 //! its own, which hinders nobody; the little that was written meanwhile is left to the writer, after
 //! which the log starts from its beginning again.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -14,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
 use super::fault::Fault;
+use super::medium::Medium;
 
 /// Pages of the log that are worth a round.
 const ROUND: i64 = 2_000;
@@ -34,9 +34,9 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Starts the thread for the database in `file`.
-    pub(super) fn new(file: &Path) -> Result<Self, Fault> {
-        let conn = Connection::open(file)?;
+    /// Starts the thread for a database.
+    pub(super) fn new(medium: &Medium) -> Result<Self, Fault> {
+        let conn = medium.open()?;
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         let (commits, told) = bounded(1);
         let due = Arc::new(AtomicBool::new(false));

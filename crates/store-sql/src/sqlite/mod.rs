@@ -21,6 +21,7 @@ mod hidden;
 mod index;
 mod late;
 mod leaves;
+mod medium;
 mod names;
 mod pool;
 mod rebuild;
@@ -44,7 +45,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{SendTimeoutError, Sender, bounded};
 use fhirpath::search::Registry;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use store::rules::AUDIT_TYPE;
 use store::{
     Figures, Key, Newest, Pending, Reindex, Restored, Seq, Snapshot, Store, StoreError, Stored,
@@ -58,6 +59,8 @@ use bodies::Body;
 use checkpoint::Checkpoints;
 use fault::Fault;
 use handle::{Handle, Shared};
+use medium::Medium;
+pub use medium::{Form, PageKey};
 use pool::Pool;
 use rows::Indexed;
 use search::Bounds;
@@ -92,6 +95,8 @@ pub struct Options {
     pub base: Option<String>,
     /// After how many versions the first compression dictionary is made out of them.
     pub dictionary_after: u64,
+    /// The key of the database's pages; `None` where they are not encrypted.
+    pub key: Option<PageKey>,
 }
 
 impl Options {
@@ -107,6 +112,7 @@ impl Options {
             patience: Duration::from_secs(5),
             base: None,
             dictionary_after: 2_000,
+            key: None,
         }
     }
 }
@@ -138,7 +144,8 @@ impl SqliteStore {
         let lock = lock(path)?;
         let file = path.join(DATABASE);
         let cache_kib = options.cache_mb.saturating_mul(1024) / 2;
-        let mut conn = Connection::open(&file)?;
+        let medium = Medium::new(file.clone(), options.key);
+        let mut conn = medium.open()?;
         schema::configure(&conn, cache_kib)?;
         schema::configure_writer(&conn)?;
         schema::prepare(&mut conn, options.base.as_deref())?;
@@ -151,15 +158,15 @@ impl SqliteStore {
         leaves::make(&handle, &shared)?;
         let (watch, _) = watch::channel(handle::unsigned(handle.last_seq()?)?);
         let watch = Arc::new(watch);
-        let training = Training::new(file.clone(), options.dictionary_after, &handle.conn)?;
+        let training = Training::new(medium.clone(), options.dictionary_after, &handle.conn)?;
         let mut writer =
             Writer::new(handle, shared.clone(), training, options.clock, watch.clone())?;
-        writer.checkpoints = Some(Checkpoints::new(&file)?);
+        writer.checkpoints = Some(Checkpoints::new(&medium)?);
         let (jobs, queue) = bounded(QUEUE);
         let thread = std::thread::Builder::new().name("store-writer".into());
         let writer = thread.spawn(move || writer.run(&queue))?;
         let readers = u32::try_from(options.readers.max(1)).unwrap_or(u32::MAX);
-        let pool = Arc::new(Pool::new(file.clone(), options.readers, cache_kib / readers));
+        let pool = Arc::new(Pool::new(medium, options.readers, cache_kib / readers));
         Ok(Self {
             shared,
             pool,
@@ -250,16 +257,27 @@ fn lock(path: &Path) -> Result<File, Fault> {
     }
 }
 
+/// How the database of the store in the folder `path` is kept.
+pub fn form(path: &Path) -> Result<Form, StoreError> {
+    Ok(medium::form(&path.join(DATABASE))?)
+}
+
+/// Whether the database of the store in the folder `path` opens with a key.
+pub fn opens(path: &Path, key: &PageKey) -> bool {
+    Medium::new(path.join(DATABASE), Some(key.clone())).open_to_read().is_ok()
+}
+
 /// Opens a snapshot of the store in the folder `path` for reading only, also while another process
-/// writes to it: for checks, copies and backups beside a running node.
-pub fn open_read_only(path: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
-    open_file(&path.join(DATABASE))
+/// writes to it: for checks, copies and backups beside a running node. `key` as in [`Options`].
+pub fn open_read_only(path: &Path, key: Option<&PageKey>) -> Result<Box<dyn Snapshot>, StoreError> {
+    open_file(&path.join(DATABASE), key)
 }
 
 /// Opens a snapshot of a store's database file, such as [`backup`] makes, for reading only.
-pub fn open_file(file: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
+pub fn open_file(file: &Path, key: Option<&PageKey>) -> Result<Box<dyn Snapshot>, StoreError> {
     let view = || -> Result<View, Fault> {
-        let conn = reader(file)?;
+        let medium = Medium::new(file.to_owned(), key.cloned());
+        let conn = reader(&medium)?;
         if !schema::index_is_current(&conn)? {
             let reason =
                 "the index was built by another release; open the store with this one first";
@@ -273,28 +291,27 @@ pub fn open_file(file: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
         let shared = Arc::new(Shared::load(&conn)?);
         let handle = Handle::new(conn);
         shared.learn(&handle, false)?;
-        View::open(shared, Arc::new(Pool::new(file.to_owned(), 1, 16 * 1024)), None)
+        View::open(shared, Arc::new(Pool::new(medium, 1, 16 * 1024)), None)
     };
     Ok(Box::new(view()?))
 }
 
 /// A connection for reading to a file that is a store.
-fn reader(file: &Path) -> Result<Connection, Fault> {
-    if !file.is_file() {
-        let reason = format!("there is no store in `{}`", file.display());
+fn reader(medium: &Medium) -> Result<Connection, Fault> {
+    if !medium.file.is_file() {
+        let reason = format!("there is no store in `{}`", medium.file.display());
         return Err(Fault::Store(StoreError::Failed(reason)));
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(file, flags)?;
+    let conn = medium.open_to_read()?;
     schema::check(&conn)?;
     Ok(conn)
 }
 
 /// Checks the database in the folder `path` itself, also while another process writes to it;
 /// returns what is wrong.
-pub fn faults(path: &Path) -> Result<Vec<String>, StoreError> {
+pub fn faults(path: &Path, key: Option<&PageKey>) -> Result<Vec<String>, StoreError> {
     let check = || -> Result<Vec<String>, Fault> {
-        let conn = reader(&path.join(DATABASE))?;
+        let conn = reader(&Medium::new(path.join(DATABASE), key.cloned()))?;
         conn.execute_batch("BEGIN")?;
         check::faults(&conn)
     };
@@ -302,14 +319,15 @@ pub fn faults(path: &Path) -> Result<Vec<String>, StoreError> {
 }
 
 /// Copies the database of the store in the folder `path` to the new file `to`, as it is at one
-/// moment, also while another process writes to it. The file is complete and on disk, or absent.
+/// moment, also while another process writes to it. The file is complete and on disk, or absent. Its
+/// pages must not be encrypted.
 pub fn backup(path: &Path, to: &Path) -> Result<(), StoreError> {
     let copy = || -> Result<(), Fault> {
         if to.exists() {
             let reason = format!("`{}` exists already", to.display());
             return Err(Fault::Store(StoreError::Failed(reason)));
         }
-        let from = reader(&path.join(DATABASE))?;
+        let from = reader(&Medium::new(path.join(DATABASE), None))?;
         let part = to.with_extension("part");
         if part.exists() {
             std::fs::remove_file(&part)?;

@@ -1,21 +1,20 @@
 //! Connections for reading, used over and over.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use rusqlite::{Connection, OpenFlags};
 use store::StoreError;
 
 use super::fault::Fault;
 use super::handle::Handle;
+use super::medium::Medium;
 use super::schema;
 
 /// How long a reader waits for a connection before it is told to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Pool {
-    file: PathBuf,
+    medium: Medium,
     cache_kib: u32,
     most: usize,
     state: Mutex<State>,
@@ -29,10 +28,10 @@ struct State {
 }
 
 impl Pool {
-    /// A pool of at most `most` connections to `file`, with a page cache of `cache_kib` each.
-    pub(super) fn new(file: PathBuf, most: usize, cache_kib: u32) -> Self {
+    /// A pool of at most `most` connections to a file, with a page cache of `cache_kib` each.
+    pub(super) fn new(medium: Medium, most: usize, cache_kib: u32) -> Self {
         let state = Mutex::default();
-        Self { file, cache_kib, most: most.max(1), state, returned: Condvar::new() }
+        Self { medium, cache_kib, most: most.max(1), state, returned: Condvar::new() }
     }
 
     /// A connection outside any transaction. Give it back with [`Pool::put`].
@@ -61,8 +60,7 @@ impl Pool {
     }
 
     fn open(&self) -> Result<Handle, Fault> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&self.file, flags)?;
+        let conn = self.medium.open_to_read()?;
         schema::configure(&conn, self.cache_kib)?;
         Ok(Handle::new(conn))
     }

@@ -5,17 +5,17 @@
 //! background each time the store has grown fourfold, from texts of every part of it; what was
 //! written before keeps the dictionary it was written with.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, bounded, never};
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, params};
 use store::StoreError;
 
 use super::bodies::{Body, DICTIONARY_BYTES, PLAIN, Packer, newest};
 use super::fault::Fault;
 use super::handle::{Handle, Shared};
+use super::medium::Medium;
 use super::writer::Writer;
 
 /// The most texts a dictionary is made of; making three out of 4,000 took a seventh of an import.
@@ -29,7 +29,7 @@ const MOST: i64 = 4;
 
 /// When dictionaries are made, and the one that is being made.
 pub(super) struct Training {
-    file: PathBuf,
+    medium: Medium,
     /// The number of versions at which the next is due.
     due: i64,
     result: Receiver<Option<Vec<u8>>>,
@@ -37,10 +37,10 @@ pub(super) struct Training {
 }
 
 impl Training {
-    /// Training for the store in `file`, for the first time when it holds `after` versions.
-    pub(super) fn new(file: PathBuf, after: u64, conn: &Connection) -> Result<Self, Fault> {
+    /// Training for the store in a file, for the first time when it holds `after` versions.
+    pub(super) fn new(medium: Medium, after: u64, conn: &Connection) -> Result<Self, Fault> {
         let mut training = Self {
-            file,
+            medium,
             due: i64::try_from(after).unwrap_or(i64::MAX),
             result: never(),
             thread: None,
@@ -62,9 +62,9 @@ impl Training {
 
     fn start(&mut self) {
         let (sender, receiver) = bounded(1);
-        let file = self.file.clone();
+        let medium = self.medium.clone();
         let work = move || {
-            let trained = train_beside(&file).map_err(StoreError::from);
+            let trained = train_beside(&medium).map_err(StoreError::from);
             let trained = trained.inspect_err(|error| {
                 tracing::warn!(%error, "no better compression dictionary could be made");
             });
@@ -88,9 +88,8 @@ impl Drop for Training {
     }
 }
 
-fn train_beside(file: &Path) -> Result<Vec<u8>, Fault> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let handle = Handle::new(Connection::open_with_flags(file, flags)?);
+fn train_beside(medium: &Medium) -> Result<Vec<u8>, Fault> {
+    let handle = Handle::new(medium.open_to_read()?);
     let shared = Shared::load(&handle.conn)?;
     train(&handle, &shared)
 }

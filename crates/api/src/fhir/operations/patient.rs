@@ -75,7 +75,8 @@ fn patient_id(id: &str) -> Result<Id, Failure> {
 }
 
 /// `POST Patient/[id]/$purge`: removes every version of what is in the patient's compartment for
-/// good; the audit stays. For privacy officers and operators.
+/// good, and destroys the key of the patient's data in sealed backups; the audit stays. The parameter
+/// `basis` names the legal basis. For privacy officers and operators.
 async fn purge(
     AppState(app): AppState<App>,
     Asked(caller): Asked,
@@ -84,13 +85,22 @@ async fn purge(
     body: Bytes,
 ) -> Answered {
     let patient = patient_id(&id)?;
-    if let Some((name, _)) = super::parameters::pairs(query.as_deref(), &body)?.first() {
-        return Err(super::parameters::unknown(name).into());
+    let mut basis = String::new();
+    for (name, value) in super::parameters::pairs(query.as_deref(), &body)? {
+        match name.as_str() {
+            "basis" => basis = value,
+            _ => return Err(super::parameters::unknown(&name).into()),
+        }
     }
-    let purged =
-        app.run(move |app| app::operate::purge::purge(app, Some(&caller), &patient)).await?;
+    let purged = app
+        .run(move |app| app::operate::purge::purge(app, Some(&caller), &patient, &basis))
+        .await?;
+    let key = match purged.key_destroyed {
+        true => "the key of the patient's data in sealed backups is destroyed",
+        false => "backups that are not sealed still hold them",
+    };
     let text = format!(
-        "purged {} resources for good, and versions of {} that belong to others too",
+        "purged {} resources for good, and versions of {} that belong to others too; {key}",
         purged.resources, purged.shortened
     );
     Ok(answer::json(StatusCode::OK, answer::information(&text)))

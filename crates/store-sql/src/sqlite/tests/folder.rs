@@ -70,7 +70,7 @@ fn the_audit_of_an_older_store_becomes_a_tree() {
     }
     conn.pragma_update(None, "user_version", 3).unwrap();
     drop(conn);
-    let refused = open_read_only(folder.path()).err().unwrap().to_string();
+    let refused = open_read_only(folder.path(), None).err().unwrap().to_string();
     assert!(refused.contains("open the store with this one first"), "{refused}");
     let store = shared(folder.path());
     let now = store.snapshot().unwrap().audit_leaves(1, 9).unwrap();
@@ -86,7 +86,7 @@ fn the_audit_of_an_older_store_becomes_a_tree() {
     let store = shared(folder.path());
     let after = store.snapshot().unwrap().audit_leaves(1, 9).unwrap();
     assert_eq!(after[..5], now[..], "it is done once");
-    assert!(open_read_only(folder.path()).is_ok());
+    assert!(open_read_only(folder.path(), None).is_ok());
 }
 
 #[test]
@@ -107,13 +107,13 @@ fn it_can_be_read_beside_its_owner() {
     let folder = tempfile::tempdir().unwrap();
     let store = shared(folder.path());
     commit(&store, vec![put(&patient("a", "Ash"))]).unwrap();
-    let beside = open_read_only(folder.path()).unwrap();
+    let beside = open_read_only(folder.path(), None).unwrap();
     commit(&store, vec![put(&patient("b", "Ash"))]).unwrap();
     assert_eq!(found(&*beside, "Patient?name=ash"), "a");
-    assert_eq!(found(&*open_read_only(folder.path()).unwrap(), "Patient?name=ash"), "a b");
-    assert!(open_read_only(&folder.path().join("nowhere")).is_err());
+    assert_eq!(found(&*open_read_only(folder.path(), None).unwrap(), "Patient?name=ash"), "a b");
+    assert!(open_read_only(&folder.path().join("nowhere"), None).is_err());
     drop((beside, store));
-    assert_eq!(found(&*open_read_only(folder.path()).unwrap(), "Patient?name=ash"), "a b");
+    assert_eq!(found(&*open_read_only(folder.path(), None).unwrap(), "Patient?name=ash"), "a b");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn an_outdated_index_is_built_anew() {
     let spoil = "UPDATE meta SET value = 'older' WHERE name = 'index'; DELETE FROM ix_text;
                  DELETE FROM ix_link; UPDATE resource SET day = NULL, span = NULL;";
     conn.execute_batch(spoil).unwrap();
-    assert!(open_read_only(folder.path()).is_err());
+    assert!(open_read_only(folder.path(), None).is_err());
     drop(conn);
     let store = shared(folder.path());
     let snapshot = store.snapshot().unwrap();

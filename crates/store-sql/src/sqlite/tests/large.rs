@@ -175,7 +175,7 @@ fn nobody_sees_half_of_it() {
                 assert_eq!(snapshot.count(&query(search)).unwrap(), all, "{search}");
             }
             assert_eq!(newest(&*snapshot), if all > 0 { 5 } else { 0 });
-            let beside = super::super::open_read_only(folder.path()).unwrap();
+            let beside = super::super::open_read_only(folder.path(), None).unwrap();
             assert_eq!(beside.count(&query(searches[2])).unwrap(), beside.seq());
             sound(&store);
         }

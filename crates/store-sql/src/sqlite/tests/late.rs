@@ -63,7 +63,7 @@ fn who_only_reads_finds_them_in_the_texts() {
     commit(&store, (0..20).map(entry).collect()).unwrap();
     drop(store);
     forget_index(folder.path(), 5);
-    let beside = open_read_only(folder.path()).unwrap();
+    let beside = open_read_only(folder.path(), None).unwrap();
     assert_eq!(beside.count(&query("AuditEvent?action=R")).unwrap(), 20);
     assert_eq!(found(&*beside, "AuditEvent?agent-name:exact=Agent 19"), "e19");
     assert_eq!(found(&*beside, "AuditEvent?action=D"), "");

@@ -4,6 +4,7 @@ pub(crate) mod agreement;
 mod folder;
 mod large;
 mod late;
+mod sealed;
 
 use std::path::Path;
 use std::sync::Arc;
