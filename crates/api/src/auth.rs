@@ -166,7 +166,7 @@ pub fn cookie(headers: &HeaderMap) -> Option<&str> {
         .map(|(_, token)| token)
 }
 
-fn unauthenticated() -> Error {
+pub(crate) fn unauthenticated() -> Error {
     Error::new(
         Kind::Unauthenticated,
         "sign in first: send `Authorization: Bearer` with a token from `/auth/session`",

@@ -37,10 +37,10 @@ fn events(orgs: &[String], arrival: Arrival) -> Vec<Event> {
                 Event::default().event("resource").data(data)
             })
             .collect(),
-        Arrival::Ended { status, notes, handling } => {
+        Arrival::Ended { status, handling } => {
             let data = json!({
                 "source": org(status.source), "status": status.state.code(),
-                "expected": status.expected, "notes": notes, "handling": handling,
+                "expected": status.expected, "notes": status.notes, "handling": handling,
             });
             vec![Event::default().event("status").data(data.to_string())]
         }

@@ -1,6 +1,8 @@
 //! The JSON doors of a node: FHIR REST and operations under `/fhir`, sessions for programs under
-//! `/auth`, tokens of apps under `/oauth`, the operator's switches under `/operate`, and the node-to-node door under `/network`.
+//! `/auth`, tokens of apps under `/oauth`, agreements under
+//! `/steward/agreements`, the operator's switches under `/operate`, and the node-to-node door under `/network`.
 
+mod agreements;
 pub mod auth;
 mod dpop;
 pub mod events;
@@ -23,6 +25,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/healthz", get(|| async { (StatusCode::OK, "ready\n") }))
         .nest("/auth", auth::router(app.clone()))
+        .nest("/steward/agreements", agreements::router(app.clone()))
         .nest("/operate", operate::router(app.clone()))
         .merge(oauth::router(app.clone()))
         .merge(fhir::websocket::router(app.clone()))

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use app::App;
+use app::agreements::sync;
 use app::audit::{reconcile, witness};
 use app::consent::{deliver, simulate};
 use app::locator::{answer as locator, keys as locator_keys};
@@ -19,9 +20,9 @@ use futures_util::stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
-    AccessesRequest, AddCheckpoint, CheckpointsRequest, Delivery, Head, LocateRequest,
-    LocatorKeyRequest, MatchRequest, OrgId, Publication, ReconcileRequest, RecordRequest, Refusal,
-    RefusalCode, SimulateRequest, path,
+    AccessesRequest, AddCheckpoint, AgreementsRequest, CheckpointsRequest, Delivery, Head,
+    LocateRequest, LocatorKeyRequest, MatchRequest, OrgId, Publication, ReconcileRequest,
+    RecordRequest, Refusal, RefusalCode, SimulateRequest, path,
 };
 
 /// Most bytes in a message of a peer.
@@ -50,6 +51,7 @@ pub fn router(app: App, inbound: Arc<Inbound>) -> Router {
         .route(path::LOCATOR_PUBLISH, post(publish))
         .route(path::LOCATOR_LOCATE, post(locate))
         .route(path::RECONCILE, post(reconcile_))
+        .route(path::AGREEMENTS, post(agreements))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_MESSAGE))
         .with_state(Door { app, inbound })
 }
@@ -260,4 +262,16 @@ async fn reconcile_(
         reconcile::answer(app, &asserted.assertion.issuer, &message)
     };
     Ok(json(door.answer(peer, headers, path::RECONCILE, body, work).await?))
+}
+
+async fn agreements(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: AgreementsRequest| {
+        sync::statements(app, asserted, &message)
+    };
+    Ok(json(door.answer(peer, headers, path::AGREEMENTS, body, work).await?))
 }

@@ -43,6 +43,8 @@ pub struct Settings {
     pub consent: policy::consent::Defaults,
     /// How records are labelled when they are used.
     pub labelling: policy::labels::Labelling,
+    /// What all members of the network have agreed on; empty where only signed agreements count.
+    pub common_agreement: Vec<policy::agreement::Clause>,
     /// Whether clinicians may break the glass at this node.
     pub break_glass: bool,
     /// When the answer to a reader is complete enough to show without the slow ones.
@@ -129,6 +131,7 @@ struct Inner {
     ledger: Ledger,
     withheld: Keeper,
     locator: crate::locator::State,
+    agreements: crate::agreements::Shelf,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -147,6 +150,7 @@ impl App {
         let apps = crate::apps::State::default();
         let ledger = Ledger::default();
         let locator = crate::locator::State::default();
+        let agreements = crate::agreements::Shelf::default();
         let inner = Inner {
             services,
             pages,
@@ -158,6 +162,7 @@ impl App {
             ledger,
             withheld: Keeper::default(),
             locator,
+            agreements,
             answering,
             listening,
         };
@@ -279,6 +284,11 @@ impl App {
     /// What is known of the locators.
     pub(crate) fn locator(&self) -> &crate::locator::State {
         &self.0.locator
+    }
+
+    /// What this node knows of agreements. [`crate::agreements`] has the questions.
+    pub(crate) fn agreements(&self) -> &crate::agreements::Shelf {
+        &self.0.agreements
     }
 
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.

@@ -28,18 +28,21 @@ pub enum Role {
     Operator,
     /// Decides on possible matches.
     Registrar,
+    /// Makes agreements with other institutions.
+    Steward,
     /// A program.
     Service,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
         Self::Operator,
         Self::Registrar,
+        Self::Steward,
         Self::Service,
     ];
 
@@ -51,6 +54,7 @@ impl Role {
             Self::PrivacyOfficer => "privacy-officer",
             Self::Operator => "operator",
             Self::Registrar => "registrar",
+            Self::Steward => "steward",
             Self::Service => "service",
         }
     }

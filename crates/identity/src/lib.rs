@@ -35,6 +35,7 @@ pub use principal::{FRESH_MFA_MS, Principal};
 pub use recovery::RECOVERY_CODES;
 pub use seal::NodeKey;
 pub use session::{SessionError, Token, check_csrf, csrf};
+pub use sessions::signatures::verify_passkey_signature;
 pub use sessions::{Session, Sessions, Settings, SignInError, StepUpError};
 pub use throttle::{Throttle, ThrottleSettings};
 pub use totp::{base32, code_at, otpauth_uri};

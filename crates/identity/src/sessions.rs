@@ -2,6 +2,7 @@
 
 mod approvals;
 mod passkeys;
+pub(crate) mod signatures;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

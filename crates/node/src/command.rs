@@ -13,7 +13,8 @@ use crate::audit::AuditTask;
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
 use crate::{
-    apps, audit, config, consent, demo, import, keys, packages, serve, terminology, validate,
+    agreements, apps, audit, config, consent, demo, import, keys, packages, serve, terminology,
+    validate,
 };
 
 /// How long a thread that has nothing to do stays: it keeps memory that others could have.
@@ -104,6 +105,11 @@ enum Command {
         #[command(subcommand)]
         task: AccountTask,
     },
+    /// Work with agreements between institutions: list them, show one, verify one without a node
+    Agreement {
+        #[command(subcommand)]
+        task: agreements::Task,
+    },
     /// Work with apps that ask in people's names, and with backend services
     App {
         #[command(subcommand)]
@@ -140,7 +146,7 @@ enum AccountTask {
         /// The node's folder; the node must not be running
         #[arg(long)]
         dir: PathBuf,
-        /// clinician, privacy-officer, operator, registrar, patient or service
+        /// clinician, privacy-officer, operator, registrar, steward, patient or service
         #[arg(long)]
         role: String,
         /// Name to sign in with
@@ -250,6 +256,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         Command::Keys { task } => keys::task::run(task)?,
         Command::Audit { task } => return audit::run(task),
         Command::Account { task } => change_account(task)?,
+        Command::Agreement { task } => agreements::run(&task)?,
         Command::App { task } => apps::run(task)?,
         Command::Terminology { task: TerminologyTask::Load { dir, version, paths } } => {
             let report = terminology::load(&dir, &paths, version.as_deref(), &mut say_progress)?;
@@ -358,7 +365,7 @@ fn change_account(task: AccountTask) -> Result<(), Fault> {
         }
     };
     let role = Role::from_code(&role).ok_or(
-        "the role is one of clinician, privacy-officer, operator, registrar, patient, service",
+        "the role is one of clinician, privacy-officer, operator, registrar, steward, patient, service",
     )?;
     let node = open(&dir, system_clock())?;
     let accounts = node.app.identity().accounts();

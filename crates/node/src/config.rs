@@ -52,6 +52,9 @@ pub struct Config {
     /// Whether an asker may learn that something is withheld.
     #[serde(default)]
     pub withheld: Withheld,
+    /// What all members of the network have agreed on.
+    #[serde(default)]
+    pub common_agreement: CommonAgreement,
     /// Whether clinicians may break the glass.
     #[serde(default)]
     pub break_glass: bool,
@@ -130,6 +133,17 @@ pub struct Config {
     /// Most resources or rows in one file of an export.
     #[serde(default = "jobs_file_rows")]
     pub jobs_file_rows: u64,
+}
+
+/// What all members of the network have agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommonAgreement {
+    /// Treatment, and what patients ask for themselves, among all members.
+    #[default]
+    Treatment,
+    /// Nothing: only agreements that stewards have signed count.
+    None,
 }
 
 /// Whether existence of withheld data is shown. Sensitive data is hidden in any case.
@@ -265,6 +279,14 @@ impl Config {
         }
     }
 
+    /// What all members of the network have agreed on.
+    pub fn common_agreement(&self) -> Vec<policy::agreement::Clause> {
+        match self.common_agreement {
+            CommonAgreement::Treatment => policy::agreement::common(),
+            CommonAgreement::None => Vec::new(),
+        }
+    }
+
     /// What the operator has chosen where FHIR REST leaves a choice.
     pub fn rest(&self) -> Rest {
         Rest {
@@ -394,6 +416,9 @@ sensitive_default = "withhold"
 part2_programmes = []
 # Whether an asker may learn that something is withheld: "stated" or "hidden".
 withheld = "stated"
+# What the members of the network have agreed on in common: "treatment" (and what patients ask for
+# themselves) among all of them, or "none", where only agreements that stewards have signed count.
+common_agreement = "treatment"
 # Whether clinicians may break the glass. Some jurisdictions forbid it.
 break_glass = true
 

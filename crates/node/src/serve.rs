@@ -95,6 +95,7 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     tasks.spawn(app::operate::reindex::run(app.clone(), stopped.clone()));
     tasks.spawn(app::audit::witnessed::run(app.clone(), stopped.clone()));
     tasks.spawn(app::locator::publish::run(app.clone(), stopped.clone()));
+    tasks.spawn(app::agreements::sync::run(app.clone(), stopped.clone()));
     tasks.spawn(sweep(app.clone(), stopped));
     Ok(Running { app, address, stop, tasks })
 }

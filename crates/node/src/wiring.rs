@@ -159,6 +159,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         settings: Settings {
             consent: config.defaults(),
             labelling: config.labelling(),
+            common_agreement: config.common_agreement(),
             break_glass: config.break_glass,
             soft_deadline_ms: config.soft_deadline_ms,
             hard_deadline_ms: config.hard_deadline_ms,

@@ -19,13 +19,14 @@ use crate::purpose::Purpose;
 use crate::question::{Action, BreakGlass, Content, Decision, Question, Reason, Relation, Role};
 
 /// The policies as they are in the repository.
-pub(crate) const POLICIES: [(&str, &str); 7] = [
+pub(crate) const POLICIES: [(&str, &str); 8] = [
     ("guards.cedar", include_str!("../../../policies/guards.cedar")),
     ("clinician.cedar", include_str!("../../../policies/clinician.cedar")),
     ("patient.cedar", include_str!("../../../policies/patient.cedar")),
     ("privacy-officer.cedar", include_str!("../../../policies/privacy-officer.cedar")),
     ("operator.cedar", include_str!("../../../policies/operator.cedar")),
     ("registrar.cedar", include_str!("../../../policies/registrar.cedar")),
+    ("steward.cedar", include_str!("../../../policies/steward.cedar")),
     ("service.cedar", include_str!("../../../policies/service.cedar")),
 ];
 
@@ -244,6 +245,7 @@ pub(crate) fn with_conditions_met(question: &Question) -> Question {
     Question {
         mfa_age_s: Some(0),
         evidence: true,
+        agreement: true,
         break_glass: BreakGlass { enabled: true, granted: true },
         ..*question
     }
@@ -300,6 +302,7 @@ impl Words {
             flag("demographics_only", demographics_only),
             flag("same_organisation", question.same_organisation),
             flag("evidence", question.evidence),
+            flag("agreement", question.agreement),
             flag("break_glass_enabled", question.break_glass.enabled),
             flag("break_glass_granted", question.break_glass.granted),
         ];

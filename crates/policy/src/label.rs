@@ -35,6 +35,29 @@ pub enum Confidentiality {
 }
 
 impl Confidentiality {
+    /// The degree with this code of v3-Confidentiality.
+    pub fn find(code: &str) -> Option<Self> {
+        Some(match code {
+            "U" => Self::Unrestricted,
+            "L" => Self::Low,
+            "M" => Self::Moderate,
+            "N" => Self::Normal,
+            "R" => Self::Restricted,
+            "V" => Self::VeryRestricted,
+            _ => return None,
+        })
+    }
+
+    /// Every degree, least first.
+    pub const ALL: [Self; 6] = [
+        Self::Unrestricted,
+        Self::Low,
+        Self::Moderate,
+        Self::Normal,
+        Self::Restricted,
+        Self::VeryRestricted,
+    ];
+
     /// The code.
     pub fn code(self) -> &'static str {
         match self {
@@ -45,18 +68,6 @@ impl Confidentiality {
             Self::Restricted => "R",
             Self::VeryRestricted => "V",
         }
-    }
-
-    fn find(code: &str) -> Option<Self> {
-        Some(match code {
-            "U" => Self::Unrestricted,
-            "L" => Self::Low,
-            "M" => Self::Moderate,
-            "N" => Self::Normal,
-            "R" => Self::Restricted,
-            "V" => Self::VeryRestricted,
-            _ => return None,
-        })
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! Both are pure: no input or output, no clock, no chance. The time is a parameter.
 
+pub mod agreement;
 pub mod consent;
 pub mod label;
 pub mod labels;

@@ -48,6 +48,8 @@ words! {
         Operator = "operator",
         /// Keeps the patient register.
         Registrar = "registrar",
+        /// Makes agreements with other organisations.
+        Steward = "steward",
         /// A node that speaks for itself.
         Service = "service",
     }
@@ -59,7 +61,7 @@ impl Role {
         match self {
             Self::Clinician => Purpose::TREAT,
             Self::Patient => Purpose::PATRQT,
-            Self::PrivacyOfficer => Purpose::HCOMPL,
+            Self::PrivacyOfficer | Self::Steward => Purpose::HCOMPL,
             Self::Operator | Self::Service => Purpose::HSYSADMIN,
             Self::Registrar => Purpose::PATADMIN,
         }
@@ -101,6 +103,10 @@ words! {
         OwnRecord = "own-record",
         /// A patient sees who used their record.
         OwnAccesses = "own-accesses",
+        /// Make, sign and end agreements with other organisations.
+        Agree = "agree",
+        /// See which agreements there are and what they say.
+        ReadAgreements = "read-agreements",
     }
 }
 
@@ -172,6 +178,8 @@ pub struct Question {
     pub mfa_age_s: Option<u32>,
     /// An appointment, encounter or order is named, or a reason is stated in words.
     pub evidence: bool,
+    /// An agreement in force covers who asks, who answers and the purpose.
+    pub agreement: bool,
     /// Emergency override.
     pub break_glass: BreakGlass,
     /// The account belongs to the organisation whose node decides.
@@ -191,6 +199,7 @@ impl Question {
             relation,
             mfa_age_s: None,
             evidence: false,
+            agreement: false,
             break_glass: BreakGlass::default(),
             same_organisation: false,
             content: Content::Clinical,

@@ -22,6 +22,7 @@ const HEAD: &str = "\
 # yes        allowed                           no        refused
 # 2F         second factor, at most 300 s old  evidence  an appointment, encounter or order named,
 #                                                        or a reason stated
+# agreement  an agreement in force, or the network's common one, covers asker, holder and purpose
 # switch     emergency override enabled here   grant     emergency override granted and running
 # directory  demographics and directory only, nothing clinical
 #
@@ -37,6 +38,7 @@ struct Condition {
 const CONDITIONS: &[Condition] = &[
     Condition { word: "2F", without: |q| Question { mfa_age_s: None, ..q } },
     Condition { word: "evidence", without: |q| Question { evidence: false, ..q } },
+    Condition { word: "agreement", without: |q| Question { agreement: false, ..q } },
     Condition {
         word: "switch",
         without: |mut q| {

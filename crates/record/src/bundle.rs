@@ -136,6 +136,23 @@ impl Writer<'_> {
             (_, _) if received == 1 => "1 resource".into(),
             (_, _) => format!("{received} resources"),
         };
+        let mut issues = vec![json!({
+            "severity": state.issue_severity(),
+            "code": state.issue_type(),
+            "details": {
+                "coding": [{
+                    "system": format!("{OURS}/CodeSystem/source-status"),
+                    "code": state.code(),
+                    "display": state.display(),
+                }],
+                "text": format!("{}: {}", source.name, state.display()),
+            },
+            "diagnostics": diagnostics,
+        })];
+        let notes = status.into_iter().flat_map(|status| &status.notes);
+        issues.extend(notes.map(
+            |note| json!({"severity": "information", "code": "informational", "diagnostics": note}),
+        ));
         let resource = json!({
             "resourceType": "OperationOutcome",
             "extension": [
@@ -145,19 +162,7 @@ impl Writer<'_> {
                 },
                 {"url": format!("{OURS}/StructureDefinition/source-id"), "valueString": source.org},
             ],
-            "issue": [{
-                "severity": state.issue_severity(),
-                "code": state.issue_type(),
-                "details": {
-                    "coding": [{
-                        "system": format!("{OURS}/CodeSystem/source-status"),
-                        "code": state.code(),
-                        "display": state.display(),
-                    }],
-                    "text": format!("{}: {}", source.name, state.display()),
-                },
-                "diagnostics": diagnostics,
-            }],
+            "issue": issues,
         });
         self.made(&["outcome", &source.org, &number.to_string()], resource);
     }

@@ -133,4 +133,6 @@ pub struct SourceStatus {
     pub state: SourceState,
     /// How many resources it said it would send, where it said so.
     pub expected: Option<usize>,
+    /// Sentences for the reader: why it did not answer, what it asks of whoever reads on.
+    pub notes: Vec<String>,
 }

@@ -4,8 +4,9 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    AppRegistry, BreakGlassReviews, Denials, Find, Links, MyAccesses, MyApps, MyObjections,
-    MyPermissions, MyRecord, Network, Notices, Objections, Recalls, Reconciliation, Witnesses,
+    Agreements, AppRegistry, BreakGlassReviews, Denials, Find, Links, MyAccesses, MyAgreements,
+    MyApps, MyObjections, MyPermissions, MyRecord, Network, Notices, Objections, Recalls,
+    Reconciliation, Witnesses,
 };
 use crate::words::{Message, Words};
 
@@ -76,6 +77,7 @@ impl Chrome {
                 item("nav-my-accesses", MyAccesses.to_string()),
                 item("nav-my-objections", MyObjections.to_string()),
                 item("nav-my-permissions", MyPermissions.to_string()),
+                item("nav-my-agreements", MyAgreements.to_string()),
                 item("nav-apps", MyApps.to_string()),
             ],
             Role::PrivacyOfficer => vec![
@@ -85,13 +87,16 @@ impl Chrome {
                 item("nav-witnesses", Witnesses.to_string()),
                 item("nav-reconciliation", Reconciliation.to_string()),
                 item("nav-recalls", Recalls.to_string()),
+                item("nav-agreements", Agreements.to_string()),
             ],
             Role::Operator => vec![
                 item("nav-network", Network.to_string()),
                 item("nav-registry", AppRegistry.to_string()),
                 item("nav-witnesses", Witnesses.to_string()),
                 item("nav-reconciliation", Reconciliation.to_string()),
+                item("nav-agreements", Agreements.to_string()),
             ],
+            Role::Steward => vec![item("nav-agreements", Agreements.to_string())],
             Role::Registrar => vec![
                 item("nav-links", Links.to_string()),
                 item("nav-recalls", Recalls.to_string()),
@@ -139,12 +144,20 @@ pub enum Role {
     Operator,
     /// `registrar`
     Registrar,
+    /// `steward`
+    Steward,
 }
 
 impl Role {
     /// Every role that has pages.
-    pub const ALL: [Self; 5] =
-        [Self::Clinician, Self::Patient, Self::PrivacyOfficer, Self::Operator, Self::Registrar];
+    pub const ALL: [Self; 6] = [
+        Self::Clinician,
+        Self::Patient,
+        Self::PrivacyOfficer,
+        Self::Operator,
+        Self::Registrar,
+        Self::Steward,
+    ];
 
     /// The role of its code, `None` for one without pages.
     pub fn from_code(code: &str) -> Option<Self> {
@@ -154,6 +167,7 @@ impl Role {
             "privacy-officer" => Self::PrivacyOfficer,
             "operator" => Self::Operator,
             "registrar" => Self::Registrar,
+            "steward" => Self::Steward,
             _ => return None,
         })
     }
@@ -166,6 +180,7 @@ impl Role {
             Self::PrivacyOfficer => BreakGlassReviews.to_string(),
             Self::Operator => Network.to_string(),
             Self::Registrar => Links.to_string(),
+            Self::Steward => Agreements.to_string(),
         }
     }
 
@@ -177,6 +192,7 @@ impl Role {
             Self::PrivacyOfficer => "role-privacy-officer",
             Self::Operator => "role-operator",
             Self::Registrar => "role-registrar",
+            Self::Steward => "role-steward",
         })
     }
 }
@@ -266,11 +282,21 @@ pub enum Notice {
     AppEnded,
     /// An app was removed.
     AppRemoved,
+    /// An agreement or a change of one was proposed.
+    AgreementProposed,
+    /// An agreement was signed.
+    AgreementSigned,
+    /// The end of an agreement was declared.
+    AgreementEnded,
+    /// A breach was declared.
+    BreachDeclared,
+    /// A breach was settled.
+    BreachSettled,
 }
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -292,6 +318,11 @@ impl Notice {
         Self::SessionEnded,
         Self::AppEnded,
         Self::AppRemoved,
+        Self::AgreementProposed,
+        Self::AgreementSigned,
+        Self::AgreementEnded,
+        Self::BreachDeclared,
+        Self::BreachSettled,
     ];
 
     /// The code under which it travels from an action to the page that shows it.
@@ -318,6 +349,11 @@ impl Notice {
             Self::SessionEnded => "session-ended",
             Self::AppEnded => "app-ended",
             Self::AppRemoved => "app-removed",
+            Self::AgreementProposed => "agreement-proposed",
+            Self::AgreementSigned => "agreement-signed",
+            Self::AgreementEnded => "agreement-ended",
+            Self::BreachDeclared => "breach-declared",
+            Self::BreachSettled => "breach-settled",
         }
     }
 
@@ -350,6 +386,11 @@ impl Notice {
             Self::SessionEnded => "notice-session-ended",
             Self::AppEnded => "notice-app-ended",
             Self::AppRemoved => "notice-app-removed",
+            Self::AgreementProposed => "notice-agreement-proposed",
+            Self::AgreementSigned => "notice-agreement-signed",
+            Self::AgreementEnded => "notice-agreement-ended",
+            Self::BreachDeclared => "notice-breach-declared",
+            Self::BreachSettled => "notice-breach-settled",
         })
     }
 }

@@ -5,9 +5,10 @@
 //! or looks at a clock: what a page shows is in its view, and who looks at it is in [`Chrome`].
 //! [`serve`] binds their addresses to the use cases of the node.
 //! Pages are sorted by who they serve: [`entry`], [`account`], [`clinician`], [`patient`], [`privacy`],
-//! [`operator`], [`registrar`].
+//! [`operator`], [`registrar`], [`agreements`].
 
 pub mod account;
+pub mod agreements;
 pub mod apps;
 pub mod assets;
 pub mod chrome;

@@ -91,6 +91,12 @@ fixed! {
     MySimulation = "/me/permissions/simulation";
     /// Find a request for a consent by its code.
     MyGrants = "/me/grants";
+    /// Which agreements let others ask about the patient.
+    MyAgreements = "/me/agreements";
+    /// The agreements of the institution.
+    Agreements = "/agreements";
+    /// Propose an agreement: GET the form, POST it.
+    NewAgreement = "/agreements/new";
     /// Break-glass uses to review.
     BreakGlassReviews = "/privacy/break-glass";
     /// Objections of patients.
@@ -150,6 +156,16 @@ with_id! {
     BreakGlass = "/patients/", "id", "/break-glass";
     /// Server-sent events of a record.
     RecordEvents = "/patients/", "id", "/record/events";
+    /// One agreement.
+    Agreement = "/agreements/", "id", "";
+    /// Sign an agreement: POST.
+    SignAgreement = "/agreements/", "id", "/sign";
+    /// End an agreement: POST.
+    EndAgreement = "/agreements/", "id", "/end";
+    /// Declare a breach of an agreement: POST.
+    BreachAgreement = "/agreements/", "id", "/breach";
+    /// Declare that a breach is settled: POST.
+    SettleAgreement = "/agreements/", "id", "/settle";
     /// Review of one break-glass use: POST.
     BreakGlassReview = "/privacy/break-glass/", "id", "/review";
     /// Answer an objection: POST.
@@ -206,6 +222,38 @@ about_line! {
     MyProof = "/me/accesses/proof", of;
     /// The form for an objection to a line.
     MyObjection = "/me/objections/new", to;
+}
+
+/// Paths to one version of an agreement.
+macro_rules! with_version {
+    ($($(#[$doc:meta])* $name:ident = $after:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name<'a> {
+            /// The agreement's id.
+            pub agreement: &'a str,
+            /// The hash of the version's text.
+            pub text: &'a str,
+        }
+
+        impl Path for $name<'_> {
+            const ROUTE: &'static str = concat!("/agreements/{id}/versions/{text}", $after);
+        }
+
+        impl fmt::Display for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let (agreement, text) = (Encoded(self.agreement), Encoded(self.text));
+                write!(f, concat!("/agreements/{}/versions/{}", $after), agreement, text)
+            }
+        }
+    )*};
+}
+
+with_version! {
+    /// Propose a change of a version: GET the form, POST it.
+    ChangeAgreement = "/change";
+    /// A challenge for signing, asked for by a script: POST.
+    AgreementChallenge = "/challenge";
 }
 
 /// Opens an app for a patient.

@@ -5,6 +5,7 @@
 //! step-up, and both come back to the page they wanted.
 
 mod account;
+mod agreements;
 mod apps;
 mod assets;
 mod clinician;
@@ -66,6 +67,7 @@ pub fn router(app: App) -> Router {
         .merge(patient_routes())
         .merge(office_routes())
         .merge(app_routes())
+        .merge(agreement_routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(map_response(protected))
         .with_state(web);
@@ -140,6 +142,20 @@ fn app_routes() -> Router<Web> {
         .route(paths::OpenApp::ROUTE, get(apps::open))
         .route(paths::AppRegistry::ROUTE, get(apps::registry).post(apps::register_app))
         .route(paths::RemoveApp::ROUTE, post(apps::remove))
+}
+
+fn agreement_routes() -> Router<Web> {
+    Router::new()
+        .route(paths::Agreements::ROUTE, get(agreements::list))
+        .route(paths::NewAgreement::ROUTE, get(agreements::draft_page).post(agreements::draft))
+        .route(paths::Agreement::ROUTE, get(agreements::one))
+        .route(paths::ChangeAgreement::ROUTE, get(agreements::change_page).post(agreements::change))
+        .route(paths::AgreementChallenge::ROUTE, post(agreements::challenge))
+        .route(paths::SignAgreement::ROUTE, post(agreements::sign))
+        .route(paths::EndAgreement::ROUTE, post(agreements::end))
+        .route(paths::BreachAgreement::ROUTE, post(agreements::breach))
+        .route(paths::SettleAgreement::ROUTE, post(agreements::settle))
+        .route(paths::MyAgreements::ROUTE, get(agreements::mine))
 }
 
 fn office_routes() -> Router<Web> {

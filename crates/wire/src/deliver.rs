@@ -32,6 +32,8 @@ pub enum DeliveryKind {
     Notice,
     /// Word of an access elsewhere, for the patient's list.
     AuditNotice,
+    /// What a party says about an agreement, a [`crate::SignedStatement`]; of no patient.
+    Agreement,
 }
 
 /// The answer to a delivery.

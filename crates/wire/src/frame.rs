@@ -66,7 +66,11 @@ pub struct Obligation {
     /// A code of v3-ActCode, `NORDSCLCD` for example.
     pub code: String,
     /// Relative references of the resources it is for.
+    #[serde(default)]
     pub resources: Vec<String>,
+    /// Title of the agreement that asks for it; empty where it stands on labels.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub agreement: String,
 }
 
 /// How the responder sums up its answer.

@@ -15,6 +15,7 @@
 //! write the same.
 
 pub mod acr;
+pub mod agreement;
 pub mod assertion;
 pub mod deliver;
 pub mod frame;
@@ -34,6 +35,9 @@ mod vectors;
 pub mod witness;
 
 pub use acr::acr;
+pub use agreement::{
+    AgreementsRequest, AgreementsResponse, PasskeyKey, PasskeyProof, SignedStatement,
+};
 pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
 pub use frame::{End, Frame, FrameError, Handling, Head, Obligation, RecordStatus};
@@ -92,6 +96,8 @@ pub mod path {
     pub const LOCATOR_LOCATE: &str = "/network/v1/locator/locate";
     /// `ReconcileRequest` → `ReconcileResponse`.
     pub const RECONCILE: &str = "/network/v1/reconcile";
+    /// `AgreementsRequest` → `AgreementsResponse`.
+    pub const AGREEMENTS: &str = "/network/v1/agreements";
     /// `GET` without assertion: any answer means that the node is up.
     pub const HEALTH: &str = "/network/v1/health";
 }

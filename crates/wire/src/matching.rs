@@ -15,6 +15,10 @@ pub struct MatchRequest {
     /// Whether only certain matches are wanted.
     #[serde(default)]
     pub only_certain: bool,
+    /// Digest of the statements on which the asker's agreements with the responder rest, so that a
+    /// responder that knows others notices; lower-case hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreements: Option<String>,
 }
 
 /// What was found.

@@ -30,6 +30,10 @@ pub struct RecordRequest {
     /// Present where the user breaks the glass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlass>,
+    /// Digest of the statements on which the asker's agreements with the responder rest, so that a
+    /// responder that knows others notices; lower-case hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreements: Option<String>,
 }
 
 /// An emergency override of consent. The purpose of use of the assertion must be `BTG`.
@@ -54,6 +58,10 @@ pub struct AccessesRequest {
     pub since: Option<i64>,
     /// At most how many, newest first.
     pub count: u32,
+    /// Digest of the statements on which the asker's agreements with the responder rest, so that a
+    /// responder that knows others notices; lower-case hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreements: Option<String>,
 }
 
 /// The accesses, newest first.

@@ -22,6 +22,8 @@ pub enum RefusalCode {
     SecondFactorTooOld,
     /// The purpose of use does not allow this.
     PurposeNotPermitted,
+    /// No agreement covers the question, or both sides know different things about theirs.
+    NoAgreement,
     /// The asking organisation is not in the membership list.
     NotAMember,
     /// The asking organisation is in the list but suspended.
@@ -60,7 +62,11 @@ impl RefusalCode {
             | Self::SecondFactorTooOld
             | Self::Replayed
             | Self::AssertionInvalid => 401,
-            Self::PurposeNotPermitted | Self::NotAMember | Self::Suspended | Self::Other => 403,
+            Self::PurposeNotPermitted
+            | Self::NoAgreement
+            | Self::NotAMember
+            | Self::Suspended
+            | Self::Other => 403,
             Self::TooLarge => 413,
             Self::UnsupportedVersion | Self::MessageInvalid => 400,
             Self::RateLimited => 429,

@@ -71,6 +71,19 @@ fn messages() {
     check::<LocateRequest>(include_str!("../vectors/locate-request.json"));
     let response: LocateResponse = check(include_str!("../vectors/locate-response.json"));
     assert_eq!((response.likely.len(), response.absent.len()), (1, 2));
+    let signed: SignedStatement = check(include_str!("../vectors/agreement-statement.json"));
+    let key = crypto::SigningKey::from_seed(&[7; 32]).unwrap();
+    let opened = signed.open().unwrap();
+    assert!(
+        matches!(&opened.said, agreement::Said::Signed { text, .. } if *text == agreement::text_hash("{}"))
+    );
+    assert_eq!(opened.sign(&key).unwrap(), signed);
+    let known: AgreementsRequest = check(include_str!("../vectors/agreements-request.json"));
+    assert_eq!(known.known.len(), 1);
+    let told: AgreementsResponse = check(include_str!("../vectors/agreements-response.json"));
+    assert!(matches!(told.statements[0].open().unwrap().said, agreement::Said::Ended { .. }));
+    let end: End = check(include_str!("../vectors/record-end.json"));
+    assert_eq!(end.handling.unwrap().obligations[0].agreement, "Shared care");
     let refusal: Refusal = check(include_str!("../vectors/refusal.json"));
     assert_eq!(refusal.code, RefusalCode::SecondFactorTooOld);
 }

@@ -333,6 +333,15 @@ fn others(app: &App, caller: &mut Caller, patient: &Id) -> Result<Others> {
     Ok(Some((asking(caller)?, links)))
 }
 
+/// What this node knows of its agreements with an institution; `None` where none covers the
+/// question, which is then not asked.
+async fn agreed(app: &App, org: &str, asking: &federation::Asking) -> Option<Option<String>> {
+    let purpose = policy::Purpose::find(&asking.purpose_of_use)?;
+    let org = org.to_owned();
+    let agreed = app.run(move |app| crate::agreements::cover::asking(app, &org, purpose)).await;
+    agreed.ok()?.ok()
+}
+
 async fn ask(
     app: &App,
     asking: &federation::Asking,
@@ -344,6 +353,7 @@ async fn ask(
         asker_patient_id: link.patient.to_string(),
         since: None,
         count: 200,
+        agreements: agreed(app, &link.org, asking).await?,
     };
     let org = wire::OrgId::new(&link.org).ok()?;
     ask_json(app, &org, wire::path::ACCESSES, &request, asking, deadline).await.ok()

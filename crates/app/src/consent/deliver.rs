@@ -155,6 +155,12 @@ impl Deliver for Courier {
             ));
         }
         let deadline = Instant::now() + DEADLINE;
+        if delivery.kind == DeliveryKind::Agreement {
+            let asking = as_node(app, &delivery.id);
+            let _receipt: DeliveryReceipt =
+                ask_json(app, peer, wire::path::DELIVER, &delivery, &asking, deadline).await?;
+            return Ok(());
+        }
         let retry = |error: Error| DeliverError::Retry(error.message);
         if delivery.kind == DeliveryKind::Notice {
             return post::deliver(app, peer, &delivery, deadline).await;
@@ -258,6 +264,7 @@ pub fn receive(
         DeliveryKind::Notice => {
             crate::records::write::retry(|| post::receive(app, from, peer, delivery))?
         }
+        DeliveryKind::Agreement => crate::agreements::receive(app, from, peer, delivery)?,
         // Version 1 of the protocol reserves the other kinds; this node has no use for them.
         _ => ReceiptOutcome::NotApplicable,
     };

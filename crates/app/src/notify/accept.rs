@@ -27,6 +27,7 @@ const MAX_TYPES: usize = 10;
 /// Errors: [`Kind::Unprocessable`] names what is not understood or not offered,
 /// [`Kind::Forbidden`] says what the caller may not read.
 pub fn accept(app: &App, caller: &Caller, resource: Resource) -> Result<Resource> {
+    crate::agreements::refuse_mirror(app, &resource)?;
     accept_beside(app, caller, resource, 0)
 }
 

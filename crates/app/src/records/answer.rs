@@ -1,6 +1,8 @@
 //! Answers other institutions: who is known here, and what they may see. This is where consent is
 //! enforced: at the holder, for every resource, before anything leaves.
 
+use std::collections::BTreeSet;
+
 use federation::Asserted;
 use fhir::{Id, Resource};
 use matching::Grade;
@@ -18,6 +20,7 @@ use wire::{
 use super::link::{self, Link, State};
 use super::longitudinal::demographics;
 use super::{matching as matcher, selection};
+use crate::agreements::cover::{self, Held, Verdict};
 use crate::audit::event::Pattern;
 use crate::audit::line::Prover;
 use crate::audit::{Agent, Event, SignedIn};
@@ -84,6 +87,9 @@ pub fn refused(error: Error) -> Refusal {
             RefusalCode::SecondFactorTooOld
         }
         Kind::StepUp { .. } => RefusalCode::SecondFactorRequired,
+        Kind::Forbidden if error.rule.as_deref() == Some("no-agreement") => {
+            RefusalCode::NoAgreement
+        }
         Kind::Invalid(_) => RefusalCode::MessageInvalid,
         Kind::Internal | Kind::Busy | Kind::Conflict => RefusalCode::Unavailable,
         _ => RefusalCode::PurposeNotPermitted,
@@ -97,13 +103,24 @@ pub fn refused(error: Error) -> Refusal {
     }
 }
 
-/// Asks policy whether this user of a peer may be answered; a refusal is recorded.
+/// What a question is answered under.
+pub(crate) struct Admitted {
+    pub role: Role,
+    pub purpose: Purpose,
+    /// The agreements that cover it; `None` for a node that speaks for itself.
+    agreed: Option<Held>,
+}
+
+/// Asks policy whether this user of a peer may be answered; a refusal is recorded. `stated` is what
+/// the peer says it knows of its agreements with this node; `None` for a message that does not
+/// tell.
 pub(crate) fn authorise(
     app: &App,
     asserted: &Asserted,
     action: Action,
     granted: bool,
-) -> Answered<(Role, Purpose)> {
+    stated: Option<Option<&str>>,
+) -> Answered<Admitted> {
     let assertion = &asserted.assertion;
     let unknown = |what: &str| {
         Refusal::new(RefusalCode::PurposeNotPermitted, format!("the {what} is not known here"))
@@ -123,15 +140,36 @@ pub(crate) fn authorise(
     question.break_glass = BreakGlass { enabled: app.settings().break_glass, granted };
     question.content =
         if action == Action::Match { Content::Demographic } else { Content::Clinical };
+    let verdict = agreed(app, asserted, purpose, stated).map_err(refused)?;
+    question.agreement = matches!(verdict, Verdict::Covered(_));
     let decision = app.policy().decide(&question);
     if decision.allowed {
-        return Ok((role, purpose));
+        let agreed = match verdict {
+            Verdict::Covered(held) => Some(held),
+            Verdict::Uncovered | Verdict::Unsure => None,
+        };
+        return Ok(Admitted { role, purpose, agreed });
     }
-    let error = crate::authorise::refusal(&decision);
+    let mut error = crate::authorise::refusal(&decision);
+    if matches!(verdict, Verdict::Unsure) && error.rule.as_deref() == Some("no-agreement") {
+        error.message = cover::UNSURE.to_owned();
+    }
     let rule = error.rule.clone().unwrap_or_default();
     let refusal = event(asserted, Pattern::Refuse).refused(format!("{action} {rule}"));
     app.audit(refusal).map_err(refused)?;
     Err(refused(error))
+}
+
+/// Whether an agreement covers that the peer asks here for this purpose.
+fn agreed(
+    app: &App,
+    asserted: &Asserted,
+    purpose: Purpose,
+    stated: Option<Option<&str>>,
+) -> crate::Result<Verdict> {
+    let snapshot = app.store().snapshot()?;
+    let sides = (asserted.assertion.issuer.as_str(), app.org().id.as_str());
+    cover::judge(app, &*snapshot, sides, purpose, stated)
 }
 
 fn consent_request(app: &App, asserted: &Asserted, role: Role, purpose: Purpose) -> ConsentRequest {
@@ -146,7 +184,10 @@ pub fn match_request(
     asserted: &Asserted,
     request: &MatchRequest,
 ) -> Answered<MatchResponse> {
-    let (role, purpose) = authorise(app, asserted, Action::Match, purpose_is_btg(asserted))?;
+    let stated = Some(request.agreements.as_deref());
+    let granted = purpose_is_btg(asserted);
+    let Admitted { role, purpose, agreed } =
+        authorise(app, asserted, Action::Match, granted, stated)?;
     let described = Resource::parse(request.patient.get())
         .ok()
         .filter(|resource| resource.type_name() == "Patient")
@@ -164,7 +205,11 @@ pub fn match_request(
                 Grade::CertainlyNot => continue,
             };
             let only_certain = request.only_certain && grade != wire::Grade::Certain;
-            if only_certain || is_hidden(app, &*snapshot, &consent, &known.found.id)? {
+            let item = Item::labelled(&known.patient, &app.settings().labelling);
+            let outside = agreed
+                .as_ref()
+                .is_some_and(|held| !held.cover().holds(&item, &mut BTreeSet::new()));
+            if only_certain || outside || is_hidden(app, &*snapshot, &consent, &known.found.id)? {
                 continue;
             }
             patients.push(known.found.id.clone());
@@ -265,7 +310,9 @@ pub fn record_request(
             && grant.until > now
             && grant.until <= now + break_glass::TIME_BOX_MS + 60_000
     });
-    let (role, purpose) = authorise(app, asserted, Action::Answer, granted)?;
+    let stated = Some(request.agreements.as_deref());
+    let admitted = authorise(app, asserted, Action::Answer, granted, stated)?;
+    let purpose = admitted.purpose;
     let described = Resource::parse(request.patient.get())
         .map_err(|_| Refusal::new(RefusalCode::MessageInvalid, "`patient` must be a Patient"))?;
     let known = Id::new(&request.patient_id).ok().zip(Id::new(&request.asker_patient_id).ok());
@@ -286,7 +333,7 @@ pub fn record_request(
         if !same {
             return absent(app, asserted);
         }
-        let selected = select(app, &*snapshot, asserted, &patient, role, purpose)?;
+        let selected = select(app, &*snapshot, asserted, &patient, &admitted)?;
         let mut writes = Vec::new();
         let mut side = Vec::new();
         if let Some(link) = new_link(&*snapshot, &patient, org, &theirs, request.confirmed)? {
@@ -324,11 +371,17 @@ fn absent(app: &App, asserted: &Asserted) -> crate::Result<RecordAnswer> {
     app.audit(event(asserted, Pattern::Query).query("record").note("no such patient"))?;
     Ok(RecordAnswer {
         resources: Vec::new(),
-        end: end(0, RecordStatus::NoMatch, false, Handling::default()),
+        end: end(0, RecordStatus::NoMatch, false, Handling::default(), Vec::new()),
     })
 }
 
-fn end(sent: usize, status: RecordStatus, withheld_known: bool, handling: Handling) -> End {
+fn end(
+    sent: usize,
+    status: RecordStatus,
+    withheld_known: bool,
+    handling: Handling,
+    agreed: Vec<wire::Obligation>,
+) -> End {
     let mut notes = Vec::new();
     if sent > 0 {
         notes.push(NO_REDISCLOSURE.to_owned());
@@ -339,7 +392,9 @@ fn end(sent: usize, status: RecordStatus, withheld_known: bool, handling: Handli
     let obligations = handling.codes.iter().map(|(code, resources)| wire::Obligation {
         code: (*code).to_owned(),
         resources: resources.clone(),
+        agreement: String::new(),
     });
+    let obligations = obligations.chain(agreed);
     let handling = (sent > 0).then(|| wire::Handling {
         confidentiality: handling.confidentiality.map(|degree| degree.code().to_owned()),
         obligations: obligations.collect(),
@@ -359,10 +414,9 @@ fn select(
     snapshot: &dyn Snapshot,
     asserted: &Asserted,
     patient: &Id,
-    role: Role,
-    purpose: Purpose,
+    admitted: &Admitted,
 ) -> crate::Result<Selected> {
-    let request = consent_request(app, asserted, role, purpose);
+    let request = consent_request(app, asserted, admitted.role, admitted.purpose);
     let consents = standing::resources(snapshot, patient)?;
     let held = selection::Held::of(app, snapshot, patient)?;
     let selection::Decided { compiled, decisions } =
@@ -373,15 +427,14 @@ fn select(
     let denied = decisions.iter().filter(|decision| !decision.is_permitted());
     let withheld = denied.clone().count();
     let known = denied.clone().any(|decision| decision.existence == Existence::Known);
-    let sent = held.items.iter().zip(&decisions).filter(|(_, decision)| decision.is_permitted());
-    let handling = Handling::of(sent.map(|(item, _)| item), purpose);
-    let permitted: Vec<Resource> = held
-        .resources
-        .into_iter()
-        .zip(&decisions)
-        .filter(|(_, decision)| decision.is_permitted())
-        .map(|(resource, _)| resource)
-        .collect();
+    let permitted = held.resources.into_iter().zip(held.items).zip(&decisions);
+    let permitted = permitted.filter(|(_, decision)| decision.is_permitted());
+    let mut permitted: Vec<(Resource, Item)> = permitted.map(|(held, _)| held).collect();
+    let before = permitted.len();
+    let obligations = within_agreement(admitted, &mut permitted);
+    let withheld = withheld + before - permitted.len();
+    let handling = Handling::of(permitted.iter().map(|(_, item)| item), admitted.purpose);
+    let permitted: Vec<Resource> = permitted.into_iter().map(|(resource, _)| resource).collect();
     let status = match (permitted.is_empty(), known) {
         (false, _) => RecordStatus::Answered,
         (true, true) => RecordStatus::Withheld,
@@ -389,8 +442,30 @@ fn select(
     };
     let consents = used.into_iter().map(|number| compiled.reference(number).to_owned());
     let consents = consents.filter(|reference| !reference.is_empty()).collect();
-    let end = end(permitted.len(), status, known, handling);
+    let end = end(permitted.len(), status, known, handling, obligations);
     Ok(Selected { answer: RecordAnswer { resources: permitted, end }, consents, withheld })
+}
+
+/// Leaves of `permitted` what the agreements cover; returns what they ask of the receiver. That
+/// something lies outside is not told: which data are covered stands in the agreement.
+fn within_agreement(
+    admitted: &Admitted,
+    permitted: &mut Vec<(Resource, Item)>,
+) -> Vec<wire::Obligation> {
+    let Some(held) = &admitted.agreed else {
+        permitted.clear();
+        return Vec::new();
+    };
+    let (cover, mut used) = (held.cover(), BTreeSet::new());
+    permitted.retain(|(_, item)| cover.holds(item, &mut used));
+    let asked = cover.obligations(&used).into_iter();
+    asked
+        .map(|(obligation, title)| wire::Obligation {
+            code: obligation.code().to_owned(),
+            resources: Vec::new(),
+            agreement: title.to_owned(),
+        })
+        .collect()
 }
 
 fn audit_entry(asserted: &Asserted, patient: &Id, selected: &Selected) -> Event<'static> {
@@ -453,11 +528,17 @@ pub fn accesses_request(
     asserted: &Asserted,
     request: &AccessesRequest,
 ) -> Answered<AccessesResponse> {
-    authorise(app, asserted, Action::Answer, false)?;
+    let stated = Some(request.agreements.as_deref());
+    let admitted = authorise(app, asserted, Action::Answer, false, stated)?;
     if asserted.assertion.subject.role != wire::Role::Patient {
         return Err(Refusal::new(RefusalCode::PurposeNotPermitted, "only patients ask this"));
     }
     let none = AccessesResponse { accesses: Vec::new(), more: false, checkpoint: None };
+    let item = Item { resource_type: "AuditEvent".into(), ..Item::default() };
+    let covers = |held: &Held| held.cover().holds(&item, &mut BTreeSet::new());
+    if !admitted.agreed.as_ref().is_some_and(covers) {
+        return Ok(none);
+    }
     let known = Id::new(&request.patient_id).ok().zip(Id::new(&request.asker_patient_id).ok());
     let Some((patient, theirs)) = known else { return Ok(none) };
     let work = || -> crate::Result<AccessesResponse> {

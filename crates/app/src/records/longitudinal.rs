@@ -30,6 +30,7 @@ use wire::{
 
 use super::link::{self, Link, State};
 use super::{holdings, parse};
+use crate::agreements::cover;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{authorise_asking, role};
@@ -55,8 +56,6 @@ pub enum Arrival {
     Ended {
         /// How.
         status: SourceStatus,
-        /// Sentences for the reader.
-        notes: Vec<String>,
         /// How what it sent must be handled.
         handling: Option<wire::Handling>,
     },
@@ -83,8 +82,9 @@ impl Stream for Asked {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Arrival>> {
         if let Some(resources) = self.local.take() {
             let expected = Some(resources.len());
-            let status = SourceStatus { source: 0, state: SourceState::Answered, expected };
-            self.ready.push_back(Arrival::Ended { status, notes: Vec::new(), handling: None });
+            let (state, notes) = (SourceState::Answered, Vec::new());
+            let status = SourceStatus { source: 0, state, expected, notes };
+            self.ready.push_back(Arrival::Ended { status, handling: None });
             return Poll::Ready(Some(Arrival::Resources { source: 0, resources }));
         }
         loop {
@@ -115,10 +115,20 @@ fn translate(sources: &Sources, event: FanEvent) -> Option<Arrival> {
         }
         PeerEvent::End(end) => {
             let expected = end.expected.and_then(|n| usize::try_from(n).ok());
-            let status = SourceStatus { source, state: state(end.status), expected };
-            Some(Arrival::Ended { status, notes: end.notes, handling: end.handling })
+            let mut notes = end.notes;
+            let asked = end.handling.iter().flat_map(|handling| &handling.obligations);
+            notes.extend(asked.filter(|one| !one.agreement.is_empty()).map(obligation));
+            let status = SourceStatus { source, state: state(end.status), expected, notes };
+            Some(Arrival::Ended { status, handling: end.handling })
         }
     }
+}
+
+/// What is asked of the reader, in words.
+fn obligation(asked: &wire::Obligation) -> String {
+    let words = policy::agreement::Obligation::find(&asked.code).map_or("", |one| one.display());
+    let colon = if words.is_empty() { "" } else { ": " };
+    format!("{words}{colon}{} (agreement “{}”)", asked.code, asked.agreement)
 }
 
 fn state(status: wire::SourceStatus) -> SourceState {
@@ -382,6 +392,7 @@ impl Question {
         org: OrgId,
         deadline: Instant,
     ) -> std::result::Result<Answer, AskError> {
+        let agreements = self.agreed(app, &org).await?;
         let link = match self.locate(app, &org, deadline).await? {
             Located::Found(link) => link,
             Located::Possible => return Ok(settled(wire::SourceStatus::PossibleMatch)),
@@ -398,10 +409,32 @@ impl Question {
                 .grant
                 .as_ref()
                 .map(|grant| BreakGlass { reason: grant.reason.clone(), until: grant.end_ms }),
+            agreements,
         };
         let body = body(&request)?;
         let reply = app.peers().ask(&org, wire::path::RECORD, body, &self.asking, deadline).await?;
         Ok(Answer::Records(Box::new(reply)))
+    }
+
+    /// What this node knows of its agreements with `org`. Where none covers the question it is not
+    /// asked: that this patient is looked for is more than `org` may be told. A node that speaks
+    /// for itself asks whatever is agreed.
+    async fn agreed(
+        &self,
+        app: &App,
+        org: &OrgId,
+    ) -> std::result::Result<Option<String>, AskError> {
+        let failed = |_| AskError::Local("the agreements could not be read");
+        let org = org.to_string();
+        if self.asking.subject.role == wire::Role::Service {
+            return app.run(move |app| cover::digest(app, &org)).await.map_err(failed);
+        }
+        let purpose = policy::Purpose::find(&self.asking.purpose_of_use)
+            .ok_or(AskError::Local("the purpose of use is not known"))?;
+        let agreed = app.run(move |app| cover::asking(app, &org, purpose)).await.map_err(failed)?;
+        agreed.map_err(|why| {
+            AskError::Refused(wire::Refusal::new(wire::RefusalCode::NoAgreement, why))
+        })
     }
 
     /// The link to `org`: the one on record, or one made now from a match.
@@ -425,7 +458,12 @@ impl Question {
                 return Ok(Located::NotAsked);
             }
         }
-        let request = MatchRequest { patient: self.patient.clone(), count: 5, only_certain: false };
+        let request = MatchRequest {
+            patient: self.patient.clone(),
+            count: 5,
+            only_certain: false,
+            agreements: self.agreed(app, org).await?,
+        };
         let answer: MatchResponse =
             ask_json(app, org, wire::path::MATCH, &request, &self.asking, deadline).await?;
         let (question, org) = (self.asking.request_id.clone(), org.as_str().to_owned());
@@ -552,7 +590,7 @@ pub async fn gather(mut asked: Asked, until_the_end: bool) -> Result<(Record, Ve
                     let _ = record.add(source, resource);
                 }
             }
-            Arrival::Ended { status, handling, .. } => {
+            Arrival::Ended { status, handling } => {
                 statuses.push(status);
                 handled.extend(handling);
             }

@@ -243,6 +243,7 @@ fn label(kind: DeliveryKind) -> &'static str {
         DeliveryKind::Link => "link",
         DeliveryKind::Notice => "notice",
         DeliveryKind::AuditNotice => "audit-notice",
+        DeliveryKind::Agreement => "agreement",
     }
 }
 

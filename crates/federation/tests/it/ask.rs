@@ -34,7 +34,7 @@ async fn a_question_arrives_with_its_assertion_and_its_answer_comes_back() {
     });
     let peers = world.peers("north", Limits::default());
     let patient = Raw::new(r#"{"resourceType":"Patient","x":1.50}"#).unwrap();
-    let request = MatchRequest { patient, count: 3, only_certain: false };
+    let request = MatchRequest { patient, count: 3, only_certain: false, agreements: None };
     let body = Bytes::from(serde_json::to_string(&request).unwrap());
     let deadline = Instant::now() + PATIENCE;
     let reply = peers.ask(&org("south"), path::MATCH, body, &asking(), deadline).await.unwrap();

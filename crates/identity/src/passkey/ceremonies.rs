@@ -30,6 +30,8 @@ pub(crate) enum Ceremony {
     StepUp(Vec<u8>, PasskeyAuthentication),
     /// Approving what has this SHA-256, in the session at this place.
     Approve(Vec<u8>, [u8; 32], PasskeyAuthentication),
+    /// Signing this digest in the session at this place.
+    Sign(Vec<u8>, [u8; 32], PasskeyAuthentication),
     /// Adding a passkey in the session at this place.
     Enrol(Vec<u8>, PasskeyRegistration),
 }

@@ -387,7 +387,11 @@ impl Sessions {
     }
 
     /// The passkey with this credential id, if the account is open and has it.
-    fn owned(&self, account_id: &str, credential_id: &[u8]) -> Result<(Account, Passkey)> {
+    pub(super) fn owned(
+        &self,
+        account_id: &str,
+        credential_id: &[u8],
+    ) -> Result<(Account, Passkey)> {
         let Some((_, record)) = self.accounts.record(account_id)? else {
             return Err(PasskeyError::Unknown);
         };
@@ -401,7 +405,7 @@ impl Sessions {
     }
 
     /// The library's verdict in our words; a counter that went back is noted beside the passkey.
-    fn judged<T>(
+    pub(super) fn judged<T>(
         &self,
         account_id: &str,
         device: &str,
@@ -422,7 +426,7 @@ impl Sessions {
         Err(error)
     }
 
-    fn note_use(
+    pub(super) fn note_use(
         &self,
         account_id: &str,
         device: &str,
@@ -447,7 +451,7 @@ fn bytes(account_id: &str) -> Option<Vec<u8>> {
     handle(account_id).ok().map(|handle| handle.as_bytes().to_vec())
 }
 
-fn read<T: serde::de::DeserializeOwned>(answer: &str) -> Result<T> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(answer: &str) -> Result<T> {
     if answer.len() > MAX_ANSWER {
         return Err(PasskeyError::Malformed);
     }

@@ -265,6 +265,7 @@ async fn hidden_question(asker: &Hospital, holder: &Hospital, hospitals: &Hospit
         confirmed: false,
         since: None,
         break_glass: None,
+        agreements: None,
     };
     let body = Bytes::from(serde_json::to_vec(&request).unwrap());
     let org = OrgId::new(&holder.org).unwrap();

@@ -204,6 +204,7 @@ async fn holder_refuses_emergency(
             reason: "emergency".into(),
             until: system_clock()() + 60_000,
         }),
+        agreements: None,
     };
     let body = Bytes::from(serde_json::to_vec(&request).unwrap());
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);

@@ -260,7 +260,7 @@ fn prepare(folder: &Path, sites: &[Site], changes: &[(&str, &str)]) {
         network: "whole-path".into(),
         serial: 1,
         issued: now,
-        expires: now + 3 * 24 * 60 * 60 * 1000,
+        expires: now + 60 * 24 * 60 * 60 * 1000,
         default_policy: "permit-treatment".into(),
         members,
     };

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod accountability;
+mod agreements;
 mod app_client;
 mod app_scopes;
 mod apps;

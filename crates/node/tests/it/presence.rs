@@ -95,6 +95,7 @@ fn the_holder_refuses_what_the_asker_should_have_refused() {
             confirmed: false,
             since: None,
             break_glass: None,
+            agreements: None,
         };
         let now = system_clock()();
         let table: [(&str, Asking, Option<RefusalCode>); 7] = [

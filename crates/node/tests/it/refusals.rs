@@ -41,6 +41,14 @@ POST   /fhir/Patient/{own}/$break-glass         reason         200 403 403 403 4
 GET    /fhir/Patient/{own}/$link-candidates                    403 403 403 403 200 401
 POST   /fhir/Patient/{own}/$confirm-link        candidate      403 403 403 403 412 401
 POST   /fhir/Patient/{own}/$reject-link         candidate      403 403 403 403 412 401
+GET    /steward/agreements                                     403 403 200 200 403 401
+GET    /steward/agreements/none                                403 403 404 404 403 401
+GET    /steward/agreements/none/export                         403 403 404 404 403 401
+POST   /steward/agreements                      contract       403 403 403 403 403 401
+POST   /steward/agreements/none/versions/x      contract       403 403 403 403 403 401
+POST   /steward/agreements/none/versions/x/challenge answering 403 403 403 403 403 401
+POST   /steward/agreements/none/end             reasoned       403 403 403 403 403 401
+POST   /steward/agreements/none/breach          reasoned       403 403 403 403 403 401
 GET    /operate/figures                                        403 403 403 200 403 401
 POST   /operate/answering                       answering      403 403 403 200 403 401
 ";
@@ -88,7 +96,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 31 * 6);
+        assert_eq!(asked, 39 * 6);
     });
 }
 
@@ -120,6 +128,8 @@ fn bodies(about: &Value, observation: &str, org: &str) -> BTreeMap<&'static str,
         ("reason", parameters(&[("reason", "unconscious in the emergency room")])),
         ("candidate", parameters(&[("organisation", "nowhere"), ("patient", "none")])),
         ("answering", json!({"answering": true})),
+        ("contract", json!({"resourceType": "Contract"})),
+        ("reasoned", json!({"reason": "none"})),
     ])
 }
 

@@ -405,6 +405,7 @@ fn both(
         patient: Raw::new(described.to_string()).unwrap(),
         confirmed: false,
         since: None,
+        agreements: None,
         break_glass: emergency
             .then(|| BreakGlass { reason: "unconscious".into(), until: system_clock()() + 60_000 }),
     };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 fn status(source: usize, state: SourceState, expected: Option<usize>) -> SourceStatus {
-    SourceStatus { source, state, expected }
+    SourceStatus { source, state, expected, notes: Vec::new() }
 }
 
 fn entries(bundle: &Value, type_name: &str) -> Vec<Value> {

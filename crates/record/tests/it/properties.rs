@@ -190,8 +190,12 @@ fn fill(items: &[(usize, Value)]) -> Record {
     record
 }
 
-const STATUSES: [SourceStatus; 1] =
-    [SourceStatus { source: 0, state: SourceState::Answered, expected: Some(3) }];
+const STATUSES: [SourceStatus; 1] = [SourceStatus {
+    source: 0,
+    state: SourceState::Answered,
+    expected: Some(3),
+    notes: Vec::new(),
+}];
 
 /// Names and texts of members.
 type Members = Vec<(String, String)>;

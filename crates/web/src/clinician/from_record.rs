@@ -100,6 +100,7 @@ fn sources(assembly: &Assembly<'_>) -> Vec<Source> {
             here: number == 0,
             state: state.unwrap_or(SourceState::Asking),
             took_ms: assembly.took_ms.get(number).copied().flatten(),
+            notes: status.map(|status| status.notes.clone()).unwrap_or_default(),
         }
     })
     .collect()

@@ -137,7 +137,8 @@ pub async fn at_once(visit: &Visit, asking: Asking) -> Made {
             growing.asking.caller.evidence = here.evidence;
             let expected = Some(here.resources.len());
             growing.add(0, here.resources);
-            let status = SourceStatus { source: 0, state: SourceState::Answered, expected };
+            let notes = Vec::new();
+            let status = SourceStatus { source: 0, state: SourceState::Answered, expected, notes };
             growing.end(status, app.now_ms());
             rendered(pages::render(&growing.view(), &chrome))
         })

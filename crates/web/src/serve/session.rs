@@ -82,6 +82,9 @@ tokened!(
     crate::patient::grant::AnswerForm,
     crate::clinician::propose::ProposeForm,
     crate::clinician::propose::CodeForm,
+    crate::agreements::form::DraftForm,
+    crate::agreements::one::SignForm,
+    crate::agreements::one::SayForm,
     crate::privacy::break_glass::ReviewForm,
     crate::privacy::witnesses::AcceptForm,
     crate::privacy::objections::AnswerForm,
@@ -368,6 +371,13 @@ fn back(path: &str) -> String {
         let code = parts.nth(3).unwrap_or_default();
         return crate::paths::MyGrant(code).to_string();
     }
+
+    if let Some(rest) = path.strip_prefix("/agreements/")
+        && !path.ends_with("/change")
+    {
+        let agreement = rest.split('/').next().unwrap_or_default();
+        return crate::paths::Agreement(agreement).to_string();
+    }
     // The events of a record are no page.
     path.strip_suffix("/events").unwrap_or(path).to_owned()
 }
@@ -401,6 +411,8 @@ mod tests {
             ("/privacy/break-glass/t-1/review", "/privacy/break-glass"),
             ("/operator/audit/verify", "/operator"),
             ("/account/passkeys/1/remove", "/account"),
+            ("/agreements/a-1/end", "/agreements/a-1"),
+            ("/agreements/a-1/versions/f0/change", "/agreements/a-1/versions/f0/change"),
             ("/patients/p-1/record/events", "/patients/p-1/record"),
             ("/patients/p-1/break-glass", "/patients/p-1/break-glass"),
             ("/me/grants/ABCD/code", "/me/grants/ABCD"),

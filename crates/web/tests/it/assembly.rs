@@ -99,7 +99,7 @@ fn made(statuses: &[SourceStatus]) -> RecordView {
 }
 
 fn status(source: usize, state: State) -> SourceStatus {
-    SourceStatus { source, state, expected: None }
+    SourceStatus { source, state, expected: None, notes: Vec::new() }
 }
 
 #[test]

@@ -167,7 +167,7 @@ pub fn answer(
     asserted: &Asserted,
     request: &SimulateRequest,
 ) -> std::result::Result<SimulateResponse, Refusal> {
-    authorise(app, asserted, PolicyAction::Answer, false)?;
+    authorise(app, asserted, PolicyAction::Answer, false, None)?;
     if asserted.assertion.subject.role != wire::Role::Patient {
         return Err(Refusal::new(RefusalCode::PurposeNotPermitted, "only patients ask this"));
     }

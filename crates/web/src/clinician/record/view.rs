@@ -106,6 +106,8 @@ pub struct Source {
     pub state: SourceState,
     /// How long the answer took, in milliseconds.
     pub took_ms: Option<u64>,
+    /// Why it did not answer, and what it asks of whoever reads on.
+    pub notes: Vec<String>,
 }
 
 /// What came of the question to a source.

@@ -1,5 +1,6 @@
 //! Sample views of every page, rich and empty, for the tests and the gallery.
 
+mod agreements;
 mod apps;
 mod offices;
 mod people;
@@ -58,6 +59,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
     pages.extend(record::pages(lang, theme, fill));
     pages.extend(offices::pages(lang, theme, fill));
     pages.extend(apps::pages(lang, theme, fill));
+    pages.extend(agreements::pages(lang, theme, fill));
     pages
 }
 

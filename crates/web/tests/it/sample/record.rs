@@ -88,6 +88,7 @@ pub fn with_states(mut view: RecordView, states: Vec<SourceState>) -> RecordView
         .map(|(n, state)| Source {
             chip: chip(n),
             here: n == 0,
+            notes: if n == 1 { vec!["no redisclosure without consent directive: NORDSCLCD (agreement “Shared care”)".into()] } else { Vec::new() },
             took_ms: match &state {
                 SourceState::Asking => None,
                 SourceState::TimedOut => Some(2000),
