@@ -248,8 +248,14 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
             (action, Relation::SelfPatient, Scope::patient(own.clone()))
         }
         (Role::Patient, _, _) => (action.staff, Relation::Unrelated, Scope::all()),
-        // The state of the node is nobody's record.
-        _ if action.staff == policy::Action::Operate => {
+        // The state of the node and the affairs of the network are nobody's record.
+        _ if matches!(
+            action.staff,
+            policy::Action::Operate
+                | policy::Action::CouncilRead
+                | policy::Action::CouncilDecide
+        ) =>
+        {
             (action.staff, Relation::Unrelated, Scope::all())
         }
         _ => (action.staff, Relation::Member, Scope::all()),

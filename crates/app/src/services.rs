@@ -50,6 +50,8 @@ pub struct Settings {
     pub locator: crate::locator::Rules,
     /// What the standard leaves to a server.
     pub rest: Rest,
+    /// From when on a peer's questions are unusual.
+    pub conduct: crate::governance::conduct::Rules,
 }
 
 /// Choices that FHIR REST leaves to a server.
@@ -119,6 +121,7 @@ struct Inner {
     ledger: Ledger,
     withheld: Keeper,
     locator: crate::locator::State,
+    governance: crate::governance::State,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -137,6 +140,7 @@ impl App {
         let apps = crate::apps::State::default();
         let ledger = Ledger::default();
         let locator = crate::locator::State::default();
+        let governance = crate::governance::State::default();
         let inner = Inner {
             services,
             pages,
@@ -147,6 +151,7 @@ impl App {
             ledger,
             withheld: Keeper::default(),
             locator,
+            governance,
             answering,
             listening,
         };
@@ -253,6 +258,11 @@ impl App {
     /// What is known of the locators.
     pub(crate) fn locator(&self) -> &crate::locator::State {
         &self.0.locator
+    }
+
+    /// The network's own affairs. [`crate::governance`] has the use cases.
+    pub(crate) fn governance(&self) -> &crate::governance::State {
+        &self.0.governance
     }
 
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.

@@ -30,17 +30,20 @@ pub enum Role {
     Registrar,
     /// A program.
     Service,
+    /// Speaks in the council of the network.
+    CouncilMember,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
         Self::Operator,
         Self::Registrar,
         Self::Service,
+        Self::CouncilMember,
     ];
 
     /// The code, `privacy-officer` for example.
@@ -52,6 +55,7 @@ impl Role {
             Self::Operator => "operator",
             Self::Registrar => "registrar",
             Self::Service => "service",
+            Self::CouncilMember => "council-member",
         }
     }
 

@@ -8,6 +8,8 @@ pub mod config;
 pub mod demo;
 pub mod import;
 pub mod keys;
+pub mod members;
+pub mod network;
 mod packages;
 pub mod restore;
 pub mod serve;

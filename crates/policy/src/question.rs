@@ -50,6 +50,8 @@ words! {
         Registrar = "registrar",
         /// A node that speaks for itself.
         Service = "service",
+        /// Speaks for the institution, or for an advisory board, in the council of the network.
+        CouncilMember = "council-member",
     }
 }
 
@@ -61,6 +63,7 @@ impl Role {
             Self::Patient => Purpose::PATRQT,
             Self::PrivacyOfficer => Purpose::HCOMPL,
             Self::Operator | Self::Service => Purpose::HSYSADMIN,
+            Self::CouncilMember => Purpose::HOPERAT,
             Self::Registrar => Purpose::PATADMIN,
         }
     }
@@ -97,6 +100,10 @@ words! {
         Operate = "operate",
         /// Deliver decisions and notices from another node.
         Deliver = "deliver",
+        /// See the affairs of the network: members, proposals, votes and their reasons.
+        CouncilRead = "council-read",
+        /// Propose, comment and vote.
+        CouncilDecide = "council-decide",
         /// A patient reads their own record.
         OwnRecord = "own-record",
         /// A patient sees who used their record.

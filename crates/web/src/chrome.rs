@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    AppRegistry, BreakGlassReviews, Denials, Find, Links, MyAccesses, MyApps, MyPermissions,
+    AppRegistry, BreakGlassReviews, Council, Denials, Find, Links, MyAccesses, MyApps, MyPermissions,
     MyRecord, Network, Witnesses,
 };
 use crate::words::{Message, Words};
@@ -77,15 +77,18 @@ impl Chrome {
                 item("nav-break-glass", BreakGlassReviews.to_string()),
                 item("nav-denials", Denials.to_string()),
                 item("nav-witnesses", Witnesses.to_string()),
+                item("nav-council", Council.to_string()),
             ],
             Role::Operator => vec![
                 item("nav-network", Network.to_string()),
                 item("nav-registry", AppRegistry.to_string()),
                 item("nav-witnesses", Witnesses.to_string()),
+                item("nav-council", Council.to_string()),
             ],
             Role::Registrar => {
                 vec![item("nav-links", Links.to_string()), item("nav-find", Find.to_string())]
             }
+            Role::CouncilMember => vec![item("nav-council", Council.to_string())],
         }
     }
 }
@@ -128,12 +131,20 @@ pub enum Role {
     Operator,
     /// `registrar`
     Registrar,
+    /// `council-member`
+    CouncilMember,
 }
 
 impl Role {
     /// Every role that has pages.
-    pub const ALL: [Self; 5] =
-        [Self::Clinician, Self::Patient, Self::PrivacyOfficer, Self::Operator, Self::Registrar];
+    pub const ALL: [Self; 6] = [
+        Self::Clinician,
+        Self::Patient,
+        Self::PrivacyOfficer,
+        Self::Operator,
+        Self::Registrar,
+        Self::CouncilMember,
+    ];
 
     /// The role of its code, `None` for one without pages.
     pub fn from_code(code: &str) -> Option<Self> {
@@ -143,6 +154,7 @@ impl Role {
             "privacy-officer" => Self::PrivacyOfficer,
             "operator" => Self::Operator,
             "registrar" => Self::Registrar,
+            "council-member" => Self::CouncilMember,
             _ => return None,
         })
     }
@@ -155,6 +167,7 @@ impl Role {
             Self::PrivacyOfficer => BreakGlassReviews.to_string(),
             Self::Operator => Network.to_string(),
             Self::Registrar => Links.to_string(),
+            Self::CouncilMember => Council.to_string(),
         }
     }
 
@@ -166,6 +179,7 @@ impl Role {
             Self::PrivacyOfficer => "role-privacy-officer",
             Self::Operator => "role-operator",
             Self::Registrar => "role-registrar",
+            Self::CouncilMember => "role-council-member",
         })
     }
 }
@@ -247,11 +261,19 @@ pub enum Notice {
     AppEnded,
     /// An app was removed.
     AppRemoved,
+    /// Something was proposed to the network.
+    Proposed,
+    /// A vote or comment was signed.
+    VoteCast,
+    /// Somebody was cut off.
+    CutOff,
+    /// A cut was taken back.
+    Restored,
 }
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -269,6 +291,10 @@ impl Notice {
         Self::SessionEnded,
         Self::AppEnded,
         Self::AppRemoved,
+        Self::Proposed,
+        Self::VoteCast,
+        Self::CutOff,
+        Self::Restored,
     ];
 
     /// The code under which it travels from an action to the page that shows it.
@@ -291,6 +317,10 @@ impl Notice {
             Self::SessionEnded => "session-ended",
             Self::AppEnded => "app-ended",
             Self::AppRemoved => "app-removed",
+            Self::Proposed => "proposed",
+            Self::VoteCast => "vote-cast",
+            Self::CutOff => "cut-off",
+            Self::Restored => "restored",
         }
     }
 
@@ -319,6 +349,10 @@ impl Notice {
             Self::SessionEnded => "notice-session-ended",
             Self::AppEnded => "notice-app-ended",
             Self::AppRemoved => "notice-app-removed",
+            Self::Proposed => "notice-proposed",
+            Self::VoteCast => "notice-vote-cast",
+            Self::CutOff => "notice-cut-off",
+            Self::Restored => "notice-restored",
         })
     }
 }

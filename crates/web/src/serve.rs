@@ -8,6 +8,7 @@ mod account;
 mod apps;
 mod assets;
 mod clinician;
+mod council;
 mod entry;
 mod frame;
 mod grounds;
@@ -128,6 +129,10 @@ fn app_routes() -> Router<Web> {
 
 fn office_routes() -> Router<Web> {
     Router::new()
+        .route(paths::Council::ROUTE, get(council::affairs))
+        .route(paths::NewProposal::ROUTE, get(council::new_page).post(council::propose))
+        .route(paths::Proposal::ROUTE, get(council::proposal).post(council::cast))
+        .route(paths::Cuts::ROUTE, post(council::cut))
         .route(paths::BreakGlassReviews::ROUTE, get(privacy::reviews))
         .route(paths::BreakGlassReview::ROUTE, post(privacy::review))
         .route(paths::Denials::ROUTE, get(privacy::denials))

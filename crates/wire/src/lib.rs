@@ -16,12 +16,15 @@
 
 pub mod acr;
 pub mod assertion;
+pub mod council;
 pub mod deliver;
+pub mod flag;
 pub mod frame;
 pub mod locator;
 pub mod matching;
 pub mod membership;
 pub mod org;
+pub mod proposal;
 pub mod raw;
 pub mod record;
 pub mod refusal;
@@ -32,15 +35,23 @@ pub mod witness;
 
 pub use acr::acr;
 pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject};
+pub use council::{Adviser, Change, Council, Founders, Rotation, Thresholds};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
+pub use flag::{Flag, FlagKind, FlagReceipt};
 pub use frame::{End, Frame, FrameError, Head, RecordStatus};
 pub use locator::{
     EncodedView, LocateRequest, LocateResponse, LocatorKeyRequest, LocatorKeyResponse, Publication,
     PublicationReceipt, PublishedEncoding, PublishedRecord,
 };
 pub use matching::{Candidate, FieldScore, Grade, MatchOutcome, MatchRequest, MatchResponse};
-pub use membership::{Member, MemberState, Membership, MembershipError, SignedMembership};
+pub use membership::{
+    Governance, Member, MemberState, Membership, MembershipError, SignedMembership,
+};
 pub use org::{InvalidOrgId, OrgId};
+pub use proposal::{
+    Application, Ballot, Choice, CouncilAnswer, CouncilItem, CouncilRequest, Motion, Proposal,
+    SealError, Sealable, Sealed,
+};
 pub use raw::{InvalidJson, Raw};
 pub use record::{
     Access, AccessesRequest, AccessesResponse, BreakGlass, RecordRequest, SourceStatus,
@@ -80,6 +91,10 @@ pub mod path {
     pub const LOCATOR_PUBLISH: &str = "/network/v1/locator/publish";
     /// `LocateRequest` → `LocateResponse`.
     pub const LOCATOR_LOCATE: &str = "/network/v1/locator/locate";
+    /// `CouncilRequest` → `CouncilAnswer`.
+    pub const COUNCIL: &str = "/network/v1/council";
+    /// `Flag` → nothing: a peer's conduct that its privacy officer should look at.
+    pub const FLAG: &str = "/network/v1/flag";
     /// `GET` without assertion: any answer means that the node is up.
     pub const HEALTH: &str = "/network/v1/health";
 }

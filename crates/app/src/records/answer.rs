@@ -277,6 +277,7 @@ pub fn record_request(
             return absent(app, asserted);
         }
         let selected = select(app, &*snapshot, asserted, &patient, role, purpose)?;
+        let was_linked = link::find(&*snapshot, &patient, org)?.is_some();
         let mut writes = Vec::new();
         let mut side = Vec::new();
         if let Some(link) = new_link(&*snapshot, &patient, org, &theirs, request.confirmed)? {
@@ -289,6 +290,7 @@ pub fn record_request(
         drop(snapshot);
         let entry = audit_entry(asserted, &patient, &selected);
         commit(app, writes, side, &entry)?;
+        crate::governance::flags::saw(app, asserted, patient.as_str(), was_linked);
         Ok(selected.answer)
     };
     work().map_err(refused)

@@ -111,6 +111,7 @@ pub(crate) fn deleted_by_condition(
 
 /// Version and content of what is to be deleted.
 pub(crate) fn before(snapshot: &dyn Snapshot, key: &Key) -> Result<Option<(u64, Resource)>> {
+    crate::governance::publish::check_free(key.resource_type, key.id.as_str())?;
     let stored = snapshot.read(key)?.filter(|stored| stored.method != Method::Delete);
     stored.map(|stored| Ok((stored.version, parse_stored(&stored)?))).transpose()
 }

@@ -265,7 +265,12 @@ async fn a_peer_that_asks_too_much_is_slowed_and_others_are_not() {
     let inbound = federation::Inbound::new(
         world.network("south"),
         world.clock(),
-        federation::InboundLimits { per_second: 1, burst: 3, remembered: 100 },
+        federation::InboundLimits {
+            per_second: 1,
+            burst: 3,
+            remembered: 100,
+            ..federation::InboundLimits::default()
+        },
     );
     let ask = |peer: &str| {
         inbound.check(&org(peer), None, "POST", path::RECORD, &Bytes::new()).unwrap_err().code

@@ -82,6 +82,9 @@ tokened!(
     crate::privacy::break_glass::ReviewForm,
     crate::privacy::witnesses::AcceptForm,
     crate::operator::network::AnsweringForm,
+    crate::council::affairs::CutForm,
+    crate::council::new::NewForm,
+    crate::council::proposal::VoteForm,
     crate::registrar::links::LinkForm,
     crate::apps::allowed::EndForm,
     crate::apps::consent::ConsentForm,
@@ -339,6 +342,7 @@ fn back(path: &str) -> String {
         ("/privacy/break-glass/", BreakGlassReviews::ROUTE),
         ("/privacy/witnesses/", Witnesses::ROUTE),
         ("/links/", Links::ROUTE),
+        (crate::paths::Cuts::ROUTE, crate::paths::Council::ROUTE),
         ("/operator/", Network::ROUTE),
         ("/account/", Account::ROUTE),
     ] {
