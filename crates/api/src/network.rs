@@ -6,8 +6,8 @@ use std::sync::Arc;
 use app::App;
 use app::audit::witness;
 use app::consent::deliver;
-use app::locator::{answer as locator, keys as locator_keys};
 use app::governance;
+use app::locator::{answer as locator, keys as locator_keys};
 use app::records::answer;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -227,8 +227,9 @@ async fn council(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refused> {
-    let work =
-        |app: &App, _: &Asserted, message: CouncilRequest| governance::gossip::answer(app, &message);
+    let work = |app: &App, _: &Asserted, message: CouncilRequest| {
+        governance::gossip::answer(app, &message)
+    };
     let answer = door.answer(&peer, headers, path::COUNCIL, body, work).await?;
     door.json(&peer, &answer)
 }

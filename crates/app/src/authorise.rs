@@ -251,9 +251,7 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
         // The state of the node and the affairs of the network are nobody's record.
         _ if matches!(
             action.staff,
-            policy::Action::Operate
-                | policy::Action::CouncilRead
-                | policy::Action::CouncilDecide
+            policy::Action::Operate | policy::Action::CouncilRead | policy::Action::CouncilDecide
         ) =>
         {
             (action.staff, Relation::Unrelated, Scope::all())

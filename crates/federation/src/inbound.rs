@@ -290,8 +290,7 @@ mod tests {
     #[test]
     fn what_was_too_much_is_waited_for() {
         let (bytes_per_minute, bytes_burst) = (600, 1000);
-        let limits =
-            InboundLimits { bytes_per_minute, bytes_burst, ..InboundLimits::default() };
+        let limits = InboundLimits { bytes_per_minute, bytes_burst, ..InboundLimits::default() };
         let mut volume = PeerState::new(&limits, 0).volume;
         volume.spend(&limits, 0, 1000);
         assert_eq!(volume.debt_s(&limits, 0), None, "all that is allowed is not too much");

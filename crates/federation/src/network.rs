@@ -230,10 +230,7 @@ impl Network {
         (self.0.clock)() >= self.list().expires
     }
 
-    fn standing(
-        &self,
-        find: impl Fn(&Current, i64) -> Option<usize>,
-    ) -> Result<Member, Refusal> {
+    fn standing(&self, find: impl Fn(&Current, i64) -> Option<usize>) -> Result<Member, Refusal> {
         let current = Arc::clone(&self.0.current.read());
         let now_ms = (self.0.clock)();
         if now_ms >= current.list.expires {
@@ -291,11 +288,7 @@ impl Current {
     }
 
     /// Whether `signed` is a second valid list in the place of this one.
-    fn forked_by(
-        &self,
-        signed: &SignedMembership,
-        founders: &Founders,
-    ) -> Option<MembershipError> {
+    fn forked_by(&self, signed: &SignedMembership, founders: &Founders) -> Option<MembershipError> {
         let list = signed.read().ok()?;
         if list.serial != self.list.serial || signed.hash() == self.hash {
             return None;

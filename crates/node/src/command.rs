@@ -12,7 +12,10 @@ use identity::{NewAccount, Password, Role, base32};
 use crate::audit::AuditTask;
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
-use crate::{apps, audit, config, demo, import, keys, members, network, packages, serve, terminology, validate};
+use crate::{
+    apps, audit, config, demo, import, keys, members, network, packages, serve, terminology,
+    validate,
+};
 
 /// How long a thread that has nothing to do stays: it keeps memory that others could have.
 const IDLE: Duration = Duration::from_secs(2);

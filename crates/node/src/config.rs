@@ -193,8 +193,7 @@ impl PeerRules {
         if let Some((name, value)) = limits.iter().find(|(_, v)| !(1..=100_000).contains(v)) {
             return Err(format!("`peers.{name}` is `{value}`; it is from 1 to 100000"));
         }
-        let counted =
-            [self.records_per_hour, self.new_patients_per_day, self.unproven_per_week];
+        let counted = [self.records_per_hour, self.new_patients_per_day, self.unproven_per_week];
         if counted.iter().any(|count| *count > 100_000) {
             return Err("what is counted in `peers` is at most 100000".into());
         }

@@ -238,7 +238,10 @@ fn status(dir: &Path) -> Result<(), Fault> {
         };
         let seat = list.council().is_some_and(|council| council.seats.contains(&member.id));
         let seat = if seat { ", has a seat" } else { "" };
-        say(&format!("{:<16} {} ({state}{seat}) {}", member.id, member.display_name, member.node_url));
+        say(&format!(
+            "{:<16} {} ({state}{seat}) {}",
+            member.id, member.display_name, member.node_url
+        ));
     }
     Ok(())
 }
@@ -331,8 +334,7 @@ fn rotate(dir: &Path, overlap_days: u8) -> Result<ExitCode, Fault> {
     let until = system_clock()() + i64::from(overlap_days) * DAY_MS;
     let new = (tls_fingerprint, assertion_key);
     let rotation = Rotation::sign(&list.network, member, &keys.assertion, new, until)?;
-    let motion =
-        Motion::Rotate { organisation: org, tls_fingerprint, assertion_key, rotation };
+    let motion = Motion::Rotate { organisation: org, tls_fingerprint, assertion_key, rotation };
     let code = obeyed(dir, &Order::Rotate { motion })?;
     say("restart the node once `consilium network status` shows the next list");
     Ok(code)

@@ -78,8 +78,7 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
         }
     });
 
-    let inbound =
-        Arc::new(Inbound::new(network.clone(), app_clock(&app), config.peers.limits()));
+    let inbound = Arc::new(Inbound::new(network.clone(), app_clock(&app), config.peers.limits()));
     let door = Door { app: app.clone(), identity, network: network.clone(), inbound };
     tasks.spawn(door.keep(nodes, stopped.clone()));
 

@@ -4,8 +4,8 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    AppRegistry, BreakGlassReviews, Council, Denials, Find, Links, MyAccesses, MyApps, MyPermissions,
-    MyRecord, Network, Witnesses,
+    AppRegistry, BreakGlassReviews, Council, Denials, Find, Links, MyAccesses, MyApps,
+    MyPermissions, MyRecord, Network, Witnesses,
 };
 use crate::words::{Message, Words};
 

@@ -158,7 +158,10 @@ impl Council {
         rest.seats.retain(|seat| seat != org);
         rest.advisers.retain(|adviser| adviser.host != *org);
         let all = u16::try_from(rest.seats.len()).unwrap_or(u16::MAX);
-        rest.thresholds.each_mut().into_iter().for_each(|threshold| *threshold = (*threshold).min(all));
+        rest.thresholds
+            .each_mut()
+            .into_iter()
+            .for_each(|threshold| *threshold = (*threshold).min(all));
         rest
     }
 
@@ -240,8 +243,7 @@ impl Governance {
             keys.contains(&member.assertion_key)
                 || certificates.contains(&member.tls_fingerprint)
                 || member.rotation.is_some_and(|old| {
-                    keys.contains(&old.assertion_key)
-                        || certificates.contains(&old.tls_fingerprint)
+                    keys.contains(&old.assertion_key) || certificates.contains(&old.tls_fingerprint)
                 })
         };
         if list.members.iter().any(refused) {

@@ -146,7 +146,9 @@ pub enum MembershipError {
     #[error("the membership list is not signed by the council's key")]
     NotSigned,
     /// Too few of those who decide have signed it.
-    #[error("the membership list has `{signed}` valid signatures of the council, and needs `{needed}`")]
+    #[error(
+        "the membership list has `{signed}` valid signatures of the council, and needs `{needed}`"
+    )]
     TooFewSignatures {
         /// How many have signed.
         signed: usize,

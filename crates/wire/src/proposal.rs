@@ -194,6 +194,8 @@ pub struct CouncilRequest {
 /// The answer to a [`CouncilRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CouncilAnswer {
+    /// Serial number of the list that the answerer has in force.
+    pub serial: u64,
     /// What the asker lacks, as much as fits into one message.
     pub items: Vec<CouncilItem>,
     /// The tags of what this node lacks.
@@ -276,8 +278,7 @@ impl Sealed {
             return Err(SealError::Unreadable(T::KIND));
         }
         let text = serde_json::to_string(content).map_err(|_| SealError::Unreadable(T::KIND))?;
-        let signature =
-            key.sign(&bytes::<T>(&text)).map_err(|_| SealError::NotSigned(T::KIND))?;
+        let signature = key.sign(&bytes::<T>(&text)).map_err(|_| SealError::NotSigned(T::KIND))?;
         Ok(Self { text, key: key.public_key(), signature })
     }
 

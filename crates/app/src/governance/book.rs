@@ -248,6 +248,20 @@ impl Book {
         (items, want)
     }
 
+    /// Lists after a serial number, the oldest first, as many as fit into one message.
+    pub fn lists_after(&self, serial: u64) -> Vec<CouncilItem> {
+        let mut bytes = 0;
+        let newer = self.lists.range(serial.saturating_add(1)..).map(|(_, list)| list);
+        newer
+            .map(|list| CouncilItem::List { list: list.clone() })
+            .take_while(|item| {
+                let first = bytes == 0;
+                bytes += size(item);
+                first || bytes <= MAX_ITEM_BYTES
+            })
+            .collect()
+    }
+
     /// The tags of everything but lists in force.
     pub fn tags(&self) -> Vec<String> {
         self.items().map(|item| item.tag()).collect()
@@ -402,12 +416,7 @@ impl Book {
         Ok(())
     }
 
-    fn put_in_force(
-        &mut self,
-        list: Membership,
-        signed: &SignedMembership,
-        effects: &mut Effects,
-    ) {
+    fn put_in_force(&mut self, list: Membership, signed: &SignedMembership, effects: &mut Effects) {
         if let Some(id) = list.governance.as_ref().and_then(|g| g.proposal.clone()) {
             effects.touched.insert(id);
         }
@@ -568,9 +577,10 @@ impl Book {
         let seats = self.current.voters(&[]);
         let least = self.current.council().map(|council| council.seats.len() / 2 + 1)?;
         let by_serial = |serial: u64| {
-            let of = self.drafts.values().filter(move |d| {
-                d.read().is_ok_and(|list| list.serial == serial)
-            });
+            let of = self
+                .drafts
+                .values()
+                .filter(move |d| d.read().is_ok_and(|list| list.serial == serial));
             of.map(|draft| {
                 let signed = seats.iter().filter(|(_, keys)| draft.signed_by(keys) > 0);
                 signed.map(|(org, _)| (*org).clone()).collect::<BTreeSet<OrgId>>()
@@ -653,7 +663,9 @@ impl Book {
     fn may_sign(&self, org: &OrgId, key: &PublicKey) -> Result<(), Reject> {
         let refused = self.current.governance.as_ref().map(|g| g.refused_keys.as_slice());
         if refused.unwrap_or_default().contains(key) {
-            return Err(never("the key is refused since it was lost, stolen or its owner expelled"));
+            return Err(never(
+                "the key is refused since it was lost, stolen or its owner expelled",
+            ));
         }
         let has = |list: &Membership| {
             list.member(org).is_some_and(|member| {

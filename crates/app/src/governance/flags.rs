@@ -41,7 +41,8 @@ pub struct Kept {
 
 impl Kept {
     fn key(&self) -> Vec<u8> {
-        format!("{PREFIX}{:016}/{}/{}", self.flag.noticed, self.noticed_by, self.flag.id).into_bytes()
+        format!("{PREFIX}{:016}/{}/{}", self.flag.noticed, self.noticed_by, self.flag.id)
+            .into_bytes()
     }
 
     fn sentence(&self) -> String {

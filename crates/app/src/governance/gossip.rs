@@ -29,10 +29,7 @@ const TURNS: usize = 16;
 const MOST: usize = 20_000;
 
 /// Answers a peer that brings its knowledge of the council's business together with this node's.
-pub fn answer(
-    app: &App,
-    request: &CouncilRequest,
-) -> std::result::Result<CouncilAnswer, Refusal> {
+pub fn answer(app: &App, request: &CouncilRequest) -> std::result::Result<CouncilAnswer, Refusal> {
     may_speak(app).map_err(refused)?;
     if request.have.len() > MOST || request.items.len() > MOST {
         return Err(Refusal::new(RefusalCode::TooLarge, "hand over less at once"));
@@ -41,7 +38,8 @@ pub fn answer(
         take(app, &request.items)?;
         let (items, mut want) = look(app, |book| book.offer(request.serial, &request.have))?;
         want.truncate(MOST);
-        Ok(CouncilAnswer { items, want })
+        let serial = look(app, |book| book.current().serial)?;
+        Ok(CouncilAnswer { serial, items, want })
     };
     work().map_err(refused)
 }
@@ -59,6 +57,8 @@ fn take(app: &App, items: &[CouncilItem]) -> Result<()> {
 /// Exchanges with one peer until neither has anything for the other.
 pub async fn exchange(app: &App, peer: &OrgId) -> Result<()> {
     let mut items: Vec<CouncilItem> = Vec::new();
+    // A peer that does not take a list is not given it again in this exchange.
+    let mut given = 0;
     for _ in 0..TURNS {
         let (serial, have) =
             app.run(|app| look(app, |book| (book.current().serial, book.tags()))).await?;
@@ -69,16 +69,20 @@ pub async fn exchange(app: &App, peer: &OrgId) -> Result<()> {
             ask_json(app, peer, wire::path::COUNCIL, &request, &asking, deadline)
                 .await
                 .map_err(|e| Error::new(Kind::Busy, e.to_string()))?;
-        let done = answer.items.is_empty() && answer.want.is_empty();
-        if done {
+        let behind = answer.serial < serial && answer.serial >= given;
+        if answer.items.is_empty() && answer.want.is_empty() && !behind {
             return Ok(());
         }
         items = app
             .run(move |app| {
                 take(app, &answer.items)?;
-                look(app, |book| book.wanted(&answer.want))
+                look(app, |book| {
+                    let lists = if behind { book.lists_after(answer.serial) } else { Vec::new() };
+                    [lists, book.wanted(&answer.want)].concat()
+                })
             })
             .await?;
+        given = given.max(answer.serial + 1);
     }
     Ok(())
 }

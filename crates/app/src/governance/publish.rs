@@ -261,9 +261,9 @@ fn endpoint(member: &Member) -> Value {
         MemberState::Active => "active",
         MemberState::Suspended => "suspended",
     };
-    let words = member.capabilities.iter().map(|word| {
-        json!({"coding": [{"system": "urn:consilium:network:capability", "code": word}]})
-    });
+    let words = member.capabilities.iter().map(
+        |word| json!({"coding": [{"system": "urn:consilium:network:capability", "code": word}]}),
+    );
     let mut words: Vec<Value> = words.collect();
     if words.is_empty() {
         words.push(json!({"text": "not stated"}));
@@ -291,7 +291,8 @@ fn affiliation(list: &Membership, member: &Member) -> Value {
         "coding": [{"system": "http://hl7.org/fhir/organization-role", "code": "member"}]
     })];
     if has_seat {
-        roles.push(json!({"coding": [{"system": "urn:consilium:network:role", "code": "council"}]}));
+        roles
+            .push(json!({"coding": [{"system": "urn:consilium:network:role", "code": "council"}]}));
     }
     json!({
         "resourceType": "OrganizationAffiliation",

@@ -186,7 +186,8 @@ impl World {
             }
         }
         if !self.late.is_empty() && self.chance.below(3) == 0 {
-            let (at, items) = self.late.swap_remove(self.chance.below(self.late.len() as u64) as usize);
+            let (at, items) =
+                self.late.swap_remove(self.chance.below(self.late.len() as u64) as usize);
             if self.nodes[at].up {
                 self.nodes[at].take(&items, now_ms);
             }
@@ -241,7 +242,9 @@ fn votes_spread_and_the_list_comes_into_force_everywhere() {
         let mut world = World::new(&["a", "b", "c", "d", "e"], seed);
         let id = world.propose("a", Motion::Admit { application: application("f", 6) });
         world.vote("a", &id, Choice::Yes);
-        world.run_until("the proposal", |w| w.nodes.iter().all(|n| n.book.proposals().contains_key(&id)));
+        world.run_until("the proposal", |w| {
+            w.nodes.iter().all(|n| n.book.proposals().contains_key(&id))
+        });
         assert!(world.all_have(|list| list.serial == 1), "one vote of five admits nobody");
         world.vote("b", &id, Choice::No);
         world.vote("c", &id, Choice::Yes);
@@ -365,7 +368,9 @@ fn whoever_signs_two_lists_or_votes_twice_is_found_out() {
             })
         });
         world.run_until("one and the same vote", |w| {
-            let votes = |node: &Node| node.book.proposals()[&two].ballots.keys().cloned().collect::<Vec<_>>();
+            let votes = |node: &Node| {
+                node.book.proposals()[&two].ballots.keys().cloned().collect::<Vec<_>>()
+            };
             votes(&w.nodes[0]) == votes(&w.nodes[1])
         });
     }
@@ -379,7 +384,9 @@ fn a_stolen_key_is_worth_nothing_after_the_recovery() {
         let id = world.propose("a", Motion::Recover { application: application("c", 33) });
         world.vote("a", &id, Choice::Yes);
         // The thief votes against it with c's key; c has no vote in its own recovery.
-        world.run_until("the proposal", |w| w.nodes.iter().all(|n| n.book.proposals().contains_key(&id)));
+        world.run_until("the proposal", |w| {
+            w.nodes.iter().all(|n| n.book.proposals().contains_key(&id))
+        });
         world.vote("c", &id, Choice::No);
         world.vote("b", &id, Choice::Yes);
         world.run_until("the recovery", |w| {
@@ -442,12 +449,16 @@ fn advisers_comment_propose_and_vote_where_they_have_a_vote() {
     }];
     let id = world.propose("a", Motion::Council { council });
     for by in ["a", "b"] {
-        world.run_until("the proposal", |w| w.nodes.iter().all(|n| n.book.proposals().contains_key(&id)));
+        world.run_until("the proposal", |w| {
+            w.nodes.iter().all(|n| n.book.proposals().contains_key(&id))
+        });
         world.vote(by, &id, Choice::Yes);
     }
     world.run_until("the council", |w| w.all_have(|list| list.serial == 2));
     let general = world.propose("a", Motion::General);
-    world.run_until("the proposal", |w| w.nodes.iter().all(|n| n.book.proposals().contains_key(&general)));
+    world.run_until("the proposal", |w| {
+        w.nodes.iter().all(|n| n.book.proposals().contains_key(&general))
+    });
     let now_ms = world.now_ms;
     let by_adviser = |choice, key: &SigningKey| {
         let ballot = Ballot {
@@ -465,14 +476,18 @@ fn advisers_comment_propose_and_vote_where_they_have_a_vote() {
     };
     let mut effects = Effects::default();
     let book = &mut world.at("b").book;
-    assert!(book.take_ballot(&by_adviser(Choice::Yes, &key(1)), &mut effects).is_err(), "not its host");
+    assert!(
+        book.take_ballot(&by_adviser(Choice::Yes, &key(1)), &mut effects).is_err(),
+        "not its host"
+    );
     for choice in [Choice::Comment, Choice::Yes] {
         book.take_ballot(&by_adviser(choice, &key(2)), &mut effects).unwrap();
     }
     assert_eq!(book.tally(&general, now_ms).unwrap().yes, 1);
     world.vote("a", &general, Choice::Yes);
     world.run_until("the decision", |w| {
-        let carried = |n: &Node| n.book.tally(&general, w.now_ms).unwrap().outcome == Outcome::Carried;
+        let carried =
+            |n: &Node| n.book.tally(&general, w.now_ms).unwrap().outcome == Outcome::Carried;
         w.nodes.iter().all(carried)
     });
 }

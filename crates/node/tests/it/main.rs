@@ -19,6 +19,7 @@ mod compartment;
 mod conditions;
 mod consent;
 mod contents;
+mod council;
 mod fetching;
 mod graphql;
 mod history;

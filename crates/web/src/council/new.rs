@@ -75,7 +75,8 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn motions(&self) -> Vec<(String, String)> {
-        let words = ["general", "admit", "suspend", "reinstate", "expel", "recover", "council", "renew"];
+        let words =
+            ["general", "admit", "suspend", "reinstate", "expel", "recover", "council", "renew"];
         let said = |word: &str| self.w.say(super::motion_key(word)).to_string();
         words.map(|word| (word.to_owned(), said(word))).to_vec()
     }

@@ -204,7 +204,8 @@ fn facts(app: &App, shown: &Shown) -> Vec<(&'static str, String)> {
         facts.push(("member", name(app, org.as_str())));
     }
     if let Motion::Council { council } = &shown.proposal.motion {
-        let seats: Vec<String> = council.seats.iter().map(|seat| name(app, seat.as_str())).collect();
+        let seats: Vec<String> =
+            council.seats.iter().map(|seat| name(app, seat.as_str())).collect();
         facts.push(("member-seat", seats.join(", ")));
     }
     facts
@@ -332,9 +333,8 @@ async fn try_propose(visit: &Visit, form: Result<Form<NewForm>, FormRejection>) 
 
 /// The motion of a form, or what is missing.
 fn motion(app: &App, form: &NewForm) -> Result<Motion, String> {
-    let organisation = || {
-        OrgId::new(form.organisation.trim()).map_err(|_| "choose a member".to_owned())
-    };
+    let organisation =
+        || OrgId::new(form.organisation.trim()).map_err(|_| "choose a member".to_owned());
     let application = || {
         let sealed = Sealed::from_line(&form.application);
         sealed.ok_or_else(|| "paste what `consilium network apply` has printed".to_owned())
