@@ -263,10 +263,11 @@ fn join(dir: &Path, file: &Path, founders: &str) -> Result<(), Fault> {
     let is_key = |line: &str| line.split(" = ").next() == Some("council_key");
     let changed: Vec<&str> =
         sample.lines().map(|line| if is_key(line) { key.as_str() } else { line }).collect();
-    for old in [dir.join(members::FILE), dir.join("membership")] {
-        let ending = format!("before-{}", list.issued);
+    // What was known before stays beside, for whoever wants to go back.
+    for name in [members::FILE, "membership"] {
+        let old = dir.join(name);
         if old.exists() {
-            std::fs::rename(&old, old.with_extension(ending))?;
+            std::fs::rename(&old, dir.join(format!("{name}.before-{}", system_clock()())))?;
         }
     }
     members::keep(dir, lists)?;
