@@ -36,6 +36,7 @@ fn steward(app: &App) -> Caller {
             role: "council-member".into(),
             name: format!("Steward of {}", app.org().name),
             patient: None,
+            practitioner: None,
             amr: ["pop", "user", "mfa"].map(str::to_owned).to_vec(),
             auth_time_ms: now,
             mfa_time_ms: Some(now),
