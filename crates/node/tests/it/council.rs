@@ -78,7 +78,7 @@ async fn carry(apps: &[&App], title: &str, motion: Motion) -> String {
     let id = block_in_place(|| propose(apps[0], &steward(apps[0]), draft(title, motion))).unwrap();
     for app in apps {
         until("the proposal", app, |app| has_proposal(app, &id)).await;
-        let shown = view::proposal(app, &steward(app), &id).unwrap();
+        let shown = block_in_place(|| view::proposal(app, &steward(app), &id)).unwrap();
         // It may be carried before everybody has voted.
         if shown.tally.outcome == tally::Outcome::Open {
             let cast = (Choice::Yes, "we agree");
