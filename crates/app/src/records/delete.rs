@@ -25,6 +25,7 @@ pub fn delete(
 ) -> Result<Option<Written>> {
     let permit = authorise(app, caller, Action::deleting(key.resource_type))?;
     check_deletable(key.resource_type)?;
+    crate::governance::publish::check_free(key.resource_type, key.id.as_str())?;
     let snapshot = app.store().snapshot()?;
     let Some(old) = live(&*snapshot, &key)? else {
         standing.expect(None)?;
