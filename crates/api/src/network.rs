@@ -7,6 +7,7 @@ use app::App;
 use app::agreements::sync;
 use app::audit::{reconcile, witness};
 use app::consent::{deliver, simulate};
+use app::governance;
 use app::locator::{answer as locator, keys as locator_keys};
 use app::records::answer;
 use axum::Router;
@@ -20,9 +21,9 @@ use futures_util::stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
-    AccessesRequest, AddCheckpoint, AgreementsRequest, CheckpointsRequest, Delivery, Head,
-    LocateRequest, LocatorKeyRequest, MatchRequest, OrgId, Publication, ReconcileRequest,
-    RecordRequest, Refusal, RefusalCode, SimulateRequest, path,
+    AccessesRequest, AddCheckpoint, AgreementsRequest, CheckpointsRequest, CouncilRequest,
+    Delivery, Flag, Head, LocateRequest, LocatorKeyRequest, MatchRequest, OrgId, Publication,
+    ReconcileRequest, RecordRequest, Refusal, RefusalCode, SimulateRequest, path,
 };
 
 /// Most bytes in a message of a peer.
@@ -52,6 +53,8 @@ pub fn router(app: App, inbound: Arc<Inbound>) -> Router {
         .route(path::LOCATOR_LOCATE, post(locate))
         .route(path::RECONCILE, post(reconcile_))
         .route(path::AGREEMENTS, post(agreements))
+        .route(path::COUNCIL, post(council))
+        .route(path::FLAG, post(flag))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_MESSAGE))
         .with_state(Door { app, inbound })
 }
@@ -68,7 +71,12 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.code.http_status());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, axum::Json(self.0)).into_response()
+        let wait = self.0.retry_after_s;
+        let mut response = (status, axum::Json(self.0)).into_response();
+        if let Some(seconds) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 
@@ -84,10 +92,18 @@ impl Door {
         Ok(self.inbound.check(peer, token, "POST", path, body)?)
     }
 
+    /// The answer as JSON; its length counts against what the peer may draw.
+    fn json(&self, PeerOrg(peer): &PeerOrg, answer: &impl Serialize) -> Result<Response, Refused> {
+        let text = serde_json::to_vec(answer);
+        let text = text.map_err(|_| unavailable())?;
+        self.inbound.sent(peer, text.len() as u64);
+        Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+    }
+
     /// Checks the assertion, reads the message and runs the use case off the async threads.
     async fn answer<M, A>(
-        self,
-        peer: PeerOrg,
+        &self,
+        peer: &PeerOrg,
         headers: HeaderMap,
         path: &'static str,
         body: Bytes,
@@ -97,22 +113,20 @@ impl Door {
         M: DeserializeOwned,
         A: Send + 'static,
     {
-        let asserted = self.check(&peer, &headers, path, &body)?;
-        let app = self.app;
+        let asserted = self.check(peer, &headers, path, &body)?;
+        let app = self.app.clone();
         let work = move || {
             let message = serde_json::from_slice(&body).map_err(|_| {
                 Refusal::new(RefusalCode::MessageInvalid, "the message cannot be read")
             })?;
             work(&app, &asserted, message)
         };
-        let unavailable =
-            |_| Refusal::new(RefusalCode::Unavailable, "the node cannot answer at the moment");
-        Ok(tokio::task::spawn_blocking(work).await.map_err(unavailable)??)
+        Ok(tokio::task::spawn_blocking(work).await.map_err(|_| unavailable())??)
     }
 }
 
-fn json(answer: impl Serialize) -> Response {
-    axum::Json(answer).into_response()
+fn unavailable() -> Refusal {
+    Refusal::new(RefusalCode::Unavailable, "the node cannot answer at the moment")
 }
 
 async fn match_(
@@ -124,7 +138,8 @@ async fn match_(
     let work = |app: &App, asserted: &Asserted, message: MatchRequest| {
         answer::match_request(app, asserted, &message)
     };
-    Ok(json(door.answer(peer, headers, path::MATCH, body, work).await?))
+    let answer = door.answer(&peer, headers, path::MATCH, body, work).await?;
+    door.json(&peer, &answer)
 }
 
 async fn record(
@@ -138,7 +153,7 @@ async fn record(
     let work = |app: &App, asserted: &Asserted, message: RecordRequest| {
         answer::record_request(app, asserted, &message)
     };
-    let answer = door.answer(peer, headers, path::RECORD, body, work).await?;
+    let answer = door.answer(&peer, headers, path::RECORD, body, work).await?;
     let head = Head { organisation: own, expected: answer.resources.len() as u64 };
     let mut chunks = Vec::new();
     let mut chunk = head.to_line();
@@ -150,6 +165,8 @@ async fn record(
     }
     chunk.push_str(&answer.end.to_line());
     chunks.push(chunk);
+    let bytes: usize = chunks.iter().map(String::len).sum();
+    door.inbound.sent(&peer.0, bytes as u64);
     let chunks =
         chunks.into_iter().map(|chunk| Ok::<_, std::convert::Infallible>(Bytes::from(chunk)));
     let body = Body::from_stream(stream::iter(chunks));
@@ -166,7 +183,8 @@ async fn deliver_(
         let from = answer::agent(asserted);
         deliver::receive(app, &from, &asserted.assertion.issuer, &message).map_err(answer::refused)
     };
-    Ok(json(door.answer(peer, headers, path::DELIVER, body, work).await?))
+    let answer = door.answer(&peer, headers, path::DELIVER, body, work).await?;
+    door.json(&peer, &answer)
 }
 
 async fn accesses(
@@ -178,7 +196,8 @@ async fn accesses(
     let work = |app: &App, asserted: &Asserted, message: AccessesRequest| {
         answer::accesses_request(app, asserted, &message)
     };
-    Ok(json(door.answer(peer, headers, path::ACCESSES, body, work).await?))
+    let answer = door.answer(&peer, headers, path::ACCESSES, body, work).await?;
+    door.json(&peer, &answer)
 }
 
 async fn simulate_(
@@ -190,7 +209,8 @@ async fn simulate_(
     let work = |app: &App, asserted: &Asserted, message: SimulateRequest| {
         simulate::answer(app, asserted, &message)
     };
-    Ok(json(door.answer(peer, headers, path::SIMULATE, body, work).await?))
+    let answer = door.answer(&peer, headers, path::SIMULATE, body, work).await?;
+    door.json(&peer, &answer)
 }
 
 async fn witness_(
@@ -202,7 +222,8 @@ async fn witness_(
     let work = |app: &App, asserted: &Asserted, message: AddCheckpoint| {
         witness::add_checkpoint(app, asserted, &message)
     };
-    Ok(json(door.answer(peer, headers, path::WITNESS, body, work).await?))
+    let answer = door.answer(&peer, headers, path::WITNESS, body, work).await?;
+    door.json(&peer, &answer)
 }
 
 async fn checkpoints(
@@ -213,7 +234,34 @@ async fn checkpoints(
 ) -> Result<Response, Refused> {
     let work =
         |app: &App, _: &Asserted, message: CheckpointsRequest| witness::checkpoints(app, &message);
-    Ok(json(door.answer(peer, headers, path::CHECKPOINTS, body, work).await?))
+    let answer = door.answer(&peer, headers, path::CHECKPOINTS, body, work).await?;
+    door.json(&peer, &answer)
+}
+
+async fn council(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, _: &Asserted, message: CouncilRequest| {
+        governance::gossip::answer(app, &message)
+    };
+    let answer = door.answer(&peer, headers, path::COUNCIL, body, work).await?;
+    door.json(&peer, &answer)
+}
+
+async fn flag(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, asserted: &Asserted, message: Flag| {
+        governance::flags::receive(app, asserted, &message)
+    };
+    let answer = door.answer(&peer, headers, path::FLAG, body, work).await?;
+    door.json(&peer, &answer)
 }
 
 async fn locator_key(
@@ -225,7 +273,8 @@ async fn locator_key(
     let work = |app: &App, asserted: &Asserted, message: LocatorKeyRequest| {
         locator_keys::key_request(app, asserted, &message)
     };
-    Ok(json(door.answer(peer, headers, path::LOCATOR_KEY, body, work).await?))
+    let answer = door.answer(&peer, headers, path::LOCATOR_KEY, body, work).await?;
+    door.json(&peer, &answer)
 }
 
 async fn publish(
@@ -237,7 +286,8 @@ async fn publish(
     let work = |app: &App, asserted: &Asserted, message: Publication| {
         locator::publication(app, asserted, &message)
     };
-    Ok(json(door.answer(peer, headers, path::LOCATOR_PUBLISH, body, work).await?))
+    let answer = door.answer(&peer, headers, path::LOCATOR_PUBLISH, body, work).await?;
+    door.json(&peer, &answer)
 }
 
 async fn locate(
@@ -249,7 +299,8 @@ async fn locate(
     let work = |app: &App, asserted: &Asserted, message: LocateRequest| {
         locator::locate(app, asserted, &message)
     };
-    Ok(json(door.answer(peer, headers, path::LOCATOR_LOCATE, body, work).await?))
+    let answer = door.answer(&peer, headers, path::LOCATOR_LOCATE, body, work).await?;
+    door.json(&peer, &answer)
 }
 
 async fn reconcile_(
@@ -261,7 +312,8 @@ async fn reconcile_(
     let work = |app: &App, asserted: &Asserted, message: ReconcileRequest| {
         reconcile::answer(app, &asserted.assertion.issuer, &message)
     };
-    Ok(json(door.answer(peer, headers, path::RECONCILE, body, work).await?))
+    let answer = door.answer(&peer, headers, path::RECONCILE, body, work).await?;
+    door.json(&peer, &answer)
 }
 
 async fn agreements(
@@ -273,5 +325,6 @@ async fn agreements(
     let work = |app: &App, asserted: &Asserted, message: AgreementsRequest| {
         sync::statements(app, asserted, &message)
     };
-    Ok(json(door.answer(peer, headers, path::AGREEMENTS, body, work).await?))
+    let answer = door.answer(&peer, headers, path::AGREEMENTS, body, work).await?;
+    door.json(&peer, &answer)
 }

@@ -248,10 +248,14 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
             (action, Relation::SelfPatient, Scope::patient(own.clone()))
         }
         (Role::Patient, _, _) => (action.staff, Relation::Unrelated, Scope::all()),
-        // The state of the node and its agreements are nobody's record.
+        // The state of the node, its agreements and the affairs of the network are nobody's record.
         _ if matches!(
             action.staff,
-            policy::Action::Operate | policy::Action::Agree | policy::Action::ReadAgreements
+            policy::Action::Operate
+                | policy::Action::Agree
+                | policy::Action::ReadAgreements
+                | policy::Action::CouncilRead
+                | policy::Action::CouncilDecide
         ) =>
         {
             (action.staff, Relation::Unrelated, Scope::all())

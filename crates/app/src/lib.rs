@@ -12,6 +12,7 @@ pub mod bulk;
 pub mod caller;
 pub mod consent;
 pub mod error;
+pub mod governance;
 pub mod jobs;
 pub mod later;
 pub mod locator;

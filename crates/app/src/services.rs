@@ -57,6 +57,8 @@ pub struct Settings {
     pub locator: crate::locator::Rules,
     /// What the standard leaves to a server.
     pub rest: Rest,
+    /// From when on a peer's questions are unusual.
+    pub conduct: crate::governance::conduct::Rules,
 }
 
 /// Choices that FHIR REST leaves to a server.
@@ -132,6 +134,7 @@ struct Inner {
     withheld: Keeper,
     locator: crate::locator::State,
     agreements: crate::agreements::Shelf,
+    governance: crate::governance::State,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -151,6 +154,7 @@ impl App {
         let ledger = Ledger::default();
         let locator = crate::locator::State::default();
         let agreements = crate::agreements::Shelf::default();
+        let governance = crate::governance::State::default();
         let inner = Inner {
             services,
             pages,
@@ -163,6 +167,7 @@ impl App {
             withheld: Keeper::default(),
             locator,
             agreements,
+            governance,
             answering,
             listening,
         };
@@ -289,6 +294,11 @@ impl App {
     /// What this node knows of agreements. [`crate::agreements`] has the questions.
     pub(crate) fn agreements(&self) -> &crate::agreements::Shelf {
         &self.0.agreements
+    }
+
+    /// The network's own affairs. [`crate::governance`] has the use cases.
+    pub(crate) fn governance(&self) -> &crate::governance::State {
+        &self.0.governance
     }
 
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.

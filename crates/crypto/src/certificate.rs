@@ -108,6 +108,13 @@ impl Fingerprint {
         subject_public_key_info(der).map(|spki| Self(sha256(spki)))
     }
 
+    /// The fingerprint of a certificate for the Ed25519 key `key`: its SubjectPublicKeyInfo is a fixed
+    /// head and the key (RFC 8410, section 4).
+    pub fn of_key(key: &crate::PublicKey) -> Self {
+        const HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+        Self(crate::hash::sha256_of_parts(&[&HEAD, key.as_bytes()]))
+    }
+
     /// The 32 bytes of the hash.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

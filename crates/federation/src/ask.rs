@@ -78,6 +78,7 @@ impl AskError {
                         refusal.code,
                         RefusalCode::NotAMember
                             | RefusalCode::Suspended
+                            | RefusalCode::CutOff
                             | RefusalCode::AssertionInvalid
                     )
             }

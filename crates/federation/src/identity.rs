@@ -38,6 +38,9 @@ impl Identity {
             assertion_key: self.assertion_key.public_key(),
             web_url: web_url.to_owned(),
             state: MemberState::Active,
+            contact: String::new(),
+            capabilities: wire::council::CAPABILITIES.map(str::to_owned).to_vec(),
+            rotation: None,
         }
     }
 }

@@ -17,12 +17,23 @@ pub struct InboundLimits {
     pub burst: u32,
     /// Assertions remembered until they expire; when full, further ones are refused.
     pub remembered: usize,
+    /// Bytes of answers a minute, in the long run.
+    pub bytes_per_minute: u64,
+    /// Bytes of answers at once, after a pause. An answer that has begun is sent whole; what it is
+    /// too long counts against the next ones.
+    pub bytes_burst: u64,
 }
 
 impl Default for InboundLimits {
     fn default() -> Self {
         // An assertion is remembered for 70 s at most, so this holds all that the rate lets in.
-        Self { per_second: 200, burst: 400, remembered: 20_000 }
+        Self {
+            per_second: 200,
+            burst: 400,
+            remembered: 20_000,
+            bytes_per_minute: 256 * 1024 * 1024,
+            bytes_burst: 1024 * 1024 * 1024,
+        }
     }
 }
 
@@ -53,7 +64,8 @@ impl Inbound {
     /// Checks one request: `peer` is the organisation at the other end of the connection, `token`
     /// the value of `wire::ASSERTION_HEADER`, `path` is without query, `body` the whole body.
     ///
-    /// In this order: membership, rate, the assertion itself, and that it was not used before.
+    /// In this order: membership, rate and volume, the assertion itself, and that it was not used
+    /// before. While a member's keys overlap, both are accepted.
     /// What the purpose, the role and the second factor allow is for policy to say.
     pub fn check(
         &self,
@@ -71,26 +83,40 @@ impl Inbound {
         })?;
         let (own, body_sha256) = (self.network.own(), &sha256(body));
         let expected = Expected { peer, own, method, path, body_sha256, now_ms };
-        let assertion = Assertion::verify(token, &expected, &member.assertion_key)
-            .map_err(wire::AssertionError::refusal)?;
+        let assertion = verified(token, &expected, &member.signing_keys(now_ms))?;
         self.remember(&assertion, now_ms)?;
         Ok(Asserted { assertion, member })
     }
 
     fn spend(&self, peer: &OrgId, now_ms: i64) -> Result<(), Refusal> {
         let mut peers = self.peers.lock();
-        let fresh = || PeerState::new(self.limits.burst, now_ms);
+        let fresh = || PeerState::new(&self.limits, now_ms);
         let state = peers.entry(peer.clone()).or_insert_with(fresh);
-        if state.bucket.take(&self.limits, now_ms) {
-            Ok(())
-        } else {
-            Err(Refusal::new(RefusalCode::RateLimited, "too many requests; ask again later"))
+        let refused = |what: &str, seconds| {
+            Err(Refusal::new(RefusalCode::RateLimited, what).retry_after(seconds))
+        };
+        if let Some(seconds) = state.volume.debt_s(&self.limits, now_ms) {
+            return refused("too much was asked for; ask again later", seconds);
         }
+        if !state.bucket.take(&self.limits, now_ms) {
+            let missing = 1000_u64.saturating_sub(state.bucket.thousandths);
+            let ms = missing.div_ceil(u64::from(self.limits.per_second.max(1)));
+            return refused("too many requests; ask again later", seconds_of(ms));
+        }
+        Ok(())
+    }
+
+    /// Counts `bytes` that are sent to `peer` in answer.
+    pub fn sent(&self, peer: &OrgId, bytes: u64) {
+        let now_ms = (self.clock)();
+        let mut peers = self.peers.lock();
+        let fresh = || PeerState::new(&self.limits, now_ms);
+        peers.entry(peer.clone()).or_insert_with(fresh).volume.spend(&self.limits, now_ms, bytes);
     }
 
     fn remember(&self, assertion: &Assertion, now_ms: i64) -> Result<(), Refusal> {
         let mut peers = self.peers.lock();
-        let fresh = || PeerState::new(self.limits.burst, now_ms);
+        let fresh = || PeerState::new(&self.limits, now_ms);
         let state = peers.entry(assertion.issuer.clone()).or_insert_with(fresh);
         state.used.admit(&assertion.id, assertion.expires_ms, now_ms, self.limits.remembered)
     }
@@ -105,13 +131,74 @@ impl std::fmt::Debug for Inbound {
 #[derive(Debug)]
 struct PeerState {
     bucket: Bucket,
+    volume: Volume,
     used: Used,
 }
 
 impl PeerState {
-    fn new(burst: u32, now_ms: i64) -> Self {
-        let bucket = Bucket { thousandths: u64::from(burst) * 1000, filled_ms: now_ms };
-        Self { bucket, used: Used::default() }
+    fn new(limits: &InboundLimits, now_ms: i64) -> Self {
+        let bucket = Bucket { thousandths: u64::from(limits.burst) * 1000, filled_ms: now_ms };
+        let volume = Volume {
+            left: i64::try_from(limits.bytes_burst).unwrap_or(i64::MAX),
+            filled_ms: now_ms,
+        };
+        Self { bucket, volume, used: Used::default() }
+    }
+}
+
+/// The assertion by whichever of the peer's keys has signed it.
+fn verified(
+    token: &str,
+    expected: &Expected<'_>,
+    keys: &[crypto::PublicKey],
+) -> Result<Assertion, Refusal> {
+    let mut first = None;
+    for key in keys {
+        match Assertion::verify(token, expected, key) {
+            Ok(assertion) => return Ok(assertion),
+            Err(error) => {
+                first.get_or_insert(error);
+            }
+        }
+    }
+    let none = || Refusal::new(RefusalCode::AssertionInvalid, "the peer has no key");
+    Err(first.map_or_else(none, wire::AssertionError::refusal))
+}
+
+fn seconds_of(ms: u64) -> u32 {
+    u32::try_from(ms.div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+}
+
+/// How many bytes a peer may still be sent; below zero it waits.
+#[derive(Debug)]
+struct Volume {
+    left: i64,
+    filled_ms: i64,
+}
+
+impl Volume {
+    fn fill(&mut self, limits: &InboundLimits, now_ms: i64) {
+        let elapsed_ms = u64::try_from(now_ms.saturating_sub(self.filled_ms)).unwrap_or(0);
+        let gained = elapsed_ms.saturating_mul(limits.bytes_per_minute) / 60_000;
+        // What is too little to count is left to the next time.
+        if gained > 0 || now_ms < self.filled_ms {
+            self.filled_ms = now_ms;
+        }
+        let full = i64::try_from(limits.bytes_burst).unwrap_or(i64::MAX);
+        let gained = i64::try_from(gained).unwrap_or(i64::MAX);
+        self.left = self.left.saturating_add(gained).min(full);
+    }
+
+    fn spend(&mut self, limits: &InboundLimits, now_ms: i64, bytes: u64) {
+        self.fill(limits, now_ms);
+        self.left = self.left.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// After how many seconds the peer may ask again, where it has had too much.
+    fn debt_s(&mut self, limits: &InboundLimits, now_ms: i64) -> Option<u32> {
+        self.fill(limits, now_ms);
+        let debt = u64::try_from(self.left.checked_neg()?).ok().filter(|debt| *debt > 0)?;
+        Some(seconds_of(debt.saturating_mul(60_000) / limits.bytes_per_minute.max(1)))
     }
 }
 
@@ -187,8 +274,9 @@ mod tests {
 
     #[test]
     fn the_bucket_fills_at_its_rate() {
-        let limits = InboundLimits { per_second: 2, burst: 3, remembered: 1 };
-        let mut bucket = PeerState::new(limits.burst, 0).bucket;
+        let limits =
+            InboundLimits { per_second: 2, burst: 3, remembered: 1, ..InboundLimits::default() };
+        let mut bucket = PeerState::new(&limits, 0).bucket;
         let mut takes =
             |now_ms, times: usize| (0..times).filter(|_| bucket.take(&limits, now_ms)).count();
         assert_eq!(takes(0, 10), 3);
@@ -197,6 +285,22 @@ mod tests {
         assert_eq!(takes(1_000_000, 10), 3);
         assert_eq!(takes(0, 10), 0, "a clock that was set back adds nothing");
         assert_eq!(takes(1_000, 10), 2);
+    }
+
+    #[test]
+    fn what_was_too_much_is_waited_for() {
+        let (bytes_per_minute, bytes_burst) = (600, 1000);
+        let limits = InboundLimits { bytes_per_minute, bytes_burst, ..InboundLimits::default() };
+        let mut volume = PeerState::new(&limits, 0).volume;
+        volume.spend(&limits, 0, 1000);
+        assert_eq!(volume.debt_s(&limits, 0), None, "all that is allowed is not too much");
+        volume.spend(&limits, 0, 25);
+        assert_eq!(volume.debt_s(&limits, 0), Some(3), "ten bytes a second");
+        assert_eq!(volume.debt_s(&limits, 2_000), Some(1));
+        assert_eq!(volume.debt_s(&limits, 2_500), None);
+        volume.spend(&limits, 10_000_000, 1001);
+        assert_eq!(volume.debt_s(&limits, 10_000_000), Some(1), "no more than one burst is saved");
+        assert_eq!(volume.debt_s(&limits, 0), Some(1), "a clock that was set back adds nothing");
     }
 
     #[test]

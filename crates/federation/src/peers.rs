@@ -71,7 +71,7 @@ struct Inner {
 struct Peer {
     org: OrgId,
     url: String,
-    fingerprint: Fingerprint,
+    fingerprints: Vec<Fingerprint>,
     client: Client,
     permits: Arc<Semaphore>,
     health: Arc<Health>,
@@ -160,12 +160,18 @@ impl Peers {
                 .header(REQUEST_ID_HEADER, &asking.request_id)
                 .body(body.clone())
                 .send();
-            let error = match timeout_at(deadline, sending).await {
+            let ended = self.0.network.ended(|network| network.active(org));
+            let sent = tokio::select! {
+                sent = timeout_at(deadline, sending) => sent,
+                refusal = ended => return Err(AskError::Refused(refusal)),
+            };
+            let error = match sent {
                 Err(_) => return Err(AskError::TimedOut),
                 Ok(Ok(response)) => {
                     self.answered(&peer);
-                    let limits = self.0.limits;
-                    return Reply::open(org.clone(), response, deadline, limits, permit).await;
+                    let (limits, network) = (self.0.limits, self.0.network.clone());
+                    let (org, held) = (org.clone(), (network, permit));
+                    return Reply::open(org, response, deadline, limits, held).await;
                 }
                 Ok(Err(error)) => error,
             };
@@ -207,18 +213,22 @@ impl Peers {
     }
 
     fn peer(&self, member: &Member) -> Result<Arc<Peer>, AskError> {
+        let now_ms = (self.0.clock)();
+        let old = member.rotation.map(|old| old.tls_fingerprint);
+        let keys = [Some(member.tls_fingerprint), old].into_iter().flatten();
+        let fingerprints: Vec<_> = keys.filter(|key| member.shows(key, now_ms)).collect();
         let mut peers = self.0.peers.lock();
         if let Some(peer) = peers.get(&member.id)
             && peer.url == member.node_url
-            && peer.fingerprint == member.tls_fingerprint
+            && peer.fingerprints == fingerprints
         {
             return Ok(Arc::clone(peer));
         }
         let peer = Arc::new(Peer {
             org: member.id.clone(),
             url: member.node_url.clone(),
-            fingerprint: member.tls_fingerprint,
-            client: self.client(member)?,
+            client: self.client(&fingerprints)?,
+            fingerprints,
             permits: Arc::new(Semaphore::new(self.0.limits.concurrent)),
             health: self.health(&member.id),
         });
@@ -230,8 +240,8 @@ impl Peers {
         Arc::clone(self.0.health.lock().entry(org.clone()).or_default())
     }
 
-    fn client(&self, member: &Member) -> Result<Client, AskError> {
-        let tls = client_config(&self.0.identity, member.tls_fingerprint)
+    fn client(&self, fingerprints: &[Fingerprint]) -> Result<Client, AskError> {
+        let tls = client_config(&self.0.identity, fingerprints.to_vec())
             .map_err(|_| AskError::Local("the node's own certificate cannot be used"))?;
         Client::builder()
             .tls_backend_preconfigured(tls)

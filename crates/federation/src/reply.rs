@@ -7,6 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use wire::{Frame, FrameError, OrgId, Refusal};
 
+use crate::Network;
 use crate::ask::{AskError, classify};
 use crate::peers::Limits;
 
@@ -25,6 +26,8 @@ pub struct Reply {
     bytes: u64,
     resources: u64,
     place: Place,
+    // Ends the answer when the peer is cut off, suspended or expelled meanwhile.
+    network: Network,
     // Counts against the questions this peer is asked at the same time.
     _permit: OwnedSemaphorePermit,
 }
@@ -43,7 +46,7 @@ impl Reply {
         response: Response,
         deadline: Instant,
         limits: Limits,
-        permit: OwnedSemaphorePermit,
+        (network, permit): (Network, OwnedSemaphorePermit),
     ) -> Result<Self, AskError> {
         let status = response.status();
         let mut reply = Self {
@@ -56,6 +59,7 @@ impl Reply {
             bytes: 0,
             resources: 0,
             place: Place::Start,
+            network,
             _permit: permit,
         };
         if status == StatusCode::OK {
@@ -153,7 +157,12 @@ impl Reply {
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, AskError> {
-        let chunk = match timeout_at(self.deadline, self.response.chunk()).await {
+        let ended = self.network.ended(|network| network.active(&self.peer));
+        let chunk = tokio::select! {
+            chunk = timeout_at(self.deadline, self.response.chunk()) => chunk,
+            refusal = ended => return Err(AskError::Refused(refusal)),
+        };
+        let chunk = match chunk {
             Err(_) => return Err(AskError::TimedOut),
             Ok(Err(error)) => {
                 return Err(match classify(&error) {

@@ -1,4 +1,8 @@
 //! Answering peers: the accept loop between the socket and the application's HTTP service.
+//!
+//! A peer that is cut off, suspended or expelled, or whose key is no longer accepted, gets nothing
+//! more from that moment: requests that wait and answers on their way end, and its connections are
+//! closed. Only one that is suspended keeps its connection, so that it can be told.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -7,6 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crypto::Fingerprint;
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -21,8 +26,9 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::{Service, ServiceExt};
-use wire::OrgId;
+use wire::{OrgId, RefusalCode};
 
+use crate::guarded::Guarded;
 use crate::tls::{TlsError, fingerprint, server_config};
 use crate::{Identity, Network};
 
@@ -151,22 +157,44 @@ impl Desk {
         // Without it small frames wait for the acknowledgement of earlier ones.
         let _ = stream.set_nodelay(true);
         let Some(stream) = self.handshake(stream).await else { return };
-        let Some(peer) = self.peer(&stream) else { return };
+        let Some((peer, key)) = self.peer(&stream) else { return };
         let Some(_hold) = self.hold(&peer) else {
             tracing::warn!(%peer, "a peer holds too many connections; one more was closed");
             return;
         };
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let (network, own) = (self.network.clone(), peer.clone());
+        let holds = move |network: &Network| network.active_by_fingerprint(&key);
         let respond = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(PeerOrg(peer.clone()));
-            service.clone().oneshot(request)
+            request.extensions_mut().insert(PeerOrg(own.clone()));
+            let (answering, network) = (service.clone().oneshot(request), network.clone());
+            async move {
+                let response = answering.await?;
+                // Being refused is what whoever is shut out may still hear.
+                let told = !response.status().is_success();
+                let ended = async move {
+                    match told {
+                        true => std::future::pending().await,
+                        false => network.ended(holds).await,
+                    }
+                };
+                Ok::<_, Infallible>(response.map(|body| Guarded::new(body, ended)))
+            }
         });
         let builder = self.builder(is_h2);
         let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), respond));
         let mut closed = self.closed.clone();
         let closing = async move { closed.wait_for(|closed| *closed).await.is_ok() };
+        let shut_out = self.network.ended(|network| match network.active_by_fingerprint(&key) {
+            Err(refusal) if refusal.code == RefusalCode::Suspended => Ok(()),
+            standing => standing.map(drop),
+        });
         let outcome = tokio::select! {
             outcome = serving.as_mut() => outcome,
+            refusal = shut_out => {
+                tracing::warn!(%peer, reason = %refusal, "the connection of a peer was closed");
+                return;
+            }
             _ = closing => {
                 serving.as_mut().graceful_shutdown();
                 serving.await
@@ -200,10 +228,11 @@ impl Desk {
         }
     }
 
-    fn peer(&self, stream: &TlsStream<TcpStream>) -> Option<OrgId> {
+    /// Who is at the other end, and by which key.
+    fn peer(&self, stream: &TlsStream<TcpStream>) -> Option<(OrgId, Fingerprint)> {
         let certificate = stream.get_ref().1.peer_certificates()?.first()?;
         let fingerprint = fingerprint(certificate).ok()?;
-        self.network.active_by_fingerprint(&fingerprint).ok().map(|member| member.id)
+        self.network.active_by_fingerprint(&fingerprint).ok().map(|member| (member.id, fingerprint))
     }
 
     fn hold(&self, peer: &OrgId) -> Option<Hold> {

@@ -44,13 +44,13 @@ pub(crate) fn server_config(
     Ok(Arc::new(config))
 }
 
-/// For the end that asks: only the node whose key has `fingerprint` is accepted.
+/// For the end that asks: only the node whose key has one of the `fingerprints` is accepted.
 pub(crate) fn client_config(
     identity: &Identity,
-    fingerprint: Fingerprint,
+    fingerprints: Vec<Fingerprint>,
 ) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = PinnedVerifier { fingerprint, provider: Arc::clone(&provider) };
+    let verifier = PinnedVerifier { fingerprints, provider: Arc::clone(&provider) };
     let (chain, key) = own_certificate(identity);
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&version::TLS13])
@@ -136,7 +136,7 @@ impl ClientCertVerifier for MemberVerifier {
 /// Accepts the certificate of one node.
 #[derive(Debug)]
 struct PinnedVerifier {
-    fingerprint: Fingerprint,
+    fingerprints: Vec<Fingerprint>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -149,7 +149,7 @@ impl ServerCertVerifier for PinnedVerifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if fingerprint(end_entity)? == self.fingerprint {
+        if self.fingerprints.contains(&fingerprint(end_entity)?) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(not_pinned())

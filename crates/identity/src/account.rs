@@ -32,11 +32,13 @@ pub enum Role {
     Steward,
     /// A program.
     Service,
+    /// Speaks in the council of the network.
+    CouncilMember,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
@@ -44,6 +46,7 @@ impl Role {
         Self::Registrar,
         Self::Steward,
         Self::Service,
+        Self::CouncilMember,
     ];
 
     /// The code, `privacy-officer` for example.
@@ -56,6 +59,7 @@ impl Role {
             Self::Registrar => "registrar",
             Self::Steward => "steward",
             Self::Service => "service",
+            Self::CouncilMember => "council-member",
         }
     }
 

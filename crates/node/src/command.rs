@@ -13,8 +13,8 @@ use crate::audit::AuditTask;
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
 use crate::{
-    agreements, apps, audit, config, consent, demo, import, keys, packages, serve, terminology,
-    validate,
+    agreements, apps, audit, config, consent, demo, import, keys, members, network, packages,
+    serve, terminology, validate,
 };
 
 /// How long a thread that has nothing to do stays: it keeps memory that others could have.
@@ -58,6 +58,10 @@ enum Command {
         /// Where other nodes are served
         #[arg(long, default_value = "127.0.0.1:9080")]
         network_listen: SocketAddr,
+        /// Name of the network that begins with this node; its short id where it is not given.
+        /// To join a network that is there already, continue with `consilium network join`
+        #[arg(long)]
+        network: Option<String>,
     },
     /// Serve a node
     Serve {
@@ -99,6 +103,11 @@ enum Command {
     Audit {
         #[command(subcommand)]
         task: AuditTask,
+    },
+    /// Work with the node's place in its network: members, votes, keys, and cutting somebody off
+    Network {
+        #[command(subcommand)]
+        task: network::Task,
     },
     /// Work with accounts
     Account {
@@ -146,7 +155,8 @@ enum AccountTask {
         /// The node's folder; the node must not be running
         #[arg(long)]
         dir: PathBuf,
-        /// clinician, privacy-officer, operator, registrar, steward, patient or service
+        /// clinician, privacy-officer, operator, registrar, steward, council-member, patient or
+        /// service
         #[arg(long)]
         role: String,
         /// Name to sign in with
@@ -243,8 +253,9 @@ fn say_progress(text: &str) {
 fn carry_out(command: Command) -> Result<ExitCode, Fault> {
     match command {
         Command::Demo(arguments) => runtime()?.block_on(demo::run(arguments))?,
-        Command::Init { dir, organisation, name, listen, network_listen } => {
-            init(&dir, &organisation, &name, listen, network_listen)?;
+        Command::Init { dir, organisation, name, listen, network_listen, network } => {
+            let network = network.unwrap_or_else(|| organisation.clone());
+            init(&dir, (&organisation, &name, &network), listen, network_listen)?;
         }
         Command::Serve { dir } => runtime()?.block_on(serve_node(&dir))?,
         Command::Import { dir, paths, quiet } => return import_files(&dir, &paths, quiet),
@@ -255,6 +266,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         Command::Retain(task) => return upkeep::retain_types(&task),
         Command::Keys { task } => keys::task::run(task)?,
         Command::Audit { task } => return audit::run(task),
+        Command::Network { task } => return network::run(task),
         Command::Account { task } => change_account(task)?,
         Command::Agreement { task } => agreements::run(&task)?,
         Command::App { task } => apps::run(task)?,
@@ -284,8 +296,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
 
 fn init(
     dir: &Path,
-    organisation: &str,
-    name: &str,
+    (organisation, name, network): (&str, &str, &str),
     listen: SocketAddr,
     network_listen: SocketAddr,
 ) -> Result<(), Fault> {
@@ -295,27 +306,22 @@ fn init(
     }
     let org = wire::OrgId::new(organisation)?;
     let keys = keys::Keys::create(&dir.join("keys"))?;
-    // A node of its own is a network of one: its council is itself until it joins another.
+    // A node of its own is a network of one: it decides alone whom to admit, or joins another. The
+    // founding key has signed the first list and is needed no more.
     let council = crypto::SigningKey::generate(&crypto::SystemRandom)?;
     let council_key = council.public_key().to_string();
     std::fs::write(
         &file,
         config::sample(organisation, name, listen, network_listen, &council_key),
     )?;
+    let seats = wire::Council::of(vec![org.clone()]);
     let identity = federation::Identity::new(org, keys.assertion, keys.tls)?;
     let member =
         identity.member(name, &format!("https://{network_listen}"), &format!("http://{listen}"));
     let now = system_clock()();
-    let list = wire::Membership {
-        version: 1,
-        network: organisation.to_owned(),
-        serial: 1,
-        issued: now,
-        expires: now + 10 * 365 * 24 * 60 * 60 * 1000,
-        default_policy: "permit-treatment".into(),
-        members: vec![member],
-    };
-    std::fs::write(dir.join("membership.json"), list.sign(&council)?.to_json())?;
+    let expires = now + 10 * 365 * 24 * 60 * 60 * 1000;
+    let list = wire::Membership::first(network, now, expires, vec![member]).with_council(seats);
+    members::keep(dir, &[list.sign(&council)?])?;
     say(&format!(
         "made a node in `{}`; look at `{}`, add an account with `consilium account add`, then run \
          `consilium serve --dir {}`",
@@ -365,7 +371,8 @@ fn change_account(task: AccountTask) -> Result<(), Fault> {
         }
     };
     let role = Role::from_code(&role).ok_or(
-        "the role is one of clinician, privacy-officer, operator, registrar, steward, patient, service",
+        "the role is one of clinician, privacy-officer, operator, registrar, steward, \
+         council-member, patient, service",
     )?;
     let node = open(&dir, system_clock())?;
     let accounts = node.app.identity().accounts();

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use app::governance::conduct::Rules;
 use app::records::validate::Enforced;
 use app::services::{ConditionalDelete, Rest};
+use federation::InboundLimits;
 use identity::Role;
 use matching::clk::Epsilon;
 use policy::consent::{Defaults, Existence};
@@ -19,6 +21,7 @@ use crate::stores::Location;
 
 /// Name of the file in the node's folder.
 pub const FILE: &str = "node.toml";
+const MEBIBYTE: u64 = 1024 * 1024;
 
 /// What the operator sets.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,7 +40,7 @@ pub struct Config {
     /// Where records are kept: a folder below the node's, or the address of a PostgreSQL.
     #[serde(default = "store")]
     pub store: String,
-    /// Public key of the council that signs the membership list.
+    /// The keys that the network began with: the council's, or `2 of KEY KEY KEY`.
     pub council_key: String,
     /// What holds where a patient has decided nothing.
     #[serde(default, deserialize_with = "word")]
@@ -124,6 +127,9 @@ pub struct Config {
     /// What content must fulfil before it is stored: for `default` and for resource types.
     #[serde(default)]
     pub validation: BTreeMap<String, String>,
+    /// How much each other node may ask for, and what of it is unusual.
+    #[serde(default)]
+    pub peers: PeerRules,
     /// How many exports, imports and other long jobs run at the same time.
     #[serde(default = "jobs_at_once")]
     pub jobs_at_once: usize,
@@ -144,6 +150,98 @@ pub enum CommonAgreement {
     Treatment,
     /// Nothing: only agreements that stewards have signed count.
     None,
+}
+
+/// How much each other node may ask for, and from when on its questions are unusual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeerRules {
+    /// Requests a second, in the long run.
+    pub requests_per_second: u32,
+    /// Requests at once, after a pause.
+    pub requests_at_once: u32,
+    /// Mebibytes of answers a minute, in the long run.
+    pub mebibytes_per_minute: u32,
+    /// Mebibytes of answers at once, after a pause.
+    pub mebibytes_at_once: u32,
+    /// Records drawn for treatment in an hour, beyond which privacy officers are told.
+    pub records_per_hour: u64,
+    /// The same for new patients of one user in 24 hours.
+    pub new_patients_per_day: u64,
+    /// The same for patients of one user in 7 days for whom no care event was named.
+    pub unproven_per_week: u64,
+    /// Questions in a night below which nothing is unusual.
+    pub night_least: u64,
+    /// How many times its usual night an institution may ask.
+    pub night_factor: u64,
+    /// The night, hours of the day in UTC.
+    pub night: (u8, u8),
+}
+
+impl Default for PeerRules {
+    fn default() -> Self {
+        let (limits, rules) = (InboundLimits::default(), Rules::default());
+        let mebibytes = |bytes: u64| u32::try_from(bytes / MEBIBYTE).unwrap_or(u32::MAX);
+        Self {
+            requests_per_second: limits.per_second,
+            requests_at_once: limits.burst,
+            mebibytes_per_minute: mebibytes(limits.bytes_per_minute),
+            mebibytes_at_once: mebibytes(limits.bytes_burst),
+            records_per_hour: rules.records_per_hour,
+            new_patients_per_day: rules.new_patients_per_day,
+            unproven_per_week: rules.unproven_per_week,
+            night_least: rules.night_least,
+            night_factor: rules.night_factor,
+            night: rules.night,
+        }
+    }
+}
+
+impl PeerRules {
+    /// What each peer may cost this node. What it remembers of assertions follows the rate: one is
+    /// remembered for 70 seconds at most.
+    pub fn limits(&self) -> InboundLimits {
+        let per_minute = self.requests_per_second as usize * 70 + self.requests_at_once as usize;
+        InboundLimits {
+            per_second: self.requests_per_second,
+            burst: self.requests_at_once,
+            remembered: per_minute.max(InboundLimits::default().remembered),
+            bytes_per_minute: u64::from(self.mebibytes_per_minute) * MEBIBYTE,
+            bytes_burst: u64::from(self.mebibytes_at_once) * MEBIBYTE,
+        }
+    }
+
+    /// What is unusual.
+    pub fn conduct(&self) -> Rules {
+        Rules {
+            records_per_hour: self.records_per_hour,
+            new_patients_per_day: self.new_patients_per_day,
+            unproven_per_week: self.unproven_per_week,
+            night_least: self.night_least,
+            night_factor: self.night_factor,
+            night: self.night,
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let limits = [
+            ("requests_per_second", self.requests_per_second),
+            ("requests_at_once", self.requests_at_once),
+            ("mebibytes_per_minute", self.mebibytes_per_minute),
+            ("mebibytes_at_once", self.mebibytes_at_once),
+        ];
+        if let Some((name, value)) = limits.iter().find(|(_, v)| !(1..=100_000).contains(v)) {
+            return Err(format!("`peers.{name}` is `{value}`; it is from 1 to 100000"));
+        }
+        let counted = [self.records_per_hour, self.new_patients_per_day, self.unproven_per_week];
+        if counted.iter().any(|count| *count > 100_000) {
+            return Err("what is counted in `peers` is at most 100000".into());
+        }
+        match self.night.0.max(self.night.1) < 24 {
+            true => Ok(()),
+            false => Err("`peers.night` holds two hours of the day, from 0 to 23".into()),
+        }
+    }
 }
 
 /// Whether existence of withheld data is shown. Sensitive data is hidden in any case.
@@ -194,7 +292,9 @@ fn store() -> String {
 }
 
 fn passkey_roles() -> Vec<String> {
-    [Role::Operator, Role::PrivacyOfficer, Role::Registrar].map(|role| role.code().into()).into()
+    [Role::Operator, Role::PrivacyOfficer, Role::Registrar, Role::CouncilMember]
+        .map(|role| role.code().into())
+        .into()
 }
 
 fn udap_scopes() -> String {
@@ -327,6 +427,7 @@ impl Config {
         config.locating()?;
         config.enforced()?;
         config.roles_with_passkeys()?;
+        config.peers.check()?;
         Ok(config)
     }
 
@@ -403,7 +504,8 @@ network_listen = "{network_listen}"
 # "postgres://user:password@host:5432/database?schema=consilium&sslmode=require".
 store = "store"
 
-# Public key of the council that signs membership.json.
+# The keys that the network began with, which membership.json goes back to: one key, or
+# "2 of KEY KEY KEY" where several had to sign. `consilium network join` sets it.
 council_key = "{council_key}"
 
 # What holds where a patient has decided nothing:
@@ -426,7 +528,7 @@ break_glass = true
 # else before. Browsers take passkeys only at an https address with a host name and at
 # http://localhost; where base_url is neither, nobody can have one, nobody is asked for one, and the
 # node warns of it when it starts.
-passkey_roles = ["operator", "privacy-officer", "registrar"]
+passkey_roles = ["operator", "privacy-officer", "registrar", "council-member"]
 
 # What a conditional deletion (DELETE [type]?[search]) may remove: "single" or "multiple".
 conditional_delete = "single"
@@ -485,6 +587,23 @@ jobs_file_rows = 100000
 [validation]
 default = "structure"
 # Patient = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"
+
+# How much each other node may ask for; beyond it, it is refused and told when to come back.
+[peers]
+requests_per_second = 200
+requests_at_once = 400
+mebibytes_per_minute = 256
+mebibytes_at_once = 1024
+# From when on its questions are unusual: privacy officers and operators here and there are told, and
+# nothing is blocked. Records drawn for treatment in an hour; new patients of one user in 24 hours;
+# patients of one user in 7 days for whom no appointment, encounter or order was named; questions in
+# a night, at least so many and so many times the usual night (hours in UTC). 0 switches a rule off.
+records_per_hour = 300
+new_patients_per_day = 40
+unproven_per_week = 60
+night_least = 100
+night_factor = 5
+night = [22, 6]
 "#
     )
 }
@@ -505,7 +624,9 @@ mod tests {
         assert_eq!(config.withheld, Withheld::Stated);
         // A file from before there were passkeys asks for them too.
         let roles = config.roles_with_passkeys().unwrap();
-        assert_eq!(roles, [Role::Operator, Role::PrivacyOfficer, Role::Registrar]);
+        let administrative =
+            [Role::Operator, Role::PrivacyOfficer, Role::Registrar, Role::CouncilMember];
+        assert_eq!(roles, administrative);
         let older = text().replace("passkey_roles", "# passkey_roles");
         assert_eq!(Config::parse(&older).unwrap().roles_with_passkeys().unwrap(), roles);
         // A key that the type knows and the sample does not would be missing from this list.
@@ -527,8 +648,10 @@ mod tests {
             ("locator_epsilon = 3.0", "locator_epsilon = 0.0", "locator_epsilon"),
             ("locator_dice = 0.75", "locator_dice = 1.2", "locator_dice"),
             ("soft_deadline_ms = 2000", "soft_deadline_ms = 20000", "soft_deadline_ms"),
-            ("\"registrar\"]", "\"service\"]", "passkey_roles"),
-            ("\"registrar\"]", "\"chief\"]", "passkey_roles"),
+            ("\"council-member\"]", "\"service\"]", "passkey_roles"),
+            ("\"council-member\"]", "\"chief\"]", "passkey_roles"),
+            ("requests_per_second = 200", "requests_per_second = 0", "peers.requests_per_second"),
+            ("night = [22, 6]", "night = [22, 24]", "peers.night"),
         ] {
             let changed = text().replace(from, to);
             assert!(Config::parse(&changed).unwrap_err().contains(expected), "{to}");

@@ -16,10 +16,11 @@ use app::App;
 use app::records::import::Import;
 use crypto::{SigningKey, SystemRandom};
 use synthetic::{Site, sites};
-use wire::{Membership, OrgId};
+use wire::{Council, Membership, OrgId};
 
 use crate::config::{self, sample};
 use crate::keys::Keys;
+use crate::members;
 use crate::serve::{Running, start};
 use crate::wiring::{Fault, Node, open, system_clock};
 
@@ -111,7 +112,7 @@ async fn serve(running: Vec<Running>) {
 fn prepare(folder: &Path, sites: &[Site], port: u16) -> Result<(), Fault> {
     let council = SigningKey::generate(&SystemRandom)?;
     let council_key = council.public_key().to_string();
-    let mut members = Vec::new();
+    let mut listed = Vec::new();
     for (number, site) in (0..).zip(sites) {
         let home = folder.join(&site.org);
         let keys = Keys::create(&home.join("keys"))?;
@@ -120,21 +121,16 @@ fn prepare(folder: &Path, sites: &[Site], port: u16) -> Result<(), Fault> {
         let config = sample(&site.org, &site.name, people, nodes, &council_key);
         std::fs::write(home.join(config::FILE), adapted(&config, people))?;
         let identity = federation::Identity::new(OrgId::new(&site.org)?, keys.assertion, keys.tls)?;
-        members.push(identity.member(&site.name, &format!("https://{nodes}"), &base_url(people)));
+        listed.push(identity.member(&site.name, &format!("https://{nodes}"), &base_url(people)));
     }
     let now = system_clock()();
-    let list = Membership {
-        version: 1,
-        network: "consilium-demo".into(),
-        serial: 1,
-        issued: now,
-        expires: now + LIST_VALID_MS,
-        default_policy: "permit-treatment".into(),
-        members,
-    };
-    let signed = list.sign(&council)?.to_json();
+    // Every hospital has a seat: the founding key signs the first list and is forgotten.
+    let seats = listed.iter().map(|member| member.id.clone()).collect();
+    let list = Membership::first("consilium-demo", now, now + LIST_VALID_MS, listed);
+    let list = list.with_council(Council::of(seats));
+    let signed = list.sign(&council)?;
     for site in sites {
-        std::fs::write(folder.join(&site.org).join("membership.json"), &signed)?;
+        members::keep(&folder.join(&site.org), std::slice::from_ref(&signed))?;
     }
     Ok(())
 }

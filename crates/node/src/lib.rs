@@ -10,6 +10,8 @@ pub mod consent;
 pub mod demo;
 pub mod import;
 pub mod keys;
+pub mod members;
+pub mod network;
 mod packages;
 pub mod restore;
 pub mod serve;

@@ -9,7 +9,7 @@ use app::consent::deliver::Courier;
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use federation::outbox::WorkerOptions;
-use federation::{Inbound, InboundLimits, ServeOptions};
+use federation::{Inbound, ServeOptions};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -47,7 +47,7 @@ impl Running {
 
 /// Binds both addresses and starts serving. Returns once the node answers.
 pub async fn start(node: Node) -> Result<Running, Fault> {
-    let Node { config, app, identity, network, postman, shelf } = node;
+    let Node { config, app, identity, network, postman, shelf, folder } = node;
     let bind = |address: SocketAddr| async move {
         TcpListener::bind(address).await.map_err(|e| format!("cannot listen on {address}: {e}"))
     };
@@ -78,8 +78,7 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
         }
     });
 
-    let inbound =
-        Arc::new(Inbound::new(network.clone(), app_clock(&app), InboundLimits::default()));
+    let inbound = Arc::new(Inbound::new(network.clone(), app_clock(&app), config.peers.limits()));
     let door = Door { app: app.clone(), identity, network: network.clone(), inbound };
     tasks.spawn(door.keep(nodes, stopped.clone()));
 
@@ -96,6 +95,8 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     tasks.spawn(app::audit::witnessed::run(app.clone(), stopped.clone()));
     tasks.spawn(app::locator::publish::run(app.clone(), stopped.clone()));
     tasks.spawn(app::agreements::sync::run(app.clone(), stopped.clone()));
+    tasks.spawn(app::governance::gossip::run(app.clone(), stopped.clone()));
+    tasks.spawn(crate::members::run(app.clone(), folder, stopped.clone()));
     tasks.spawn(sweep(app.clone(), stopped));
     Ok(Running { app, address, stop, tasks })
 }

@@ -7,16 +7,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use app::records::validate::{Enforced, Validation};
 use app::services::{Clock, Random};
 use app::{App, Organisation, Services, Settings};
-use crypto::{PublicKey, Random as _, SystemRandom};
+use crypto::{Random as _, SystemRandom};
 use federation::notify::{Allowed, Mail, Postman};
 use federation::{Limits, Network, Outbox, Peers};
 use store::SharedStore;
-use wire::{OrgId, SignedMembership};
+use wire::{Founders, OrgId};
 
 use crate::config::Config;
 use crate::keys::ring::{BOX, Ring};
 use crate::keys::{self, Keys};
-use crate::packages;
+use crate::{members, packages};
 
 /// What can go wrong while a node is put together, for a person at a terminal.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -35,6 +35,8 @@ pub struct Node {
     pub postman: Arc<Postman>,
     /// The terminology in its folder.
     pub shelf: crate::terminology::Shelf,
+    /// Its folder.
+    pub folder: std::path::PathBuf,
 }
 
 /// The system clock, in milliseconds since the Unix epoch.
@@ -74,17 +76,39 @@ pub struct Place {
 /// may be running. Call inside a tokio runtime.
 pub fn place(folder: &Path, clock: Clock) -> Result<Place, Fault> {
     let config = Config::read(folder)?;
-    let keys = Keys::read(&folder.join("keys"))?;
-    let list = folder.join("membership.json");
-    let list =
-        std::fs::read(&list).map_err(|e| format!("cannot read `{}`: {e}", list.display()))?;
-    let signed = SignedMembership::parse(&list)?;
-    let council: PublicKey = config.council_key.parse()?;
+    let founders: Founders = config.council_key.parse()?;
     let own = OrgId::new(&config.organisation)?;
-    let network = Network::open(&signed, council, own.clone(), clock.clone())?;
-    if network.list().member(&own).is_none() {
-        return Err(format!("the membership list does not name `{own}`").into());
+    let lists = members::chain(folder, &founders)?;
+    let network = Network::open_chain(&lists, founders, own.clone(), clock.clone())?;
+    let list = network.list();
+    if members::take_next_keys(folder, &list, &own)? {
+        tracing::warn!("the node's new keys are in use from now on");
     }
+    let keys = Keys::read(&folder.join("keys"))?;
+    let Some(member) = list.member(&own) else {
+        // A network that one key signs has no way to apply.
+        if list.governance.is_none() {
+            return Err(format!("the membership list does not name `{own}`").into());
+        }
+        tracing::warn!(
+            network = %list.network,
+            "this node is no member of the network yet; apply with `consilium network apply`"
+        );
+        return joined(config, keys, own, network, clock);
+    };
+    if !member.signing_keys(clock()).contains(&keys.assertion.public_key()) {
+        tracing::warn!("the membership list names other keys for this node; nobody will answer it");
+    }
+    joined(config, keys, own, network, clock)
+}
+
+fn joined(
+    config: Config,
+    keys: Keys,
+    own: OrgId,
+    network: Network,
+    clock: Clock,
+) -> Result<Place, Fault> {
     let identity = Arc::new(federation::Identity::new(own, keys.assertion, keys.tls)?);
     let peers = Peers::new(
         identity.clone(),
@@ -166,6 +190,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             locator: config.locating()?,
             rest: config.rest(),
             notify: rules,
+            conduct: config.peers.conduct(),
         },
         jobs: app::jobs::Options {
             at_once: config.jobs_at_once,
@@ -181,7 +206,10 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     if let Some(layers) = shelf.read()? {
         app.terminology().load(layers);
     }
-    Ok(Node { config, app, identity, network, postman, shelf })
+    // Cuts and lists that were decided hold before any door opens.
+    app::governance::start(&app).map_err(|e| e.message)?;
+    members::obey(&app, folder);
+    Ok(Node { config, app, identity, network, postman, shelf, folder: folder.to_owned() })
 }
 
 /// What content is validated with: the profiles of the packages in the node's folder, and what the

@@ -19,7 +19,7 @@ use crate::purpose::Purpose;
 use crate::question::{Action, BreakGlass, Content, Decision, Question, Reason, Relation, Role};
 
 /// The policies as they are in the repository.
-pub(crate) const POLICIES: [(&str, &str); 8] = [
+pub(crate) const POLICIES: [(&str, &str); 9] = [
     ("guards.cedar", include_str!("../../../policies/guards.cedar")),
     ("clinician.cedar", include_str!("../../../policies/clinician.cedar")),
     ("patient.cedar", include_str!("../../../policies/patient.cedar")),
@@ -28,6 +28,7 @@ pub(crate) const POLICIES: [(&str, &str); 8] = [
     ("registrar.cedar", include_str!("../../../policies/registrar.cedar")),
     ("steward.cedar", include_str!("../../../policies/steward.cedar")),
     ("service.cedar", include_str!("../../../policies/service.cedar")),
+    ("council-member.cedar", include_str!("../../../policies/council-member.cedar")),
 ];
 
 /// The schema the policies are validated against.

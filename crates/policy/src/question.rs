@@ -52,6 +52,8 @@ words! {
         Steward = "steward",
         /// A node that speaks for itself.
         Service = "service",
+        /// Speaks for the institution, or for an advisory board, in the council of the network.
+        CouncilMember = "council-member",
     }
 }
 
@@ -63,6 +65,7 @@ impl Role {
             Self::Patient => Purpose::PATRQT,
             Self::PrivacyOfficer | Self::Steward => Purpose::HCOMPL,
             Self::Operator | Self::Service => Purpose::HSYSADMIN,
+            Self::CouncilMember => Purpose::HOPERAT,
             Self::Registrar => Purpose::PATADMIN,
         }
     }
@@ -99,6 +102,10 @@ words! {
         Operate = "operate",
         /// Deliver decisions and notices from another node.
         Deliver = "deliver",
+        /// See the affairs of the network: members, proposals, votes and their reasons.
+        CouncilRead = "council-read",
+        /// Propose, comment and vote.
+        CouncilDecide = "council-decide",
         /// A patient reads their own record.
         OwnRecord = "own-record",
         /// A patient sees who used their record.

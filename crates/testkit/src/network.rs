@@ -17,7 +17,7 @@ use synthetic::{Site, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, JoinSet};
-use wire::{Membership, OrgId};
+use wire::{Council, Membership, OrgId};
 
 use crate::client::{Account, Fault};
 
@@ -102,15 +102,9 @@ pub fn prepare(folder: &Path, sites: &[Site]) -> Result<Vec<Place>, Fault> {
         places.push(Place { site: site.clone(), folder: home, people, nodes });
     }
     let now = wiring::system_clock()();
-    let list = Membership {
-        version: 1,
-        network: "testkit".into(),
-        serial: 1,
-        issued: now,
-        expires: now + VALID_MS,
-        default_policy: "permit-treatment".into(),
-        members,
-    };
+    let list = Membership::first("testkit", now, now + VALID_MS, members);
+    let seats = list.members.iter().map(|member| member.id.clone()).collect();
+    let list = list.with_council(Council::of(seats));
     let signed = list.sign(&council)?.to_json();
     for place in &places {
         std::fs::write(place.folder.join("membership.json"), &signed)?;

@@ -4,9 +4,9 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    Agreements, AppRegistry, BreakGlassReviews, Denials, Find, Links, MyAccesses, MyAgreements,
-    MyApps, MyObjections, MyPermissions, MyRecord, Network, Notices, Objections, Recalls,
-    Reconciliation, Witnesses,
+    Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links, MyAccesses,
+    MyAgreements, MyApps, MyObjections, MyPermissions, MyRecord, Network, Notices, Objections,
+    Recalls, Reconciliation, Witnesses,
 };
 use crate::words::{Message, Words};
 
@@ -88,6 +88,7 @@ impl Chrome {
                 item("nav-reconciliation", Reconciliation.to_string()),
                 item("nav-recalls", Recalls.to_string()),
                 item("nav-agreements", Agreements.to_string()),
+                item("nav-council", Council.to_string()),
             ],
             Role::Operator => vec![
                 item("nav-network", Network.to_string()),
@@ -95,6 +96,7 @@ impl Chrome {
                 item("nav-witnesses", Witnesses.to_string()),
                 item("nav-reconciliation", Reconciliation.to_string()),
                 item("nav-agreements", Agreements.to_string()),
+                item("nav-council", Council.to_string()),
             ],
             Role::Steward => vec![item("nav-agreements", Agreements.to_string())],
             Role::Registrar => vec![
@@ -102,6 +104,7 @@ impl Chrome {
                 item("nav-recalls", Recalls.to_string()),
                 item("nav-find", Find.to_string()),
             ],
+            Role::CouncilMember => vec![item("nav-council", Council.to_string())],
         }
     }
 }
@@ -146,17 +149,20 @@ pub enum Role {
     Registrar,
     /// `steward`
     Steward,
+    /// `council-member`
+    CouncilMember,
 }
 
 impl Role {
     /// Every role that has pages.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
         Self::Operator,
         Self::Registrar,
         Self::Steward,
+        Self::CouncilMember,
     ];
 
     /// The role of its code, `None` for one without pages.
@@ -168,6 +174,7 @@ impl Role {
             "operator" => Self::Operator,
             "registrar" => Self::Registrar,
             "steward" => Self::Steward,
+            "council-member" => Self::CouncilMember,
             _ => return None,
         })
     }
@@ -181,6 +188,7 @@ impl Role {
             Self::Operator => Network.to_string(),
             Self::Registrar => Links.to_string(),
             Self::Steward => Agreements.to_string(),
+            Self::CouncilMember => Council.to_string(),
         }
     }
 
@@ -193,6 +201,7 @@ impl Role {
             Self::Operator => "role-operator",
             Self::Registrar => "role-registrar",
             Self::Steward => "role-steward",
+            Self::CouncilMember => "role-council-member",
         })
     }
 }
@@ -292,11 +301,19 @@ pub enum Notice {
     BreachDeclared,
     /// A breach was settled.
     BreachSettled,
+    /// Something was proposed to the network.
+    Proposed,
+    /// A vote or comment was signed.
+    VoteCast,
+    /// Somebody was cut off.
+    CutOff,
+    /// A cut was taken back.
+    Restored,
 }
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -323,6 +340,10 @@ impl Notice {
         Self::AgreementEnded,
         Self::BreachDeclared,
         Self::BreachSettled,
+        Self::Proposed,
+        Self::VoteCast,
+        Self::CutOff,
+        Self::Restored,
     ];
 
     /// The code under which it travels from an action to the page that shows it.
@@ -354,6 +375,10 @@ impl Notice {
             Self::AgreementEnded => "agreement-ended",
             Self::BreachDeclared => "breach-declared",
             Self::BreachSettled => "breach-settled",
+            Self::Proposed => "proposed",
+            Self::VoteCast => "vote-cast",
+            Self::CutOff => "cut-off",
+            Self::Restored => "restored",
         }
     }
 
@@ -391,6 +416,10 @@ impl Notice {
             Self::AgreementEnded => "notice-agreement-ended",
             Self::BreachDeclared => "notice-breach-declared",
             Self::BreachSettled => "notice-breach-settled",
+            Self::Proposed => "notice-proposed",
+            Self::VoteCast => "notice-vote-cast",
+            Self::CutOff => "notice-cut-off",
+            Self::Restored => "notice-restored",
         })
     }
 }

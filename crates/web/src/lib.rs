@@ -13,6 +13,7 @@ pub mod apps;
 pub mod assets;
 pub mod chrome;
 pub mod clinician;
+pub mod council;
 pub mod entry;
 pub mod error;
 pub mod fault;

@@ -51,6 +51,12 @@ macro_rules! with_id {
 }
 
 fixed! {
+    /// The affairs of the network.
+    Council = "/council";
+    /// A new proposal to the members: GET the form, POST it.
+    NewProposal = "/council/new";
+    /// Cut somebody off, or restore: POST.
+    Cuts = "/operator/cuts";
     /// Where a visitor starts; leads to the first page of the role.
     Home = "/";
     /// Sign-in: GET the form, POST it.
@@ -132,6 +138,8 @@ fixed! {
 }
 
 with_id! {
+    /// A proposal: GET it, POST a vote.
+    CouncilProposal = "/council/proposals/", "id", "";
     /// One static asset by its hashed name.
     Static = "/static/", "name", "";
     /// A request for a consent as its patient sees it.

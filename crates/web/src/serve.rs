@@ -9,6 +9,7 @@ mod agreements;
 mod apps;
 mod assets;
 mod clinician;
+mod council;
 mod entry;
 mod frame;
 mod grants;
@@ -160,6 +161,10 @@ fn agreement_routes() -> Router<Web> {
 
 fn office_routes() -> Router<Web> {
     Router::new()
+        .route(paths::Council::ROUTE, get(council::affairs))
+        .route(paths::NewProposal::ROUTE, get(council::new_page).post(council::propose))
+        .route(paths::CouncilProposal::ROUTE, get(council::proposal).post(council::cast))
+        .route(paths::Cuts::ROUTE, post(council::cut))
         .route(paths::BreakGlassReviews::ROUTE, get(privacy::reviews))
         .route(paths::BreakGlassReview::ROUTE, post(privacy::review))
         .route(paths::Denials::ROUTE, get(privacy::denials))

@@ -17,13 +17,16 @@
 pub mod acr;
 pub mod agreement;
 pub mod assertion;
+pub mod council;
 pub mod deliver;
+pub mod flag;
 pub mod frame;
 pub mod locator;
 pub mod matching;
 pub mod membership;
 pub mod notice;
 pub mod org;
+pub mod proposal;
 pub mod raw;
 pub mod reconcile;
 pub mod record;
@@ -39,16 +42,24 @@ pub use agreement::{
     AgreementsRequest, AgreementsResponse, PasskeyKey, PasskeyProof, SignedStatement,
 };
 pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject};
+pub use council::{Adviser, Change, Council, Founders, Rotation, Thresholds};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
+pub use flag::{Flag, FlagKind, FlagReceipt};
 pub use frame::{End, Frame, FrameError, Handling, Head, Obligation, RecordStatus};
 pub use locator::{
     EncodedView, LocateRequest, LocateResponse, LocatorKeyRequest, LocatorKeyResponse, Publication,
     PublicationReceipt, PublishedEncoding, PublishedRecord,
 };
 pub use matching::{Candidate, FieldScore, Grade, MatchOutcome, MatchRequest, MatchResponse};
-pub use membership::{Member, MemberState, Membership, MembershipError, SignedMembership};
+pub use membership::{
+    Governance, Member, MemberState, Membership, MembershipError, SignedMembership,
+};
 pub use notice::{Notice, Objection, ObjectionState, ObjectionWord, Recall, RecallConfirmed};
 pub use org::{InvalidOrgId, OrgId};
+pub use proposal::{
+    Application, Ballot, Choice, CouncilAnswer, CouncilItem, CouncilRequest, Motion, Proposal,
+    SealError, Sealable, Sealed,
+};
 pub use raw::{InvalidJson, Raw};
 pub use reconcile::{Part, ReconcileRequest, ReconcileResponse, Twin};
 pub use record::{
@@ -98,6 +109,10 @@ pub mod path {
     pub const RECONCILE: &str = "/network/v1/reconcile";
     /// `AgreementsRequest` → `AgreementsResponse`.
     pub const AGREEMENTS: &str = "/network/v1/agreements";
+    /// `CouncilRequest` → `CouncilAnswer`.
+    pub const COUNCIL: &str = "/network/v1/council";
+    /// `Flag` → nothing: a peer's conduct that its privacy officer should look at.
+    pub const FLAG: &str = "/network/v1/flag";
     /// `GET` without assertion: any answer means that the node is up.
     pub const HEALTH: &str = "/network/v1/health";
 }

@@ -10,6 +10,9 @@ pub struct Refusal {
     pub code: RefusalCode,
     /// What is wrong and what to do, for people; never personal data.
     pub message: String,
+    /// After how many seconds it is worth asking again, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u32>,
 }
 
 /// The kinds of refusal.
@@ -28,6 +31,8 @@ pub enum RefusalCode {
     NotAMember,
     /// The asking organisation is in the list but suspended.
     Suspended,
+    /// The operator of one of the two nodes has cut the connection.
+    CutOff,
     /// The assertion was used before.
     Replayed,
     /// The assertion is missing, expired, badly signed or for another request.
@@ -50,7 +55,13 @@ pub enum RefusalCode {
 impl Refusal {
     /// A refusal with a sentence that says what to do.
     pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), retry_after_s: None }
+    }
+
+    /// The same, with the seconds after which it is worth asking again.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
     }
 }
 
@@ -66,6 +77,7 @@ impl RefusalCode {
             | Self::NoAgreement
             | Self::NotAMember
             | Self::Suspended
+            | Self::CutOff
             | Self::Other => 403,
             Self::TooLarge => 413,
             Self::UnsupportedVersion | Self::MessageInvalid => 400,

@@ -86,6 +86,27 @@ fn messages() {
     assert_eq!(end.handling.unwrap().obligations[0].agreement, "Shared care");
     let refusal: Refusal = check(include_str!("../vectors/refusal.json"));
     assert_eq!(refusal.code, RefusalCode::SecondFactorTooOld);
+    let refusal: Refusal = check(include_str!("../vectors/refusal-later.json"));
+    assert_eq!(refusal.retry_after_s, Some(10));
+}
+
+#[test]
+fn the_councils_business() {
+    let list: SignedMembership = check(include_str!("../vectors/membership-voted.json"));
+    let list = list.read().unwrap();
+    assert_eq!(list.council().unwrap().seats.len(), 1);
+    check::<Membership>(&serde_json::to_string(&list).unwrap());
+    let proposal: Proposal = check(include_str!("../vectors/proposal.json"));
+    assert_eq!(proposal.motion.organisation().unwrap().as_str(), "south");
+    let ballot: Ballot = check(include_str!("../vectors/ballot.json"));
+    assert_eq!(ballot.choice, Choice::Yes);
+    let request: CouncilRequest = check(include_str!("../vectors/council-request.json"));
+    assert_eq!(request.items.len(), 2);
+    let answer: CouncilAnswer = check(include_str!("../vectors/council-answer.json"));
+    assert_ne!(answer.items[0].tag(), answer.items[1].tag());
+    let flag: Flag = check(include_str!("../vectors/flag.json"));
+    assert_eq!(flag.kind, FlagKind::ManyPatients);
+    check::<FlagReceipt>(include_str!("../vectors/flag-receipt.json"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use wire::{AgreementsRequest, AgreementsResponse, OrgId, Refusal, RefusalCode, S
 
 use super::enter::{Outcome, enter};
 use super::shelf::known;
-use crate::audit::Agent;
+use crate::audit::{Agent, SignedIn};
 use crate::consent::deliver::{as_node, may_speak};
 use crate::records::answer::refused;
 use crate::records::longitudinal::ask_json;
@@ -105,6 +105,7 @@ async fn pull(app: &App, party: &OrgId, name: &str) -> Result<bool> {
             user: "node".into(),
             name: name.to_owned(),
             role: "service".into(),
+            signed_in: SignedIn::default(),
         };
         app.run(move |app| take(app, &agent, &answer.statements)).await?;
         if !more || !any {

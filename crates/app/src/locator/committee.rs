@@ -92,6 +92,9 @@ mod tests {
                 assertion_key: key,
                 web_url: String::new(),
                 state: MemberState::Active,
+                contact: String::new(),
+                capabilities: Vec::new(),
+                rotation: None,
             }
         });
         Membership {
@@ -102,6 +105,7 @@ mod tests {
             expires: i64::MAX,
             default_policy: String::new(),
             members: members.collect(),
+            governance: None,
         }
     }
 

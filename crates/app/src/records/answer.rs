@@ -7,7 +7,7 @@ use federation::Asserted;
 use fhir::{Id, Resource};
 use matching::Grade;
 use policy::consent::{
-    Compiled, Existence, Request as ConsentRequest, WholeDecision, user_of, whole_record,
+    Compiled, Existence, Item, Request as ConsentRequest, WholeDecision, user_of, whole_record,
 };
 use policy::obligations::{Handling, PART2_NOTICE};
 use policy::{Action, BreakGlass, Content, Purpose, Question, Relation, Role};
@@ -334,6 +334,7 @@ pub fn record_request(
             return absent(app, asserted);
         }
         let selected = select(app, &*snapshot, asserted, &patient, &admitted)?;
+        let was_linked = link::find(&*snapshot, &patient, org)?.is_some();
         let mut writes = Vec::new();
         let mut side = Vec::new();
         if let Some(link) = new_link(&*snapshot, &patient, org, &theirs, request.confirmed)? {
@@ -346,6 +347,7 @@ pub fn record_request(
         drop(snapshot);
         let entry = audit_entry(asserted, &patient, &selected);
         commit(app, writes, side, &entry)?;
+        crate::governance::flags::saw(app, asserted, patient.as_str(), was_linked);
         Ok(selected.answer)
     };
     work().map_err(refused)

@@ -301,6 +301,9 @@ pub(crate) fn check_storable(resource: &Resource, resource_type: &str) -> Result
             format!("the body is not of type `{resource_type}`; send it to its own type"),
         ));
     }
+    if let Some(id) = resource.id() {
+        crate::governance::publish::check_free(resource_type, id.as_str())?;
+    }
     if resource_type == "AuditEvent" {
         return Err(Error::new(Kind::NotSupported, "audit entries are written by the node alone"));
     }

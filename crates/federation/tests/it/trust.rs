@@ -265,7 +265,12 @@ async fn a_peer_that_asks_too_much_is_slowed_and_others_are_not() {
     let inbound = federation::Inbound::new(
         world.network("south"),
         world.clock(),
-        federation::InboundLimits { per_second: 1, burst: 3, remembered: 100 },
+        federation::InboundLimits {
+            per_second: 1,
+            burst: 3,
+            remembered: 100,
+            ..federation::InboundLimits::default()
+        },
     );
     let ask = |peer: &str| {
         inbound.check(&org(peer), None, "POST", path::RECORD, &Bytes::new()).unwrap_err().code
@@ -276,4 +281,101 @@ async fn a_peer_that_asks_too_much_is_slowed_and_others_are_not() {
     assert_eq!(ask("east"), invalid);
     world.now_ms.fetch_add(1000, Ordering::SeqCst);
     assert_eq!(ask("north"), invalid);
+}
+
+/// Starts `south` with an answer that begins and then goes on for ever.
+fn endless(world: &mut World, network: &Network) -> Node {
+    let handler = |_, _, _| async {
+        let begin = [Bytes::from(head("south", 9)), Bytes::from(resource("south", 1))];
+        let rest = futures_util::stream::pending();
+        streamed(futures_util::StreamExt::chain(futures_util::stream::iter(begin), rest))
+    };
+    let router = checked(world.inbound(network), handler);
+    let (listener, identity) = (world.listener("south"), world.identity("south"));
+    start(listener, identity, network.clone(), router, ServeOptions::default())
+}
+
+/// Reads until the answer ends early; how long that took after `change`.
+async fn broken_off(peers: &Peers, change: impl FnOnce()) -> (AskError, Duration) {
+    let mut reply = ask(peers, "south").await.unwrap();
+    for _ in 0..2 {
+        assert!(reply.next_frame().await.unwrap().is_some(), "the answer has begun");
+    }
+    let since = std::time::Instant::now();
+    change();
+    let error = timeout(Duration::from_secs(5), reply.next_frame()).await.unwrap().unwrap_err();
+    (error, since.elapsed())
+}
+
+#[tokio::test]
+async fn a_cut_ends_streams_and_connections_within_a_second_and_a_restore_heals() {
+    let mut world = World::new(&["north", "south", "west"]).await;
+    let network = world.network("south");
+    let _south = endless(&mut world, &network);
+    let north = org("north");
+    for (cut, restore) in [(Some(&north), Some(&north)), (None, None)] {
+        let peers = world.peers("north", Limits::default());
+        let (error, took) = broken_off(&peers, || assert!(network.cut(cut))).await;
+        assert_eq!(error, AskError::Incomplete);
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        let again = ask(&peers, "south").await.unwrap_err();
+        assert!(matches!(again, AskError::Identity | AskError::Unreachable), "{again:?}");
+        let west = ask(&world.peers("west", Limits::default()), "south").await;
+        assert_eq!(west.is_ok(), cut.is_some(), "others are cut only with all");
+        assert!(network.restore(restore));
+        ask(&world.peers("north", Limits::default()), "south").await.unwrap();
+    }
+    // The asker's own switch.
+    let own = world.network("north");
+    let peers = world.peers_as(world.identity("north"), own.clone(), Limits::default());
+    let (error, took) = broken_off(&peers, || assert!(own.cut(Some(&org("south"))))).await;
+    assert_eq!(code::<()>(Err(error)), Some(RefusalCode::CutOff));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(code(ask(&peers, "south").await), Some(RefusalCode::CutOff));
+    assert!(own.active_others().iter().all(|member| member.id != org("south")));
+}
+
+#[tokio::test]
+async fn a_list_ends_streams_of_whoever_it_shuts_out_and_of_keys_it_replaces() {
+    let mut world = World::new(&["north", "south"]).await;
+    let network = world.network("south");
+    let _south = endless(&mut world, &network);
+    let peers = world.peers("north", Limits::default());
+    let stolen = fresh_identity("north").member("NORTH", "https://north:1", "https://north:1");
+    let lists = [
+        world.list(2, suspended("north")),
+        world.list(4, without("north")),
+        world.list(6, |members| {
+            let member = members.iter_mut().find(|m| m.id == org("north")).unwrap();
+            member.tls_fingerprint = stolen.tls_fingerprint;
+            member.assertion_key = stolen.assertion_key;
+        }),
+    ];
+    for (list, back) in lists.iter().zip([3, 5, 7]) {
+        let (error, took) = broken_off(&peers, || assert!(network.update(list).is_ok())).await;
+        assert_eq!(error, AskError::Incomplete, "list {}", back - 1);
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(ask(&peers, "south").await.is_err());
+        network.update(&world.list(back, |_| {})).unwrap();
+        ask(&world.peers("north", Limits::default()), "south").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_draws_too_much_is_told_when_to_come_back() {
+    let world = World::new(&["north", "south"]).await;
+    let network = world.network("south");
+    let limits = federation::InboundLimits {
+        bytes_per_minute: 600,
+        bytes_burst: 1000,
+        ..federation::InboundLimits::default()
+    };
+    let inbound = federation::Inbound::new(network, world.clock(), limits);
+    let refused = || inbound.check(&org("north"), None, "POST", path::RECORD, b"").unwrap_err();
+    assert_eq!(refused().code, RefusalCode::AssertionInvalid, "within its volume it may ask");
+    inbound.sent(&org("north"), 1100);
+    let refusal = refused();
+    assert_eq!((refusal.code, refusal.retry_after_s), (RefusalCode::RateLimited, Some(10)));
+    world.now_ms.fetch_add(10_000, Ordering::SeqCst);
+    assert_eq!(refused().code, RefusalCode::AssertionInvalid);
 }

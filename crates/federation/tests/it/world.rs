@@ -110,15 +110,8 @@ impl World {
         };
         let mut members = self.parties.values().map(member).collect();
         change(&mut members);
-        let list = Membership {
-            version: 1,
-            network: "test".into(),
-            serial,
-            issued: START_MS,
-            expires: START_MS + 86_400_000,
-            default_policy: "permit treatment".into(),
-            members,
-        };
+        let first = Membership::first("test", START_MS, START_MS + 86_400_000, members);
+        let list = Membership { serial, ..first };
         list.sign(&self.council).unwrap()
     }
 

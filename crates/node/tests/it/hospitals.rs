@@ -21,7 +21,7 @@ use synthetic::{Options, Person, Site, World, sites};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use tokio::task::block_in_place;
-use wire::{Membership, OrgId};
+use wire::{Council, Membership, OrgId};
 
 use crate::client::{Account, Client};
 
@@ -255,15 +255,9 @@ fn prepare(folder: &Path, sites: &[Site], changes: &[(&str, &str)]) {
         members.push(identity.member(&site.name, &nodes, &people));
     }
     let now = system_clock()();
-    let list = Membership {
-        version: 1,
-        network: "whole-path".into(),
-        serial: 1,
-        issued: now,
-        expires: now + 60 * 24 * 60 * 60 * 1000,
-        default_policy: "permit-treatment".into(),
-        members,
-    };
+    let list = Membership::first("whole-path", now, now + 60 * 24 * 60 * 60 * 1000, members);
+    let seats = list.members.iter().map(|member| member.id.clone()).collect();
+    let list = list.with_council(Council::of(seats));
     let signed = list.sign(&council).expect("a signature").to_json();
     for site in sites {
         std::fs::write(folder.join(&site.org).join("membership.json"), &signed).expect("a file");

@@ -22,6 +22,7 @@ mod compartment;
 mod conditions;
 mod consent;
 mod contents;
+mod council;
 mod dpop;
 mod fetching;
 mod graphql;

@@ -91,6 +91,9 @@ tokened!(
     crate::patient::objections::ObjectForm,
     crate::registrar::recalls::RecallForm,
     crate::operator::network::AnsweringForm,
+    crate::council::affairs::CutForm,
+    crate::council::new::NewForm,
+    crate::council::proposal::VoteForm,
     crate::registrar::links::LinkForm,
     crate::apps::allowed::EndForm,
     crate::apps::consent::ConsentForm,
@@ -358,6 +361,7 @@ fn back(path: &str) -> String {
         ("/privacy/reconciliation/", Reconciliation::ROUTE),
         ("/me/accesses/", MyAccesses::ROUTE),
         ("/links/", Links::ROUTE),
+        (crate::paths::Cuts::ROUTE, crate::paths::Council::ROUTE),
         ("/operator/", Network::ROUTE),
         ("/account/", Account::ROUTE),
     ] {

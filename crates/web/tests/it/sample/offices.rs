@@ -1,6 +1,7 @@
 //! Pages of the privacy officer, the operator and the registrar.
 
 use web::clinician::notices;
+use web::council::{self, affairs, new, proposal};
 use web::form::{Field, FieldFault};
 use web::operator::network;
 use web::parts::standing::Standing;
@@ -60,6 +61,23 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         Page {
             name: "network",
             html: network::render(&network_view(full), &frame(Role::Operator, "/operator"))
+                .unwrap(),
+        },
+        Page {
+            name: "council",
+            html: affairs::render(&affairs_view(full), &frame(Role::Operator, "/council")).unwrap(),
+        },
+        Page {
+            name: "proposal",
+            html: proposal::render(
+                &proposal_view(full),
+                &frame(Role::CouncilMember, "/council/proposals/p"),
+            )
+            .unwrap(),
+        },
+        Page {
+            name: "proposal-new",
+            html: new::render(&new_view(full), &frame(Role::CouncilMember, "/council/new"))
                 .unwrap(),
         },
         Page {
@@ -413,4 +431,138 @@ fn links_view(full: bool) -> links::LinksView {
         }],
         decided: vec![decided("l-2", true, "Lucía Ferrer"), decided("l-3", false, "")],
     }
+}
+
+fn line(title: &str, motion: &'static str, outcome: council::Outcome) -> affairs::Line {
+    affairs::Line {
+        id: "0b5c2f9f1be7a2a1".repeat(4),
+        title: title.into(),
+        motion,
+        proposer: "North Valley Hospital".into(),
+        made_ms: NOW_MS - 86_400_000,
+        closes_ms: NOW_MS + 13 * 86_400_000,
+        outcome,
+        votes: (2, 1, 3),
+        waits: outcome == council::Outcome::Open,
+    }
+}
+
+fn affairs_view(full: bool) -> affairs::AffairsView {
+    if !full {
+        return affairs::AffairsView { network: "valley".into(), ..Default::default() };
+    }
+    let member = |id: &str, name: &str, suspended| affairs::Member {
+        id: id.into(),
+        name: name.into(),
+        suspended,
+        seat: !suspended,
+        contact: "Ida Sorensen, +1 555 0134, network@agnes.example".into(),
+    };
+    let flag = |kind: &'static str, user: &str| affairs::Flag {
+        kind,
+        asker: "St. Agnes Clinic".into(),
+        noticed_by: "North Valley Hospital".into(),
+        user: user.into(),
+        count: 61,
+        limit: 40,
+        at_ms: NOW_MS - 600_000,
+    };
+    affairs::AffairsView {
+        network: "valley".into(),
+        serial: 12,
+        expires_ms: NOW_MS + 200 * 86_400_000,
+        governed: true,
+        members: vec![
+            member("north", "North Valley Hospital", false),
+            member("agnes", "St. Agnes Clinic", true),
+        ],
+        advisers: vec![
+            ("Patients of the Valley".into(), "North Valley Hospital".into(), true),
+            ("Ethics board".into(), "St. Agnes Clinic".into(), false),
+        ],
+        thresholds: vec![("motion-admit", 2), ("motion-expel", 3)],
+        proposals: vec![
+            line("Admit Lakeside Rehabilitation", "motion-admit", council::Outcome::Open),
+            line("Suspend St. Agnes Clinic", "motion-suspend", council::Outcome::Carried),
+            line("Yearly report for patients", "motion-general", council::Outcome::Rejected),
+        ],
+        misconduct: vec![
+            ("St. Agnes Clinic".into(), true, 11),
+            ("St. Agnes Clinic".into(), false, 0),
+        ],
+        flags: vec![
+            flag("many-patients", "acc-7f31"),
+            flag("bulk-treatment", ""),
+            flag("no-evidence", "acc-7f31"),
+            flag("night-burst", ""),
+        ],
+        cuts: vec![affairs::Cut {
+            id: "agnes".into(),
+            name: "St. Agnes Clinic".into(),
+            by: "Sam Okafor".into(),
+            reason: "their passwords were found on the internet this morning".into(),
+            at_ms: NOW_MS - 60_000,
+        }],
+        may_propose: true,
+        may_cut: true,
+        form: (Field::default(), Field::default()),
+    }
+}
+
+fn proposal_view(full: bool) -> proposal::ProposalView {
+    let line = line("Admit Lakeside Rehabilitation", "motion-admit", council::Outcome::Open);
+    if !full {
+        return proposal::ProposalView {
+            line,
+            reason: "they care for many of our patients after surgery".into(),
+            by: String::new(),
+            moot: "there is no such member".into(),
+            list: Some(3),
+            facts: Vec::new(),
+            checks: Vec::new(),
+            ballots: Vec::new(),
+            seats: Vec::new(),
+            form: (Field::default(), Field::default()),
+        };
+    }
+    let ballot = |seat: &str, choice: &'static str, reason: &str| proposal::Ballot {
+        seat: seat.into(),
+        by: "Dr. Ellen Brandt".into(),
+        choice,
+        reason: reason.into(),
+        at_ms: NOW_MS - 3_600_000,
+        passkey: choice != "comment",
+    };
+    proposal::ProposalView {
+        line,
+        reason: "they care for many of our patients after surgery".into(),
+        by: "Lucía Ferrer".into(),
+        moot: String::new(),
+        list: None,
+        facts: vec![
+            ("member", "Lakeside Rehabilitation (lakeside)".into()),
+            ("fact-certificate", "8f14e45fceea167a".repeat(4)),
+            ("fact-key", "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w".into()),
+        ],
+        checks: vec!["check-both-keys", "check-network", "check-unused"],
+        ballots: vec![
+            ballot("North Valley Hospital", "yes", "we know them, and visited in April"),
+            ballot("St. Agnes Clinic", "no", "their privacy officer is not named yet"),
+            ballot("Harbor Hospital", "abstain", "we do not work with them"),
+            ballot("Patients of the Valley", "comment", "please ask how they tell patients"),
+        ],
+        seats: vec![
+            (String::new(), "North Valley Hospital".into()),
+            ("patients".into(), "Patients of the Valley".into()),
+        ],
+        form: (Field::default(), Field::default().with(FieldFault::Required)),
+    }
+}
+
+fn new_view(full: bool) -> new::NewView {
+    let members = vec![("agnes".to_owned(), "St. Agnes Clinic".to_owned())];
+    let speakers = vec![(String::new(), "North Valley Hospital".to_owned())];
+    let days = Field::new("14");
+    let fault = full.then(|| "there is no such member".to_owned());
+    new::NewView { fault, members, speakers, days, ..new::NewView::default() }
 }

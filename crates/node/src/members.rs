@@ -1,0 +1,280 @@
+//! The membership lists in a node's folder, and orders from its terminal while it runs.
+//!
+//! `membership.json` is the list in force; the folder `membership` holds every list since the first,
+//! because trust goes on from list to list. A running node writes both when a new list comes into
+//! force. The folder `orders` is how `consilium network …` speaks to it.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use app::App;
+use app::governance::{self, cut, cut::By, propose};
+use crypto::{Fingerprint, SigningKey};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use wire::{Founders, Membership, Motion, OrgId, SignedMembership};
+
+use crate::wiring::Fault;
+
+/// Name of the file with the list in force.
+pub const FILE: &str = "membership.json";
+const HISTORY: &str = "membership";
+const ORDERS: &str = "orders";
+/// How often orders are looked for.
+const LOOK: Duration = Duration::from_millis(200);
+/// Most orders that are carried out at once.
+const MOST_ORDERS: usize = 100;
+/// Most lists of one network that are read.
+const MOST_LISTS: usize = 100_000;
+
+/// Everything that a node needs to know a network: its lists since the first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Invitation {
+    /// The founding keys, as the configuration writes them. Compare them with what a member says.
+    pub founders: String,
+    /// The lists, the oldest first.
+    pub lists: Vec<SignedMembership>,
+}
+
+/// What the terminal asks of a node that runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "kebab-case")]
+pub enum Order {
+    /// Cut off one organisation, or all.
+    Cut {
+        /// Whom; all where it is absent.
+        organisation: Option<OrgId>,
+        /// Why.
+        reason: String,
+        /// By which account of the machine.
+        by: String,
+    },
+    /// Take a cut back.
+    Restore {
+        /// Whose; all where it is absent.
+        organisation: Option<OrgId>,
+        /// Why.
+        reason: String,
+        /// By which account of the machine.
+        by: String,
+    },
+    /// Ask the network to take this node's new keys.
+    Rotate {
+        /// The motion, signed by the old key.
+        motion: Motion,
+    },
+    /// Put a list in force that came by hand.
+    List {
+        /// The list.
+        list: SignedMembership,
+    },
+}
+
+/// What came of an order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    /// Whether it was carried out.
+    pub done: bool,
+    /// What to tell.
+    pub message: String,
+}
+
+/// The lists of a node's folder that lead from the founders to the list in force.
+pub fn chain(folder: &Path, founders: &Founders) -> Result<Vec<SignedMembership>, Fault> {
+    let current = read(&folder.join(FILE))?;
+    if current.founded(founders).is_ok() {
+        return Ok(vec![current]);
+    }
+    let serial = current.read()?.serial;
+    let mut lists = Vec::new();
+    for entry in fs::read_dir(folder.join(HISTORY)).into_iter().flatten().take(MOST_LISTS) {
+        let list = read(&entry?.path())?;
+        let number = list.read()?.serial;
+        if number < serial {
+            lists.push((number, list));
+        }
+    }
+    lists.sort_by_key(|(number, _)| *number);
+    let mut lists: Vec<_> = lists.into_iter().map(|(_, list)| list).collect();
+    lists.push(current);
+    Ok(lists)
+}
+
+fn read(path: &Path) -> Result<SignedMembership, Fault> {
+    let text = fs::read(path).map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
+    Ok(SignedMembership::parse(&text)?)
+}
+
+/// Keeps lists, the oldest first, in a node's folder; the last is the one in force.
+pub fn keep(folder: &Path, lists: &[SignedMembership]) -> Result<(), Fault> {
+    let history = folder.join(HISTORY);
+    fs::create_dir_all(&history)?;
+    for list in lists {
+        let path = history.join(format!("{:010}.json", list.read()?.serial));
+        if !path.exists() {
+            write(&path, list.to_json().as_bytes())?;
+        }
+    }
+    let Some(last) = lists.last() else { return Ok(()) };
+    let path = folder.join(FILE);
+    let text = last.to_json();
+    if fs::read(&path).is_ok_and(|before| before == text.as_bytes()) {
+        return Ok(());
+    }
+    write(&path, text.as_bytes())
+}
+
+/// Writes a file so that it is there whole or not at all.
+pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    Ok(())
+}
+
+/// Follows the membership list and carries out orders until the node stops.
+pub async fn run(app: App, folder: PathBuf, mut stopped: watch::Receiver<bool>) {
+    let mut changes = app.network().changes();
+    changes.mark_changed();
+    loop {
+        let is_new = tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = changes.changed() => true,
+            () = tokio::time::sleep(LOOK) => false,
+        };
+        let folder = folder.clone();
+        let work = move |app: &App| {
+            if is_new && let Err(error) = keep_all(app, &folder) {
+                tracing::error!(%error, "the membership list could not be written to the folder");
+            }
+            obey(app, &folder);
+            Ok(())
+        };
+        if let Err(error) = app.run(work).await {
+            tracing::error!(reason = %error.message, "orders could not be looked for");
+        }
+    }
+}
+
+fn keep_all(app: &App, folder: &Path) -> Result<(), Fault> {
+    keep(folder, &governance::lists(app).map_err(|e| e.message)?)
+}
+
+/// Carries out the orders that wait.
+pub fn obey(app: &App, folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder.join(ORDERS)) else { return };
+    for entry in entries.flatten().take(MOST_ORDERS) {
+        let path = entry.path();
+        if path.extension().is_none_or(|ending| ending != "json") {
+            continue;
+        }
+        let order = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let outcome = match order {
+            Some(order) => carry_out(app, order),
+            None => Err("the order cannot be read".to_owned()),
+        };
+        let answer = match outcome {
+            Ok(message) => Answer { done: true, message },
+            Err(message) => Answer { done: false, message },
+        };
+        let text = serde_json::to_vec(&answer).unwrap_or_default();
+        if let Err(error) = write(&path.with_extension("done"), &text) {
+            tracing::error!(%error, "the answer to an order could not be written");
+        }
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::error!(%error, "an order could not be removed");
+        }
+    }
+}
+
+fn carry_out(app: &App, order: Order) -> Result<String, String> {
+    let done = match order {
+        Order::Cut { organisation, reason, by } => {
+            cut::cut(app, By::Terminal(&by), organisation.as_ref(), &reason)
+                .map(|()| "the connection is cut".to_owned())
+        }
+        Order::Restore { organisation, reason, by } => {
+            cut::restore(app, By::Terminal(&by), organisation.as_ref(), &reason)
+                .map(|()| "the connection is restored".to_owned())
+        }
+        Order::Rotate { motion } => {
+            let title = format!("New keys of {}", app.org().name);
+            let reason = "the owner replaces the keys and has signed with the old one".to_owned();
+            let draft = propose::Draft { adviser: None, title, reason, motion, days: 30 };
+            propose::submit(app, None, draft).map(|id| format!("handed in as `{id}`"))
+        }
+        Order::List { list } => governance::adopt(app, &list)
+            .map(|serial| format!("the membership list {serial} is in force")),
+    };
+    done.map_err(|error| error.message)
+}
+
+/// Leaves an order for the node in `folder` and waits for its answer; `None` where no node answers
+/// within `patience`. The order then waits for the node's next start.
+pub fn order(folder: &Path, order: &Order, patience: Duration) -> Result<Option<Answer>, Fault> {
+    let orders = folder.join(ORDERS);
+    fs::create_dir_all(&orders)?;
+    let name = crypto::random::token(&crypto::SystemRandom, 16)?;
+    let path = orders.join(format!("{name}.json"));
+    write(&path, &serde_json::to_vec(order)?)?;
+    let answer = path.with_extension("done");
+    let turns = patience.as_millis() / 20;
+    for _ in 0..turns {
+        if let Ok(text) = fs::read(&answer) {
+            fs::remove_file(&answer)?;
+            return Ok(Some(serde_json::from_slice(&text)?));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(None)
+}
+
+/// New keys beside those in use, in `keys/next`.
+pub fn make_next_keys(folder: &Path) -> Result<(SigningKey, SigningKey), Fault> {
+    let next = folder.join("keys").join("next");
+    if next.exists() {
+        return Err(format!(
+            "`{}` exists already: new keys were made before; remove it to make others",
+            next.display()
+        )
+        .into());
+    }
+    fs::create_dir_all(&next)?;
+    let random = crypto::SystemRandom;
+    let (assertion, tls) = (SigningKey::generate(&random)?, SigningKey::generate(&random)?);
+    write(&next.join("assertion.pem"), assertion.to_pem().as_bytes())?;
+    write(&next.join("tls.pem"), tls.to_pem().as_bytes())?;
+    Ok((assertion, tls))
+}
+
+/// Takes the keys in `keys/next` into use once the list in force names them. The keys before go to
+/// `keys/before`. Returns whether it did.
+pub fn take_next_keys(folder: &Path, list: &Membership, own: &OrgId) -> Result<bool, Fault> {
+    let keys = folder.join("keys");
+    let next = keys.join("next");
+    let Some(member) = list.member(own).filter(|_| next.exists()) else { return Ok(false) };
+    let read = |name: &str| -> Result<SigningKey, Fault> {
+        Ok(SigningKey::from_pem(&fs::read_to_string(next.join(name))?)?)
+    };
+    let named = read("assertion.pem")?.public_key() == member.assertion_key
+        && Fingerprint::of_key(&read("tls.pem")?.public_key()) == member.tls_fingerprint;
+    if !named {
+        return Ok(false);
+    }
+    let before = keys.join("before");
+    fs::create_dir_all(&before)?;
+    for name in ["assertion.pem", "tls.pem"] {
+        fs::copy(keys.join(name), before.join(name))?;
+        fs::copy(next.join(name), keys.join(format!(".{name}")))?;
+        fs::rename(keys.join(format!(".{name}")), keys.join(name))?;
+    }
+    fs::remove_dir_all(&next)?;
+    Ok(true)
+}
