@@ -28,6 +28,8 @@ pub struct Keys {
     pub tls: SigningKey,
     /// Encrypts second-factor secrets at rest.
     pub vault: [u8; 32],
+    /// What signs assertions and proves the node in TLS once the membership list names it.
+    pub next: Option<(SigningKey, SigningKey)>,
 }
 
 /// Why keys cannot be had.
@@ -77,9 +79,13 @@ pub fn openid(folder: &Path) -> Result<RsaKey, KeysError> {
 
 /// What the parts of [`Keys`] are made from.
 fn assembled(assertion: &str, tls: &str, vault: &str) -> Result<Keys, KeysError> {
+    let (assertion, tls) = pair(assertion, tls)?;
+    Ok(Keys { assertion, tls, vault: sha256(vault.as_bytes()), next: None })
+}
+
+fn pair(assertion: &str, tls: &str) -> Result<(SigningKey, SigningKey), KeysError> {
     let key = |name, text| SigningKey::from_pem(text).map_err(|e| KeysError::Content(name, e));
-    let (assertion, tls) = (key("the assertion key", assertion)?, key("the TLS key", tls)?);
-    Ok(Keys { assertion, tls, vault: sha256(vault.as_bytes()) })
+    Ok((key("the assertion key", assertion)?, key("the TLS key", tls)?))
 }
 
 fn failed(path: &Path, error: std::io::Error) -> KeysError {

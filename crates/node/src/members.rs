@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use app::App;
 use app::governance::{self, cut, cut::By, propose};
-use crypto::{Fingerprint, SigningKey};
+use crypto::Fingerprint;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use wire::{Founders, Membership, Motion, OrgId, SignedMembership};
 
+use crate::keys::Keys;
+use crate::keys::ring::Ring;
 use crate::wiring::Fault;
 
 /// Name of the file with the list in force.
@@ -236,45 +238,20 @@ pub fn order(folder: &Path, order: &Order, patience: Duration) -> Result<Option<
     Ok(None)
 }
 
-/// New keys beside those in use, in `keys/next`.
-pub fn make_next_keys(folder: &Path) -> Result<(SigningKey, SigningKey), Fault> {
-    let next = folder.join("keys").join("next");
-    if next.exists() {
-        return Err(format!(
-            "`{}` exists already: new keys were made before; remove it to make others",
-            next.display()
-        )
-        .into());
+/// The node's keys: those made for it by `consilium network rotate-keys` as soon as the list in
+/// force names them.
+pub fn with_next_keys(folder: &Path, list: &Membership, own: &OrgId) -> Result<Keys, Fault> {
+    let folder = folder.join("keys");
+    let keys = Keys::read(&folder)?;
+    let Some((assertion, tls)) = &keys.next else { return Ok(keys) };
+    let is_named = list.member(own).is_some_and(|member| {
+        assertion.public_key() == member.assertion_key
+            && Fingerprint::of_key(&tls.public_key()) == member.tls_fingerprint
+    });
+    if !is_named {
+        return Ok(keys);
     }
-    fs::create_dir_all(&next)?;
-    let random = crypto::SystemRandom;
-    let (assertion, tls) = (SigningKey::generate(&random)?, SigningKey::generate(&random)?);
-    write(&next.join("assertion.pem"), assertion.to_pem().as_bytes())?;
-    write(&next.join("tls.pem"), tls.to_pem().as_bytes())?;
-    Ok((assertion, tls))
-}
-
-/// Takes the keys in `keys/next` into use once the list in force names them. The keys before go to
-/// `keys/before`. Returns whether it did.
-pub fn take_next_keys(folder: &Path, list: &Membership, own: &OrgId) -> Result<bool, Fault> {
-    let keys = folder.join("keys");
-    let next = keys.join("next");
-    let Some(member) = list.member(own).filter(|_| next.exists()) else { return Ok(false) };
-    let read = |name: &str| -> Result<SigningKey, Fault> {
-        Ok(SigningKey::from_pem(&fs::read_to_string(next.join(name))?)?)
-    };
-    let named = read("assertion.pem")?.public_key() == member.assertion_key
-        && Fingerprint::of_key(&read("tls.pem")?.public_key()) == member.tls_fingerprint;
-    if !named {
-        return Ok(false);
-    }
-    let before = keys.join("before");
-    fs::create_dir_all(&before)?;
-    for name in ["assertion.pem", "tls.pem"] {
-        fs::copy(keys.join(name), before.join(name))?;
-        fs::copy(next.join(name), keys.join(format!(".{name}")))?;
-        fs::rename(keys.join(format!(".{name}")), keys.join(name))?;
-    }
-    fs::remove_dir_all(&next)?;
-    Ok(true)
+    Ring::take_next(&folder)?;
+    tracing::warn!("the node's new keys are in use from now on");
+    Ok(Keys::read(&folder)?)
 }

@@ -10,6 +10,7 @@ use wire::{Application, Council, Founders, MemberState, Motion, OrgId, Rotation,
 use crate::command::say;
 use crate::config::{self, Config};
 use crate::keys::Keys;
+use crate::keys::ring::Ring;
 use crate::members::{self, Invitation, Order};
 use crate::wiring::{Fault, system_clock};
 
@@ -83,7 +84,7 @@ pub enum Task {
     },
     /// Replace the node's own keys, with the old ones as proof
     ///
-    /// New keys are made in `keys/next`, and the old key signs that they take its place. Nobody votes
+    /// New keys are made beside those in use, and the old key signs that they take its place. Nobody votes
     /// on it: the nodes of the council check the signature and sign the next list. Both pairs are
     /// accepted during the overlap; restart the node within it, and it takes the new ones into use.
     /// Where a key was stolen, do not use this but `network new-keys` and a vote: it refuses the old
@@ -329,7 +330,7 @@ fn rotate(dir: &Path, overlap_days: u8) -> Result<ExitCode, Fault> {
     let list = list.last().ok_or("the folder holds no membership list")?.read()?;
     let org = OrgId::new(&config.organisation)?;
     let member = list.member(&org).ok_or("this institution is no member of the network")?;
-    let (assertion, tls) = members::make_next_keys(dir)?;
+    let (assertion, tls) = Ring::make_next(&dir.join("keys"))?;
     let (tls_fingerprint, assertion_key) =
         (crypto::Fingerprint::of_key(&tls.public_key()), assertion.public_key());
     let until = system_clock()() + i64::from(overlap_days) * DAY_MS;
@@ -344,14 +345,8 @@ fn rotate(dir: &Path, overlap_days: u8) -> Result<ExitCode, Fault> {
 fn new_keys(dir: &Path) -> Result<(), Fault> {
     Config::read(dir)?;
     let keys = dir.join("keys");
-    let (assertion, tls) = members::make_next_keys(dir)?;
-    let lost = keys.join(format!("refused-{}", system_clock()()));
-    std::fs::create_dir_all(&lost)?;
-    for (name, key) in [("assertion.pem", assertion), ("tls.pem", tls)] {
-        std::fs::copy(keys.join(name), lost.join(name))?;
-        members::write(&keys.join(name), key.to_pem().as_bytes())?;
-    }
-    std::fs::remove_dir_all(keys.join("next"))?;
+    Ring::make_next(&keys)?;
+    Ring::take_next(&keys)?;
     say("made new keys; print the request to the council with `consilium network apply`");
     Ok(())
 }

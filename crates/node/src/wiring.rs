@@ -81,10 +81,7 @@ pub fn place(folder: &Path, clock: Clock) -> Result<Place, Fault> {
     let lists = members::chain(folder, &founders)?;
     let network = Network::open_chain(&lists, founders, own.clone(), clock.clone())?;
     let list = network.list();
-    if members::take_next_keys(folder, &list, &own)? {
-        tracing::warn!("the node's new keys are in use from now on");
-    }
-    let keys = Keys::read(&folder.join("keys"))?;
+    let keys = members::with_next_keys(folder, &list, &own)?;
     let Some(member) = list.member(&own) else {
         // A network that one key signs has no way to apply.
         if list.governance.is_none() {

@@ -20,7 +20,7 @@ use store_sql::sqlite::PageKey;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::plain::Files;
-use super::{Keys, KeysError, assembled, failed, keep, unlock, wipe};
+use super::{Keys, KeysError, assembled, failed, keep, pair, unlock, wipe};
 
 /// The box.
 pub const BOX: &str = "sealed.json";
@@ -38,6 +38,20 @@ pub struct Numbered {
     key: String,
 }
 
+/// What a node proves itself with, as PEM.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Pair {
+    assertion: String,
+    tls: String,
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.assertion.zeroize();
+        self.tls.zeroize();
+    }
+}
+
 /// Every secret of a node.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,11 +66,18 @@ pub struct Content {
     pub(super) files: Vec<Numbered>,
     /// The secret behind the keys of single patients, base64.
     units: String,
+    /// What the node will prove itself with once the membership list names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<Pair>,
+    /// What it proved itself with before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    before: Vec<Pair>,
 }
 
 impl Drop for Content {
     fn drop(&mut self) {
-        let Self { assertion, tls, vault, openid, store, files, units } = self;
+        // The pairs see to themselves.
+        let Self { assertion, tls, vault, openid, store, files, units, next: _, before: _ } = self;
         for text in [assertion, tls, vault, units] {
             text.zeroize();
         }
@@ -85,6 +106,8 @@ impl Content {
             store: Vec::new(),
             files: Vec::new(),
             units: BASE64.encode(&*units.to_bytes()),
+            next: None,
+            before: Vec::new(),
         };
         add_key(&mut new.store)?;
         add_key(&mut new.files)?;
@@ -169,7 +192,31 @@ impl Ring {
 
     /// What the node proves itself with.
     pub fn keys(&self) -> Result<Keys, KeysError> {
-        assembled(&self.content.assertion, &self.content.tls, &self.content.vault)
+        let Content { assertion, tls, vault, next, .. } = &self.content;
+        let next = next.as_ref().map(|next| pair(&next.assertion, &next.tls)).transpose()?;
+        Ok(Keys { next, ..assembled(assertion, tls, vault)? })
+    }
+
+    /// Makes what the node will prove itself with; what was made before and is not in use yet is
+    /// forgotten.
+    pub fn make_next(folder: &Path) -> Result<(SigningKey, SigningKey), KeysError> {
+        let key = || SigningKey::generate(&SystemRandom).map_err(made);
+        let (assertion, tls) = (key()?, key()?);
+        let pair =
+            Pair { assertion: assertion.to_pem().to_string(), tls: tls.to_pem().to_string() };
+        Self::update(folder, |content| content.next = Some(pair))?;
+        Ok((assertion, tls))
+    }
+
+    /// Takes it into use, where there is any.
+    pub fn take_next(folder: &Path) -> Result<(), KeysError> {
+        Self::update(folder, |content| {
+            let Some(next) = content.next.take() else { return };
+            let used = |text: &mut String, new: &str| std::mem::replace(text, new.to_owned());
+            let assertion = used(&mut content.assertion, &next.assertion);
+            let tls = used(&mut content.tls, &next.tls);
+            content.before.push(Pair { assertion, tls });
+        })
     }
 
     /// The key that signs ID tokens, where it was needed before.
