@@ -105,6 +105,7 @@ async fn pull(app: &App, party: &OrgId, name: &str) -> Result<bool> {
             user: "node".into(),
             name: name.to_owned(),
             role: "service".into(),
+            signed_in: Default::default(),
         };
         app.run(move |app| take(app, &agent, &answer.statements)).await?;
         if !more || !any {

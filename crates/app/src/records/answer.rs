@@ -7,7 +7,7 @@ use federation::Asserted;
 use fhir::{Id, Resource};
 use matching::Grade;
 use policy::consent::{
-    Compiled, Existence, Request as ConsentRequest, WholeDecision, user_of, whole_record,
+    Compiled, Existence, Item, Request as ConsentRequest, WholeDecision, user_of, whole_record,
 };
 use policy::obligations::{Handling, PART2_NOTICE};
 use policy::{Action, BreakGlass, Content, Purpose, Question, Relation, Role};
