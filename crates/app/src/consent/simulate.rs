@@ -18,6 +18,7 @@ use wire::simulate::{MAX_DRAFTS, MAX_EXPLAINED, MAX_RECIPIENTS};
 use wire::{KindCount, OrgId, Recipient, Remedy, Simulated, SourceStatus};
 
 use super::{deliver, standing};
+use crate::agreements::cover::{self, Verdict};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -262,6 +263,9 @@ impl Case<'_> {
         question.mfa_age_s = Some(0);
         question.evidence = true;
         question.same_organisation = own;
+        let sides = (recipient.organisation.as_str(), self.app.org().id.as_str());
+        let agreed = cover::judge(self.app, self.snapshot, sides, purpose, None);
+        question.agreement = agreed.is_ok_and(|verdict| matches!(verdict, Verdict::Covered(_)));
         let enabled = self.app.settings().break_glass;
         question.break_glass = BreakGlass { enabled, granted: purpose == Purpose::BTG };
         let decision = self.app.policy().decide(&question);
