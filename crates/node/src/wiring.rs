@@ -204,8 +204,11 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         app.terminology().load(layers);
     }
     // Cuts and lists that were decided hold before any door opens.
-    app::governance::start(&app).map_err(|e| e.message)?;
-    members::obey(&app, folder);
+    tokio::task::block_in_place(|| -> Result<(), Fault> {
+        app::governance::start(&app).map_err(|e| e.message)?;
+        members::obey(&app, folder);
+        Ok(())
+    })?;
     Ok(Node { config, app, identity, network, postman, shelf, folder: folder.to_owned() })
 }
 

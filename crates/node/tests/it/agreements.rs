@@ -26,7 +26,10 @@ use crate::record::{Seen, newcomer};
 const CONFIG: &[(&str, &str)] = &[
     ("base_url = \"http://127.0.0.1", "base_url = \"http://localhost"),
     ("common_agreement = \"treatment\"", "common_agreement = \"none\""),
-    ("passkey_roles = [\"operator\", \"privacy-officer\", \"registrar\"]", "passkey_roles = []"),
+    (
+        "passkey_roles = [\"operator\", \"privacy-officer\", \"registrar\", \"council-member\"]",
+        "passkey_roles = []",
+    ),
 ];
 
 /// How long a delivery may take; it comes at once unless the machine is busy.

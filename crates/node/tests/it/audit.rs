@@ -1,18 +1,20 @@
 //! The audit: sound after everything, for who keeps the machines and from the command line.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use app::audit::verify::{Verdict, verify};
 use crypto::Head;
 use identity::Role;
+use rusqlite::Connection;
 use serde_json::json;
 use store::AuditLeaf;
 use tokio::task::block_in_place;
 
 use crate::client::parameters;
 use crate::hospitals::{Hospital, Hospitals, Setup, run};
+use crate::witnesses::database;
 
 #[test]
 fn the_log_is_whole_after_work_of_all_kinds() {
@@ -101,42 +103,44 @@ fn tamper(home: &Path, links: &[AuditLeaf]) {
     assert!(command(home, &["--noted", &head]).0, "the head that was printed is in it");
 
     let [.., one, other, last] = links else { panic!("{} entries", links.len()) };
-    let missing = i16::MAX.unsigned_abs();
-    type Change<'a> = Box<dyn Fn(&mut Vec<u8>) + 'a>;
+    type Change<'a> = Box<dyn Fn(&Connection) + 'a>;
+    let point = |conn: &Connection, link: &AuditLeaf, to: u64| {
+        let sql = "UPDATE audit SET seq = ?2 WHERE number = ?1";
+        assert_eq!(conn.execute(sql, [link.number as i64, to as i64]).unwrap(), 1);
+    };
     let changes: [(&str, u64, Change<'_>); 4] = [
         (
             "a hash",
             one.number,
-            Box::new(|file| {
-                let at = hash_in(file, one);
-                file[at] ^= 1;
+            Box::new(|conn| {
+                let mut hash = one.hash;
+                hash[0] ^= 1;
+                let sql = "UPDATE audit SET hash = ?2 WHERE number = ?1";
+                conn.execute(sql, (one.number as i64, &hash[..])).unwrap();
             }),
         ),
         (
             "two entries swapped",
             one.number,
-            Box::new(|file| {
-                point(file, one, seq(other));
-                point(file, other, seq(one));
+            Box::new(|conn| {
+                point(conn, one, other.seq);
+                point(conn, other, one.seq);
             }),
         ),
+        ("another entry in its place", other.number, Box::new(|conn| point(conn, other, one.seq))),
         (
-            "another entry in its place",
-            other.number,
-            Box::new(|file| {
-                point(file, other, seq(one));
-            }),
+            "an entry taken away",
+            last.number,
+            Box::new(|conn| point(conn, last, i16::MAX.unsigned_abs().into())),
         ),
-        ("an entry taken away", last.number, Box::new(|file| point(file, last, missing))),
     ];
     for (name, number, change) in changes {
         let copy = tempfile::tempdir_in(home).unwrap();
-        copy_folder(&home.join("store"), &copy.path().join("store"));
+        for part in ["store", "keys"] {
+            copy_folder(&home.join(part), &copy.path().join(part));
+        }
         std::fs::copy(home.join("node.toml"), copy.path().join("node.toml")).unwrap();
-        let database = database(&copy.path().join("store"), links);
-        let mut file = std::fs::read(&database).unwrap();
-        change(&mut file);
-        std::fs::write(&database, file).unwrap();
+        change(&database(&copy.path().join("store").join("store.db")));
         let (sound, text) = command(copy.path(), &[]);
         assert!(!sound && text.contains("broken"), "{name}: {text}");
         assert!(text.contains(&number.to_string()), "{name} is entry {number}: {text}");
@@ -163,37 +167,6 @@ fn copy_folder(from: &Path, to: &Path) {
             std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
         }
     }
-}
-
-/// The file that holds the chain.
-fn database(store: &Path, links: &[AuditLeaf]) -> PathBuf {
-    let files = std::fs::read_dir(store).unwrap().map(|entry| entry.unwrap().path());
-    let holds = |path: &PathBuf| find(&std::fs::read(path).unwrap(), &links[0].hash).is_some();
-    files.into_iter().find(holds).expect("a file holds the chain")
-}
-
-fn find(file: &[u8], bytes: &[u8]) -> Option<usize> {
-    file.windows(bytes.len()).position(|window| window == bytes)
-}
-
-fn hash_in(file: &[u8], link: &AuditLeaf) -> usize {
-    find(file, &link.hash).expect("the hash is stored as it is")
-}
-
-fn seq(link: &AuditLeaf) -> u16 {
-    u16::try_from(link.seq).expect("a small store")
-}
-
-/// Lets a link of the chain point to another version. In SQLite's record format the number of the
-/// version stands before the hash, here in two bytes.
-fn point(file: &mut [u8], link: &AuditLeaf, to: u16) {
-    let at = hash_in(file, link);
-    let place = &mut file[at - 2..at];
-    assert!(
-        seq(link) > 255 && *place == seq(link).to_be_bytes(),
-        "the row is laid out as expected"
-    );
-    place.copy_from_slice(&to.to_be_bytes());
 }
 
 /// Runs all at the same time.

@@ -113,7 +113,19 @@ impl Hospitals {
             let base = app.org().base_url.clone();
             all.push(Hospital { org: site.org, name: site.name, base, app });
         }
-        Self { all, world, clock: setup.clock, running, folder }
+        let hospitals = Self { all, world, clock: setup.clock, running, folder };
+        hospitals.know_each_other().await;
+        hospitals
+    }
+
+    /// Until nobody is taken to be away who had not started yet when the others looked for them.
+    async fn know_each_other(&self) {
+        let is_apart = |hospital: &Hospital| {
+            hospital.app.peers().figures().iter().any(|peer| peer.failing_fast)
+        };
+        while self.all.iter().any(is_apart) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// People known to `count` hospitals, the first left out who has a story.

@@ -47,6 +47,7 @@ mod record;
 mod recovered;
 mod refusals;
 mod rest;
+mod routes;
 mod searches;
 mod simulate;
 mod smart_clauses;

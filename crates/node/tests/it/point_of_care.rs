@@ -21,7 +21,7 @@ use crate::record::{CONSENT_WITHIN, ask, ask_until, newcomer};
 const CONFIG: &[(&str, &str)] = &[
     ("base_url = \"http://127.0.0.1", "base_url = \"http://localhost"),
     (
-        "passkey_roles = [\"operator\", \"privacy-officer\", \"registrar\"]",
+        "passkey_roles = [\"operator\", \"privacy-officer\", \"registrar\", \"council-member\"]",
         "passkey_roles = [\"operator\"]",
     ),
 ];

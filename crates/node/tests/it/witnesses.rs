@@ -41,7 +41,7 @@ pub async fn witnessed_by_all(hospital: &Hospital, others: usize) -> u64 {
 }
 
 /// The database of a node, as an administrator who has the node's keys opens it.
-fn database(file: &Path) -> Connection {
+pub fn database(file: &Path) -> Connection {
     let home = file.parent().and_then(Path::parent).unwrap();
     let ring = Ring::open(&home.join("keys")).unwrap().unwrap();
     let conn = Connection::open(file).unwrap();
