@@ -295,7 +295,7 @@ impl<'a> Event<'a> {
     /// What kinds of data were seen: counts by resource type, nothing of what they say.
     pub fn seen<'r>(mut self, resources: impl IntoIterator<Item = &'r fhir::Resource>) -> Self {
         for resource in resources {
-            let kind = fhir::resource_type(&resource.type_name()).unwrap_or("Basic");
+            let kind = fhir::resource_type(resource.type_name()).unwrap_or("Basic");
             match self.seen.iter_mut().find(|(known, _)| *known == kind) {
                 Some((_, count)) => *count += 1,
                 None => self.seen.push((kind, 1)),

@@ -388,8 +388,11 @@ pub fn gaps(snapshot: &dyn Snapshot) -> Result<Vec<Missing>> {
     Ok(gaps)
 }
 
+/// How far each institution's log was compared with this one's, and the gaps.
+pub type Compared = (Vec<(String, Standing)>, Vec<Missing>);
+
 /// The state of all comparisons, and the gaps. For whoever reviews or operates.
-pub fn review(app: &App, caller: &Caller) -> Result<(Vec<(String, Standing)>, Vec<Missing>)> {
+pub fn review(app: &App, caller: &Caller) -> Result<Compared> {
     authorise_upkeep(app, Some(caller))?;
     let snapshot = app.store().snapshot()?;
     let mut all = Vec::new();

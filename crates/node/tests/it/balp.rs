@@ -93,7 +93,7 @@ fn json(app: &App, event: &Event<'_>) -> Value {
     serde_json::from_str(&text(app, event)).unwrap()
 }
 
-fn coding<'v>(agent: &'v Value) -> (&'v str, &'v str) {
+fn coding(agent: &Value) -> (&str, &str) {
     let coding = &agent["type"]["coding"][0];
     (coding["system"].as_str().unwrap(), coding["code"].as_str().unwrap())
 }

@@ -26,6 +26,7 @@ fn prefix(file: &str) -> &'static str {
     match file {
         _ if file.contains("api/src/auth") => "/auth",
         _ if file.contains("api/src/operate") => "/operate",
+        _ if file.contains("api/src/agreements") => "/steward/agreements",
         _ => "",
     }
 }
@@ -109,13 +110,19 @@ fn pages(text: &str) -> BTreeMap<String, String> {
         let rest = format!("\"{}", rest.trim_end_matches(';'));
         let parts: Vec<&str> = rest.split(", ").map(|part| part.trim_matches('"')).collect();
         let path = match parts.as_slice() {
-            [whole] => (*whole).to_owned(),
+            [whole] | [whole, _] => (*whole).to_owned(),
             [before, id, after] => format!("{before}{{{id}}}{after}"),
             _ => continue,
         };
         pages.insert(name.to_owned(), path);
     }
-    pages.insert("Record".into(), "/patients/{id}/record".into());
+    for name in ["ChangeAgreement", "AgreementChallenge"] {
+        let Some(end) = pages.get(name).cloned() else { continue };
+        pages.insert(name.to_owned(), format!("/agreements/{{id}}/versions/{{text}}{end}"));
+    }
+    // Those that are written out.
+    let texts = [("Record", "/patients/{id}/record"), ("OpenApp", "/patients/{id}/apps/{app}")];
+    pages.extend(texts.map(|(name, path)| (name.to_owned(), path.to_owned())));
     pages
 }
 
@@ -246,4 +253,14 @@ fn every_route_answers_everybody_as_the_table_says() {
 }
 
 /// What is shown to nobody in particular.
-const OPEN: &[&str] = &[];
+const OPEN: &[&str] = &[
+    "GET /.well-known/openid-configuration",
+    "GET /fhir/.well-known/smart-configuration",
+    "GET /fhir/metadata",
+    "GET /fhir/openapi.json",
+    "GET /healthz",
+    "GET /oauth/keys",
+    "GET /oauth/style.json",
+    "GET /sign-in",
+    "POST /passkey-challenge",
+];

@@ -270,7 +270,7 @@ fn discovery_is_signed_and_knows_communities() {
         let signed = text(&told["signed_metadata"]);
         let read = anchors.verify::<Value>(&signed, now_s).unwrap();
         let base = format!("{}/fhir", hospital.base);
-        assert_eq!(read.uris, [base.clone()]);
+        assert_eq!(read.uris, std::slice::from_ref(&base));
         assert_eq!((&read.claims["iss"], &read.claims["sub"]), (&json!(base), &json!(base)));
         let life = read.claims["exp"].as_i64().unwrap() - read.claims["iat"].as_i64().unwrap();
         assert!((1..=365 * 24 * 3600).contains(&life) && read.claims["jti"].is_string());
