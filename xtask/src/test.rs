@@ -41,8 +41,8 @@ pub fn run(filter: &[String]) -> Outcome {
     }
     // Compiled apart from the program, which must not have the feature.
     let mut mutants = Command::new("cargo");
-    mutants.args(["test", "--quiet", "--package", "consilium-testkit", "--test", "it"]);
-    mutants.args(["--features", "mutants", "leaks::"]).current_dir(root());
+    mutants.args(["test", "--quiet", "--package", "consilium-leaks", "--test", "it"]);
+    mutants.args(["--features", "mutants"]).current_dir(root());
     step("every rule of the consent engine is needed", &mut mutants)?;
     crate::development("conformance", &[])?;
     crate::development("fuzz", &["--seconds".into(), FUZZ_SECONDS.into()])?;

@@ -8,6 +8,5 @@ pub mod conformance;
 pub mod crash;
 pub mod figures;
 pub mod fuzz;
-pub mod leaks;
 pub mod network;
 pub mod population;

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use fhir::Resource;
+use leaks::{Oracle, Shape, World};
 use policy::consent::{Compiled, Defaults, Item, Request, decide_all};
 use serde_json::Value;
-use testkit::leaks::{Oracle, Shape, World};
 
 /// Each seed is a patient with 9 resources, asked for 4 times: 36 cases.
 const SEEDS: std::ops::Range<u64> = 0..2_800;
