@@ -3,6 +3,7 @@
 
 pub mod accesses;
 pub mod alarm;
+pub(crate) mod asked;
 pub mod event;
 pub mod ledger;
 pub mod line;

@@ -2,6 +2,7 @@
 //! [`Permit`] that the code touching data must hold.
 
 mod needs;
+mod outside;
 pub(crate) mod reach;
 pub(crate) mod withheld;
 
@@ -155,6 +156,23 @@ impl Permit {
     /// The account it was given to.
     pub fn account(&self) -> &str {
         &self.account
+    }
+
+    /// The same for a search of a program of another organisation, which is about one patient; the
+    /// patient is `centre`, or named in the query.
+    ///
+    /// Errors: [`crate::Kind::Forbidden`] where it is not about one.
+    pub(crate) fn of_one(
+        self,
+        app: &App,
+        query: &store::query::Query,
+        centre: Option<&Id>,
+    ) -> Result<Self> {
+        let Some(withheld) = self.scope.withheld() else { return Ok(self) };
+        match withheld.of_one(&app.store().registry(), query, centre)? {
+            Some(one) => Ok(Self { scope: self.scope.without(Some(one)), ..self }),
+            None => Ok(self),
+        }
     }
 
     /// Whether it reaches everything of the type that was asked about.

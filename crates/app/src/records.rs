@@ -33,8 +33,9 @@ use fhir::{Id, Resource};
 use fhirpath::search::{IndexValue, Registry};
 use store::Stored;
 
+use crate::audit::redact;
 use crate::authorise::Scope;
-use crate::{Error, Result};
+use crate::{App, Error, Result};
 
 /// Parses a stored version; a failure is the node's fault, since it parsed when it was written.
 pub(crate) fn parse(stored: &Stored) -> Result<Resource> {
@@ -61,6 +62,33 @@ pub fn patients_of(resource: &Resource) -> Vec<Id> {
         }
     }
     patients
+}
+
+/// A stored version as the caller reads it; `None` where it is outside of what the caller may see.
+/// Patients read entries of the audit without what is hidden from them in these.
+pub(crate) fn admit(
+    app: &App,
+    stored: Stored,
+    scope: &Scope,
+) -> Result<Option<(Stored, Resource)>> {
+    let resource = parse(&stored)?;
+    if !in_scope(&resource, scope) {
+        return Ok(None);
+    }
+    shown(app, stored, resource, scope)
+}
+
+/// What of a version that is in scope the caller reads; `None` for nothing.
+pub(crate) fn shown(
+    app: &App,
+    stored: Stored,
+    resource: Resource,
+    scope: &Scope,
+) -> Result<Option<(Stored, Resource)>> {
+    match scope.own() {
+        Some(own) if stored.key.resource_type == "AuditEvent" => redact::shown(app, stored, own),
+        _ => Ok(Some((stored, resource))),
+    }
 }
 
 /// Whether `resource` is inside what the caller may touch.

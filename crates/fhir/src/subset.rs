@@ -242,8 +242,9 @@ fn separate(first: usize, out: &mut String) {
 const SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
 const CODE: &str = "SUBSETTED";
 
-/// Adds the tag that tells of an incomplete resource, where it is not there yet.
-fn tagged(text: String) -> String {
+/// The JSON text of a resource with the tag that tells that it is incomplete, where that is not there
+/// yet.
+pub fn tagged(text: String) -> String {
     // The text is put together from parts of a parsed one and parses too.
     let Ok(document) = Document::parse(text.as_str()) else { return text };
     let root = document.root();

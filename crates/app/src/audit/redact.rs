@@ -6,7 +6,11 @@
 //! in lines ([`super::event`]) and shown line by line; what is not named here stays hidden.
 
 use crypto::entry::Redacted;
-use fhir::Id;
+use fhir::{Id, Resource};
+use store::Stored;
+
+use super::accesses::view;
+use crate::{App, Result};
 
 /// How the line of an entity that refers to a resource begins.
 const REFERRED: &str = "{\"what\":{\"reference\":\"";
@@ -30,6 +34,19 @@ pub fn redact(text: &str, patient: &Id, reason: bool) -> Option<Redacted> {
             is_evidence && reason || is_theirs && alone
         }
     })
+}
+
+/// An entry of this node as the resource that `patient`, whom it is about, may read: tagged as
+/// incomplete, as its other lines are missing. `None` where it was written before entries could be
+/// shown in part.
+pub(crate) fn shown(app: &App, stored: Stored, patient: &Id) -> Result<Option<(Stored, Resource)>> {
+    let event = crate::records::parse(&stored)?;
+    let reason = view(&event, &app.org().id).is_some_and(|access| access.shows_reason(true));
+    let Some(redacted) = redact(&stored.text, patient, reason) else { return Ok(None) };
+    let text = fhir::subset::tagged(redacted.json());
+    let stored = Stored { text, ..stored };
+    let resource = crate::records::parse(&stored)?;
+    Ok(Some((stored, resource)))
 }
 
 /// What was done, when, why, by whom and for whom: what every line of the access log says.

@@ -17,9 +17,10 @@ use policy::consent::{
 };
 use policy::labels::Labelling;
 use policy::{Purpose, Role};
-use store::query::{Filter, compartment, is_in_compartment};
+use store::query::{Filter, Query, compartment, is_in_compartment};
 use store::{HistoryOf, Key, Method, Seq, Snapshot};
 
+use super::outside::{self, Outside};
 use crate::consent::standing;
 use crate::consent::who::directory;
 use crate::records::{holdings, parse, patients_of};
@@ -35,7 +36,16 @@ const MOST_BY_ITEM: usize = 100;
 
 /// What is kept from one caller.
 #[derive(Debug)]
-pub(crate) struct Withheld {
+pub(crate) enum Withheld {
+    /// From somebody of this institution: what patients keep from them.
+    Here(Here),
+    /// From another organisation: all that is not open to it.
+    Elsewhere(Outside),
+}
+
+/// What patients keep from somebody of this institution.
+#[derive(Debug)]
+pub(crate) struct Here {
     labelling: Labelling,
     requests: Vec<Request>,
     defaults: Defaults,
@@ -59,10 +69,62 @@ impl Withheld {
         }
         let mut about = patients_of(resource);
         about.extend(holdings::patients_beside(resource));
-        about.iter().filter_map(|id| self.patients.get(id)).all(|kept| self.opens(kept, resource))
+        match self {
+            Self::Here(here) => here.opens(resource, &about),
+            Self::Elsewhere(outside) => outside.opens(resource, &about),
+        }
     }
 
-    fn opens(&self, kept: &Kept, resource: &Resource) -> bool {
+    /// What a new or changed resource must pass to be written by the caller, who knows what is in
+    /// it: nobody is written about by those who may see nothing of the record.
+    pub(crate) fn lets_write(&self, resource: &Resource) -> bool {
+        let about = patients_of(resource);
+        match self {
+            Self::Here(here) => {
+                let mut kept = about.iter().filter_map(|id| here.patients.get(id));
+                kept.all(|kept| kept.open.is_some())
+            }
+            Self::Elsewhere(outside) => outside.knows(&about),
+        }
+    }
+
+    /// What is kept from a caller of another organisation who asks for the one patient whom `query`
+    /// is confined to, or `centre` is; `None` where a caller of this one asks, or nobody is asked for.
+    ///
+    /// Errors: [`crate::Kind::Forbidden`] where another organisation asks for all patients at once.
+    pub(crate) fn of_one(
+        &self,
+        registry: &Registry,
+        query: &Query,
+        centre: Option<&Id>,
+    ) -> Result<Option<Arc<Self>>> {
+        let Self::Elsewhere(outside) = self else { return Ok(None) };
+        if !is_about_patients(query.resource_type) {
+            return Ok(None);
+        }
+        let patient = centre.cloned().or_else(|| outside::patient_of(registry, query));
+        let outside = outside.asked_for(patient.ok_or_else(outside::one_at_a_time)?);
+        Ok(Some(Arc::new(Self::Elsewhere(outside))))
+    }
+
+    /// What a search for `kind` is narrowed by.
+    pub(crate) fn filters(&self, registry: &Registry, kind: &'static str) -> Vec<Filter> {
+        if !is_about_patients(kind) {
+            return Vec::new();
+        }
+        match self {
+            Self::Here(here) => here.filters(registry, kind),
+            Self::Elsewhere(outside) => vec![outside.filter(kind)],
+        }
+    }
+}
+
+impl Here {
+    fn opens(&self, resource: &Resource, about: &[Id]) -> bool {
+        about.iter().filter_map(|id| self.patients.get(id)).all(|kept| self.leaves(kept, resource))
+    }
+
+    fn leaves(&self, kept: &Kept, resource: &Resource) -> bool {
         let Some(open) = &kept.open else { return false };
         let kind = fhir::resource_type(resource.type_name());
         let Some((resource_type, id)) = kind.zip(resource.id()) else { return false };
@@ -77,18 +139,7 @@ impl Withheld {
         })
     }
 
-    /// What a new or changed resource must pass to be written by the caller, who knows what is in
-    /// it: nobody is written about by those who may see nothing of the record.
-    pub(crate) fn lets_write(&self, resource: &Resource) -> bool {
-        let about = patients_of(resource);
-        about.iter().filter_map(|id| self.patients.get(id)).all(|kept| kept.open.is_some())
-    }
-
-    /// What a search for `kind` is narrowed by.
-    pub(crate) fn filters(&self, registry: &Registry, kind: &'static str) -> Vec<Filter> {
-        if !is_about_patients(kind) {
-            return Vec::new();
-        }
+    fn filters(&self, registry: &Registry, kind: &'static str) -> Vec<Filter> {
         let narrowed = self.patients.iter().filter_map(|(patient, kept)| {
             let inside = compartment(registry, "Patient", patient, kind)
                 .or_else(|| holdings::filter_beside(registry, patient, kind))?;
@@ -162,6 +213,9 @@ struct Decided {
 impl Keeper {
     /// What is kept from a caller of this institution; `None` where nothing is.
     pub(crate) fn kept_from(&self, app: &App, caller: &Caller) -> Result<Option<Arc<Withheld>>> {
+        if let Some(outside) = Outside::of(app, caller)? {
+            return Ok(Some(Arc::new(Withheld::Elsewhere(outside))));
+        }
         let role = crate::authorise::role(caller)?;
         // Patients have their own record, and who looks after the rules sees no content.
         if !matches!(role, Role::Clinician | Role::Registrar | Role::Service) {
@@ -298,7 +352,7 @@ fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decid
         patients.insert(patient.clone(), Kept { consents, open });
     }
     let withheld = (!patients.is_empty())
-        .then(|| Arc::new(Withheld { labelling, requests, defaults, patients }));
+        .then(|| Arc::new(Withheld::Here(Here { labelling, requests, defaults, patients })));
     Ok(Decided { named, record: snapshot.seq(), until_ms, withheld })
 }
 

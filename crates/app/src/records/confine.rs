@@ -3,6 +3,7 @@
 
 use store::query::{Filter, Query};
 
+use crate::audit::asked;
 use crate::authorise::{Action, Permit, authorise};
 use crate::{App, Caller, Result};
 
@@ -15,6 +16,11 @@ pub(super) fn confine(
     permit: &Permit,
     query: &mut Query,
 ) -> Result<()> {
+    if let Some(own) = permit.scope().own()
+        && query.resource_type == "AuditEvent"
+    {
+        asked::may_ask(&app.store().registry(), own, query)?;
+    }
     query.filters.iter_mut().try_for_each(|filter| links(app, caller, permit, filter))
 }
 
@@ -36,8 +42,11 @@ fn links(app: &App, caller: &Caller, permit: &Permit, filter: &mut Filter) -> Re
             }
             targets.iter_mut().try_for_each(|query| inner(app, caller, permit, query))
         }
-        Filter::Has { source, .. } => {
+        Filter::Has { source, param } => {
             authorise(app, caller, Action::searching(source.resource_type))?;
+            if permit.scope().own().is_some() && source.resource_type == "AuditEvent" {
+                asked::may_follow(&app.store().registry(), *param)?;
+            }
             inner(app, caller, permit, source)
         }
         Filter::All(filters) | Filter::Any(filters) => {

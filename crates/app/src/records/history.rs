@@ -2,7 +2,7 @@
 
 use store::{HistoryOf, Key, Method, Seq, Snapshot, Stored};
 
-use super::{in_scope, parse, patients_of};
+use super::{admit, in_scope, parse, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
@@ -87,13 +87,16 @@ pub fn history(app: &App, caller: &Caller, request: &HistoryRequest) -> Result<H
     };
     drop(snapshot);
     let mut patients = Vec::new();
-    for stored in versions.iter().filter(|v| v.method != Method::Delete) {
-        let resource = parse(stored)?;
-        if !in_scope(&resource, permit.scope()) {
-            return Err(Error::not_found());
+    let shown = |stored: Stored| {
+        if stored.method == Method::Delete {
+            return Ok(stored);
         }
+        let admitted = admit(app, stored, permit.scope())?;
+        let (stored, resource) = admitted.ok_or_else(Error::not_found)?;
         patients.extend(patients_of(&resource));
-    }
+        Ok(stored)
+    };
+    let versions = versions.into_iter().map(shown).collect::<Result<Vec<_>>>()?;
     let query = format!("{resource_type}/_history");
     app.audit(Event::by(caller, Pattern::History).patients(patients).query(query))?;
     Ok(HistoryPage { versions, next, total })

@@ -2,7 +2,7 @@
 
 use store::{Key, Method, Pending, Stored};
 
-use super::{in_scope, parse, patients_of};
+use super::{admit, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, Refused, begin_authorise};
@@ -65,10 +65,8 @@ fn find(
             Error::not_found()
         });
     }
-    let resource = parse(&stored)?;
-    if !in_scope(&resource, permit.scope()) {
-        return Err(Error::not_found());
-    }
+    let admitted = admit(app, stored, permit.scope())?;
+    let (stored, resource) = admitted.ok_or_else(Error::not_found)?;
     let patients = patients_of(&resource);
     Ok((stored, patients))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use fhir::{Id, Resource};
+use fhir::Id;
 use fhirpath::search::Registry;
 use store::query::{
     Candidate, Filter, ParsedSearch, Parser, QueryError, Summary, Total, compare, compartment,
@@ -16,7 +16,7 @@ use store::{Seq, Snapshot, StoreError, Stored};
 use super::confine::confine;
 use super::continuing;
 use super::page::{MAX_MATCHES, Matches};
-use super::{in_scope, parse as parse_stored, patients_of};
+use super::{admit, parse as parse_stored, patients_of, shown};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
@@ -210,7 +210,18 @@ pub(super) fn permitted(
                 continue;
             }
         };
-        confine(app, caller, &permit, &mut search.query)?;
+        let centre = match place {
+            Place::Compartment { centre, id, .. } if *centre == "Patient" => Some(id),
+            _ => None,
+        };
+        let permit = permit.of_one(app, &search.query, centre)?;
+        if let Err(error) = confine(app, caller, &permit, &mut search.query) {
+            if single {
+                return Err(error);
+            }
+            refusal = Some(error);
+            continue;
+        }
         if let Place::Compartment { centre, id, .. } = place {
             let unknown = || {
                 let message = format!("`{resource_type}` is in no compartment of `{centre}`");
@@ -323,7 +334,10 @@ fn still_open(app: &App, caller: &Caller, matches: Vec<Stored>) -> Result<(Vec<S
                 new.insert(authorise(app, caller, Action::searching(stored.key.resource_type))?)
             }
         };
-        if permit.scope().withheld().is_none_or(|withheld| withheld.lets(&resource)) {
+        if permit.scope().withheld().is_some_and(|withheld| !withheld.lets(&resource)) {
+            continue;
+        }
+        if let Some((stored, resource)) = shown(app, stored, resource, permit.scope())? {
             patients.extend(patients_of(&resource));
             open.push(stored);
         }
@@ -354,13 +368,13 @@ fn load(
     let (matches, mut patients) = still_open(app, caller, matches)?;
     let mut permits: HashMap<&'static str, Option<Permit>> = HashMap::new();
     for stored in snapshot.load(&wanted)? {
-        let resource: Resource = parse_stored(&stored)?;
         let kind = stored.key.resource_type;
         // A refusal is recorded once for a type.
         let readable = permits
             .entry(kind)
             .or_insert_with(|| authorise(app, caller, Action::reading(kind)).ok());
-        if readable.as_ref().is_some_and(|permit| in_scope(&resource, permit.scope())) {
+        let Some(permit) = readable else { continue };
+        if let Some((stored, resource)) = admit(app, stored, permit.scope())? {
             patients.extend(patients_of(&resource));
             included.push(stored);
         }

@@ -189,12 +189,17 @@ fn put(
 ) -> Result<Written> {
     let mut patients = patients_of(&resource);
     let old = live(&*app.store().snapshot()?, key)?;
-    if let Some(old) = &old {
-        let old = parse_stored(old)?;
-        if !in_scope(&old, permit.scope()) {
-            return Err(Error::not_found());
+    match &old {
+        Some(old) => {
+            let old = parse_stored(old)?;
+            if !in_scope(&old, permit.scope()) {
+                return Err(nothing_to_update());
+            }
+            patients.extend(patients_of(&old));
         }
-        patients.extend(patients_of(&old));
+        // That an id is free would tell those who see a part only which ones are not.
+        None if !permit.is_unlimited() => return Err(nothing_to_update()),
+        None => {}
     }
     let expect = standing.expect(old.map(|old| old.version))?;
     guards.extend(integrity::of_new(app, caller, &resource)?);
@@ -202,6 +207,12 @@ fn put(
     let event = Event::by(caller, Pattern::Update).patients(patients).data(reference);
     let write = Write::Put { key: key.clone(), resource, expect, method: Method::Put };
     commit_one(app, write, guards, event).map_err(|error| stated(error, standing))
+}
+
+/// Nothing under the id, or nothing that the caller may see: one message for both.
+fn nothing_to_update() -> Error {
+    let message = "there is no such resource, or you may not see it; create resources by `POST`";
+    Error::new(Kind::NotFound, message)
 }
 
 /// Commits one resource with its audit entry.

@@ -179,7 +179,11 @@ fn a_granular_scope_is_kept_to() {
         let mut vital = doctor.get(&format!("/fhir/Observation/{}", w.vital)).await.json();
         app.put(&format!("/fhir/Observation/{}", w.vital), &vital).await.expect(403);
         vital["category"][0]["coding"][0]["code"] = json!("laboratory");
-        app.put(&format!("/fhir/Observation/{}", w.vital), &vital).await.expect(404);
+        let hidden = app.put(&format!("/fhir/Observation/{}", w.vital), &vital).await.expect(404);
+        // An id that is free is told from one that is taken by nothing.
+        vital["id"] = json!("nothing-is-here");
+        let free = app.put("/fhir/Observation/nothing-is-here", &vital).await.expect(404);
+        assert_eq!(hidden.text, free.text);
         let mut lab = doctor.get(&format!("/fhir/Observation/{}", w.lab)).await.json();
         lab["status"] = json!("amended");
         app.put(&format!("/fhir/Observation/{}", w.lab), &lab).await.expect(200);

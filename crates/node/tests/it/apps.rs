@@ -413,7 +413,8 @@ fn the_audit_names_the_app() {
         let tokens = app.tokens(&patient, "patient/*.rs").await;
         app.holding(&tokens).get(&format!("/fhir/Patient/{own}")).await.expect(200);
         let path = format!("/fhir/AuditEvent?patient=Patient/{own}&_count=50&_sort=-date");
-        let log = patient.get(&path).await.expect(200).json();
+        let officer = hospital.signed_in(Role::PrivacyOfficer).await;
+        let log = officer.get(&path).await.expect(200).json();
         let entries = log["entry"].as_array().unwrap();
         let names_app = |agent: &&Value| {
             agent["type"]["coding"][0]["code"] == "110150"

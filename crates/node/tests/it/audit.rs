@@ -12,8 +12,8 @@ use serde_json::json;
 use store::AuditLeaf;
 use tokio::task::block_in_place;
 
-use crate::client::parameters;
-use crate::hospitals::{Hospital, Hospitals, Setup, run};
+use crate::client::{Client, parameters};
+use crate::hospitals::{Hospital, Hospitals, Setup, run, shared};
 use crate::witnesses::database;
 
 #[test]
@@ -46,6 +46,83 @@ fn the_log_is_whole_after_work_of_all_kinds() {
 
         block_in_place(|| check(&hospitals, noted, before));
         hospitals.stop().await;
+    });
+}
+
+/// An entry names everybody whom a search found, accounts and machines. What the access log hides of it
+/// ([`app::audit::redact`]) no door gives the patients whom it is about, nor whether it is there.
+#[test]
+fn patients_read_of_an_entry_what_is_said_of_them() {
+    run(async {
+        let hospitals = shared().await;
+        let here = &hospitals.all[0];
+        let id = &hospitals.story().at[&here.org].patient_id;
+        let account = here.account(Role::Clinician, None);
+        let clinician = Client::sign_in(&here.base, &account, Some(here.app.now_ms())).await;
+        clinician.get("/fhir/Patient?birthdate=gt1900-01-01&_count=50").await.expect(200);
+        let accounts = here.app.identity().accounts();
+        let account = accounts.find(&account.username).unwrap().unwrap().id.to_string();
+        let others = hospitals.world.persons.iter().filter_map(|person| person.at.get(&here.org));
+        let others: Vec<&str> =
+            others.map(|at| at.patient_id.as_str()).filter(|other| other != id).collect();
+        assert!(!others.is_empty());
+        let secrets =
+            ["audit-salt", &account, "\"address\":\"127.0.0.1\"", "\"query\":", "withheld"];
+        let officer = here.signed_in(Role::PrivacyOfficer).await;
+        let whole =
+            officer.get(&format!("/fhir/AuditEvent?patient={id}&_count=500")).await.expect(200);
+        for secret in secrets.iter().take(4) {
+            assert!(whole.text.contains(secret), "`{secret}` is not in the entries at all");
+        }
+        let patient = here.patient(id).await;
+        let all = patient.get("/fhir/AuditEvent?_count=500&_sort=-date").await.expect(200);
+        let entries = all.matches();
+        assert!(entries.len() > 3, "{}", all.text);
+        let read = format!("/fhir/AuditEvent/{}", entries[0]);
+        let graph = "{AuditEventList(_count:50){id,extension{url,valueString},agent{network{address},who\
+                     {reference,identifier{value}}},entity{query,what{reference}}}}";
+        let doors = [
+            "/fhir/AuditEvent?_count=500&subtype=search,read&action=R,E".to_owned(),
+            format!("/fhir/AuditEvent?patient=Patient/{id}&_count=500"),
+            format!("/fhir/Patient/{id}/AuditEvent?_count=500"),
+            format!(
+                "/fhir/Patient?_id={id}&_revinclude=AuditEvent:patient&_revinclude=AuditEvent:entity"
+            ),
+            read.clone(),
+            format!("{read}/_history"),
+            format!("{read}/_history/1"),
+            format!("/fhir/$graphql?query={graph}"),
+        ];
+        for door in &doors {
+            let answer = patient.get(door).await.expect(200);
+            assert!(
+                answer.text.contains("Patient/") || answer.text.contains("AuditEvent"),
+                "{door}"
+            );
+            for secret in secrets.iter().chain(&others) {
+                assert!(!answer.text.contains(secret), "{door} tells `{secret}`: {}", answer.text);
+            }
+            assert!(door.contains("graphql") || answer.text.contains("SUBSETTED"), "{door}");
+        }
+        let other = others[0];
+        for asked in [
+            format!("AuditEvent?entity=Patient/{other}"),
+            format!("AuditEvent?patient={other}"),
+            format!("AuditEvent?_filter=entity%20eq%20%22Patient/{other}%22"),
+            "AuditEvent?agent-name=Kovac".into(),
+            "AuditEvent?address:missing=false".into(),
+            "AuditEvent?_content=127.0.0.1".into(),
+            "AuditEvent?_sort=address".into(),
+            "AuditEvent?agent:Practitioner.name=A".into(),
+            format!("Patient?_has:AuditEvent:entity:_id={}", &entries[0]),
+            "Patient?_has:AuditEvent:patient:address=127.0.0.1".into(),
+        ] {
+            patient.get(&format!("/fhir/{asked}")).await.expect(403);
+        }
+        // Of several types it is left out.
+        let both =
+            patient.get("/fhir/?_type=AuditEvent,Patient&_content=127.0.0.1").await.expect(200);
+        assert_eq!(both.matches(), Vec::<String>::new());
     });
 }
 

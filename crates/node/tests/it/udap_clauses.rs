@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use tokio::task::block_in_place;
 
 use crate::app_client::{App, new};
-use crate::client::text;
+use crate::client::{Client, text};
 use crate::hospitals::{Hospital, Hospitals, Setup, run, shared};
 
 const COMMUNITY: &str = "urn:example:community";
@@ -309,7 +309,7 @@ fn a_program_registers_changes_and_cancels_itself() {
         let before = token(hospital, &form(program.assertion(hospital, &client, &json!({})))).await;
         let before = before.expect(200).json();
         let held = |tokens: &Value| hospital.stranger().holding(&text(&tokens["access_token"]));
-        held(&before).get("/fhir/Patient").await.expect(200);
+        held(&before).get("/fhir/Patient?_id=nobody").await.expect(200);
         // The same address again, also with a new certificate: the same client, changed; what it
         // was granted before has ended.
         let renewed = authority.program("https://clinic.example/one", 11, 2090);
@@ -537,6 +537,109 @@ fn purpose_and_organisation_are_kept_to_and_recorded() {
             told["extensions"]["hl7-b2b"]["organization_id"],
             "https://clinic.example/org/4"
         );
+    });
+}
+
+/// Recipients: of each patient a program gets what the patient leaves to the organisation for which it
+/// asks, by every door, and not what this institution's own people see.
+#[test]
+fn patients_decide_what_another_organisation_gets() {
+    run(async {
+        let Trusting { hospitals, authority } = trusting().await;
+        let hospital = &hospitals.all[0];
+        let clinician = hospital.signed_in(Role::Clinician).await;
+        let [mut open, mut closed] = [0, 1].map(|_| String::new());
+        for (at, id) in [(1, &mut open), (2, &mut closed)] {
+            *id = hospitals.world.persons[at].at[&hospital.org].patient_id.clone();
+        }
+        let coded = |patient: &str, system: &str, code: &str| {
+            json!({"resourceType": "Observation", "status": "final",
+                "code": {"coding": [{"system": system, "code": code}]},
+                "subject": {"reference": format!("Patient/{patient}")}})
+        };
+        let (loinc, act) = ("http://loinc.org", "http://terminology.hl7.org/CodeSystem/v3-ActCode");
+        let plain = clinician.create(&coded(&open, loinc, "8867-4")).await;
+        let mut sensitive = coded(&open, loinc, "8480-6");
+        sensitive["meta"] = json!({"security": [{"system": act, "code": "HIV"}]});
+        let sensitive = clinician.create(&sensitive).await;
+        let kept = clinician.create(&coded(&closed, loinc, "8867-4")).await;
+        let nobodys = clinician
+            .create(&json!({"resourceType": "Observation", "status": "final", "code": {"text": "water"}}))
+            .await;
+        let clinic = "https://clinic.example/fhir/Organization/north";
+        let uri = json!({"system": "urn:ietf:rfc:3986", "value": clinic});
+        clinician.create(&json!({"resourceType": "Organization", "identifier": [uri]})).await;
+        let officer = hospital.signed_in(Role::PrivacyOfficer).await;
+        let consent = |provision: Value| {
+            json!({"resourceType": "Consent", "status": "active",
+            "scope": {"coding": [{"code": "patient-privacy",
+                "system": "http://terminology.hl7.org/CodeSystem/consentscope"}]},
+            "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+            "patient": {"reference": format!("Patient/{closed}")},
+            "dateTime": "2024-05-01T08:00:00Z",
+            "policy": [{"uri": "https://example.org/policy"}],
+            "provision": provision})
+        };
+        let recipient = json!([{"reference": {"identifier": uri}, "role": {"coding": [{"code": "IRCP",
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"}]}}]);
+        officer.create(&consent(json!({"type": "deny", "actor": recipient}))).await;
+        let program = authority.program("https://clinic.example/five", 50, 2090);
+        let made = program.register(hospital, json!({"scope": "system/*.rs"})).await.expect(201);
+        let client = text(&made.json()["client_id"]);
+        let asking_for = async |organisation: &str| {
+            let object = asking(json!({"organization_id": organisation}));
+            let extensions = json!({"extensions": {"hl7-b2b": object}});
+            let form = form(program.assertion(hospital, &client, &extensions));
+            let tokens = token(hospital, &form).await.expect(200).json();
+            hospital.stranger().holding(&text(&tokens["access_token"]))
+        };
+        let theirs = asking_for(clinic).await;
+        let all = [&plain, &sensitive, &kept, &nobodys];
+        let reads = async |client: &Client, expected: [u16; 4]| {
+            for (id, status) in all.iter().zip(expected) {
+                let answer = client.get(&format!("/fhir/Observation/{id}")).await;
+                assert_eq!(answer.status, status, "{}", answer.text);
+            }
+        };
+        reads(&clinician, [200; 4]).await;
+        reads(&theirs, [200, 404, 404, 404]).await;
+        // Somebody else is not kept out by that; and no program becomes a member of the network by
+        // saying so.
+        reads(&asking_for("https://clinic.example/org/6").await, [200, 404, 200, 404]).await;
+        theirs.get(&format!("/fhir/Patient/{closed}")).await.expect(404);
+        theirs.get(&format!("/fhir/Observation/{kept}/_history")).await.expect(404);
+        let found = async |search: &str| {
+            let answer = theirs.get(&format!("/fhir/{search}")).await.expect(200);
+            (answer.json()["total"].as_u64(), answer.matches(), answer.included())
+        };
+        let mine = found(&format!("Observation?patient={open}&code=8867-4,8480-6")).await;
+        assert!(mine.1.contains(&plain) && !mine.1.contains(&sensitive), "{mine:?}");
+        assert_eq!(mine.0, Some(mine.1.len() as u64));
+        for search in [
+            format!("Observation?patient={closed}&_include=Observation:subject"),
+            format!("Observation?subject=Patient/{closed}&_summary=count"),
+            format!("Patient/{closed}/Observation"),
+            format!("Patient?_id={closed}&_revinclude=Observation:subject"),
+            format!("Patient?_id={open}&_has:Observation:subject:_id={sensitive}"),
+        ] {
+            assert_eq!(found(&search).await, (Some(0), vec![], vec![]), "{search}");
+        }
+        for search in [
+            "Observation".to_owned(),
+            "Patient?name=a".into(),
+            format!("Observation?patient={open},{closed}"),
+            "Observation?patient.name=a".into(),
+            format!("/?_type=Observation,Patient&_id={kept}"),
+        ] {
+            let refused = theirs.get(&format!("/fhir/{}", search.trim_start_matches('/'))).await;
+            assert!(refused.expect(403).text.contains("one patient at a time"), "{search}");
+        }
+        let graph = format!("/fhir/$graphql?query={{Observation(id:\"{kept}\"){{id}}}}");
+        assert!(!theirs.get(&graph).await.text.contains(&format!("\"id\":\"{kept}\"")));
+        theirs.get(&format!("/fhir/Patient/{closed}/$everything")).await.expect(404);
+        let whole = theirs.get(&format!("/fhir/Patient/{open}/$everything?_count=500")).await;
+        let whole = whole.expect(200).text;
+        assert!(whole.contains(&plain) && !whole.contains(&sensitive));
     });
 }
 

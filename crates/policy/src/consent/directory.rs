@@ -6,7 +6,10 @@ use fhir::{Resource, Value};
 
 use super::item::relative;
 use super::who::Who;
-use super::{ORGANISATION_URN, organisation};
+use super::{ORGANISATION_URN, elsewhere, organisation};
+
+/// The system of identifiers that are URIs (RFC 3986).
+const URI: &str = "urn:ietf:rfc:3986";
 
 /// How deep groups in groups are followed.
 const MAX_DEPTH: u8 = 4;
@@ -24,7 +27,7 @@ const MAX_READ: u32 = 2_000;
 /// * A Group has its members, a CareTeam its participants; one that describes instead of listing,
 ///   is not active or lists more than it shows is not known in full. Membership that has an end
 ///   may be over, for no clock is read here, and so it is not sure.
-/// * An Organization is known by the network's identifier of it.
+/// * An Organization is known by the network's identifier of it; one outside the network by a URI.
 pub fn look_up(name: &str, find: &dyn Fn(&str) -> Option<Resource>) -> Option<Who> {
     let left = Cell::new(MAX_READ);
     let lookup = Lookup { find, depth: MAX_DEPTH, left: &left };
@@ -129,8 +132,8 @@ fn person(resource: &Resource) -> Who {
     Who::Person(reference.into_iter().chain(identifiers.filter_map(identifier)).collect())
 }
 
-/// The organisation of the network that an Organization stands for: by its identifier there, or by
-/// its id where it has no identifiers of its own.
+/// The organisation that an Organization stands for: by its identifier in the network, by a URI where
+/// it is outside, or by its id where it has no identifiers of its own.
 fn network_id(root: Value<'_>) -> Who {
     let identifiers = || root.get("identifier").into_iter().flat_map(Value::each);
     let id = |identifier: Value<'_>| {
@@ -138,6 +141,10 @@ fn network_id(root: Value<'_>) -> Who {
     };
     if let Some(id) = identifiers().find_map(id) {
         return Who::Organisation(id.into());
+    }
+    let is_uri = |one: &Value<'_>| one.get("system").is_some_and(|system| system.is_str(URI));
+    if let Some(uri) = identifiers().filter(is_uri).find_map(|one| one.str_at("value")) {
+        return Who::Organisation(elsewhere(&uri).into());
     }
     match root.str_at("id").filter(|_| identifiers().next().is_none()) {
         Some(id) => organisation(&format!("Organization/{id}"))

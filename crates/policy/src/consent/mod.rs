@@ -108,6 +108,13 @@ pub fn organisation(reference: &str) -> Option<&str> {
     item::relative(reference)?.strip_prefix("Organization/").filter(|id| !id.is_empty())
 }
 
+/// How an organisation outside of the network is named in a [`Request`], by the URI under which its
+/// Organization is known (an identifier of the system `urn:ietf:rfc:3986`): nothing that could be
+/// taken for a member of the network.
+pub fn elsewhere(uri: &str) -> String {
+    format!("uri:{}", uri.replace('/', "|"))
+}
+
 /// Who would receive the data, from whom, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {

@@ -16,7 +16,7 @@ use super::run::Run;
 use crate::authorise::{Action, Permit, authorise};
 use crate::records::page::{MAX_MATCHES, Matches};
 use crate::records::search::{DEFAULT_COUNT, Place, permitted, refused};
-use crate::records::{in_scope, parse, patients_of};
+use crate::records::{admit, patients_of};
 use crate::terminology::Lists;
 use crate::{App, Error, Kind, Result};
 
@@ -69,14 +69,13 @@ impl Run<'_, '_> {
     }
 
     /// A stored version as a resource, if the caller may see it.
-    fn admit(&mut self, stored: &Stored, permit: &Permit) -> Result<Option<Arc<Resource>>> {
+    fn admit(&mut self, stored: Stored, permit: &Permit) -> Result<Option<Arc<Resource>>> {
         if stored.method == Method::Delete {
             return Ok(None);
         }
-        let resource = parse(stored)?;
-        if !in_scope(&resource, permit.scope()) {
+        let Some((stored, resource)) = admit(self.app, stored, permit.scope())? else {
             return Ok(None);
-        }
+        };
         self.patients.extend(patients_of(&resource));
         self.has_read_audit |= stored.key.resource_type == "AuditEvent";
         Ok(Some(Arc::new(resource)))
@@ -96,7 +95,7 @@ impl Run<'_, '_> {
             None => self.snapshot.read(&place.0)?,
         };
         let found = match stored {
-            Some(stored) => self.admit(&stored, &permit)?,
+            Some(stored) => self.admit(stored, &permit)?,
             None => None,
         };
         self.by_key.insert(place, found.clone());
@@ -109,8 +108,9 @@ impl Run<'_, '_> {
         let missing: Vec<Seq> = versions.iter().filter(known).copied().collect();
         self.budget.resources(missing.len())?;
         for stored in self.snapshot.load(&missing)? {
-            let found = self.admit(&stored, permit)?;
-            self.by_seq.insert(stored.seq, found);
+            let seq = stored.seq;
+            let found = self.admit(stored, permit)?;
+            self.by_seq.insert(seq, found);
         }
         Ok(versions.iter().filter_map(|seq| self.by_seq.get(seq)?.clone()).collect())
     }
