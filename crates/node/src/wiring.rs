@@ -194,6 +194,10 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             keep_ms: i64::from(config.jobs_keep_hours) * 60 * 60 * 1000,
             file_rows: config.jobs_file_rows,
             allowed: Allowed::new(&config.import_allowed)?,
+            keys: Ring::open(&folder.join("keys"))?.map(|ring| {
+                let random = Arc::new(SystemRandom);
+                Arc::new(app::jobs::folder::Keys::new(ring.file_keys(), random))
+            }),
             ..app::jobs::Options::new(folder.join("jobs"))
         },
         clock,

@@ -102,8 +102,7 @@ fn the_same_frame_is_never_sealed_under_the_same_nonce() {
     let mut nonces = std::collections::BTreeSet::new();
     let mut file = begun().out;
     for _ in 0..20 {
-        let (mut writer, end) =
-            Writer::take_up(file, &key(), "a", 0, &SystemRandom).unwrap();
+        let (mut writer, end) = Writer::take_up(file, &key(), "a", 0, &SystemRandom).unwrap();
         writer.out.get_mut().truncate(end as usize);
         writer.write_all(b"x").unwrap();
         writer.flush().unwrap();
@@ -121,7 +120,8 @@ fn what_is_cut_short_reordered_or_changed_is_known() {
     for cut in [0, 10, HEADER, HEADER + 3, HEADER + whole, HEADER + 3 * whole, file.len() - 1] {
         assert!(opened(&file[..cut], "a").is_err(), "cut at {cut}");
     }
-    for at in (0..HEADER + START + 2).chain([HEADER + whole + 5, HEADER + 3 * whole, file.len() - 1])
+    for at in
+        (0..HEADER + START + 2).chain([HEADER + whole + 5, HEADER + 3 * whole, file.len() - 1])
     {
         let mut changed = file.clone();
         changed[at] ^= 1;
