@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use consilium_store_sql::postgres::{self, Place, PostgresStore};
-use consilium_store_sql::sqlite::{Options, PageKey, SqliteStore};
+use consilium_store_sql::sqlite::{Options, PageKey, SEALED_CACHE_MB, SqliteStore};
 use fhir::{Document, Id, Resource, edit};
 use store::query::search;
 use store::{Expect, Key, Method, SharedStore, Snapshot, Transaction, Write};
@@ -80,7 +80,10 @@ fn open(to: &str, key: Option<&PageKey>) -> Outcome<SharedStore> {
     Ok(match Place::is_one(to) {
         true => PostgresStore::open(&Place::parse(to)?, postgres::Options::new(Arc::new(clock)))?,
         false => {
-            let options = Options { key: key.cloned(), ..Options::new(Arc::new(clock)) };
+            let mut options = Options { key: key.cloned(), ..Options::new(Arc::new(clock)) };
+            if key.is_some() {
+                options.cache_mb = SEALED_CACHE_MB;
+            }
             SqliteStore::open(Path::new(to), options)?
         }
     })
