@@ -48,7 +48,7 @@ fn main() -> Outcome<()> {
         std::thread::sleep(Duration::from_secs(5));
         println!("before: read {}, write {}", reads.told(), writes.told());
         let began = Instant::now();
-        let done = store.rekey(PageKey::new([2; 32]), &mut |_, _| {})?;
+        let done = store.rekey(PageKey::new([2; 32]), &mut |_, _| true)?;
         println!("during: read {}, write {}", reads.told(), writes.told());
         let took = began.elapsed();
         println!("{done:?}, {took:?} in all");

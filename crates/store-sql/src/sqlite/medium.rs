@@ -28,6 +28,11 @@ impl PageKey {
         Self(Zeroizing::new(bytes))
     }
 
+    /// Whether it is the same as another, in constant time.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.iter().zip(&*other.0).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+    }
+
     /// The statements by which a connection takes it up, before any other.
     pub fn statements(&self) -> Zeroizing<String> {
         let key = Zeroizing::new(crypto::hash::hex(&*self.0));

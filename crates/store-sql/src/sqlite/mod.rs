@@ -199,22 +199,23 @@ impl SqliteStore {
 
     /// Encrypts every page anew under another key, while the store is read and written: a copy is made
     /// beside the database page by page between the writes, which go into it, too, and takes its place.
-    /// It needs as much disk again as the database has. `told` is given how many pages are done, and of
-    /// how many. However it ends, also by a crash, the store opens with the one key or the other.
+    /// It needs as much disk again as the database has. `goes_on` is given how many pages are done, and
+    /// of how many, and says whether to go on. However it ends, also by a crash, the store opens with the one key or the other.
     ///
-    /// Errors: [`StoreError::Failed`] where the pages are not encrypted now or the disk fails; the
-    /// store then goes on as it was.
+    /// Errors: [`StoreError::Failed`] where the pages are not encrypted now, the disk fails, or it was not
+    /// to go on; the store is then as it was.
     pub fn rekey(
         &self,
         key: PageKey,
-        told: &mut dyn FnMut(u64, u64),
+        goes_on: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<Rekeyed, StoreError> {
         let closed = || StoreError::Failed("the store is closed".into());
         let (progress, pages) = bounded(1);
         let (answer, done) = tokio::sync::oneshot::channel();
         let tasks = self.jobs.as_ref().ok_or_else(closed)?;
         tasks.send(Task::Rekey(Rekey { key, progress, answer })).map_err(|_| closed())?;
-        pages.iter().for_each(|(copied, all)| told(copied, all));
+        let _ended = pages.iter().all(|(copied, all)| goes_on(copied, all));
+        drop(pages);
         done.blocking_recv().unwrap_or_else(|_| Err(closed()))
     }
 
@@ -297,6 +298,24 @@ fn lock(path: &Path) -> Result<File, Fault> {
         }
         Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
     }
+}
+
+/// Whether a program has the store in the folder `path` open.
+pub fn is_in_use(path: &Path) -> bool {
+    let lock = File::open(path.join("lock"));
+    lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
+/// Bytes of the database of the store in the folder `path` with its log, and how many of them there
+/// are in a copy that is being made under another key.
+pub fn sizes(path: &Path) -> (u64, u64) {
+    let size = |file: &Path| std::fs::metadata(file).map_or(0, |data| data.len());
+    let file = medium::database(path);
+    let mut log = file.clone().into_os_string();
+    log.push("-wal");
+    let parts = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let parts = parts.filter(|file| file.extension().is_some_and(|end| end == "part"));
+    (size(&file) + size(Path::new(&log)), parts.map(|file| size(&file)).sum())
 }
 
 /// How the database of the store in the folder `path` is kept.

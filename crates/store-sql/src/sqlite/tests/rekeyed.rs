@@ -70,7 +70,11 @@ fn a_store_that_is_written_and_read_gets_another_key() {
         // More than once: files are numbered on.
         for round in 2..5 {
             let mut seen = (0, 0);
-            let done = store.rekey(key(round), &mut |copied, all| seen = (copied, all)).unwrap();
+            let done = store.rekey(key(round), &mut |copied, all| {
+                seen = (copied, all);
+                true
+            });
+            let done = done.unwrap();
             assert!(done.pages > 50 && seen.1 > 50 && seen.0 <= seen.1, "{done:?} {seen:?}");
         }
         over.store(true, Ordering::Relaxed);
@@ -106,7 +110,7 @@ fn whatever_a_crash_leaves_opens_with_one_of_the_keys() {
     drop(store);
     let old = std::fs::read(path.join("store.db")).unwrap();
     let store = open(path, 1);
-    store.rekey(key(2), &mut |_, _| {}).unwrap();
+    store.rekey(key(2), &mut |_, _| true).unwrap();
     fill(&(store as SharedStore), 100..110);
     // After the copy has its number and before the old file is removed.
     std::fs::write(path.join("store.db"), old).unwrap();
@@ -124,16 +128,22 @@ fn what_cannot_be_encrypted_anew_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path(), options()).unwrap();
     fill(&(store.clone() as SharedStore), 0..3);
-    let error = store.rekey(key(2), &mut |_, _| {}).unwrap_err().to_string();
+    let error = store.rekey(key(2), &mut |_, _| true).unwrap_err().to_string();
     assert!(error.contains("consilium store seal"), "{error}");
+    // Somebody does not want to go on.
+    let sealed = tempfile::tempdir().unwrap();
+    let store = open(sealed.path(), 1);
+    fill(&(store.clone() as SharedStore), 0..300);
+    assert!(store.rekey(key(2), &mut |_, _| false).is_err());
+    assert_eq!(std::fs::read_dir(sealed.path()).unwrap().count(), 4, "no part is left");
     // No room for the copy: a folder is in its place.
     let sealed = tempfile::tempdir().unwrap();
     let store = open(sealed.path(), 1);
     fill(&(store.clone() as SharedStore), 0..3);
     std::fs::create_dir(sealed.path().join("store.1.part")).unwrap();
-    assert!(store.rekey(key(2), &mut |_, _| {}).is_err());
+    assert!(store.rekey(key(2), &mut |_, _| true).is_err());
     fill(&(store.clone() as SharedStore), 3..6);
     std::fs::remove_dir(sealed.path().join("store.1.part")).unwrap();
-    store.rekey(key(2), &mut |_, _| {}).unwrap();
+    store.rekey(key(2), &mut |_, _| true).unwrap();
     assert!((0..6).all(|number| has(&store, number)));
 }

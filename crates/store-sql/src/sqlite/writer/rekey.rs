@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use store::StoreError;
@@ -117,7 +117,9 @@ impl Writer {
             let now = backup.progress();
             let copied = u64::try_from(now.pagecount - now.remaining).unwrap_or(0);
             let pages = u64::try_from(now.pagecount).unwrap_or(0);
-            let _ = progress.try_send((copied, pages));
+            if let Err(TrySendError::Disconnected(_)) = progress.try_send((copied, pages)) {
+                return Err(Fault::Store(StoreError::Failed("it was to be stopped".into())));
+            }
             match stepped {
                 StepResult::Done => break (began, pages),
                 StepResult::More => {}
