@@ -513,7 +513,7 @@ network_listen = "{network_listen}"
 # Where records are kept: a folder with an SQLite database, or a PostgreSQL as
 # "postgres://user:password@host:5432/database?schema=consilium&sslmode=require".
 store = "store"
-# Memory for pages of the folder in MiB, taken as it is needed: 0 takes what suits (128 where pages
+# Memory for pages of the folder in MiB, taken as it is needed: 0 takes what suits (84 where pages
 # are encrypted, else 40). The pages of a PostgreSQL are not encrypted by this node, which says so at
 # every start until you state here that the disk below the server is encrypted.
 store_cache_mb = 0

@@ -78,7 +78,7 @@ const WRITER_CACHE: u32 = 20 * 1024;
 const QUEUE: usize = 256;
 
 /// What suits a store with encrypted pages, in MiB.
-pub const SEALED_CACHE_MB: u32 = 128;
+pub const SEALED_CACHE_MB: u32 = 84;
 
 /// How to open a store.
 #[derive(Clone)]
