@@ -49,8 +49,10 @@ fn main() -> Outcome<()> {
         println!("before: read {}, write {}", reads.told(), writes.told());
         let began = Instant::now();
         let done = store.rekey(PageKey::new([2; 32]), &mut |_, _| true)?;
-        println!("during: read {}, write {}", reads.told(), writes.told());
         let took = began.elapsed();
+        // What waited for the exchange is over by then.
+        std::thread::sleep(Duration::from_millis(500));
+        println!("during: read {}, write {}", reads.told(), writes.told());
         println!("{done:?}, {took:?} in all");
         over.store(true, Ordering::Relaxed);
         for thread in [reading, writing] {

@@ -7,7 +7,7 @@ use identity::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Account, Answer, Client, text};
+use crate::client::{Answer, Client, text};
 use crate::hospitals::{Hospitals, Setup, run};
 use crate::keys::holding;
 use crate::killed::Serving;
@@ -80,10 +80,11 @@ fn view(format: &str) -> String {
     .to_string()
 }
 
-async fn again(base: &str, account: &Account, home: &Path, node: Serving) -> (Serving, Client) {
+/// Kills the node, looks through what it leaves, and starts it again; its sessions go on.
+async fn again(base: &str, home: &Path, node: Serving) -> Serving {
     node.kill();
     untold(home);
-    (Serving::start(home, base).await, Client::with_second_factor(base, account).await)
+    Serving::start(home, base).await
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn no_file_of_a_working_node_tells_a_name_and_whoever_may_gets_all_of_it() {
         let url = ordered(&client, Method::POST, "/fhir/$import", Some(lines(1_500))).await;
         let job = home.join("jobs").join(url.rsplit('/').next().unwrap());
         assert!(job.join("upload.ndjson").metadata().unwrap().len() > 300_000);
-        let (node, client) = again(&base, &account, &home, node).await;
+        let node = again(&base, &home, node).await;
         watched(&client, &url, &home).await;
 
         // Exports as lines and as tables, and of views; killed once some files are there.
@@ -118,7 +119,7 @@ fn no_file_of_a_working_node_tells_a_name_and_whoever_may_gets_all_of_it() {
                 ordered(&client, Method::POST, "/fhir/$sql-export", Some(view(format))).await,
             );
         }
-        let (node, client) = again(&base, &account, &home, node).await;
+        let node = again(&base, &home, node).await;
         let mut told = [0; 2];
         for (url, parquet) in urls.iter().zip([false, true, false, false, false, true]) {
             let manifest = watched(&client, url, &home).await.json();
@@ -142,7 +143,7 @@ fn no_file_of_a_working_node_tells_a_name_and_whoever_may_gets_all_of_it() {
         assert!(watched(&client, &url, &home).await.text.contains("MRN-77"));
         let note = json!({"resourceType": "Basic", "code": {"text": "Zwiebelwert"}}).to_string();
         let url = ordered(&client, Method::POST, "/fhir/Basic", Some(note)).await;
-        let (node, client) = again(&base, &account, &home, node).await;
+        let node = again(&base, &home, node).await;
         watched(&client, &url, &home).await;
         untold(&home);
         let kept = std::fs::read_dir(home.join("jobs")).unwrap().count();

@@ -518,8 +518,8 @@ fn a_node_that_serves_takes_up_a_new_page_key_and_survives_being_killed_at_it() 
         let home = folder.path().join(&org);
         let dir = home.to_str().unwrap().to_owned();
         let mut node = Serving::start(&home, &base).await;
+        let client = Client::with_second_factor(&base, &account).await;
         for round in 0..4 {
-            let client = Client::with_second_factor(&base, &account).await;
             let patients = client.found("Patient?_count=100").await;
             let rotation = {
                 let dir = dir.clone();
@@ -552,7 +552,6 @@ fn a_node_that_serves_takes_up_a_new_page_key_and_survives_being_killed_at_it() 
             let status = works(&["keys", "status", "--dir", &dir]);
             assert!(status.contains("encrypted under the newest key"), "{status}");
         }
-        let client = Client::with_second_factor(&base, &account).await;
         assert_eq!(client.found("Patient?_count=100").await.len(), 6);
         drop(node);
         works(&["store", "check", "--dir", &dir, "--all"]);
