@@ -40,12 +40,18 @@ async fn ordered(client: &Client, method: Method, path: &str, body: Option<Strin
 
 /// Asks after a job until it has ended, and looks through the folder all the while.
 async fn watched(client: &Client, url: &str, home: &Path) -> Answer {
+    let mut turn = 0u32;
     loop {
-        untold(home);
+        // Looking takes longer than asking.
+        if turn.is_multiple_of(20) {
+            untold(home);
+        }
         let answer = client.get(url).await;
         if answer.status != 202 {
             return answer.expect(200);
         }
+        turn += 1;
+        tokio::task::yield_now().await;
     }
 }
 
