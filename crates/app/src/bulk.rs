@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub use associated::Associated;
 pub use export::{OUTPUT_PARQUET, OutputFile, Produced};
 pub use fetch::Manifest;
-pub use files::{Part, Rolls};
+pub use files::{Part, Rolls, place};
 pub use plan::Plan;
 pub use request::{ExportRequest, Format, Level, kick_off};
 pub use scan::{Met, Scan, Window};

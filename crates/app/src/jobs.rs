@@ -10,12 +10,14 @@
 //! that may block, saves a checkpoint from time to time, and is called again with it when the node
 //! was stopped in between.
 
+pub mod folder;
 mod record;
 mod run;
 mod runner;
 mod task;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fhir::Id;
 use serde_json::Value;
@@ -26,6 +28,7 @@ use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
 use crate::{App, Caller, Error, Kind, Result};
 
+use folder::{Folder, Input, Output};
 pub use record::{Failure, Job, Progress, State};
 pub(crate) use run::failed;
 pub use run::{Ended, Outcome, Run};
@@ -56,6 +59,8 @@ pub struct Options {
     pub file_rows: u64,
     /// Where files of an import may be fetched from.
     pub allowed: federation::notify::Allowed,
+    /// What seals the files; `None` where the node has no box of keys.
+    pub keys: Option<Arc<folder::Keys>>,
 }
 
 impl Options {
@@ -63,7 +68,8 @@ impl Options {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let keep_ms = 24 * 60 * 60 * 1000;
         let allowed = federation::notify::Allowed::default();
-        Self { folder: folder.into(), at_once: 2, keep_ms, file_rows: 100_000, allowed }
+        let folder = folder.into();
+        Self { folder, at_once: 2, keep_ms, file_rows: 100_000, allowed, keys: None }
     }
 }
 
@@ -111,6 +117,7 @@ pub fn submit_reserved(
 pub struct Reserved {
     app: App,
     id: Id,
+    folder: Folder,
     kept: bool,
 }
 
@@ -119,14 +126,22 @@ impl Reserved {
     pub fn new(app: &App) -> Result<Self> {
         let id = app.new_id();
         app.jobs().hold(&id);
-        let reserved = Self { app: app.clone(), id, kept: false };
-        std::fs::create_dir_all(app.jobs().folder(&reserved.id)).map_err(|e| failed("made", &e))?;
-        Ok(reserved)
+        let made = app.jobs().open_folder(&id);
+        let folder = made.map_err(|e| failed("made", &e)).inspect_err(|_| {
+            remove_folder(&app.jobs().folder(&id));
+            app.jobs().release(&id);
+        })?;
+        Ok(Self { app: app.clone(), id, folder, kept: false })
     }
 
-    /// Where to put a file.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.app.jobs().folder(&self.id).join(name)
+    /// Begins a file.
+    pub fn create(&self, name: &str) -> Result<Output> {
+        self.folder.create(name).map_err(|e| failed("made", &e))
+    }
+
+    /// Writes a whole file; durable on return.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<()> {
+        self.folder.write(name, content).map_err(|e| failed("written", &e))
     }
 }
 
@@ -182,19 +197,21 @@ pub fn cancel(app: &App, caller: &Caller, id: &Id) -> Result<()> {
 /// handed out.
 ///
 /// Errors: [`Kind::NotFound`] for another's job or a file that it does not have.
-pub fn file(app: &App, caller: &Caller, id: &Id, name: &str) -> Result<PathBuf> {
+pub fn file(app: &App, caller: &Caller, id: &Id, name: &str) -> Result<Input> {
     let job = status(app, caller, id)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if job.state != State::Done || name.starts_with('.') || !name.chars().all(plain) {
         return Err(gone());
     }
-    let path = out(&app.jobs().folder(id)).join(name);
-    if !path.is_file() {
+    let place = format!("{}/{name}", folder::OUT);
+    if !app.jobs().folder(id).join(&place).is_file() {
         return Err(gone());
     }
+    let opened = app.jobs().open_folder(id).and_then(|folder| folder.open(&place));
+    let input = opened.map_err(|e| failed("read", &e))?;
     let note = format!("file `{name}` of job {id}");
     app.audit(Event::by(caller, Pattern::Disclose).data(format!("Task/{id}")).note(note))?;
-    Ok(path)
+    Ok(input)
 }
 
 /// Every job of this node, newest first, for the operator.
@@ -239,11 +256,6 @@ fn read_by_name(app: &App, name: &str) -> Result<Option<Job>> {
     Id::new(name).ok().map_or(Ok(None), |id| read(app, &id))
 }
 
-/// The folder of what may be downloaded.
-fn out(folder: &Path) -> PathBuf {
-    folder.join("out")
-}
-
 fn gone() -> Error {
     Error::new(Kind::NotFound, "there is no such job; it may have been cancelled or have expired")
 }
@@ -272,7 +284,7 @@ fn guard(id: &Id, value: Option<Vec<u8>>) -> Guard {
 }
 
 fn remove_folder(folder: &Path) {
-    if let Err(error) = std::fs::remove_dir_all(folder)
+    if let Err(error) = folder::remove(folder)
         && error.kind() != std::io::ErrorKind::NotFound
     {
         tracing::warn!(%error, "the folder of a job could not be removed");

@@ -7,9 +7,7 @@
 //! shows that nothing of it was stored: every write leaves an entry with the id of its request,
 //! and that id is the job's.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::Read as _;
 
 use fhir::Id;
 use serde::{Deserialize, Serialize};
@@ -64,14 +62,7 @@ pub fn order(app: &App, caller: &Caller, request: &LaterRequest, body: &[u8]) ->
         return Err(Error::new(Kind::TooCostly, message));
     }
     let reserved = Reserved::new(app)?;
-    let keep = || -> std::io::Result<()> {
-        let path = reserved.file(BODY);
-        let mut file = File::create(&path)?;
-        file.write_all(body)?;
-        file.sync_all()?;
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    };
-    keep().map_err(|e| failed("written", &e))?;
+    reserved.write(BODY, body)?;
     let pattern = if request.reads_only { Pattern::Query } else { Pattern::Transaction };
     let event = Event::by(caller, pattern).note("an interaction was ordered for later");
     jobs::submit_reserved(app, caller, reserved, LATER, "Interaction", json!(request), event)
@@ -98,25 +89,24 @@ pub fn begin(app: &App, run: &Run, request: &LaterRequest) -> Outcome<Begun> {
             None => run.save(&json!({"seq": app.store().snapshot()?.seq()}))?,
         }
     }
-    let body = std::fs::read(run.folder().join(BODY)).map_err(|e| failed("read", &e))?;
+    let body = run.folder().read(BODY).map_err(|e| failed("read", &e))?;
     Ok(Begun::Ask(Box::new(caller), body))
 }
 
 /// Keeps the answer; durable on return.
 pub fn keep_answer(run: &Run, text: &str) -> Outcome<Value> {
-    let keep = || -> std::io::Result<()> {
-        let mut file = File::create(run.out().join(ANSWER))?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    keep().map_err(|e| Ended::Failed(failed("written", &e)))?;
+    let kept = run.folder().write(&format!("out/{ANSWER}"), text.as_bytes());
+    kept.map_err(|e| Ended::Failed(failed("written", &e)))?;
     Ok(json!({"bytes": text.len()}))
 }
 
-/// The file of the answer, for the owner of a job that has ended; an audit entry is committed
+/// The answer, for the owner of a job that has ended; an audit entry is committed
 /// before.
-pub fn answer(app: &App, caller: &Caller, id: &Id) -> Result<PathBuf> {
-    jobs::file(app, caller, id, ANSWER)
+pub fn answer(app: &App, caller: &Caller, id: &Id) -> Result<String> {
+    let mut text = String::new();
+    let read = jobs::file(app, caller, id, ANSWER)?.read_to_string(&mut text);
+    read.map_err(|e| failed("read", &e))?;
+    Ok(text)
 }
 
 /// Whether something was written after `seq` in the name of a request.

@@ -13,6 +13,7 @@ pub mod chain;
 pub mod checkpoint;
 pub mod derive;
 pub mod entry;
+pub mod frames;
 pub mod hash;
 pub mod jwk;
 pub mod jws;

@@ -40,6 +40,12 @@ pub struct Config {
     /// Where records are kept: a folder below the node's, or the address of a PostgreSQL.
     #[serde(default = "store")]
     pub store: String,
+    /// Memory for pages of the store's folder in MiB, taken as it is needed; 0 takes what suits.
+    #[serde(default)]
+    pub store_cache_mb: u32,
+    /// The operator states that the disk below a PostgreSQL is encrypted.
+    #[serde(default)]
+    pub store_disk_encrypted: bool,
     /// The keys that the network began with: the council's, or `2 of KEY KEY KEY`.
     pub council_key: String,
     /// What holds where a patient has decided nothing.
@@ -354,7 +360,8 @@ impl Config {
         let found = Location::parse(&self.store, folder)?;
         let ring = Ring::open(&folder.join("keys"));
         let ring = ring.map_err(|error| store::StoreError::Failed(error.to_string()))?;
-        Ok(found.with_keys(ring.map_or_else(Vec::new, |ring| ring.page_keys())))
+        let keys = ring.map_or_else(Vec::new, |ring| ring.page_keys());
+        Ok(found.with_keys(keys).with_cache(self.store_cache_mb))
     }
 
     /// The address of the FHIR service, as clients reach it.
@@ -423,6 +430,9 @@ impl Config {
         }
         if config.soft_deadline_ms > config.hard_deadline_ms {
             return Err("`soft_deadline_ms` must not be later than `hard_deadline_ms`".into());
+        }
+        if config.store_cache_mb != 0 && !(8..=65_536).contains(&config.store_cache_mb) {
+            return Err("`store_cache_mb` is 0, or from 8 to 65536".into());
         }
         config.locating()?;
         config.enforced()?;
@@ -503,6 +513,11 @@ network_listen = "{network_listen}"
 # Where records are kept: a folder with an SQLite database, or a PostgreSQL as
 # "postgres://user:password@host:5432/database?schema=consilium&sslmode=require".
 store = "store"
+# Memory for pages of the folder in MiB, taken as it is needed: 0 takes what suits (84 where pages
+# are encrypted, else 40). The pages of a PostgreSQL are not encrypted by this node, which says so at
+# every start until you state here that the disk below the server is encrypted.
+store_cache_mb = 0
+store_disk_encrypted = false
 
 # The keys that the network began with, which membership.json goes back to: one key, or
 # "2 of KEY KEY KEY" where several had to sign. `consilium network join` sets it.

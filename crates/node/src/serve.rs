@@ -47,7 +47,7 @@ impl Running {
 
 /// Binds both addresses and starts serving. Returns once the node answers.
 pub async fn start(node: Node) -> Result<Running, Fault> {
-    let Node { config, app, identity, network, postman, shelf, folder } = node;
+    let Node { config, app, identity, network, postman, pages, shelf, folder } = node;
     let bind = |address: SocketAddr| async move {
         TcpListener::bind(address).await.map_err(|e| format!("cannot listen on {address}: {e}"))
     };
@@ -97,6 +97,9 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     tasks.spawn(app::agreements::sync::run(app.clone(), stopped.clone()));
     tasks.spawn(app::governance::gossip::run(app.clone(), stopped.clone()));
     tasks.spawn(crate::members::run(app.clone(), folder, stopped.clone()));
+    if let Some(pages) = pages {
+        tasks.spawn(pages.follow(stopped.clone()));
+    }
     tasks.spawn(sweep(app.clone(), stopped));
     Ok(Running { app, address, stop, tasks })
 }

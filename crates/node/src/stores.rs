@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use app::services::Clock;
 use store::{SharedStore, Snapshot, StoreError};
@@ -32,7 +33,7 @@ impl Location {
             let reason = "a store is a folder or an address that starts with `postgres://`";
             return Err(StoreError::Failed(reason.into()));
         }
-        Ok(Self::Folder(Folder { path: base.join(text), keys: Vec::new() }))
+        Ok(Self::Folder(Folder { path: base.join(text), keys: Vec::new(), cache_mb: 0 }))
     }
 
     /// The same with the keys of its pages, the newest first.
@@ -41,6 +42,24 @@ impl Location {
             Self::Folder(folder) => Self::Folder(Folder { keys, ..folder }),
             other => other,
         }
+    }
+
+    /// The same with this much memory for pages, in MiB; what suits where it is 0.
+    pub fn with_cache(self, cache_mb: u32) -> Self {
+        match self {
+            Self::Folder(folder) => Self::Folder(Folder { cache_mb, ..folder }),
+            other => other,
+        }
+    }
+
+    /// What a node that has keys should be told about a store that they do not encrypt: `declared` is
+    /// whether its operator has stated that the disk below is encrypted.
+    pub fn warning(&self, declared: bool) -> Option<&'static str> {
+        let unsealed = matches!(self, Self::Postgres(_)) && !declared;
+        unsealed.then_some(
+            "the pages of a PostgreSQL are not encrypted by this node: put the server's disk, its \
+             logs and its backups on an encrypted medium, then set `store_disk_encrypted = true`",
+        )
     }
 
     /// What a person names at a terminal: an address, a node's folder, or a store's own folder; and
@@ -61,11 +80,7 @@ impl Location {
     /// opened with before where there is none.
     pub fn open(&self, clock: Clock, base: Option<String>) -> Result<SharedStore, StoreError> {
         Ok(match self {
-            Self::Folder(folder) => {
-                let key = folder.key()?;
-                let options = sqlite::Options { base, key, ..sqlite::Options::new(clock) };
-                SqliteStore::open(&folder.path, options)?
-            }
+            Self::Folder(folder) => folder.open(clock, base)?.0,
             Self::Postgres(place) => PostgresStore::open(
                 place,
                 postgres::Options { base, ..postgres::Options::new(clock) },
@@ -97,9 +112,27 @@ pub struct Folder {
     pub path: PathBuf,
     /// Keys of its pages, the newest first; none where the node's keys are not in a box.
     pub keys: Vec<PageKey>,
+    /// Memory for its pages in MiB; what suits where it is 0.
+    pub cache_mb: u32,
 }
 
 impl Folder {
+    /// Opens it as [`Location::open`] does, and hands out the key that opened it, too.
+    pub fn open(
+        &self,
+        clock: Clock,
+        base: Option<String>,
+    ) -> Result<(Arc<SqliteStore>, Option<PageKey>), StoreError> {
+        let key = self.key()?;
+        let mut options = sqlite::Options { base, key: key.clone(), ..sqlite::Options::new(clock) };
+        match (self.cache_mb, &key) {
+            (0, None) => {}
+            (0, Some(_)) => options.cache_mb = sqlite::SEALED_CACHE_MB,
+            (stated, _) => options.cache_mb = stated,
+        }
+        Ok((SqliteStore::open(&self.path, options)?, key))
+    }
+
     /// The key that opens the database: the newest for one that is not there yet, none for one that
     /// is not encrypted.
     pub fn key(&self) -> Result<Option<PageKey>, StoreError> {

@@ -36,9 +36,10 @@ pub enum StoreTask {
     },
     /// Encrypt a store that is not encrypted, or is so under an older key
     ///
-    /// A copy is made beside the store, compared with it, and takes its place; only then the old one
-    /// goes. It may be stopped at any time and goes on where it ended. While the node serves, the
-    /// copy is made and the command ends by asking to stop the node; give it once more then.
+    /// A copy is made beside the store and takes its place; only then the old one goes. It may be
+    /// stopped at any time. A store under an older key is encrypted anew while the node serves. One
+    /// that is not encrypted yet is copied meanwhile and compared, and the command ends by asking to
+    /// stop the node; give it once more then.
     Seal {
         /// The node's folder
         #[arg(long)]

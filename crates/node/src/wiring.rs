@@ -16,6 +16,8 @@ use wire::{Founders, OrgId};
 use crate::config::Config;
 use crate::keys::ring::{BOX, Ring};
 use crate::keys::{self, Keys};
+use crate::rekey::Pages;
+use crate::stores::Location;
 use crate::{members, packages};
 
 /// What can go wrong while a node is put together, for a person at a terminal.
@@ -33,6 +35,8 @@ pub struct Node {
     pub network: Network,
     /// Who carries notifications of subscriptions.
     pub postman: Arc<Postman>,
+    /// What encrypts its store anew when there is a new key; `None` where the store is not encrypted.
+    pub pages: Option<Pages>,
     /// The terminology in its folder.
     pub shelf: crate::terminology::Shelf,
     /// Its folder.
@@ -122,7 +126,20 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
     let Place { config, identity, network, peers, vault } = place(folder, clock.clone())?;
     let random = system_random();
     let location = config.location(folder)?;
-    let store: SharedStore = location.open(clock.clone(), Some(config.fhir_base()))?;
+    if folder.join("keys").join(BOX).exists()
+        && let Some(warning) = location.warning(config.store_disk_encrypted)
+    {
+        tracing::warn!("{warning}");
+    }
+    let base = Some(config.fhir_base());
+    let (store, pages): (SharedStore, _) = match &location {
+        Location::Folder(place) => {
+            let (store, key) = place.open(clock.clone(), base)?;
+            let pages = key.map(|key| Pages::new(store.clone(), key, folder));
+            (store, pages)
+        }
+        Location::Postgres(_) => (location.open(clock.clone(), base)?, None),
+    };
     let vault = identity::NodeKey::new(&vault)?;
     let accounts = identity::Accounts::new(store.clone(), vault, Arc::new(SystemRandom));
     let accounts = identity::Sessions::new(accounts, identity::Settings::default())?;
@@ -194,6 +211,10 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             keep_ms: i64::from(config.jobs_keep_hours) * 60 * 60 * 1000,
             file_rows: config.jobs_file_rows,
             allowed: Allowed::new(&config.import_allowed)?,
+            keys: Ring::open(&folder.join("keys"))?.map(|ring| {
+                let random = Arc::new(SystemRandom);
+                Arc::new(app::jobs::folder::Keys::new(ring.file_keys(), random))
+            }),
             ..app::jobs::Options::new(folder.join("jobs"))
         },
         clock,
@@ -209,7 +230,8 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         members::obey(&app, folder);
         Ok(())
     })?;
-    Ok(Node { config, app, identity, network, postman, shelf, folder: folder.to_owned() })
+    let folder = folder.to_owned();
+    Ok(Node { config, app, identity, network, postman, pages, shelf, folder })
 }
 
 /// What content is validated with: the profiles of the packages in the node's folder, and what the

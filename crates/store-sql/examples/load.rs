@@ -2,7 +2,8 @@
 //! it cost: `cargo run --release -p consilium-store-sql --example load -- BUNDLES [STORE]`, where STORE
 //! is a folder for SQLite or an address `postgres://…`.
 //! Resources keep their ids; `urn:uuid:x` becomes `Type/x`. With `-` for BUNDLES only the reading of
-//! what is there already is measured. A third argument `sealed` encrypts the pages of an SQLite store.
+//! what is there already is measured. A third argument `sealed` encrypts the pages of an SQLite store,
+//! a fourth is its memory for pages in MiB.
 #![expect(clippy::print_stdout, reason = "it is a program for the terminal")]
 
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use consilium_store_sql::postgres::{self, Place, PostgresStore};
-use consilium_store_sql::sqlite::{Options, PageKey, SqliteStore};
+use consilium_store_sql::sqlite::{Options, PageKey, SEALED_CACHE_MB, SqliteStore};
 use fhir::{Document, Id, Resource, edit};
 use store::query::search;
 use store::{Expect, Key, Method, SharedStore, Snapshot, Transaction, Write};
@@ -80,7 +81,12 @@ fn open(to: &str, key: Option<&PageKey>) -> Outcome<SharedStore> {
     Ok(match Place::is_one(to) {
         true => PostgresStore::open(&Place::parse(to)?, postgres::Options::new(Arc::new(clock)))?,
         false => {
-            let options = Options { key: key.cloned(), ..Options::new(Arc::new(clock)) };
+            let mut options = Options { key: key.cloned(), ..Options::new(Arc::new(clock)) };
+            match std::env::args().nth(4) {
+                Some(stated) => options.cache_mb = stated.parse()?,
+                None if key.is_some() => options.cache_mb = SEALED_CACHE_MB,
+                None => {}
+            }
             SqliteStore::open(Path::new(to), options)?
         }
     })

@@ -163,13 +163,7 @@ pub async fn answered(app: &App, caller: Caller, job: &Job) -> Answered {
     let request: LaterRequest = serde_json::from_value(job.request.clone())
         .map_err(|e| Error::internal(format!("the request of a job cannot be read: {e}")))?;
     let id = job.id.clone();
-    let text = app
-        .run(move |app| {
-            let path = later::answer(app, &caller, &id)?;
-            std::fs::read_to_string(path)
-                .map_err(|e| Error::internal(format!("the answer of a job: {e}")))
-        })
-        .await?;
+    let text = app.run(move |app| later::answer(app, &caller, &id)).await?;
     let wanted = Wanted { part: content::Part::default(), ..wanted(&request, &[]) };
     let mut response = answer::json(StatusCode::OK, text);
     if let Some(ended) = job.ended_ms {

@@ -6,16 +6,14 @@
 //! meets the Provenance resources of the same moment and takes those whose target is in it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::io::{BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 
 use fhir::{Id, Resource};
 use serde::{Deserialize, Serialize};
 use store::{Key, Seq, Snapshot};
 
 use super::scan::stood;
+use crate::jobs::folder::{Folder, Output};
 use crate::jobs::{Outcome, failed};
 use crate::{Error, Kind, Result};
 
@@ -26,6 +24,8 @@ const MAX_LATEST: usize = 2_000_000;
 const FILE: &str = "exported";
 /// Bytes of one number.
 const WIDTH: u64 = 8;
+/// Numbers that are looked through together.
+const BLOCK: u64 = 4_096;
 
 /// Which Provenance resources come along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,22 +49,20 @@ impl Associated {
 
 /// The versions that were exported.
 pub(super) struct Exported {
-    file: File,
+    folder: Folder,
+    file: Output,
     unsaved: Vec<u8>,
     bytes: u64,
+    /// The first number of each block of the list on disk, for as many bytes as it had.
+    firsts: Option<(u64, Vec<Seq>)>,
 }
 
 impl Exported {
     /// Takes up the list at the length that a checkpoint names.
-    pub fn open(folder: &Path, bytes: u64) -> Outcome<Self> {
-        let open = || -> std::io::Result<File> {
-            let path = folder.join(FILE);
-            let file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
-            file.set_len(bytes)?;
-            Ok(file)
-        };
-        let file = open().map_err(|e| failed("taken up again", &e))?;
-        Ok(Self { file, unsaved: Vec::new(), bytes })
+    pub fn open(folder: &Folder, bytes: u64) -> Outcome<Self> {
+        let file = if folder.has(FILE) { folder.take_up(FILE, bytes) } else { folder.create(FILE) };
+        let file = file.map_err(|e| failed("taken up again", &e))?;
+        Ok(Self { folder: folder.clone(), file, unsaved: Vec::new(), bytes, firsts: None })
     }
 
     pub fn note(&mut self, seq: Seq) {
@@ -75,7 +73,7 @@ impl Exported {
     pub fn sync(&mut self) -> Outcome<u64> {
         let mut save = || -> std::io::Result<()> {
             self.file.write_all(&self.unsaved)?;
-            self.file.sync_data()
+            self.file.sync()
         };
         save().map_err(|e| failed("written", &e))?;
         self.bytes += self.unsaved.len() as u64;
@@ -83,18 +81,35 @@ impl Exported {
         Ok(self.bytes)
     }
 
-    /// Whether a version is in the list on disk.
-    fn holds(&self, seq: Seq) -> Result<bool> {
-        let (mut low, mut high) = (0, self.bytes / WIDTH);
-        while low < high {
-            let middle = low + (high - low) / 2;
+    /// Numbers of the list on disk from one place on.
+    fn numbers(&self, from: u64) -> std::io::Result<impl Iterator<Item = std::io::Result<Seq>>> {
+        let mut input = self.folder.open_part(FILE, self.bytes)?.into_inner();
+        input.seek(SeekFrom::Start(from * WIDTH))?;
+        let mut input = BufReader::new(input.take(self.bytes - from * WIDTH));
+        let left = self.bytes / WIDTH - from;
+        Ok((0..left).map(move |_| {
             let mut found = [0; 8];
-            let read = self.file.read_exact_at(&mut found, middle * WIDTH);
-            read.map_err(|e| failed("read", &e))?;
-            match Seq::from_be_bytes(found).cmp(&seq) {
-                std::cmp::Ordering::Equal => return Ok(true),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
+            input.read_exact(&mut found).map(|()| Seq::from_be_bytes(found))
+        }))
+    }
+
+    /// Whether a version is in the list on disk.
+    fn holds(&mut self, seq: Seq) -> std::io::Result<bool> {
+        let known = self.firsts.take().filter(|(bytes, _)| *bytes == self.bytes);
+        let (_, firsts) = match known {
+            Some(known) => self.firsts.insert(known),
+            None => {
+                let firsts = self.numbers(0)?.step_by(BLOCK as usize);
+                let firsts = firsts.collect::<std::io::Result<_>>()?;
+                self.firsts.insert((self.bytes, firsts))
+            }
+        };
+        let block = firsts.partition_point(|first| *first <= seq) as u64;
+        let Some(block) = block.checked_sub(1) else { return Ok(false) };
+        for number in self.numbers(block * BLOCK)?.take(BLOCK as usize) {
+            let number = number?;
+            if number >= seq {
+                return Ok(number == seq);
             }
         }
         Ok(false)
@@ -103,7 +118,7 @@ impl Exported {
     /// The exported versions that a Provenance is about, as they stood at the moment `at`.
     /// `brought` tells what was exported outside of the walk.
     pub fn targets(
-        &self,
+        &mut self,
         snapshot: &dyn Snapshot,
         provenance: &Resource,
         at: Seq,
@@ -119,7 +134,7 @@ impl Exported {
             };
             let key = Key { resource_type, id };
             if let Some(stored) = stood(snapshot, &key, at)?
-                && (self.holds(stored.seq)? || brought(&key))
+                && (self.holds(stored.seq).map_err(|e| failed("read", &e))? || brought(&key))
             {
                 found.push(stored.seq);
             }

@@ -1,25 +1,23 @@
 //! Resources as a table: what every reader wants to know of one, and the whole of it.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, BufWriter};
-use std::path::Path;
+use std::io::{BufRead as _, BufReader};
 
 use fhir::Document;
 use fhirpath::views::{Cell, Column, ColumnType};
 use lake::Table;
 
-use super::files::Part;
+use super::files::{Part, place};
 use crate::Error;
+use crate::jobs::folder::Output;
 use crate::jobs::{Outcome, Run, failed};
 
 /// Makes the table of one file of lines; durable on return.
-pub(super) fn convert(run: &Run, folder: &Path, part: &Part) -> Outcome<Part> {
+pub(super) fn convert(run: &Run, part: &Part) -> Outcome<Part> {
     let name = format!("{}.parquet", part.name.trim_end_matches(".ndjson"));
-    let new = folder.join("table.new");
-    let input = File::open(folder.join(&part.name)).map_err(|e| failed("read", &e))?;
-    let out = File::create(&new).map_err(|e| failed("made", &e))?;
-    let mut table = Table::new(BufWriter::new(out), &columns()).map_err(fault)?;
+    let input = run.folder().open(&part.place()).map_err(|e| failed("read", &e))?;
+    let out = run.folder().replace(&place(&name)).map_err(|e| failed("made", &e))?;
+    let mut table = Table::new(out, &columns()).map_err(fault)?;
     for (at, line) in BufReader::new(input).lines().enumerate() {
         if at % 1000 == 0 {
             run.check()?;
@@ -28,10 +26,7 @@ pub(super) fn convert(run: &Run, folder: &Path, part: &Part) -> Outcome<Part> {
         row(&mut table, line)?;
     }
     let out = table.finish().map_err(fault)?;
-    let out = out.into_inner().map_err(|e| failed("written", e.error()))?;
-    out.sync_all().map_err(|e| failed("written", &e))?;
-    let bytes = out.metadata().map_err(|e| failed("read", &e))?.len();
-    std::fs::rename(&new, folder.join(&name)).map_err(|e| failed("written", &e))?;
+    let bytes = out.finish().map_err(|e| failed("written", &e))?;
     Ok(Part { name, count: part.count, bytes })
 }
 
@@ -47,7 +42,7 @@ fn columns() -> [Column; 5] {
     ]
 }
 
-fn row(table: &mut Table<BufWriter<File>>, line: String) -> Outcome<()> {
+fn row(table: &mut Table<Output>, line: String) -> Outcome<()> {
     let document = Document::parse(line)
         .map_err(|e| Error::internal(format!("a line of an export cannot be read: {e}")))?;
     let root = document.root();

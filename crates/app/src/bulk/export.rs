@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use fhir::json::quote;
 use fhir::subset::{Elements, Subset};
@@ -18,6 +18,7 @@ use super::plan::Plan;
 use super::request::{ExportRequest, Format, Level};
 use super::scan::{Met, Scan, Window, stood};
 use super::selection::members;
+use crate::jobs::folder::Output;
 use crate::jobs::{Ended, Outcome, Run, failed};
 use crate::records::parse;
 use crate::{App, Error};
@@ -134,10 +135,8 @@ impl<'a> Export<'a> {
                 tables: BTreeMap::new(),
             },
         };
-        let mut known = at.parts.clone();
-        known.extend(at.tables.iter().map(|(key, parts)| (format!("{key} "), parts.clone())));
         let rows = app.jobs().options().file_rows;
-        let rolls = Rolls::resume(&run.out(), rows, known)?;
+        let rolls = Rolls::resume(run.folder(), rows, at.parts.clone(), &at.tables)?;
         let referenced = Referenced::open(run, at.found_bytes)?;
         let exported = Exported::open(run.folder(), at.exported_bytes)?;
         let saved_ms = app.now_ms();
@@ -153,8 +152,7 @@ impl<'a> Export<'a> {
         self.rolls.sync()?;
         self.at.found_bytes = self.referenced.sync()?;
         self.at.exported_bytes = self.exported.sync()?;
-        let parts = self.rolls.parts().iter().filter(|(key, _)| !key.ends_with(' '));
-        self.at.parts = parts.map(|(key, parts)| (key.clone(), parts.clone())).collect();
+        self.at.parts = self.rolls.parts().clone();
         self.saved_ms = self.app.now_ms();
         self.run.save(&json!(self.at))
     }
@@ -182,6 +180,7 @@ impl<'a> Export<'a> {
             }
         }
         self.save()?;
+        self.rolls.finish()?;
         if self.request.format == Format::Parquet {
             self.tables()?;
         }
@@ -323,7 +322,7 @@ impl<'a> Export<'a> {
         for (key, parts) in parts.iter().filter(|(key, _)| *key != DELETED && *key != OUTCOME) {
             let done = self.at.tables.get(key).map_or(0, Vec::len);
             for part in parts.iter().skip(done) {
-                let table = convert(self.run, &self.run.out(), part)?;
+                let table = convert(self.run, part)?;
                 self.at.tables.entry(key.clone()).or_default().push(table);
                 self.run.save(&json!(self.at))?;
             }
@@ -332,7 +331,7 @@ impl<'a> Export<'a> {
         self.run.save(&json!(self.at))?;
         for part in self.at.tables.keys().filter_map(|key| parts.get(key)).flatten() {
             // Whatever stays behind goes with the folder.
-            let _ = std::fs::remove_file(self.run.out().join(&part.name));
+            let _ = self.run.folder().remove(&part.place());
         }
         Ok(())
     }
@@ -441,18 +440,23 @@ impl Trim {
 struct Referenced {
     list: Vec<Key>,
     seen: HashSet<Key>,
-    file: std::fs::File,
+    file: Output,
     unsaved: String,
     bytes: u64,
 }
 
 impl Referenced {
     fn open(run: &Run, bytes: u64) -> Outcome<Self> {
-        let path = run.folder().join(FOUND);
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
-        let file = file.map_err(|e| failed("made", &e))?;
-        file.set_len(bytes).map_err(|e| failed("taken up again", &e))?;
-        let text = std::fs::read_to_string(&path).map_err(|e| failed("read", &e))?;
+        let folder = run.folder();
+        let mut text = String::new();
+        let file = if folder.has(FOUND) {
+            let read = folder.open_part(FOUND, bytes).and_then(|mut f| f.read_to_string(&mut text));
+            read.map_err(|e| failed("read", &e))?;
+            folder.take_up(FOUND, bytes)
+        } else {
+            folder.create(FOUND)
+        };
+        let file = file.map_err(|e| failed("taken up again", &e))?;
         let key = |line: &str| {
             let (kind, id) = line.split_once('/')?;
             Some(Key { resource_type: fhir::resource_type(kind)?, id: Id::new(id).ok()? })
@@ -494,7 +498,7 @@ impl Referenced {
     fn sync(&mut self) -> Outcome<u64> {
         let mut save = || -> std::io::Result<()> {
             self.file.write_all(self.unsaved.as_bytes())?;
-            self.file.sync_data()
+            self.file.sync()
         };
         save().map_err(|e| failed("written", &e))?;
         self.bytes += self.unsaved.len() as u64;

@@ -1,8 +1,6 @@
 //! Files of an import that lie elsewhere: fetched whole into the folder of the job before a line
 //! of them is read, tried again where that may help.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -82,27 +80,25 @@ pub(super) fn check(app: &App, url: &str, headers: &[(String, String)]) -> Resul
     Ok(())
 }
 
-/// Fetches a file into `path`, where it is whole or absent. The inner error is why the file cannot
+/// Fetches a file into the folder of the job, where it is whole or absent. The inner error is why the file cannot
 /// be had.
 pub(super) fn file(
     app: &App,
     run: &Run,
     url: &str,
     headers: &[(String, String)],
-    path: &Path,
+    name: &str,
 ) -> Outcome<std::result::Result<(), FetchError>> {
-    if path.exists() {
+    if run.folder().has(name) {
         return Ok(Ok(()));
     }
-    let new = path.with_extension("new");
     let wish = Wish { url, headers, accept: "application/fhir+ndjson", most: MAX_FILE };
-    let fetched = tried(app, run, wish, || File::create(&new))?;
+    let fetched = tried(app, run, wish, || run.folder().replace(name))?;
     let file = match fetched {
         Ok(file) => file,
         Err(error) => return Ok(Err(error)),
     };
-    file.sync_all().map_err(|e| failed("written", &e))?;
-    std::fs::rename(&new, path).map_err(|e| failed("written", &e))?;
+    file.finish().map_err(|e| failed("written", &e))?;
     Ok(Ok(()))
 }
 

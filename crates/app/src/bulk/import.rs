@@ -6,9 +6,7 @@
 //! stored is told in a file of OperationOutcomes and leaves the rest alone.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -152,7 +150,8 @@ pub(super) fn run(app: &App, run: &Run) -> Outcome<Value> {
             .map_err(|e| Error::internal(format!("a checkpoint cannot be read: {e}")))?,
         None => Checkpoint::default(),
     };
-    let rolls = Rolls::resume(&run.out(), app.jobs().options().file_rows, at.parts.clone())?;
+    let rows = app.jobs().options().file_rows;
+    let rolls = Rolls::resume(run.folder(), rows, at.parts.clone(), &BTreeMap::new())?;
     crate::session::check_standing(app, run.caller())?;
     let headers = request.manifest.as_ref().map(|m| m.headers.clone()).unwrap_or_default();
     let mut taking = Taking { app, run, at, rolls, headers, permits: HashMap::new() };
@@ -166,6 +165,7 @@ pub(super) fn run(app: &App, run: &Run) -> Outcome<Value> {
         (taking.at.offset, taking.at.line) = (0, 0);
         taking.save()?;
     }
+    taking.rolls.finish()?;
     let mut imported = taking.at.imported.clone();
     imported.time_ms = app.now_ms();
     imported.urls = inputs.into_iter().map(|input| input.url).collect();
@@ -212,7 +212,7 @@ impl Taking<'_> {
     fn take(&mut self, input: &Input) -> Outcome<()> {
         self.at.imported.stored.resize(self.at.input + 1, BTreeMap::new());
         self.at.imported.refused.resize(self.at.input + 1, 0);
-        let fetched = self.run.folder().join(format!("input-{}.ndjson", self.at.input));
+        let fetched = format!("input-{}.ndjson", self.at.input);
         if input.source == Source::Fetch {
             let fetch = fetch::file(self.app, self.run, &input.url, &self.headers, &fetched)?;
             if let Err(error) = fetch {
@@ -222,18 +222,17 @@ impl Taking<'_> {
         self.read(input, &fetched)?;
         if input.source == Source::Fetch {
             // Whatever stays behind goes with the folder.
-            let _ = std::fs::remove_file(&fetched);
+            let _ = self.run.folder().remove(&fetched);
         }
         Ok(())
     }
 
     /// Takes the lines of an input.
-    fn read(&mut self, input: &Input, fetched: &Path) -> Outcome<()> {
+    fn read(&mut self, input: &Input, fetched: &str) -> Outcome<()> {
         let mut source: Box<dyn std::io::BufRead> = match &input.source {
             Source::Upload | Source::Fetch => {
-                let upload = self.run.folder().join(UPLOAD);
                 let of_upload = input.source == Source::Upload;
-                let file = File::open(if of_upload { upload.as_path() } else { fetched });
+                let file = self.run.folder().open(if of_upload { UPLOAD } else { fetched });
                 let mut file = file.map_err(|e| failed("read", &e))?;
                 let seek = SeekFrom::Start(self.at.offset);
                 file.seek(seek).map_err(|e| failed("read", &e))?;

@@ -2,7 +2,6 @@
 //! happened.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use fhir::Id;
 use fhirpath::search::Registry;
@@ -12,6 +11,7 @@ use store::{Seq, Snapshot};
 use super::request::search_of;
 use super::scan::Window;
 use super::selection::{MAX_SELECTED, write};
+use crate::jobs::folder::Folder;
 use crate::jobs::{Outcome, failed};
 use crate::records::history::last_at;
 use crate::{App, Error, Kind, Result};
@@ -58,7 +58,7 @@ pub(super) fn filter_file(kind: &str) -> String {
 impl Plan {
     /// Fixes the moment and looks up what a window asks for at that moment. The files that it
     /// makes in `folder` are durable on return.
-    pub fn make(app: &App, folder: &Path, window: &Window) -> Outcome<Self> {
+    pub fn make(app: &App, folder: &Folder, window: &Window) -> Outcome<Self> {
         let snapshot = app.store().snapshot()?;
         let snapshot = &*snapshot;
         let seq = snapshot.seq();
@@ -95,7 +95,7 @@ fn moment(snapshot: &dyn Snapshot, seq: Seq, now_ms: i64) -> Result<i64> {
 fn filters(
     registry: &Registry,
     snapshot: &dyn Snapshot,
-    folder: &Path,
+    folder: &Folder,
     window: &Window,
 ) -> Result<Vec<String>> {
     let mut kinds: Vec<String> = window.filters.iter().map(|(kind, _)| kind.clone()).collect();
@@ -109,7 +109,7 @@ fn filters(
             found.extend(snapshot.find(&query, MAX_SELECTED, true)?);
             check_size(found.len())?;
         }
-        write(&folder.join(filter_file(kind)), found)?;
+        write(folder, &filter_file(kind), found)?;
     }
     Ok(kinds)
 }
@@ -122,12 +122,12 @@ fn check_size(found: usize) -> Result<()> {
     Err(Error::new(Kind::TooCostly, message))
 }
 
-fn members(snapshot: &dyn Snapshot, folder: &Path, window: &Window) -> Outcome<Members> {
+fn members(snapshot: &dyn Snapshot, folder: &Folder, window: &Window) -> Outcome<Members> {
     let Some(patients) = &window.patients else {
         return Ok(if window.owned_only { Members::AnyPatient } else { Members::Everybody });
     };
     let text: String = patients.iter().map(|id| format!("{id}\n")).collect();
-    std::fs::write(folder.join(LISTED), text).map_err(|e| failed("written", &e))?;
+    folder.write(LISTED, text.as_bytes()).map_err(|e| failed("written", &e))?;
     if patients.len() > FEW {
         return Ok(Members::Listed);
     }
@@ -138,12 +138,13 @@ fn members(snapshot: &dyn Snapshot, folder: &Path, window: &Window) -> Outcome<M
             return Ok(Members::Listed);
         }
     }
-    write(&folder.join(SELECTED), found)?;
+    write(folder, SELECTED, found)?;
     Ok(Members::Selected)
 }
 
 /// The patients that are asked for, as they were when the export began.
-pub(super) fn read_listed(folder: &Path) -> Outcome<HashSet<Id>> {
-    let text = std::fs::read_to_string(folder.join(LISTED)).map_err(|e| failed("read", &e))?;
+pub(super) fn read_listed(folder: &Folder) -> Outcome<HashSet<Id>> {
+    let text = folder.read(LISTED).map_err(|e| failed("read", &e))?;
+    let text = String::from_utf8_lossy(&text);
     Ok(text.lines().filter_map(|id| Id::new(id).ok()).collect())
 }

@@ -5,7 +5,6 @@
 //! `seq` replaces it; writes that come while the walk goes on change nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use fhir::{Id, Resource};
 use store::{Change, HistoryOf, Key, Method, Seq, Snapshot, Stored};
@@ -13,6 +12,7 @@ use store::{Change, HistoryOf, Key, Method, Seq, Snapshot, Stored};
 use super::plan::{Members, Plan, SELECTED, filter_file, read_listed};
 use super::selection::Selection;
 use crate::authorise::withheld::Withheld;
+use crate::jobs::folder::Folder;
 use crate::jobs::{Outcome, Progress};
 use crate::records::{parse, patients_of};
 use crate::{App, Caller, Result};
@@ -74,13 +74,13 @@ pub struct Scan {
 
 impl Scan {
     /// A walk that has come as far as `after` already. `folder` holds what [`Plan::make`] has made.
-    pub fn open(folder: &Path, plan: Plan, window: Window, after: Seq) -> Outcome<Self> {
+    pub fn open(folder: &Folder, plan: Plan, window: Window, after: Seq) -> Outcome<Self> {
         let mut filters = HashMap::new();
         for kind in &plan.filtered {
-            filters.insert(kind.clone(), Selection::open(&folder.join(filter_file(kind)))?);
+            filters.insert(kind.clone(), Selection::open(folder, &filter_file(kind))?);
         }
         let selected = match plan.members {
-            Members::Selected => Some(Selection::open(&folder.join(SELECTED))?),
+            Members::Selected => Some(Selection::open(folder, SELECTED)?),
             _ => None,
         };
         let listed = match plan.members {

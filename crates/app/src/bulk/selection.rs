@@ -2,14 +2,13 @@
 //! the change feed without being held in memory.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Read as _, Write as _};
-use std::path::Path;
+use std::io::{BufReader, Read as _, Write as _};
 
 use fhir::Id;
 use store::{Key, Method, Seq, Snapshot};
 
 use crate::jobs::Outcome;
+use crate::jobs::folder::{Folder, Input};
 use crate::records::parse;
 use crate::{Error, Kind, Result};
 
@@ -19,28 +18,28 @@ pub(super) const MAX_SELECTED: usize = 10_000_000;
 const MAX_MEMBERS: usize = 1_000_000;
 
 /// Writes versions, sorted and each once; durable on return.
-pub(super) fn write(path: &Path, mut versions: Vec<Seq>) -> Result<()> {
+pub(super) fn write(folder: &Folder, name: &str, mut versions: Vec<Seq>) -> Result<()> {
     versions.sort_unstable();
     versions.dedup();
     let save = || -> std::io::Result<()> {
-        let mut out = BufWriter::new(File::create(path)?);
+        let mut out = folder.replace(name)?;
         for seq in &versions {
             out.write_all(&seq.to_be_bytes())?;
         }
-        out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
+        out.finish().map(|_| ())
     };
     save().map_err(|e| crate::jobs::failed("written", &e))
 }
 
 /// A selection that is asked about versions in ascending order.
 pub(super) struct Selection {
-    input: BufReader<File>,
+    input: BufReader<Input>,
     next: Option<Seq>,
 }
 
 impl Selection {
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| crate::jobs::failed("read", &e))?;
+    pub(super) fn open(folder: &Folder, name: &str) -> Result<Self> {
+        let file = folder.open(name).map_err(|e| crate::jobs::failed("read", &e))?;
         let mut selection = Self { input: BufReader::new(file), next: None };
         selection.advance()?;
         Ok(selection)

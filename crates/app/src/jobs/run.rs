@@ -1,15 +1,13 @@
 //! What a piece of work sees of the job it does.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fhir::Id;
 use serde_json::Value;
 
-use super::{Job, Progress, out};
+use super::folder::Folder;
+use super::{Job, Progress};
 use crate::{Caller, Error};
 
 /// Why a piece of work did not come to its end.
@@ -46,7 +44,7 @@ pub struct Run {
     id: Id,
     caller: Caller,
     request: Value,
-    folder: PathBuf,
+    folder: Folder,
     live: Arc<Live>,
     stopping: Arc<AtomicBool>,
 }
@@ -57,13 +55,12 @@ impl Run {
     /// A run of `job` whose files are in `folder`.
     pub(super) fn new(
         job: &Job,
-        folder: PathBuf,
+        folder: Folder,
         live: Arc<Live>,
         stopping: Arc<AtomicBool>,
-    ) -> Result<Self, Error> {
-        std::fs::create_dir_all(out(&folder)).map_err(|e| failed("made", &e))?;
+    ) -> Self {
         let (caller, request) = (job.caller(), job.request.clone());
-        Ok(Self { id: job.id.clone(), caller, request, folder, live, stopping })
+        Self { id: job.id.clone(), caller, request, folder, live, stopping }
     }
 
     /// The job.
@@ -81,14 +78,10 @@ impl Run {
         &self.request
     }
 
-    /// Folder for what is kept between runs and not handed out.
-    pub fn folder(&self) -> &Path {
+    /// The folder of its files: what is kept between runs, and below `out/` what the owner may
+    /// download once the job is done.
+    pub fn folder(&self) -> &Folder {
         &self.folder
-    }
-
-    /// Folder of the files that the owner may download once the job is done.
-    pub fn out(&self) -> PathBuf {
-        out(&self.folder)
     }
 
     /// An error where the work must end. To be asked at least once a second.
@@ -110,7 +103,7 @@ impl Run {
 
     /// What the last run saved with [`Run::save`].
     pub fn checkpoint(&self) -> Outcome<Option<Value>> {
-        match std::fs::read(self.folder.join(CHECKPOINT)) {
+        match self.folder.read(CHECKPOINT) {
             Ok(text) => Ok(serde_json::from_slice(&text).map(Some).map_err(|e| {
                 Error::internal(format!("the checkpoint of a job cannot be read: {e}"))
             })?),
@@ -122,15 +115,8 @@ impl Run {
     /// Saves where to go on after a restart; durable on return. Files that it speaks of must be
     /// durable before.
     pub fn save(&self, checkpoint: &Value) -> Outcome<()> {
-        let save = || -> std::io::Result<()> {
-            let new = self.folder.join("checkpoint.new");
-            let mut file = File::create(&new)?;
-            file.write_all(checkpoint.to_string().as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&new, self.folder.join(CHECKPOINT))?;
-            File::open(&self.folder)?.sync_all()
-        };
-        Ok(save().map_err(|e| failed("written", &e))?)
+        let saved = self.folder.write(CHECKPOINT, checkpoint.to_string().as_bytes());
+        Ok(saved.map_err(|e| failed("written", &e))?)
     }
 }
 

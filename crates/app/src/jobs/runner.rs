@@ -12,7 +12,8 @@ use store::Transaction;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use super::run::{Ended, Live, Outcome, Run};
+use super::folder::Folder;
+use super::run::{Ended, Live, Outcome, Run, failed};
 use super::{Failure, Job, MAX_ATTEMPTS, Options, Progress, State};
 use super::{all, guard, put, read, remove_folder, task};
 use crate::{App, Error, Kind, Result};
@@ -47,6 +48,11 @@ impl Jobs {
     /// The folder of a job.
     pub(super) fn folder(&self, id: &Id) -> PathBuf {
         self.options.folder.join(id.as_str())
+    }
+
+    /// Opens it, or makes it.
+    pub(super) fn open_folder(&self, id: &Id) -> std::io::Result<Folder> {
+        Folder::make(&self.folder(id), id.as_str(), self.options.keys.as_deref())
     }
 
     pub(super) fn nudge(&self) {
@@ -165,7 +171,11 @@ fn perform_one(app: &App, id: &Id, live: Arc<Live>, stopping: Arc<AtomicBool>) -
     if job.attempts > MAX_ATTEMPTS {
         return finish(app, id, Err(Ended::Failed(Error::internal("a job ended with the node"))));
     }
-    let run = Run::new(&job, app.jobs().folder(id), live, stopping)?;
+    let folder = match app.jobs().open_folder(id) {
+        Ok(folder) => folder,
+        Err(error) => return finish(app, id, Err(failed("opened", &error).into())),
+    };
+    let run = Run::new(&job, folder, live, stopping);
     let outcome = work(app, &run);
     finish(app, id, outcome)
 }

@@ -1,8 +1,7 @@
 //! `$sql-export`: the rows of several views at one moment, as files.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, BufWriter};
+use std::io::{BufRead as _, BufReader};
 use std::ops::ControlFlow;
 
 use fhir::{Document, Id, Resource};
@@ -18,7 +17,7 @@ use super::subject::{Subject, compile};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, INSUFFICIENT_SCOPE, authorise};
-use crate::bulk::{Met, Part, Plan, Rolls, Scan, Window};
+use crate::bulk::{Met, Part, Plan, Rolls, Scan, Window, place};
 use crate::jobs::{self, Ended, Job, Outcome, Run, failed};
 use crate::records::parse;
 use crate::{App, Caller, Error, Kind, Result};
@@ -174,9 +173,8 @@ pub(super) fn work(app: &App, run: &Run) -> Outcome<Value> {
             Checkpoint { plan, after: 0, walked: false, parts, formed }
         }
     };
-    let mut known = at.parts.clone();
-    known.extend(at.formed.iter().map(|(name, parts)| (format!("{name} "), parts.clone())));
-    let mut rolls = Rolls::resume(&run.out(), app.jobs().options().file_rows, known)?;
+    let rows = app.jobs().options().file_rows;
+    let mut rolls = Rolls::resume(run.folder(), rows, at.parts.clone(), &at.formed)?;
     if ordered.format == Format::Csv && ordered.header {
         for ((name, _), view) in ordered.views.iter().zip(&views) {
             rolls.head(name, csv_names(view.columns()) + "\r\n");
@@ -205,8 +203,7 @@ struct Export<'a> {
 impl Export<'_> {
     fn save(&mut self) -> Outcome<()> {
         self.rolls.sync()?;
-        let parts = self.rolls.parts().iter().filter(|(key, _)| !key.ends_with(' '));
-        self.at.parts = parts.map(|(key, parts)| (key.clone(), parts.clone())).collect();
+        self.at.parts = self.rolls.parts().clone();
         self.run.save(&json!(self.at))
     }
 
@@ -281,6 +278,7 @@ impl Export<'_> {
 
     /// Brings the rows into the form that is asked for, one file after the other.
     fn form(&mut self) -> Outcome<Value> {
+        self.rolls.finish()?;
         if matches!(self.ordered.format, Format::Json | Format::Parquet) {
             let parts = self.at.parts.clone();
             for ((name, _), view) in self.ordered.views.iter().zip(self.views) {
@@ -296,7 +294,7 @@ impl Export<'_> {
             self.run.save(&json!(self.at))?;
             for part in parts.values().flatten() {
                 // Whatever stays behind goes with the folder.
-                let _ = std::fs::remove_file(self.run.out().join(&part.name));
+                let _ = self.run.folder().remove(&part.place());
             }
         }
         let outputs = self.ordered.views.iter().map(|(name, _)| {
@@ -312,13 +310,11 @@ impl Export<'_> {
     }
 
     fn convert(&self, view: &View, part: &Part) -> Outcome<Part> {
-        let folder = self.run.out();
+        let folder = self.run.folder();
         let stem = part.name.trim_end_matches(".rows.ndjson");
         let name = format!("{stem}.{}", self.ordered.format.code());
-        let new = folder.join("table.new");
-        let input = File::open(folder.join(&part.name)).map_err(|e| failed("read", &e))?;
-        let out = File::create(&new).map_err(|e| failed("made", &e))?;
-        let out = BufWriter::new(out);
+        let input = folder.open(&part.place()).map_err(|e| failed("read", &e))?;
+        let out = folder.replace(&place(&name)).map_err(|e| failed("made", &e))?;
         let mut rows = Rows::new(self.ordered.format, true, view.columns(), out)?;
         for (at, line) in BufReader::new(input).lines().enumerate() {
             if at % 1000 == 0 {
@@ -329,10 +325,7 @@ impl Export<'_> {
                 .map_err(|e| Error::internal(format!("a row of an export cannot be read: {e}")))?;
             rows.row(&read_row(view.columns(), line.root()))?;
         }
-        let out = rows.finish()?.into_inner().map_err(|e| failed("written", e.error()))?;
-        out.sync_all().map_err(|e| failed("written", &e))?;
-        let bytes = out.metadata().map_err(|e| failed("read", &e))?.len();
-        std::fs::rename(&new, folder.join(&name)).map_err(|e| failed("written", &e))?;
+        let bytes = rows.finish()?.finish().map_err(|e| failed("written", &e))?;
         Ok(Part { name, count: part.count, bytes })
     }
 }

@@ -238,6 +238,12 @@ impl Ring {
         Ok((number, key))
     }
 
+    /// Every key of files with its number: backups are sealed under them, and the keys of jobs.
+    pub fn file_keys(&self) -> Vec<(u32, AeadKey)> {
+        let numbers = self.content.files.iter().map(|key| key.number);
+        numbers.filter_map(|number| Some((number, self.file_key_of(number)?))).collect()
+    }
+
     /// The key of backups with a number.
     pub fn file_key_of(&self, number: u32) -> Option<AeadKey> {
         let found = self.content.files.iter().find(|key| key.number == number)?;

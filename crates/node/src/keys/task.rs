@@ -60,9 +60,12 @@ pub enum KeysTask {
         /// A new key for backups from now on; older ones stay readable
         #[arg(long)]
         backups: bool,
-        /// A new key for the store's pages; `consilium store seal` then encrypts the store with it
+        /// A new key for the store's pages, and the store encrypted under it; the node serves on
         #[arg(long)]
         store: bool,
+        /// No progress bar
+        #[arg(long)]
+        quiet: bool,
     },
 }
 
@@ -104,8 +107,8 @@ pub fn run(task: KeysTask) -> Result<(), Fault> {
             change_passphrase(&dir.join("keys"), new_passphrase_file.as_deref())
         }
         KeysTask::Escrow { dir, file } => escrow(&dir.join("keys"), &file),
-        KeysTask::Rotate { dir, backups: false, store: false } => rotate(&dir.join("keys")),
-        KeysTask::Rotate { dir, backups, store } => add_keys(&dir.join("keys"), backups, store),
+        KeysTask::Rotate { dir, backups: false, store: false, .. } => rotate(&dir.join("keys")),
+        KeysTask::Rotate { dir, backups, store, quiet } => add_keys(&dir, backups, store, quiet),
     }
 }
 
@@ -141,8 +144,13 @@ fn status(dir: &Path) -> Result<(), Fault> {
 }
 
 fn how_stored(dir: &Path) -> Result<&'static str, Fault> {
-    let Location::Folder(store) = Config::read(dir)?.location(dir)? else {
-        return Ok("a PostgreSQL, which this node does not encrypt; see docs/operate/keys.md");
+    let config = Config::read(dir)?;
+    let location = config.location(dir)?;
+    if let Some(warning) = location.warning(config.store_disk_encrypted) {
+        return Ok(warning);
+    }
+    let Location::Folder(store) = location else {
+        return Ok("a PostgreSQL, which this node does not encrypt; its disk is, as you state");
     };
     Ok(match sqlite::form(&store.path)? {
         Form::Absent => "not made yet; it will be encrypted",
@@ -280,8 +288,8 @@ fn escrow(folder: &Path, file: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn add_keys(folder: &Path, backups: bool, store: bool) -> Result<(), Fault> {
-    let (file, page) = Ring::update(folder, |content| {
+fn add_keys(dir: &Path, backups: bool, store: bool, quiet: bool) -> Result<(), Fault> {
+    let (file, page) = Ring::update(&dir.join("keys"), |content| {
         let file = backups.then(|| ring::add_key(&mut content.files)).transpose()?;
         let page = store.then(|| ring::add_key(&mut content.store)).transpose()?;
         Ok::<_, KeysError>((file, page))
@@ -290,7 +298,8 @@ fn add_keys(folder: &Path, backups: bool, store: bool) -> Result<(), Fault> {
         say(&format!("backups are sealed under key {number} from now on"));
     }
     if let Some(number) = page {
-        say(&format!("page key {number} is made; take it into use with `consilium store seal`"));
+        say(&format!("page key {number} is made"));
+        crate::rekey::finish(dir, quiet)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `consilium store seal`: a store under the newest key, in the place of one that is not.
+//! `consilium store seal`: a store that is encrypted, in the place of one that is not.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -29,8 +29,8 @@ pub(super) fn seal(dir: &Path, quiet: bool) -> Result<ExitCode, Fault> {
     if sqlite::form(&store.path)? == Form::Absent {
         return Err("there is no store yet; it will be encrypted when it is made".into());
     }
-    if store.is_up_to_date()? {
-        say("the store is encrypted under the newest key");
+    if sqlite::form(&store.path)? == Form::Sealed {
+        crate::rekey::finish(dir, quiet)?;
         return Ok(ExitCode::SUCCESS);
     }
     let base = Some(config.fhir_base());

@@ -14,7 +14,9 @@ use identity::Role;
 use reqwest::Method as Verb;
 use store::{Key, Method, Snapshot};
 
+use crate::client::Client;
 use crate::hospitals::{Hospitals, Setup, run};
+use crate::killed::Serving;
 
 fn consilium(arguments: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_consilium"))
@@ -26,7 +28,7 @@ fn consilium(arguments: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
-fn works(arguments: &[&str]) -> String {
+pub fn works(arguments: &[&str]) -> String {
     let (success, text) = consilium(arguments);
     assert!(success, "{arguments:?}: {text}");
     text
@@ -105,17 +107,18 @@ fn read(home: &str, resource_type: &'static str, id: &str) -> Option<String> {
     (found.method != Method::Delete).then_some(found.text)
 }
 
-/// Files below a folder that hold a text, whatever its case.
-fn holding(folder: &str, text: &str) -> Vec<PathBuf> {
+/// Files below a folder that hold a text, whatever its case. They may go meanwhile.
+pub fn holding(folder: &str, text: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from(folder)];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let Ok(entry) = entry else { continue };
+            let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
             } else if fs::read(&path)
-                .unwrap()
+                .unwrap_or_default()
                 .windows(text.len())
                 .any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
             {
@@ -247,27 +250,39 @@ fn a_folder_of_an_earlier_release_is_sealed_with_its_store() {
 }
 
 #[test]
-fn the_store_is_encrypted_anew_and_the_exchange_survives_being_cut_off() {
+fn the_store_is_encrypted_anew_at_once_or_by_the_program_that_has_it() {
     let place = Place::new();
     place.import(1);
     let home = place.home();
-    works(&["keys", "rotate", "--dir", &home, "--store"]);
-    assert!(works(&["keys", "status", "--dir", &home]).contains("under an older key"));
+    let seq = opened(&home).seq();
+    let text = works(&["keys", "rotate", "--dir", &home, "--store"]);
+    assert!(text.contains("as much more of the disk is needed"), "{text}");
+    assert!(text.contains("the old file is removed"), "{text}");
+    assert!(works(&["keys", "status", "--dir", &home]).contains("under the newest key"));
+    assert_eq!(opened(&home).seq(), seq);
     place.import(2);
-    // A node that serves keeps its store; the copy is there for the next time.
+    // A program that has the store open and does not take up the new key: it is said so.
     let location = Config::read(Path::new(&home)).unwrap().location(Path::new(&home)).unwrap();
     let held = location.open(consilium_node::wiring::system_clock(), None).unwrap();
-    let text = fails(&["store", "seal", "--dir", &home, "--quiet"]);
-    assert!(text.contains("The copy is made: stop the node"), "{text}");
+    let text = fails(&["keys", "rotate", "--dir", &home, "--store"]);
+    assert!(text.contains("does not take up the new key"), "{text}");
     drop(held);
+    assert!(works(&["keys", "status", "--dir", &home]).contains("under an older key"));
     place.import(3);
     let seq = opened(&home).seq();
     let text = works(&["store", "seal", "--dir", &home, "--quiet"]);
     assert!(text.contains("is encrypted under the newest key"), "{text}");
     assert_eq!(opened(&home).seq(), seq);
+    works(&["store", "check", "--dir", &home, "--all"]);
+}
 
-    // Killed between the two steps of an exchange: the next command ends it.
-    works(&["keys", "rotate", "--dir", &home, "--store"]);
+#[test]
+fn an_exchange_of_folders_that_was_cut_off_is_ended() {
+    let place = Place::new();
+    place.import(1);
+    let home = place.home();
+    let seq = opened(&home).seq();
+    // Killed between the two steps by which a store that was not encrypted is exchanged for its copy.
     let at = |name: &str| Path::new(&home).join(name);
     fs::rename(at("store"), at("store.before")).unwrap();
     fs::create_dir(at("store.sealing")).unwrap();
@@ -277,6 +292,24 @@ fn the_store_is_encrypted_anew_and_the_exchange_survives_being_cut_off() {
     works(&["store", "seal", "--dir", &home, "--quiet"]);
     assert!(!at("store.before").exists() && !at("store.sealing").exists());
     assert_eq!(opened(&home).seq(), seq);
+}
+
+#[test]
+fn a_postgresql_is_said_not_to_be_encrypted_until_the_operator_states_that_its_disk_is() {
+    let place = Place::new();
+    let config = Path::new(&place.home()).join("node.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let text = text.replace("store = \"store\"", "store = \"postgres://u:p@127.0.0.1:1/x\"");
+    fs::write(&config, &text).unwrap();
+    let status = ["keys", "status", "--dir", &place.home()];
+    assert!(works(&status).contains("not encrypted by this node: put the server's disk"));
+    // A node says so when it starts, before anything else can go wrong.
+    let serve = fails(&["serve", "--dir", &place.home()]);
+    assert!(serve.contains("WARN") && serve.contains("store_disk_encrypted = true"), "{serve}");
+    let stated = text.replace("store_disk_encrypted = false", "store_disk_encrypted = true");
+    fs::write(&config, stated).unwrap();
+    assert!(works(&status).contains("its disk is, as you state"));
+    assert!(!fails(&["serve", "--dir", &place.home()]).contains("store_disk_encrypted"));
 }
 
 #[test]
@@ -383,20 +416,38 @@ fn killed_at_any_moment_keys_and_store_are_as_before_or_as_after() {
         last = now;
         assert_eq!(read(&home, "Patient", "b"), text);
     }
-    // The store: killed whenever the copy has grown, until it comes to its end.
-    works(&["keys", "rotate", "--dir", &home, "--store"]);
-    let copy = Path::new(&home).join("store.sealing/store.db-wal");
-    let size = || fs::metadata(&copy).map_or(0, |data| data.len());
+    // The store: killed when the copy has grown, and before and after it has its number.
+    let files = || -> Vec<(PathBuf, u64)> {
+        let entries = fs::read_dir(Path::new(&home).join("store")).unwrap().flatten();
+        entries.map(|e| (e.path(), e.metadata().map_or(0, |data| data.len()))).collect()
+    };
+    let ends = |end: &str| -> Vec<u64> {
+        let found =
+            files().into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == end));
+        found.map(|(_, size)| size).collect()
+    };
     let mut kills = 0;
-    for round in 0..40 {
-        let grown = size() + 1 + round * 50_000;
-        if killed(&["store", "seal", "--dir", &home, "--quiet"], || size() >= grown) {
-            break;
-        }
-        kills += 1;
-        assert_eq!(opened(&home).seq(), seq);
+    for round in 0..24u64 {
+        let when = || match round % 3 {
+            0 => ends("part").first().is_some_and(|size| *size > round * 20_000),
+            1 => ends("db").len() > 1,
+            _ => {
+                ends("part").is_empty()
+                    && files().iter().any(|(file, _)| {
+                        file.to_string_lossy().ends_with("-wal") && ends("db").len() > 1
+                    })
+            }
+        };
+        kills +=
+            u32::from(!killed(&["keys", "rotate", "--dir", &home, "--store", "--quiet"], when));
+        assert_eq!(
+            (opened(&home).seq(), read(&home, "Patient", "b")),
+            (seq, text.clone()),
+            "{round}"
+        );
     }
     eprintln!("the sealing of the store was killed {kills} times");
+    assert!(kills > 0);
     works(&["store", "seal", "--dir", &home, "--quiet"]);
     assert!(works(&["keys", "status", "--dir", &home]).contains("under the newest key"));
     assert_eq!((opened(&home).seq(), read(&home, "Patient", "b")), (seq, text));
@@ -452,6 +503,58 @@ fn a_node_serves_on_while_its_keys_are_made_anew_and_erases_under_them() {
             text.contains("generation 6") && text.contains("backups    1, 2, 3, 4, 5, 6"),
             "{text}"
         );
+    });
+}
+
+#[test]
+fn a_node_that_serves_takes_up_a_new_page_key_and_survives_being_killed_at_it() {
+    run(async {
+        let setup = Setup { hospitals: 1, patients: 6, ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        let hospital = &hospitals.all[0];
+        let account = hospital.account(Role::Clinician, None);
+        let (base, org) = (hospital.base.clone(), hospital.org.clone());
+        let folder = hospitals.stop().await;
+        let home = folder.path().join(&org);
+        let dir = home.to_str().unwrap().to_owned();
+        let mut node = Serving::start(&home, &base).await;
+        let client = Client::with_second_factor(&base, &account).await;
+        for round in 0..4 {
+            let patients = client.found("Patient?_count=100").await;
+            let rotation = {
+                let dir = dir.clone();
+                tokio::task::spawn_blocking(move || {
+                    consilium(&["keys", "rotate", "--dir", &dir, "--store"])
+                })
+            };
+            let part = || {
+                let files = fs::read_dir(home.join("store")).into_iter().flatten().flatten();
+                files.into_iter().any(|e| e.path().extension().is_some_and(|end| end == "part"))
+            };
+            let mut asked = 0;
+            while !rotation.is_finished() {
+                let note =
+                    serde_json::json!({"resourceType": "Basic", "code": {"text": "meanwhile"}});
+                client.create(&note).await;
+                let id = &patients[asked % patients.len()];
+                client.get(&format!("/fhir/Patient/{id}")).await.expect(200);
+                asked += 1;
+                if round % 2 == 1 && part() {
+                    node.kill();
+                    node = Serving::start(&home, &base).await;
+                    break;
+                }
+            }
+            // The terminal sees the end also where the node was killed: it goes on after its start.
+            let (done, text) = rotation.await.unwrap();
+            assert!(done && text.contains("under the newest key"), "{text}");
+            assert!(asked > 0);
+            let status = works(&["keys", "status", "--dir", &dir]);
+            assert!(status.contains("encrypted under the newest key"), "{status}");
+        }
+        assert_eq!(client.found("Patient?_count=100").await.len(), 6);
+        drop(node);
+        works(&["store", "check", "--dir", &dir, "--all"]);
     });
 }
 

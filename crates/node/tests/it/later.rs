@@ -1,6 +1,7 @@
 //! Interactions answered later: searches, reads, transactions and operations, over a restart,
 //! cancelled, and only for whoever asked.
 
+use app::jobs::folder::Folder;
 use app::later::{LaterRequest, order};
 use app::{App, Caller, User};
 use consilium_node::serve::start;
@@ -219,8 +220,11 @@ fn a_request_survives_a_restart_and_is_not_done_twice() {
             let seq = app.store().snapshot().unwrap().seq();
             // Two were begun; one of them had stored what it was to store.
             for id in [&begun, &stored] {
-                let path = app.jobs().options().folder.join(id.as_str()).join("checkpoint.json");
-                std::fs::write(path, json!({"seq": seq}).to_string()).unwrap();
+                let options = app.jobs().options();
+                let path = options.folder.join(id.as_str());
+                let folder = Folder::make(&path, id.as_str(), options.keys.as_deref()).unwrap();
+                let checkpoint = json!({"seq": seq}).to_string();
+                folder.write("checkpoint.json", checkpoint.as_bytes()).unwrap();
             }
             let as_job = Caller { request_id: stored.to_string(), ..me };
             let resource = fhir::Resource::parse(body.clone()).unwrap();

@@ -9,6 +9,7 @@ mod app_client;
 mod app_scopes;
 mod apps;
 mod apps_refused;
+mod at_rest;
 mod audit;
 #[path = "../../../identity/tests/it/authenticator.rs"]
 mod authenticator;

@@ -90,6 +90,8 @@ impl Shared {
 pub(super) struct Handle {
     pub(super) conn: Connection,
     unpacker: RefCell<Unpacker>,
+    /// Its place among the connections of a pool.
+    pub(super) rank: usize,
 }
 
 /// The columns that [`Handle::stored`] reads, for a query over `version v` and `resource r`.
@@ -98,7 +100,7 @@ pub(super) const STORED: &str =
 
 impl Handle {
     pub(super) fn new(conn: Connection) -> Self {
-        Self { conn, unpacker: RefCell::new(Unpacker::new()) }
+        Self { conn, unpacker: RefCell::new(Unpacker::new()), rank: 0 }
     }
 
     /// Runs a statement that has neither values nor rows and comes often.

@@ -28,6 +28,11 @@ impl PageKey {
         Self(Zeroizing::new(bytes))
     }
 
+    /// Whether it is the same as another, in constant time.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.iter().zip(&*other.0).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+    }
+
     /// The statements by which a connection takes it up, before any other.
     pub fn statements(&self) -> Zeroizing<String> {
         let key = Zeroizing::new(crypto::hash::hex(&*self.0));
@@ -75,7 +80,79 @@ pub(super) struct Medium {
     key: Option<PageKey>,
 }
 
+/// The database in the folder of a store: `store.db`, or where its pages were encrypted anew, the
+/// `store.N.db` with the highest number. A number is given to a file only once it is whole.
+pub(super) fn database(folder: &Path) -> PathBuf {
+    let newest = numbered(folder).map(|(number, _)| number).max().unwrap_or(0);
+    file_of(folder, newest)
+}
+
+fn file_of(folder: &Path, number: u64) -> PathBuf {
+    match number {
+        0 => folder.join("store.db"),
+        _ => folder.join(format!("store.{number}.db")),
+    }
+}
+
+/// The databases in a folder, with their numbers.
+fn numbered(folder: &Path) -> impl Iterator<Item = (u64, PathBuf)> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| {
+        let path = entry.path();
+        let name = entry.file_name();
+        let middle = name.to_str()?.strip_prefix("store.")?;
+        match middle.strip_suffix(".db") {
+            Some(number) => Some((number.parse().ok()?, path)),
+            None => (middle == "db").then_some((0, path)),
+        }
+    })
+}
+
+/// Removes what an encryption anew has left behind: the database before the newest, and a copy that
+/// was not finished.
+pub(super) fn sweep(folder: &Path, newest: &Path) -> std::io::Result<()> {
+    let mut old: Vec<PathBuf> = numbered(folder).map(|(_, file)| file).collect();
+    old.retain(|file| file != newest);
+    let entries = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+    old.extend(entries.filter(|file| file.extension().is_some_and(|end| end == "part")));
+    old.iter().try_for_each(|file| remove(file))
+}
+
+/// Removes a database file and what SQLite keeps beside it.
+fn remove(file: &Path) -> std::io::Result<()> {
+    for beside in ["-shm", "-wal", ""] {
+        let mut name = file.as_os_str().to_owned();
+        name.push(beside);
+        match std::fs::remove_file(Path::new(&name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 impl Medium {
+    /// The file that comes after this one, under another key.
+    pub(super) fn next(&self, key: PageKey) -> Self {
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let newest = numbered(folder).map(|(number, _)| number).max().unwrap_or(0);
+        Self { file: file_of(folder, newest + 1), key: Some(key) }
+    }
+
+    /// What it is called until it is whole.
+    pub(super) fn part(&self) -> Self {
+        Self { file: self.file.with_extension("part"), key: self.key.clone() }
+    }
+
+    /// Whether its pages are encrypted.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Removes the file.
+    pub(super) fn remove(&self) -> std::io::Result<()> {
+        remove(&self.file)
+    }
+
     pub(super) fn new(file: PathBuf, key: Option<PageKey>) -> Self {
         Self { file, key }
     }

@@ -38,7 +38,7 @@ mod writer;
 pub(crate) mod tests;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -61,27 +61,32 @@ use fault::Fault;
 use handle::{Handle, Shared};
 use medium::Medium;
 pub use medium::{Form, PageKey};
-use pool::Pool;
+use pool::{Pool, Slot};
 use rows::Indexed;
 use search::Bounds;
 use train::Training;
 use view::View;
-use writer::{Job, Prepared, Task, Writer};
+pub use writer::Rekeyed;
+use writer::{Job, Prepared, Rekey, Task, Writer};
 
 /// Tells the time in milliseconds since the Unix epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// The database's name in its folder.
-const DATABASE: &str = "store.db";
+/// The most memory for pages that the writer takes, in KiB.
+const WRITER_CACHE: u32 = 20 * 1024;
 /// Transactions that may wait for the writer.
 const QUEUE: usize = 256;
+
+/// What suits a store with encrypted pages, in MiB.
+pub const SEALED_CACHE_MB: u32 = 84;
 
 /// How to open a store.
 #[derive(Clone)]
 pub struct Options {
     /// Where `lastUpdated` comes from.
     pub clock: Clock,
-    /// Memory for database pages in MiB; half of it is the writer's, the readers share the rest.
+    /// Memory for database pages in MiB, taken as it is needed: the writer's are up to 20, and at most half;
+    /// the readers share the rest, half of it the one that is preferred.
     pub cache_mb: u32,
     /// The most snapshots that are open at the same time. Whoever wants one more waits up to ten
     /// seconds and then gets [`StoreError::Busy`].
@@ -101,7 +106,7 @@ pub struct Options {
 
 impl Options {
     /// What suits a node of a few hundred users: 40 MiB (what is beyond comes out of the system's own
-    /// cache of files), four readers for each processor and at least 8, 5 seconds, a dictionary after
+    /// cache of files; what is there of encrypted pages is encrypted, see [`SEALED_CACHE_MB`]), four readers for each processor and at least 8, 5 seconds, a dictionary after
     /// 2,000 versions.
     pub fn new(clock: Clock) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -120,8 +125,7 @@ impl Options {
 /// The store. Dropping it finishes what was submitted and closes the database.
 pub struct SqliteStore {
     shared: Arc<Shared>,
-    pool: Arc<Pool>,
-    file: PathBuf,
+    pool: Arc<Slot>,
     gate: Arc<Gate>,
     patience: Duration,
     watch: Arc<watch::Sender<Seq>>,
@@ -142,11 +146,13 @@ impl SqliteStore {
     fn start(path: &Path, options: Options, bounds: Bounds) -> Result<Self, Fault> {
         std::fs::create_dir_all(path)?;
         let lock = lock(path)?;
-        let file = path.join(DATABASE);
-        let cache_kib = options.cache_mb.saturating_mul(1024) / 2;
+        let file = medium::database(path);
+        let cache_kib = options.cache_mb.saturating_mul(1024);
+        let writer_kib = (cache_kib / 2).min(WRITER_CACHE);
         let medium = Medium::new(file.clone(), options.key);
         let mut conn = medium.open()?;
-        schema::configure(&conn, cache_kib)?;
+        medium::sweep(path, &file)?;
+        schema::configure(&conn, writer_kib)?;
         schema::configure_writer(&conn)?;
         schema::prepare(&mut conn, options.base.as_deref())?;
         let conn = rebuild::rebuild_if_outdated(conn)?;
@@ -159,18 +165,29 @@ impl SqliteStore {
         let (watch, _) = watch::channel(handle::unsigned(handle.last_seq()?)?);
         let watch = Arc::new(watch);
         let training = Training::new(medium.clone(), options.dictionary_after, &handle.conn)?;
-        let mut writer =
-            Writer::new(handle, shared.clone(), training, options.clock, watch.clone())?;
-        writer.checkpoints = Some(Checkpoints::new(&medium)?);
+        let checkpoints = Checkpoints::new(&medium)?;
+        let pool = Pool::new(medium, options.readers, cache_kib - writer_kib);
+        let pool = Arc::new(Slot::new(pool));
         let (jobs, queue) = bounded(QUEUE);
         let thread = std::thread::Builder::new().name("store-writer".into());
-        let writer = thread.spawn(move || writer.run(&queue))?;
-        let readers = u32::try_from(options.readers.max(1)).unwrap_or(u32::MAX);
-        let pool = Arc::new(Pool::new(medium, options.readers, cache_kib / readers));
+        let (clock, pools) = (options.clock, pool.clone());
+        let (knows, all, (ready, made)) = (watch.clone(), shared.clone(), bounded(1));
+        let writer = thread.spawn(move || {
+            match Writer::new(handle, all, training, clock, knows, (pools, writer_kib)) {
+                Ok(mut writer) => {
+                    writer.checkpoints = Some(checkpoints);
+                    let _ = ready.send(Ok(()));
+                    writer.run(&queue);
+                }
+                Err(fault) => {
+                    let _ = ready.send(Err(fault));
+                }
+            }
+        })?;
+        made.recv().map_err(|_| Fault::Corrupt("the writer has not begun"))??;
         Ok(Self {
             shared,
             pool,
-            file,
             gate: Arc::default(),
             patience: options.patience,
             watch,
@@ -178,6 +195,28 @@ impl SqliteStore {
             writer: Some(writer),
             _lock: lock,
         })
+    }
+
+    /// Encrypts every page anew under another key, while the store is read and written: a copy is made
+    /// beside the database page by page between the writes, which go into it, too, and takes its place.
+    /// It needs as much disk again as the database has. `goes_on` is given how many pages are done, and
+    /// of how many, and says whether to go on. However it ends, also by a crash, the store opens with the one key or the other.
+    ///
+    /// Errors: [`StoreError::Failed`] where the pages are not encrypted now, the disk fails, or it was not
+    /// to go on; the store is then as it was.
+    pub fn rekey(
+        &self,
+        key: PageKey,
+        goes_on: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<Rekeyed, StoreError> {
+        let closed = || StoreError::Failed("the store is closed".into());
+        let (progress, pages) = bounded(1);
+        let (answer, done) = tokio::sync::oneshot::channel();
+        let tasks = self.jobs.as_ref().ok_or_else(closed)?;
+        tasks.send(Task::Rekey(Rekey { key, progress, answer })).map_err(|_| closed())?;
+        let _ended = pages.iter().all(|(copied, all)| goes_on(copied, all));
+        drop(pages);
+        done.blocking_recv().unwrap_or_else(|_| Err(closed()))
     }
 
     /// Does everything for a write that needs no database: reads its index rows, packs its text.
@@ -207,29 +246,33 @@ impl SqliteStore {
     }
 
     fn faults(&self) -> Result<Vec<String>, Fault> {
-        let handle = self.pool.take()?;
+        let pool = self.pool.get();
+        let handle = pool.take()?;
         let faults = check::faults(&handle.conn);
-        self.pool.put(handle);
+        pool.put(handle);
         faults
     }
 
     fn count(&self) -> Result<Figures, Fault> {
-        let handle = self.pool.take()?;
+        let pool = self.pool.get();
+        let handle = pool.take()?;
         let sql = "SELECT (SELECT coalesce(sum(live), 0) FROM kind),
                           (SELECT coalesce(max(seq), 0) FROM version),
                           coalesce((SELECT value FROM meta WHERE name = 'forgotten'), 0)";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         let found: Result<(i64, i64, i64), _> = handle.conn.query_row(sql, [], read);
-        self.pool.put(handle);
+        pool.put(handle);
         let (resources, seq, forgotten) = found?;
         let versions = handle::unsigned(seq - forgotten)?;
         let seq = handle::unsigned(seq)?;
-        let log = self.file.with_file_name(format!("{DATABASE}-wal"));
+        let file = &pool.medium.file;
+        let mut log = file.clone().into_os_string();
+        log.push("-wal");
         let size = |file: &Path| std::fs::metadata(file).map_or(0, |data| data.len());
         Ok(Figures {
             resources: handle::unsigned(resources)?,
             versions,
-            bytes: size(&self.file) + size(&log),
+            bytes: size(file) + size(Path::new(&log)),
             seq,
             queued: self.jobs.as_ref().map_or(0, |jobs| jobs.len() as u64),
         })
@@ -257,20 +300,38 @@ fn lock(path: &Path) -> Result<File, Fault> {
     }
 }
 
+/// Whether a program has the store in the folder `path` open.
+pub fn is_in_use(path: &Path) -> bool {
+    let lock = File::open(path.join("lock"));
+    lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
+/// Bytes of the database of the store in the folder `path` with its log, and how many of them there
+/// are in a copy that is being made under another key.
+pub fn sizes(path: &Path) -> (u64, u64) {
+    let size = |file: &Path| std::fs::metadata(file).map_or(0, |data| data.len());
+    let file = medium::database(path);
+    let mut log = file.clone().into_os_string();
+    log.push("-wal");
+    let parts = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let parts = parts.filter(|file| file.extension().is_some_and(|end| end == "part"));
+    (size(&file) + size(Path::new(&log)), parts.map(|file| size(&file)).sum())
+}
+
 /// How the database of the store in the folder `path` is kept.
 pub fn form(path: &Path) -> Result<Form, StoreError> {
-    Ok(medium::form(&path.join(DATABASE))?)
+    Ok(medium::form(&medium::database(path))?)
 }
 
 /// Whether the database of the store in the folder `path` opens with a key.
 pub fn opens(path: &Path, key: &PageKey) -> bool {
-    Medium::new(path.join(DATABASE), Some(key.clone())).open_to_read().is_ok()
+    Medium::new(medium::database(path), Some(key.clone())).open_to_read().is_ok()
 }
 
 /// Opens a snapshot of the store in the folder `path` for reading only, also while another process
 /// writes to it: for checks, copies and backups beside a running node. `key` as in [`Options`].
 pub fn open_read_only(path: &Path, key: Option<&PageKey>) -> Result<Box<dyn Snapshot>, StoreError> {
-    open_file(&path.join(DATABASE), key)
+    open_file(&medium::database(path), key)
 }
 
 /// Opens a snapshot of a store's database file, such as [`backup`] makes, for reading only.
@@ -291,7 +352,7 @@ pub fn open_file(file: &Path, key: Option<&PageKey>) -> Result<Box<dyn Snapshot>
         let shared = Arc::new(Shared::load(&conn)?);
         let handle = Handle::new(conn);
         shared.learn(&handle, false)?;
-        View::open(shared, Arc::new(Pool::new(medium, 1, 16 * 1024)), None)
+        View::open(shared, Arc::new(Pool::new(medium, 1, 32 * 1024)), None)
     };
     Ok(Box::new(view()?))
 }
@@ -311,7 +372,7 @@ fn reader(medium: &Medium) -> Result<Connection, Fault> {
 /// returns what is wrong.
 pub fn faults(path: &Path, key: Option<&PageKey>) -> Result<Vec<String>, StoreError> {
     let check = || -> Result<Vec<String>, Fault> {
-        let conn = reader(&Medium::new(path.join(DATABASE), key.cloned()))?;
+        let conn = reader(&Medium::new(medium::database(path), key.cloned()))?;
         conn.execute_batch("BEGIN")?;
         check::faults(&conn)
     };
@@ -327,7 +388,7 @@ pub fn backup(path: &Path, to: &Path) -> Result<(), StoreError> {
             let reason = format!("`{}` exists already", to.display());
             return Err(Fault::Store(StoreError::Failed(reason)));
         }
-        let from = reader(&Medium::new(path.join(DATABASE), None))?;
+        let from = reader(&Medium::new(medium::database(path), None))?;
         let part = to.with_extension("part");
         if part.exists() {
             std::fs::remove_file(&part)?;
@@ -351,20 +412,21 @@ pub fn backup(path: &Path, to: &Path) -> Result<(), StoreError> {
 impl Store for SqliteStore {
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
         let writer = self.jobs.as_ref().map(Arc::downgrade);
-        Ok(Box::new(View::open(self.shared.clone(), self.pool.clone(), writer)?))
+        Ok(Box::new(View::open(self.shared.clone(), self.pool.get(), writer)?))
     }
 
     fn read(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
         // One statement is a transaction of its own.
-        let handle = self.pool.take()?;
+        let pool = self.pool.get();
+        let handle = pool.take()?;
         let found = handle.current(&self.shared, key);
-        self.pool.put(handle);
+        pool.put(handle);
         Ok(found?)
     }
 
     fn is_at_hand(&self) -> bool {
         let queued = self.jobs.as_ref().map_or(QUEUE, |jobs| jobs.len());
-        queued < QUEUE / 2 && self.gate.has_room() && self.pool.has_idle()
+        queued < QUEUE / 2 && self.gate.has_room() && self.pool.get().has_idle()
     }
 
     fn submit(&self, transaction: Transaction) -> Pending {
@@ -414,10 +476,11 @@ impl Store for SqliteStore {
     }
 
     fn reindex_progress(&self) -> Result<Vec<Reindex>, StoreError> {
-        let handle = self.pool.take()?;
+        let pool = self.pool.get();
+        let handle = pool.take()?;
         let found = custom::progress(&handle.conn, &self.shared.kinds, &self.shared.registry());
         let words = fulltext::progress(&handle.conn, &self.shared.words);
-        self.pool.put(handle);
+        pool.put(handle);
         let mut found = found?;
         found.extend(words?);
         Ok(found)
@@ -435,7 +498,7 @@ impl Store for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         // Readers first: the last connection to close removes the write-ahead log.
-        self.pool.close();
+        self.pool.get().close();
         self.jobs = None;
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()

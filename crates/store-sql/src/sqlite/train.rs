@@ -51,6 +51,11 @@ impl Training {
         Ok(training)
     }
 
+    /// Goes on with another file.
+    pub(super) fn move_to(&mut self, medium: Medium) {
+        self.medium = medium;
+    }
+
     fn postpone(&mut self) {
         self.due = self.due.saturating_mul(GROWTH);
     }

@@ -1,7 +1,10 @@
 //! Bulk data: `$export` of the system, of patients and of a group, and `$import`.
 
+use std::io::Write as _;
+
 use app::bulk::import::{self, ImportRequest, Imported, Input, Source};
 use app::bulk::{ExportRequest, Level, Produced, kick_off};
+use app::jobs::folder::Output;
 use app::jobs::{Job, Reserved};
 use app::records::bundle::query_pairs;
 use app::{App, Caller, Error};
@@ -14,7 +17,6 @@ use axum::routing::{get, post};
 use fhir::Value;
 use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
-use tokio::io::AsyncWriteExt as _;
 
 use super::{Operation, Parameters, jobs};
 use crate::fhir::{Asked, answer};
@@ -48,6 +50,8 @@ type Answered = Result<Response, Failure>;
 
 /// Most bytes of an uploaded file of lines.
 const MAX_UPLOAD: u64 = 16 * 1024 * 1024 * 1024;
+/// Bytes of an upload that are written together.
+const GATHERED: usize = 256 * 1024;
 /// Most bytes of a body that only names inputs.
 const MAX_ORDER: usize = 4 * 1024 * 1024;
 
@@ -184,7 +188,7 @@ async fn import_(
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let url = format!("{}/fhir/$import", app.org().base_url);
     let inputs = if kind.ends_with("ndjson") {
-        receive(body, &reserved.file(import::UPLOAD)).await?;
+        receive(body, reserved.create(import::UPLOAD)?).await?;
         vec![Input { source: Source::Upload, kind: None, url: import::UPLOAD.to_owned() }]
     } else {
         let body = axum::body::to_bytes(body, MAX_ORDER).await;
@@ -198,21 +202,32 @@ async fn import_(
 }
 
 /// Writes a body to a file as it comes.
-async fn receive(body: Body, path: &std::path::Path) -> Result<(), Failure> {
+async fn receive(body: Body, mut file: Output) -> Result<(), Failure> {
     let fault = |e: std::io::Error| Error::internal(format!("an upload cannot be written: {e}"));
-    let mut file = tokio::fs::File::create(path).await.map_err(fault)?;
-    let (mut pieces, mut size) = (body.into_data_stream(), 0);
-    while let Some(piece) = pieces.next().await {
+    let (mut pieces, mut size, mut gathered) = (body.into_data_stream(), 0, Vec::new());
+    loop {
+        let piece = pieces.next().await.transpose();
         let piece = piece.map_err(|_| Error::invalid("structure", "the body has broken off"))?;
-        size += piece.len() as u64;
+        let ended = piece.is_none();
+        size += piece.as_ref().map_or(0, Bytes::len) as u64;
         if size > MAX_UPLOAD {
             let message = format!("an upload has at most {MAX_UPLOAD} bytes; split it");
             return Err(Error::invalid("too-costly", message).into());
         }
-        file.write_all(&piece).await.map_err(fault)?;
+        gathered.extend(piece.into_iter().flatten());
+        if ended || gathered.len() >= GATHERED {
+            let taken = std::mem::take(&mut gathered);
+            let write = move || {
+                file.write_all(&taken)?;
+                if ended { file.finish().map(|_| None) } else { Ok(Some(file)) }
+            };
+            let written = tokio::task::spawn_blocking(write).await;
+            match written.map_err(std::io::Error::other).flatten().map_err(fault)? {
+                Some(more) => file = more,
+                None => return Ok(()),
+            }
+        }
     }
-    file.flush().await.map_err(fault)?;
-    Ok(file.sync_all().await.map_err(fault)?)
 }
 
 /// The inputs that a body names.

@@ -1,6 +1,8 @@
 //! Asking after long work: `_jobs/[id]` as the asynchronous pattern of FHIR has it, and the files
 //! that it leaves.
 
+use std::io::Read as _;
+
 use app::jobs::{self, Job, State};
 use app::{App, Error, Kind};
 use axum::Router;
@@ -12,7 +14,6 @@ use axum::routing::get;
 use fhir::Id;
 use futures_util::stream;
 use serde_json::json;
-use tokio::io::AsyncReadExt as _;
 
 use super::{bulk, views};
 use crate::fhir::{Asked, later};
@@ -181,14 +182,14 @@ async fn file(
 ) -> Answered {
     let id = id(&job)?;
     let kind = media_type(&name);
-    let path = app.run(move |app| jobs::file(app, &caller, &id, &name)).await?;
-    let fault = |e: std::io::Error| Error::internal(format!("a file of a job: {e}"));
-    let file = tokio::fs::File::open(path).await.map_err(fault)?;
-    let pieces = stream::try_unfold(file, |mut file| async move {
-        let mut piece = vec![0; CHUNK];
-        let read = file.read(&mut piece).await?;
-        piece.truncate(read);
-        Ok::<_, std::io::Error>((read > 0).then_some((piece, file)))
+    let input = app.run(move |app| jobs::file(app, &caller, &id, &name)).await?;
+    let pieces = stream::try_unfold(input, |mut input| async move {
+        let read = move || {
+            let mut piece = Vec::with_capacity(CHUNK);
+            input.by_ref().take(CHUNK as u64).read_to_end(&mut piece)?;
+            Ok::<_, std::io::Error>((!piece.is_empty()).then_some((piece, input)))
+        };
+        tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
     });
     let mut response = Body::from_stream(pieces).into_response();
     set(&mut response, header::CONTENT_TYPE, kind);

@@ -4,6 +4,7 @@ pub(crate) mod agreement;
 mod folder;
 mod large;
 mod late;
+mod rekeyed;
 mod sealed;
 
 use std::path::Path;

@@ -8,8 +8,10 @@ mod keep;
 mod large;
 mod line;
 mod publish;
+mod rekey;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use std::time::Duration;
@@ -26,11 +28,14 @@ use super::checkpoint::{Checkpoints, checkpoint};
 use super::fault::Fault;
 use super::handle::{Handle, Shared};
 use super::index::{self, Numbers, Waiting};
+use super::pool::Slot;
 use super::rows::Indexed;
 use super::train::Training;
 use super::{Clock, custom, fulltext, hidden, late, side};
 use crate::gate::Ticket;
 use line::Line;
+pub(super) use rekey::Rekey;
+pub use rekey::Rekeyed;
 
 /// The most transactions that share a flush.
 const MOST_JOBS: usize = 256;
@@ -54,6 +59,8 @@ pub(super) enum Task {
     /// To index every audit entry. The answer is a moment at which that is so: it lasts until it is
     /// dropped, but no longer than [`OPENING`].
     List(Sender<Moment>),
+    /// To encrypt the pages under another key.
+    Rekey(Rekey),
 }
 
 /// Nothing is written until it is dropped.
@@ -93,7 +100,10 @@ impl Prepared {
 }
 
 pub(super) struct Writer {
-    pub(in crate::sqlite) handle: Handle,
+    pub(in crate::sqlite) handle: Rc<Handle>,
+    /// The readers' connections, and the memory for the writer's pages in KiB.
+    pools: (Arc<Slot>, u32),
+    rekeys: Vec<Rekey>,
     pub(in crate::sqlite) shared: Arc<Shared>,
     pub(in crate::sqlite) training: Training,
     clock: Clock,
@@ -139,9 +149,12 @@ impl Writer {
         training: Training,
         clock: Clock,
         watch: Arc<watch::Sender<Seq>>,
+        pools: (Arc<Slot>, u32),
     ) -> Result<Self, Fault> {
         let mut writer = Self {
-            handle,
+            handle: Rc::new(handle),
+            pools,
+            rekeys: Vec::new(),
             shared,
             training,
             clock,
@@ -167,37 +180,10 @@ impl Writer {
 
     /// Writes until nobody can submit any more.
     pub(in crate::sqlite) fn run(mut self, jobs: &Receiver<Task>) {
-        loop {
-            self.train_if_due();
-            let trained = self.training.result();
-            // While there is something to do, nobody is waited for.
-            let busy = self.behind || self.line.is_busy() || !self.askers.is_empty();
-            let idle = match (busy, self.is_late()) {
-                (true, _) => Duration::ZERO,
-                (false, true) => LULL,
-                (false, false) => LOOK_AROUND,
-            };
-            select! {
-                recv(jobs) -> job => match job {
-                    Ok(task) => self.serve(task, jobs),
-                    Err(_) => break,
-                },
-                recv(trained) -> dictionary => self.adopt(dictionary.ok()),
-                default(idle) => match () {
-                    () if self.line.is_busy() => {}
-                    () if self.is_late() => self.list(),
-                    () => self.catch_up(),
-                },
+        while self.turn(jobs, false) {
+            if let Some(order) = self.rekeys.pop() {
+                self.rekey(order, jobs);
             }
-            let too_late = self.state.audit - self.listed > late::MOST;
-            if too_late || !self.askers.is_empty() {
-                self.list();
-            }
-            // Large transactions and others take turns.
-            if self.line.is_busy() {
-                self.advance();
-            }
-            self.fold_log();
         }
         self.finish_large();
         while self.is_late() && self.try_list() {}
@@ -206,6 +192,42 @@ impl Writer {
         if let Err(error) = self.handle.conn.query_row(sql, [], |_| Ok(())) {
             tracing::warn!(%error, "the write-ahead log could not be folded in; it will be next time");
         }
+    }
+
+    /// Does what comes next; where something else is to be done in between, nobody is waited for.
+    /// Returns whether anybody can submit something still.
+    fn turn(&mut self, jobs: &Receiver<Task>, hurry: bool) -> bool {
+        self.train_if_due();
+        let trained = self.training.result();
+        // While there is something to do, nobody is waited for.
+        let busy = self.behind || self.line.is_busy() || !self.askers.is_empty();
+        let idle = match (busy || hurry, self.is_late()) {
+            (true, _) => Duration::ZERO,
+            (false, true) => LULL,
+            (false, false) => LOOK_AROUND,
+        };
+        select! {
+            recv(jobs) -> job => match job {
+                Ok(task) => self.serve(task, jobs),
+                Err(_) => return false,
+            },
+            recv(trained) -> dictionary => self.adopt(dictionary.ok()),
+            default(idle) => match () {
+                () if self.line.is_busy() => {}
+                () if self.is_late() => self.list(),
+                () => self.catch_up(),
+            },
+        }
+        let too_late = self.state.audit - self.listed > late::MOST;
+        if too_late || !self.askers.is_empty() {
+            self.list();
+        }
+        // Large transactions and others take turns.
+        if self.line.is_busy() {
+            self.advance();
+        }
+        self.fold_log();
+        true
     }
 
     /// Tells of what may have been committed, and does what is left of folding the log in.
@@ -241,6 +263,7 @@ impl Writer {
                     let _ = answer.send(done);
                 }
                 Task::List(asker) => self.askers.push(asker),
+                Task::Rekey(order) => self.rekeys.push(order),
             }
         }
     }
