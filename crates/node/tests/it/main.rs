@@ -43,6 +43,7 @@ mod parameters;
 mod passkeys;
 mod point_of_care;
 mod presence;
+mod provider_of_others;
 mod purge;
 mod receiver;
 mod record;

@@ -28,25 +28,25 @@ const CONFIG: &[(&str, &str)] = &[
 ];
 
 /// A browser as far as it matters here: cookies, forms, and no redirects of its own.
-struct Browser<'a> {
+pub struct Browser<'a> {
     http: reqwest::Client,
     hospital: &'a Hospital,
     cookies: Mutex<BTreeMap<String, String>>,
 }
 
-struct Page {
-    status: u16,
-    to: String,
-    text: String,
+pub struct Page {
+    pub status: u16,
+    pub to: String,
+    pub text: String,
 }
 
 impl<'a> Browser<'a> {
-    fn new(hospital: &'a Hospital) -> Self {
+    pub fn new(hospital: &'a Hospital) -> Self {
         let http = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
         Self { http, hospital, cookies: Mutex::default() }
     }
 
-    fn holding(hospital: &'a Hospital, client: &Client) -> Self {
+    pub fn holding(hospital: &'a Hospital, client: &Client) -> Self {
         let browser = Self::new(hospital);
         let token = client.token().to_owned();
         browser.cookies.lock().insert("consilium_session".into(), token);
@@ -58,8 +58,14 @@ impl<'a> Browser<'a> {
     }
 
     /// The program that has this browser's session.
-    fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         self.hospital.stranger().holding(&self.cookie("consilium_session"))
+    }
+
+    /// Who is signed in.
+    fn user(&self) -> app::User {
+        let token = self.cookie("consilium_session");
+        block_in_place(|| app::session::user(&self.hospital.app, &token).unwrap())
     }
 
     async fn send(&self, method: Method, path: &str, fields: Option<&[(&str, &str)]>) -> Page {
@@ -106,19 +112,19 @@ impl<'a> Browser<'a> {
     }
 
     /// Presses the button of a provider; the address there.
-    async fn goes(&self, path: &str, next: &str) -> String {
+    pub async fn goes(&self, path: &str, next: &str) -> String {
         self.post(path, &[("next", next)]).await.on()
     }
 
     /// Opens the sign-in page and presses the button of a provider there.
-    async fn goes_to_sign_in(&self, provider: &str, next: &str) -> String {
+    pub async fn goes_to_sign_in(&self, provider: &str, next: &str) -> String {
         let door = self.get("/sign-in").await;
         assert!(door.text.contains(&format!("/sign-in/outside/{provider}")), "{}", door.text);
         self.goes(&format!("/sign-in/outside/{provider}"), next).await
     }
 
     /// Comes back from a provider: by the page of the callback, as browsers must.
-    async fn comes_back(&self, provider: &str, query: &str) -> Page {
+    pub async fn comes_back(&self, provider: &str, query: &str) -> Page {
         let callback = self.get(&format!("/sign-in/outside/{provider}/callback?{query}")).await;
         let way = callback.on();
         assert!(way.starts_with(&format!("/sign-in/outside/{provider}/return?")), "{way}");
@@ -270,10 +276,13 @@ fn an_account_is_linked_by_its_owner_and_signs_in_from_then_on() {
                 (claims["amr"], claims["acr"]) = (amr, acr);
             })
             .await;
-            let session = browser.client().get("/auth/session").await.expect(200).json();
-            assert_eq!(session["amr"], expected, "{session}");
-            assert!(session["acr"].as_str().unwrap().ends_with(class), "{session}");
-            assert_eq!(session["mfa_time"].is_null(), class == "aal/1", "{session}");
+            let user = browser.user();
+            assert_eq!(
+                (json!(user.amr), user.acr().ends_with(class)),
+                (expected, true),
+                "{user:?}"
+            );
+            assert_eq!(user.mfa_time_ms.is_none(), class == "aal/1", "{user:?}");
             browser.client().get("/fhir/Patient?_count=1").await.expect(200);
         }
 
@@ -283,6 +292,10 @@ fn an_account_is_linked_by_its_owner_and_signs_in_from_then_on() {
             claims["acr"] = json!("urn:mfa");
         })
         .await;
+        let (user, now) = (browser.user(), hospital.app.now_ms());
+        let hour = 3_600_000 - 60_000..3_600_000 + 60_000;
+        assert!(hour.contains(&(now - user.auth_time_ms)), "{user:?}");
+        assert_eq!(user.mfa_time_ms, Some(user.auth_time_ms));
         let answer = browser.post("/sign-out", &[]).await;
         assert!(
             answer.on().starts_with(&format!("{}/end?client_id={CLIENT}", university.issuer()))
@@ -547,17 +560,14 @@ fn presence_is_proved_there_where_the_operator_says_so() {
             claims["auth_time"] = json!(claims["iat"].as_i64().unwrap() - 120);
         });
         browser.comes_back("university", &back).await.refused("too long ago");
-        let fresh = |session: Value| !session["mfa_time"].is_null();
-        assert!(!fresh(browser.client().get("/auth/session").await.expect(200).json()));
+        assert_eq!(browser.user().mfa_time_ms, None);
 
         let back = university.signs_in(&goes().await, "ada-7", Signing::Sound, strong);
         let done = browser.comes_back("university", &back).await;
         assert_eq!((done.status, done.to.as_str()), (303, "/patients"), "{}", done.text);
-        assert!(fresh(browser.client().get("/auth/session").await.expect(200).json()));
+        assert!(browser.user().mfa_time_ms.is_some());
 
         // It is as fresh as any second factor, and no fresher.
-        let link = |browser: &Browser<'_>| browser.cookie("consilium_session");
-        assert!(!link(&browser).is_empty());
         ahead.fetch_add(301_000, Ordering::SeqCst);
         let page = browser.post("/account/one-time-codes", &[]).await;
         assert_eq!(page.to, "/step-up?next=%2Faccount");
