@@ -77,6 +77,8 @@ impl Remote {
             .no_proxy()
             .redirect(redirect::Policy::none())
             .retry(retry::never())
+            // Calls are rare, and one over a connection that the provider is closing would fail.
+            .pool_max_idle_per_host(0)
             .connect_timeout(CONNECT)
             .timeout(PATIENCE)
             .build()?;

@@ -265,56 +265,58 @@ fn an_account_is_linked_by_its_owner_and_signs_in_from_then_on() {
         let back = university.signs_in(&request, "ada-7", Signing::Sound, |_| ());
         taker.comes_back("university", &back).await.refused("linked to another account");
 
-        // What the provider states is carried by the operator's rule alone.
-        for (amr, acr, expected, class) in [
-            (json!(["pwd"]), json!("phr"), json!(["pwd"]), "aal/1"),
-            (json!(["pwd", "mfa", "hwk", "pop"]), Value::Null, json!(["pwd"]), "aal/1"),
-            (json!(["pwd", "otp"]), Value::Null, json!(["pwd", "otp", "mfa"]), "aal/2"),
-            (json!(["hwk", "face"]), json!("urn:mfa"), json!(["mfa", "face"]), "aal/2"),
-        ] {
-            let browser = signed_in(hospital, &university, "ada-7", |claims| {
-                (claims["amr"], claims["acr"]) = (amr, acr);
-            })
-            .await;
-            let user = browser.user();
-            assert_eq!(
-                (json!(user.amr), user.acr().ends_with(class)),
-                (expected, true),
-                "{user:?}"
-            );
-            assert_eq!(user.mfa_time_ms.is_none(), class == "aal/1", "{user:?}");
-            browser.client().get("/fhir/Patient?_count=1").await.expect(200);
-        }
+        carried(hospital, &university).await;
+        unlinked(hospital, &university, &owner).await;
+    });
+}
 
-        // The moment of signing in is the provider's.
-        let browser = signed_in(hospital, &university, "ada-7", |claims| {
-            claims["auth_time"] = json!(claims["iat"].as_i64().unwrap() - 3_600);
-            claims["acr"] = json!("urn:mfa");
+/// What the provider states is carried by the operator's rule alone.
+async fn carried(hospital: &Hospital, university: &Provider) {
+    for (amr, acr, expected, class) in [
+        (json!(["pwd"]), json!("phr"), json!(["pwd"]), "aal/1"),
+        (json!(["pwd", "mfa", "hwk", "pop"]), Value::Null, json!(["pwd"]), "aal/1"),
+        (json!(["pwd", "otp"]), Value::Null, json!(["pwd", "otp", "mfa"]), "aal/2"),
+        (json!(["hwk", "face"]), json!("urn:mfa"), json!(["mfa", "face"]), "aal/2"),
+    ] {
+        let browser = signed_in(hospital, university, "ada-7", |claims| {
+            (claims["amr"], claims["acr"]) = (amr, acr);
         })
         .await;
-        let (user, now) = (browser.user(), hospital.app.now_ms());
-        let hour = 3_600_000 - 60_000..3_600_000 + 60_000;
-        assert!(hour.contains(&(now - user.auth_time_ms)), "{user:?}");
-        assert_eq!(user.mfa_time_ms, Some(user.auth_time_ms));
-        let answer = browser.post("/sign-out", &[]).await;
-        assert!(
-            answer.on().starts_with(&format!("{}/end?client_id={CLIENT}", university.issuer()))
-        );
-        browser.client().get("/fhir/Patient?_count=1").await.expect(401);
+        let user = browser.user();
+        assert_eq!((json!(user.amr), user.acr().ends_with(class)), (expected, true), "{user:?}");
+        assert_eq!(user.mfa_time_ms.is_none(), class == "aal/1", "{user:?}");
+        browser.client().get("/fhir/Patient?_count=1").await.expect(200);
+    }
 
-        // Without the link, its sessions are over, and others go on.
-        let browser = signed_in(hospital, &university, "ada-7", |_| ()).await;
-        let page = Browser::holding(hospital, &owner).get("/account").await;
-        let link = page.text.split("/account/links/").nth(1).unwrap().split('/').next().unwrap();
-        let path = format!("/account/links/{link}/remove");
-        let removed = Browser::holding(hospital, &owner).post(&path, &[]).await;
-        assert_eq!(removed.to, "/account?notice=provider-unlinked");
-        browser.client().get("/fhir/Patient?_count=1").await.expect(401);
-        owner.get("/fhir/Patient?_count=1").await.expect(200);
-        let request = browser.goes_to_sign_in("university", "/").await;
-        let back = university.signs_in(&request, "ada-7", Signing::Sound, |_| ());
-        browser.comes_back("university", &back).await.refused("no account of this hospital");
-    });
+    // The moment of signing in is the provider's.
+    let browser = signed_in(hospital, university, "ada-7", |claims| {
+        claims["auth_time"] = json!(claims["iat"].as_i64().unwrap() - 3_600);
+        claims["acr"] = json!("urn:mfa");
+    })
+    .await;
+    let (user, now) = (browser.user(), hospital.app.now_ms());
+    let hour = 3_600_000 - 60_000..3_600_000 + 60_000;
+    assert!(hour.contains(&(now - user.auth_time_ms)), "{user:?}");
+    assert_eq!(user.mfa_time_ms, Some(user.auth_time_ms));
+    let answer = browser.post("/sign-out", &[]).await;
+    assert!(answer.on().starts_with(&format!("{}/end?client_id={CLIENT}", university.issuer())));
+    browser.client().get("/fhir/Patient?_count=1").await.expect(401);
+}
+
+/// Without the link, its sessions are over, and others go on.
+async fn unlinked(hospital: &Hospital, university: &Provider, owner: &Client) {
+    let browser = signed_in(hospital, university, "ada-7", |_| ()).await;
+    let page = Browser::holding(hospital, owner).get("/account").await;
+    let link = page.text.split("/account/links/").nth(1).unwrap().split('/').next().unwrap();
+    let path = format!("/account/links/{link}/remove");
+    let removed = Browser::holding(hospital, owner).post(&path, &[]).await;
+    assert_eq!(removed.to, "/account?notice=provider-unlinked");
+    browser.client().get("/fhir/Patient?_count=1").await.expect(401);
+    owner.get("/fhir/Patient?_count=1").await.expect(200);
+    let browser = Browser::new(hospital);
+    let request = browser.goes_to_sign_in("university", "/").await;
+    let back = university.signs_in(&request, "ada-7", Signing::Sound, |_| ());
+    browser.comes_back("university", &back).await.refused("no account of this hospital");
 }
 
 #[test]

@@ -177,7 +177,9 @@ fn a_provider_that_others_wrote_signs_people_in_and_out() {
         let hospitals = Hospitals::start(setup).await;
         let hospital = &hospitals.all[0];
         let (running, issuer) = started.lock().take().unwrap();
-        let http = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
+        // The provider closes connections that are idle for five seconds.
+        let http = reqwest::Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0);
+        let http = http.build().unwrap();
         let person = Person { http, issuer: issuer.clone(), cookies: Mutex::default() };
 
         // The account is linked by its owner, who signs in there for that.
