@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use consilium_node::config;
 use identity::Role;
@@ -70,8 +70,8 @@ fn package() -> Option<PathBuf> {
     Some(folder)
 }
 
-/// The provider as it runs; it ends with this.
-struct Running(Child);
+/// The provider as it runs, and what it says, which it must be able to; it ends with this.
+struct Running(Child, BufReader<ChildStdout>);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -87,9 +87,11 @@ fn start(folder: &Path, base: &str) -> (Running, String) {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
-    let mut running = Running(child.unwrap());
+    let mut child = child.unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap());
+    let mut running = Running(child, said);
     let mut issuer = String::new();
-    BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut issuer).unwrap();
+    running.1.read_line(&mut issuer).unwrap();
     (running, issuer.trim().to_owned())
 }
 
