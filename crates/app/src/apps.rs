@@ -73,6 +73,12 @@ impl State {
     }
 }
 
+/// Signs claims with the key of ID tokens, whose public half is under [`address`] `keys`.
+pub(crate) fn sign(app: &App, claims: &str) -> Result<String> {
+    let key = app.apps().key(app.id_key())?;
+    key.sign(claims).map_err(|e| Error::internal(e.to_string()))
+}
+
 /// An error as OAuth 2 tells it to an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {

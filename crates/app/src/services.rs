@@ -90,6 +90,8 @@ pub struct Services {
     pub store: SharedStore,
     /// Accounts and sessions.
     pub identity: identity::Sessions,
+    /// Outside providers through which people may sign in.
+    pub providers: identity::Providers,
     /// Role, purpose and relation.
     pub policy: policy::Engine,
     /// Weights of the patient matcher.
@@ -197,6 +199,11 @@ impl App {
     /// Accounts and sessions. Calls block.
     pub fn identity(&self) -> &identity::Sessions {
         &self.0.services.identity
+    }
+
+    /// Outside providers through which people may sign in.
+    pub(crate) fn providers(&self) -> &identity::Providers {
+        &self.0.services.providers
     }
 
     /// The policy engine.

@@ -4,6 +4,7 @@
 //! the session has not shown is nobody there, and is known to [`visitor`] alone, for the pages and
 //! calls that lead to one.
 
+pub mod outside;
 pub mod passkeys;
 pub mod recover;
 
@@ -174,6 +175,12 @@ fn by(app: &App, user: User, address: &str) -> Caller {
         address: address.to_owned(),
         granted: None,
     }
+}
+
+/// Who is behind a token, where somebody is.
+fn resolved(app: &App, token: &str, address: &str) -> Option<Caller> {
+    let principal = app.identity().resolve(token, app.now_ms()).ok()?;
+    Some(by(app, view(principal), address))
 }
 
 fn unauthenticated(error: &dyn std::fmt::Display, rule: &str) -> Error {

@@ -151,6 +151,17 @@ pub fn verify<T: DeserializeOwned>(
     set: &KeySet,
     algorithms: &[Algorithm],
 ) -> Result<T, JwsError> {
+    verify_typed(token, set, algorithms, &["JWT"])
+}
+
+/// The same for a token whose header states one of `types`, or none (`typ`, RFC 8725, section
+/// 3.11).
+pub fn verify_typed<T: DeserializeOwned>(
+    token: &str,
+    set: &KeySet,
+    algorithms: &[Algorithm],
+    types: &[&str],
+) -> Result<T, JwsError> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(JwsError::TooLong);
     }
@@ -161,7 +172,8 @@ pub fn verify<T: DeserializeOwned>(
     })?;
     let algorithm = algorithms.iter().copied().find(|known| known.of() == header.alg);
     let algorithm = algorithm.ok_or(JwsError::WrongAlgorithm)?;
-    if header.typ.as_deref().is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
+    let fits = |typ: &str| types.iter().any(|one| typ.eq_ignore_ascii_case(one));
+    if header.typ.as_deref().is_some_and(|typ| !fits(typ)) {
         return Err(JwsError::WrongType);
     }
     let kid = header.kid.as_deref().ok_or(JwsError::UnknownKey)?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::hidden::Hidden;
+use crate::outside::Link;
 use crate::passkey::Kept;
 use crate::recovery::Recovery;
 
@@ -120,6 +121,8 @@ pub struct Account {
     pub passkeys: Vec<String>,
     /// Recovery codes that have not been used.
     pub recovery_codes: usize,
+    /// Ids of the links to accounts at outside providers, oldest first.
+    pub links: Vec<String>,
     /// Whether signing in is forbidden.
     pub disabled: bool,
     /// When the account was created, in milliseconds since the Unix epoch.
@@ -229,6 +232,8 @@ pub(crate) struct Record {
     pub(crate) passkeys: Vec<Kept>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) recovery: Option<Recovery>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) links: Vec<Link>,
     pub(crate) disabled: bool,
     created_ms: i64,
     pub(crate) sessions_from_ms: i64,
@@ -247,6 +252,7 @@ impl Record {
             totp,
             passkeys: Vec::new(),
             recovery: None,
+            links: Vec::new(),
             disabled: account.disabled,
             created_ms: account.created_ms,
             sessions_from_ms: account.sessions_from_ms,
@@ -270,6 +276,7 @@ impl Record {
             has_totp: self.totp.is_some(),
             passkeys: self.passkeys.iter().map(|kept| kept.id.clone()).collect(),
             recovery_codes: self.recovery.as_ref().map_or(0, Recovery::left),
+            links: self.links.iter().map(|link| link.id.clone()).collect(),
             disabled: self.disabled,
             created_ms: self.created_ms,
             sessions_from_ms: self.sessions_from_ms,

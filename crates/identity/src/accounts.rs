@@ -2,7 +2,8 @@
 //!
 //! `u/<username>` holds the account, `i/<id>` its username, and `t/<id>` the last one-time-code
 //! step that was accepted. The step stands apart so that two sign-ins with one code meet in the
-//! store, where only one of them can win.
+//! store, where only one of them can win. `o/<hash>` leads from an account at an outside provider
+//! to the account here ([`crate::outside`]).
 
 use std::sync::Arc;
 
@@ -77,6 +78,7 @@ impl Accounts {
             has_totp: new.totp_secret.is_some(),
             passkeys: Vec::new(),
             recovery_codes: 0,
+            links: Vec::new(),
             disabled: false,
             created_ms: now_ms,
             sessions_from_ms: i64::MIN,
@@ -180,6 +182,29 @@ impl Accounts {
         self.change(id, |record| record.totp.clone_from(&sealed))
     }
 
+    /// Sets up one-time codes with a secret of which `code` shows that its owner has it, in place of
+    /// the one before; the code is used up by that. `entry` is committed with it. `false` for a
+    /// wrong code, which changes nothing.
+    pub(crate) fn replace_totp(
+        &self,
+        id: &str,
+        secret: &Hidden<Vec<u8>>,
+        code: &str,
+        entry: &[Write],
+        now_ms: i64,
+    ) -> Result<bool, AccountError> {
+        let Code::Good(step) = totp::check(secret.reveal(), code, now_ms, None) else {
+            return Ok(false);
+        };
+        let sealed = self.seal(id, secret.reveal())?;
+        let used = put(step_key(id), step.to_be_bytes().to_vec());
+        self.try_change_beside(id, (entry, Vec::new(), vec![used]), |record| {
+            record.totp = Some(sealed.clone());
+            Ok::<(), AccountError>(())
+        })?;
+        Ok(true)
+    }
+
     /// The account with its password hash.
     pub(crate) fn find_to_sign_in(&self, username: &str) -> Result<Option<Found>, Fault> {
         let Ok(username) = Username::new(username) else { return Ok(None) };
@@ -272,6 +297,16 @@ impl Accounts {
         &self,
         id: &str,
         writes: &[Write],
+        change: impl FnMut(&mut Record) -> Result<T, E>,
+    ) -> Result<(Account, T), E> {
+        self.try_change_beside(id, (writes, Vec::new(), Vec::new()), change)
+    }
+
+    /// The same together with further guards and side values.
+    pub(crate) fn try_change_beside<T, E: From<AccountError>>(
+        &self,
+        id: &str,
+        (writes, guards, side): (&[Write], Vec<Guard>, Vec<SideWrite>),
         mut change: impl FnMut(&mut Record) -> Result<T, E>,
     ) -> Result<(Account, T), E> {
         for _ in 0..ATTEMPTS {
@@ -282,10 +317,11 @@ impl Accounts {
             let account = record.account().map_err(AccountError::from)?;
             let place = user_key(account.username.as_str());
             let new = record.bytes().map_err(AccountError::from)?;
+            let own = Guard::Side { space: SPACE, key: place.clone(), value: Some(old) };
             let transaction = Transaction {
-                guards: vec![Guard::Side { space: SPACE, key: place.clone(), value: Some(old) }],
+                guards: guards.iter().cloned().chain([own]).collect(),
                 writes: writes.to_vec(),
-                side: vec![put(place, new)],
+                side: side.iter().cloned().chain([put(place, new)]).collect(),
             };
             match self.store.commit(transaction) {
                 Ok(_) => {
@@ -312,7 +348,7 @@ fn step_of(bytes: &[u8]) -> Result<u64, Fault> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-fn put(key: Vec<u8>, value: Vec<u8>) -> SideWrite {
+pub(crate) fn put(key: Vec<u8>, value: Vec<u8>) -> SideWrite {
     SideWrite { space: SPACE, key, value: Some(value) }
 }
 

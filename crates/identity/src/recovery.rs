@@ -127,6 +127,7 @@ impl Accounts {
             record.password_hash.clone_from(&password_hash);
             record.totp = None;
             record.passkeys.clear();
+            record.links.clear();
             record.sessions_from_ms = record.sessions_from_ms.max(now_ms.saturating_add(1));
             Ok::<(), AccountError>(())
         })?;

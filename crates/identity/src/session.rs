@@ -68,7 +68,34 @@ pub(crate) struct Record {
     /// The passkey that the session began with. It ends when that passkey is removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// What an outside provider has stated of the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Outside>,
 }
+
+/// What an outside provider has stated in a session.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub(crate) struct Outside {
+    /// The account's link to the provider. The session ends when the link is removed, where it
+    /// began with it.
+    pub link: String,
+    /// The session at the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// Whether the session here began with it.
+    pub began: bool,
+    /// The methods that the provider stated, of those in [`OUTSIDE_METHODS`].
+    pub methods: Vec<String>,
+    /// When the provider stated a second factor, by the operator's rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa_ms: Option<i64>,
+}
+
+/// The methods of RFC 8176 that are taken over from a provider. A key that was proved there
+/// (`pop`, `hwk`, `swk`) is not among them: it was not proved to this node, and would make of the
+/// session one that cannot be passed on to an impostor. `mfa` follows the operator's rule alone.
+pub(crate) const OUTSIDE_METHODS: [&str; 11] =
+    ["pwd", "otp", "pin", "sms", "tel", "kba", "face", "fpt", "sc", "wia", "mca"];
 
 fn yes() -> bool {
     true
@@ -99,6 +126,7 @@ impl Record {
             recovery_ms: None,
             passkey_ms: None,
             device: None,
+            outside: None,
         }
     }
 
@@ -112,23 +140,28 @@ impl Record {
         }
     }
 
-    /// How the user signed in (RFC 8176): a password is `pwd`, a code of either kind `otp`, a
+    /// How the user signed in (RFC 8176): what an outside provider stated, a password is `pwd`, a code of either kind `otp`, a
     /// passkey `pop` (a key was proved) and `user` (somebody was present); `mfa` where it is two
     /// factors together. Whether a passkey's key is in hardware is not known without attestation,
     /// so neither `hwk` nor `swk` is claimed.
     pub fn amr(&self) -> Vec<&'static str> {
         let code = self.otp_ms.is_some() || self.recovery_ms.is_some();
-        let older = self.mfa_time_ms.is_some() && self.passkey_ms.is_none();
-        [
-            ("pwd", self.password),
-            ("otp", code || older),
+        let outside_ms = self.outside.as_ref().and_then(|outside| outside.mfa_ms);
+        let older = self.mfa_time_ms.is_some() && self.passkey_ms.is_none() && outside_ms.is_none();
+        let stated = |method: &str| {
+            let methods = self.outside.iter().flat_map(|outside| &outside.methods);
+            methods.into_iter().any(|one| one == method)
+        };
+        let own = [
+            ("pwd", self.password || stated("pwd")),
+            ("otp", code || older || stated("otp")),
             ("pop", self.passkey_ms.is_some()),
             ("user", self.passkey_ms.is_some()),
             ("mfa", self.mfa_time_ms.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(method, used)| used.then_some(method))
-        .collect()
+        ];
+        let others = OUTSIDE_METHODS.into_iter().skip(2).map(|method| (method, stated(method)));
+        let all = own.into_iter().chain(others);
+        all.filter_map(|(method, used)| used.then_some(method)).collect()
     }
 
     pub fn read(bytes: &[u8]) -> Result<Self, Fault> {

@@ -1,6 +1,8 @@
 //! Signing in, staying signed in, proving presence again, signing out.
 
 mod approvals;
+pub(crate) mod one_time_codes;
+mod outside;
 mod passkeys;
 pub(crate) mod signatures;
 
@@ -345,10 +347,20 @@ impl Sessions {
 
     /// Notes in the session that a factor was proved now.
     fn proved(&self, token: &str, factor: Factor, now_ms: i64) -> Result<Principal, SessionError> {
+        self.note(token, now_ms, |record| record.prove(factor, now_ms))
+    }
+
+    /// Writes down in the session what `change` makes of it.
+    fn note(
+        &self,
+        token: &str,
+        now_ms: i64,
+        change: impl Fn(&mut Record),
+    ) -> Result<Principal, SessionError> {
         let place = place(token).ok_or(SessionError::Unknown)?;
         for _ in 0..ATTEMPTS {
             let (bytes, mut record, account) = self.load(&place, now_ms)?;
-            record.prove(factor, now_ms);
+            change(&mut record);
             record.last_seen_ms = record.last_seen_ms.max(now_ms);
             match self.write(place.clone(), Some(&record), Some(bytes)) {
                 Ok(()) => return Ok(self.principal(account, &record)),
@@ -426,6 +438,10 @@ impl Sessions {
         }
         // A lost device is removed from the account so that nobody goes on with it.
         if record.device.as_ref().is_some_and(|device| !account.passkeys.contains(device)) {
+            return Err(SessionError::Unknown);
+        }
+        let began = record.outside.as_ref().filter(|outside| outside.began);
+        if began.is_some_and(|outside| !account.links.contains(&outside.link)) {
             return Err(SessionError::Unknown);
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use app::session::outside;
 use clap::{Parser, Subcommand};
 use identity::{NewAccount, Password, Role, base32};
 
@@ -184,6 +185,34 @@ enum AccountTask {
         /// Print a secret for one-time codes too, for a node where passkeys cannot be had
         #[arg(long)]
         one_time_codes: bool,
+    },
+    /// Let somebody sign in through an outside provider of `node.toml`, when you know whose account
+    /// there it is
+    Link {
+        /// The node's folder; with SQLite the node must not be running
+        #[arg(long)]
+        dir: PathBuf,
+        /// Name to sign in with
+        #[arg(long)]
+        username: String,
+        /// The provider's id in `node.toml`
+        #[arg(long)]
+        provider: String,
+        /// The name of the account there: the value of `sub`, or of the claim in `account_claim`
+        #[arg(long)]
+        subject: String,
+    },
+    /// Remove the links of an account to an outside provider; sessions that began there end
+    Unlink {
+        /// The node's folder; with SQLite the node must not be running
+        #[arg(long)]
+        dir: PathBuf,
+        /// Name to sign in with
+        #[arg(long)]
+        username: String,
+        /// The provider's id in `node.toml`, or the issuer of one that is no longer there
+        #[arg(long)]
+        provider: String,
     },
 }
 
@@ -368,6 +397,20 @@ fn change_account(task: AccountTask) -> Result<(), Fault> {
         }
         AccountTask::Recover { dir, username, one_time_codes } => {
             return recover_account(&dir, &username, one_time_codes);
+        }
+        AccountTask::Link { dir, username, provider, subject } => {
+            let node = open(&dir, system_clock())?;
+            outside::link_by_operator(&node.app, &username, &provider, &subject)
+                .map_err(|e| e.message)?;
+            say(&format!("`{username}` may sign in through `{provider}` as `{subject}`"));
+            return Ok(());
+        }
+        AccountTask::Unlink { dir, username, provider } => {
+            let node = open(&dir, system_clock())?;
+            let removed = outside::unlink_by_operator(&node.app, &username, &provider)
+                .map_err(|e| e.message)?;
+            say(&format!("{removed} links of `{username}` to `{provider}` removed"));
+            return Ok(());
         }
     };
     let role = Role::from_code(&role).ok_or(

@@ -17,6 +17,7 @@ use policy::consent::{Defaults, Existence};
 use serde::{Deserialize, Deserializer};
 
 use crate::keys::ring::Ring;
+use crate::providers::Entry;
 use crate::stores::Location;
 
 /// Name of the file in the node's folder.
@@ -145,6 +146,9 @@ pub struct Config {
     /// Most resources or rows in one file of an export.
     #[serde(default = "jobs_file_rows")]
     pub jobs_file_rows: u64,
+    /// Outside OpenID providers through which people may sign in.
+    #[serde(default)]
+    pub sign_in: Vec<Entry>,
 }
 
 /// What all members of the network have agreed on.
@@ -619,6 +623,28 @@ unproven_per_week = 60
 night_least = 100
 night_factor = 5
 night = [22, 6]
+
+# Outside OpenID providers through which people may sign in, each in a block of its own; the guide is
+# docs/operate/sign-in.md. A provider says who somebody is and nothing else: accounts are linked to it
+# one by one, and roles and rights stay this node's.
+# [[sign_in]]
+# id = "university"
+# label = "University of Northfield"
+# issuer = "https://idp.university.example"
+# client_id = "consilium-north"
+# How this node proves itself there: "key" with its own key, which it publishes at /oauth/keys,
+# "secret-basic" or "secret-post" with the secret in secret_file, or "none".
+# authentication = "key"
+# secret_file = "university.secret"
+# scopes = "openid"
+# The claim that names the account there for good.
+# account_claim = "sub"
+# Which values of acr or amr mean a second factor; without any, none of its sign-ins counts as one.
+# second_factor_acr = ["https://refeds.org/profile/mfa"]
+# second_factor_amr = []
+# How long ago somebody may have signed in there, and whether signing out here goes on to there.
+# max_age_minutes = 480
+# sign_out = false
 "#
     )
 }
@@ -648,6 +674,21 @@ mod tests {
         let keys = text().lines().filter(|line| line.contains(" = ")).count();
         let fields = format!("{config:?}").matches(": ").count();
         assert!(keys >= 12 && fields >= keys, "{keys} keys, {fields} fields");
+    }
+
+    #[test]
+    fn the_block_of_a_provider_in_the_sample_is_valid() {
+        let text = text();
+        let (before, block) = text.split_once("# [[sign_in]]").unwrap();
+        let keys = block.lines().filter_map(|line| line.strip_prefix("# "));
+        let keys: Vec<&str> = keys.filter(|line| line.contains(" = ")).collect();
+        let written = format!("{before}[[sign_in]]\n{}", keys.join("\n"));
+        let config = Config::parse(&written).unwrap();
+        let entry = &config.sign_in[0];
+        assert_eq!((entry.id.as_str(), entry.max_age_minutes), ("university", 480));
+        assert_eq!(keys.len(), format!("{entry:?}").matches(": ").count(), "every key is named");
+        let fault = Config::parse(&written.replace("sign_out", "sign_of")).unwrap_err();
+        assert!(fault.contains("sign_of"), "{fault}");
     }
 
     #[test]

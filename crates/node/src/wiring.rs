@@ -176,6 +176,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         },
         store,
         identity: accounts,
+        providers: crate::providers::providers(folder, &config)?,
         policy: policy::Engine::new()?,
         matching: matching::Model::standard()?,
         peers,

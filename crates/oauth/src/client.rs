@@ -165,7 +165,7 @@ impl Client {
 }
 
 /// Whether people or this node may be sent to an address.
-fn check_address(address: &str, may_be_own: bool) -> Result<(), ClientFault> {
+pub(crate) fn check_address(address: &str, may_be_own: bool) -> Result<(), ClientFault> {
     let fault = || ClientFault::Address(address.chars().take(120).collect());
     let graphic = address.bytes().all(|b| b.is_ascii_graphic() && !br#""<>\^`{|}*"#.contains(&b));
     if address.len() > MAX_ADDRESS || !graphic || address.contains('#') {

@@ -8,6 +8,7 @@ pub mod assertion;
 pub mod client;
 pub mod demand;
 pub mod dpop;
+pub mod openid;
 pub mod permissions;
 pub mod pkce;
 pub mod request;

@@ -8,12 +8,17 @@ pub fn is_challenge(text: &str) -> bool {
     URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
 }
 
+/// The challenge that is made from `verifier`.
+pub fn challenge(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(crypto::sha256(verifier.as_bytes()))
+}
+
 /// Whether `verifier` is what `challenge` was made from. A verifier has 43 to 128 unreserved
 /// characters (RFC 7636, section 4.1).
 pub fn proves(verifier: &str, challenge: &str) -> bool {
     let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     let sound = (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved);
-    sound && URL_SAFE_NO_PAD.encode(crypto::sha256(verifier.as_bytes())) == challenge
+    sound && self::challenge(verifier) == challenge
 }
 
 #[cfg(test)]

@@ -283,6 +283,12 @@ pub enum Notice {
     PasskeyRemoved,
     /// One-time codes were taken away.
     OneTimeCodesRemoved,
+    /// One-time codes were set up.
+    OneTimeCodesSet,
+    /// An account at an outside provider was linked.
+    ProviderLinked,
+    /// Such a link was removed.
+    ProviderUnlinked,
     /// The user signed out.
     SignedOut,
     /// The session had run out.
@@ -313,7 +319,7 @@ pub enum Notice {
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -331,6 +337,9 @@ impl Notice {
         Self::PasskeyAdded,
         Self::PasskeyRemoved,
         Self::OneTimeCodesRemoved,
+        Self::OneTimeCodesSet,
+        Self::ProviderLinked,
+        Self::ProviderUnlinked,
         Self::SignedOut,
         Self::SessionEnded,
         Self::AppEnded,
@@ -366,6 +375,9 @@ impl Notice {
             Self::PasskeyAdded => "passkey-added",
             Self::PasskeyRemoved => "passkey-removed",
             Self::OneTimeCodesRemoved => "one-time-codes-removed",
+            Self::OneTimeCodesSet => "one-time-codes-set",
+            Self::ProviderLinked => "provider-linked",
+            Self::ProviderUnlinked => "provider-unlinked",
             Self::SignedOut => "signed-out",
             Self::SessionEnded => "session-ended",
             Self::AppEnded => "app-ended",
@@ -407,6 +419,9 @@ impl Notice {
             Self::PasskeyAdded => "notice-passkey-added",
             Self::PasskeyRemoved => "notice-passkey-removed",
             Self::OneTimeCodesRemoved => "notice-one-time-codes-removed",
+            Self::OneTimeCodesSet => "notice-one-time-codes-set",
+            Self::ProviderLinked => "notice-provider-linked",
+            Self::ProviderUnlinked => "notice-provider-unlinked",
             Self::SignedOut => "notice-signed-out",
             Self::SessionEnded => "notice-session-ended",
             Self::AppEnded => "notice-app-ended",

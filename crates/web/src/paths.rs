@@ -73,6 +73,10 @@ fixed! {
     Account = "/account";
     /// Add a passkey: POST.
     AddPasskey = "/account/passkeys";
+    /// Set up one-time codes, or set them up again: POST.
+    OneTimeCodes = "/account/one-time-codes";
+    /// Give a code of the new secret: POST.
+    ConfirmOneTimeCodes = "/account/one-time-codes/confirm";
     /// Take one-time codes away: POST.
     RemoveOneTimeCodes = "/account/one-time-codes/remove";
     /// Make new recovery codes: POST.
@@ -156,6 +160,20 @@ with_id! {
     Propose = "/patients/", "id", "/consent";
     /// A request for a consent as whoever asks sees it: GET the page, POST the patient's code.
     Proposal = "/consent-requests/", "id", "";
+    /// Sign in through an outside provider: POST.
+    OutsideSignIn = "/sign-in/outside/", "id", "";
+    /// Where the provider sends people back to.
+    OutsideCallback = "/sign-in/outside/", "id", "/callback";
+    /// The same from within this site, where the cookies come along.
+    OutsideReturn = "/sign-in/outside/", "id", "/return";
+    /// A provider tells that a session there has ended: POST.
+    OutsideEnded = "/sign-in/outside/", "id", "/ended";
+    /// Second factor at an outside provider: POST.
+    OutsideStepUp = "/step-up/outside/", "id", "";
+    /// Link the account to one at an outside provider: POST.
+    LinkProvider = "/account/providers/", "id", "";
+    /// Remove a link: POST.
+    RemoveLink = "/account/links/", "id", "/remove";
     /// Remove a passkey: POST.
     RemovePasskey = "/account/passkeys/", "id", "/remove";
     /// Purpose and evidence before a question to other organisations: GET the form, POST it.

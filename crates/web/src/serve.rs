@@ -16,6 +16,7 @@ mod grants;
 mod grounds;
 mod live;
 mod operator;
+mod outside;
 mod patient;
 mod person;
 mod privacy;
@@ -86,6 +87,11 @@ fn entry_routes() -> Router<Web> {
         .route(paths::StepUp::ROUTE, get(entry::step_up_page).post(entry::step_up))
         .route(paths::PasskeySignIn::ROUTE, post(entry::passkey_sign_in))
         .route(paths::PasskeyStepUp::ROUTE, post(entry::passkey_step_up))
+        .route(paths::OutsideSignIn::ROUTE, post(outside::sign_in))
+        .route(paths::OutsideCallback::ROUTE, get(outside::callback))
+        .route(paths::OutsideReturn::ROUTE, get(outside::returned))
+        .route(paths::OutsideEnded::ROUTE, post(outside::ended))
+        .route(paths::OutsideStepUp::ROUTE, post(outside::step_up))
         .route(paths::SignOut::ROUTE, post(entry::sign_out))
         .route(paths::Preferences::ROUTE, post(entry::preferences))
 }
@@ -96,6 +102,10 @@ fn account_routes() -> Router<Web> {
         .route(paths::Account::ROUTE, get(account::factors))
         .route(paths::AddPasskey::ROUTE, post(account::add))
         .route(paths::RemovePasskey::ROUTE, post(account::remove))
+        .route(paths::LinkProvider::ROUTE, post(outside::link))
+        .route(paths::RemoveLink::ROUTE, post(outside::unlink))
+        .route(paths::OneTimeCodes::ROUTE, post(account::set_up_one_time_codes))
+        .route(paths::ConfirmOneTimeCodes::ROUTE, post(account::confirm_one_time_codes))
         .route(paths::RemoveOneTimeCodes::ROUTE, post(account::remove_one_time_codes))
         .route(paths::RecoveryCodes::ROUTE, post(account::renew_recovery_codes))
 }

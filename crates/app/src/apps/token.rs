@@ -412,8 +412,7 @@ fn id_token(app: &App, grant: &Grant, user: &User) -> Result<String, Fault> {
     {
         claims["fhirUser"] = json!(format!("{}/{who}", fhir_base(app)));
     }
-    let key = app.apps().key(app.id_key())?;
-    key.sign(&claims.to_string()).map_err(|e| Fault::from(Error::internal(e.to_string())))
+    Ok(super::sign(app, &claims.to_string())?)
 }
 
 /// Whether a list of scopes allows anything to be written, for a warning on pages.

@@ -120,7 +120,7 @@ pub fn begin_approval(
     let found = awaited(app, caller, code, seen)?;
     let now = app.now_ms();
     app.identity()
-        .begin_passkey_approval(token, &found.digest, &caller.address, now)
+        .begin_passkey_signature(token, &found.digest, &caller.address, now)
         .map_err(crate::session::passkeys::refused)
 }
 
@@ -140,8 +140,8 @@ pub fn finish_approval(
     let (now, address) = (app.now_ms(), caller.address.as_str());
     let approval = app.identity().finish_passkey_approval(
         token,
-        &found.digest,
         ceremony,
+        &found.digest,
         answer,
         address,
         now,

@@ -1,10 +1,10 @@
 //! Passkeys, one-time codes and recovery codes of the person who is signed in, and signing in with
 //! a passkey. Every change and every refusal is recorded.
 
-use identity::{Device, PasskeyError, Principal, Started};
+use identity::{Confirmed, Device, NewCodes, PasskeyError, Started};
 use store::Write;
 
-use super::{SignedIn, by, ended, opened, throttled, unauthenticated, view};
+use super::{SignedIn, by, ended, opened, resolved, throttled, unauthenticated, view};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::MFA_MAX_AGE_S;
@@ -114,6 +114,43 @@ pub fn remove(app: &App, token: &str, device: &str, address: &str) -> Result<Dev
     })
 }
 
+/// Begins setting up one-time codes, also in place of others; nothing changes before
+/// [`confirm_one_time_codes`].
+///
+/// Errors: [`Kind::StepUp`] or [`Kind::Unauthenticated`] where the session has not proved enough
+/// lately.
+pub fn begin_one_time_codes(app: &App, token: &str, address: &str) -> Result<NewCodes> {
+    match app.identity().begin_one_time_codes(token, address, app.now_ms()) {
+        Ok(codes) => Ok(codes),
+        Err(error) => Err(recorded(app, error, Pattern::Credential, Some(token), address)?),
+    }
+}
+
+/// Takes a code of the new secret, from when on it holds. A wrong code gives the same secret again.
+///
+/// Errors: as [`begin_one_time_codes`], and [`Kind::Unauthenticated`] for a set-up that has run out.
+pub fn confirm_one_time_codes(
+    app: &App,
+    token: &str,
+    ceremony: &str,
+    code: &str,
+    address: &str,
+) -> Result<Option<NewCodes>> {
+    let confirmed = change(app, token, address, "one-time codes set up", |entry| {
+        let now = app.now_ms();
+        app.identity().confirm_one_time_codes(token, ceremony, code, entry, address, now)
+    })?;
+    match confirmed {
+        Confirmed::Done => Ok(None),
+        Confirmed::Wrong(again) => {
+            let caller = resolved(app, token, address).ok_or_else(Error::not_found)?;
+            let event = Event::by(&caller, Pattern::Credential);
+            app.audit(event.refused("second-factor-wrong"))?;
+            Ok(Some(again))
+        }
+    }
+}
+
 /// Takes one-time codes away.
 ///
 /// Errors: as [`remove`].
@@ -170,11 +207,6 @@ fn recorded(
         None => app.audit(Event::by_node(pattern).refused(rule))?,
     }
     Ok(error)
-}
-
-fn resolved(app: &App, token: &str, address: &str) -> Option<Caller> {
-    let principal: Principal = app.identity().resolve(token, app.now_ms()).ok()?;
-    Some(by(app, view(principal), address))
 }
 
 fn owner(app: &App, account_id: &str, address: &str) -> Result<Option<Caller>> {

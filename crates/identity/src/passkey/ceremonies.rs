@@ -1,6 +1,6 @@
 //! Ceremonies under way: the challenge that was given out and whom it was given to.
 //!
-//! They live in memory, for five minutes and one try each; a restart asks people to try again.
+//! They live in memory, for some minutes and one try each; a restart asks people to try again.
 //! The table is bounded, and one address cannot fill it.
 
 use std::collections::HashMap;
@@ -12,6 +12,7 @@ use webauthn_rs::prelude::{
 };
 
 use crate::fault::Fault;
+use crate::hidden::Hidden;
 
 /// How long a challenge may be answered, in milliseconds.
 pub(crate) const LIFETIME_MS: i64 = 300_000;
@@ -28,47 +29,60 @@ pub(crate) enum Ceremony {
     SignIn(DiscoverableAuthentication),
     /// Proving presence in the session at this place.
     StepUp(Vec<u8>, PasskeyAuthentication),
-    /// Approving what has this SHA-256, in the session at this place.
-    Approve(Vec<u8>, [u8; 32], PasskeyAuthentication),
     /// Signing this digest in the session at this place.
     Sign(Vec<u8>, [u8; 32], PasskeyAuthentication),
+    /// Setting up one-time codes with this secret in the session at this place.
+    OneTimeCodes(Vec<u8>, Hidden<Vec<u8>>),
     /// Adding a passkey in the session at this place.
     Enrol(Vec<u8>, PasskeyRegistration),
 }
 
-struct Entry {
-    ceremony: Ceremony,
+struct Entry<T> {
+    ceremony: T,
     began_ms: i64,
     address: String,
 }
 
-/// The ceremonies of one node.
-#[derive(Default)]
-pub(crate) struct Ceremonies(Mutex<HashMap<String, Entry>>);
+/// The ceremonies of one kind at one node.
+pub(crate) struct Ceremonies<T = Ceremony> {
+    table: Mutex<HashMap<String, Entry<T>>>,
+    lifetime_ms: i64,
+}
 
-impl std::fmt::Debug for Ceremonies {
+impl<T> Default for Ceremonies<T> {
+    fn default() -> Self {
+        Self::lasting(LIFETIME_MS)
+    }
+}
+
+impl<T> std::fmt::Debug for Ceremonies<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Ceremonies(hidden)")
     }
 }
 
-impl Ceremonies {
+impl<T> Ceremonies<T> {
+    /// Ceremonies that last so many milliseconds.
+    pub fn lasting(lifetime_ms: i64) -> Self {
+        Self { table: Mutex::default(), lifetime_ms }
+    }
+
     /// Keeps a ceremony; returns its name.
     pub fn begin(
         &self,
-        ceremony: Ceremony,
+        ceremony: T,
         address: &str,
         random: &dyn Random,
         now_ms: i64,
     ) -> Result<String, Fault> {
         let token = crypto::random::token(random, TOKEN_BYTES)?;
         let address = address.to_owned();
-        let mut table = self.0.lock();
+        let mut table = self.table.lock();
         if table.values().filter(|entry| entry.address == address).count() >= MOST_OF_ADDRESS {
             drop_oldest(&mut table, 1, |entry| entry.address == address);
         }
         if table.len() >= MOST {
-            table.retain(|_, entry| is_live(entry, now_ms));
+            table.retain(|_, entry| self.is_live(entry, now_ms));
         }
         if table.len() >= MOST {
             drop_oldest(&mut table, MOST / 8, |_| true);
@@ -79,21 +93,21 @@ impl Ceremonies {
 
     /// Takes a ceremony out; whatever comes of it, it cannot be taken again. `None` for one that
     /// has run out or never was.
-    pub fn take(&self, token: &str, now_ms: i64) -> Option<Ceremony> {
-        let entry = self.0.lock().remove(token)?;
-        is_live(&entry, now_ms).then_some(entry.ceremony)
+    pub fn take(&self, token: &str, now_ms: i64) -> Option<T> {
+        let entry = self.table.lock().remove(token)?;
+        self.is_live(&entry, now_ms).then_some(entry.ceremony)
+    }
+
+    /// A clock that was set back ends a ceremony rather than prolong it.
+    fn is_live(&self, entry: &Entry<T>, now_ms: i64) -> bool {
+        (0..=self.lifetime_ms).contains(&now_ms.saturating_sub(entry.began_ms))
     }
 }
 
-/// A clock that was set back ends a ceremony rather than prolong it.
-fn is_live(entry: &Entry, now_ms: i64) -> bool {
-    (0..=LIFETIME_MS).contains(&now_ms.saturating_sub(entry.began_ms))
-}
-
-fn drop_oldest(
-    table: &mut HashMap<String, Entry>,
+fn drop_oldest<T>(
+    table: &mut HashMap<String, Entry<T>>,
     count: usize,
-    concerned: impl Fn(&Entry) -> bool,
+    concerned: impl Fn(&Entry<T>) -> bool,
 ) {
     let concerned = table.iter().filter(|(_, entry)| concerned(entry));
     let mut order: Vec<(i64, String)> =
@@ -117,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_ceremony_lasts_five_minutes_and_one_try() {
-        let all = Ceremonies::default();
+        let all = Ceremonies::<Ceremony>::default();
         let begin = |now_ms| all.begin(ceremony(), "a", &SystemRandom, now_ms).unwrap();
         for (age_ms, expected) in
             [(0, true), (LIFETIME_MS, true), (LIFETIME_MS + 1, false), (-1, false)]
@@ -131,7 +145,7 @@ mod tests {
 
     #[test]
     fn one_address_pushes_out_its_own_only() {
-        let all = Ceremonies::default();
+        let all = Ceremonies::<Ceremony>::default();
         let one = ceremony();
         let Ceremony::SignIn(state) = one else { panic!("another ceremony") };
         let begin = |address: &str, now_ms| {
@@ -141,7 +155,7 @@ mod tests {
         for at in 0..2_000 {
             begin("flood", at);
         }
-        assert_eq!(all.0.lock().len(), MOST_OF_ADDRESS + 1);
+        assert_eq!(all.table.lock().len(), MOST_OF_ADDRESS + 1);
         assert!(all.take(&first, 2_000).is_none());
         assert!(all.take(&mine, 2_000).is_some());
     }

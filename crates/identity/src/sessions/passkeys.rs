@@ -348,7 +348,12 @@ impl Sessions {
     /// within five minutes, or, for an account without any, signing in within five minutes. Where
     /// the role needs a passkey and there is one, a one-time code is not enough: whoever phished
     /// one could otherwise add a passkey of their own.
-    fn may_change_factors(&self, record: &Record, account: &Account, now_ms: i64) -> Result<()> {
+    pub(super) fn may_change_factors(
+        &self,
+        record: &Record,
+        account: &Account,
+        now_ms: i64,
+    ) -> Result<()> {
         if !account.has_second_factor() && record.recovery_ms.is_none() {
             return match is_fresh(Some(record.auth_time_ms), now_ms) {
                 true => Ok(()),

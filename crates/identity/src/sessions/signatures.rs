@@ -5,15 +5,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use webauthn_rs::prelude::{
-    COSEKeyType, ECDSACurve, EDDSACurve, Passkey, PasskeyAuthentication, PublicKeyCredential,
-};
+use webauthn_rs::prelude::{COSEKeyType, ECDSACurve, EDDSACurve, Passkey, PasskeyAuthentication};
 use wire::{PasskeyKey, PasskeyProof};
 
 use super::passkeys::read;
 use super::{Sessions, short, throttle_name};
 use crate::fault::Fault;
-use crate::passkey::{Ceremony, PasskeyError, Site, Started, id_of};
+use crate::passkey::{Ceremony, PasskeyError, Site, Started};
 use crate::session::{SessionError, place};
 
 type Result<T> = std::result::Result<T, PasskeyError>;
@@ -63,59 +61,62 @@ impl Sessions {
         address: &str,
         now_ms: i64,
     ) -> Result<PasskeyProof> {
+        self.signed(token, ceremony, digest, answer, address, now_ms, |passkey| {
+            let parsed: Value = read(answer)?;
+            let part = |name: &str| {
+                let part = parsed.pointer(&format!("/response/{name}")).and_then(Value::as_str);
+                part.map(str::to_owned).ok_or(PasskeyError::Malformed)
+            };
+            let proof = PasskeyProof {
+                origin: origin(&part("clientDataJSON")?)?,
+                credential: URL_SAFE_NO_PAD.encode(passkey.cred_id()),
+                key: public_key(&passkey)?,
+                client_data: part("clientDataJSON")?,
+                authenticator_data: part("authenticatorData")?,
+                signature: part("signature")?,
+            };
+            // What is handed out must convince those who know nothing but it.
+            verify_passkey_signature(&proof, digest)?;
+            Ok(proof)
+        })
+    }
+
+    /// Checks that `answer` is the signature of the session's owner over `digest`, with which the
+    /// ceremony must have begun, and makes of the passkey what is to be kept. A failure of either
+    /// counts towards throttling.
+    #[expect(clippy::too_many_arguments, reason = "each is named at the two doors that call this")]
+    pub(super) fn signed<T>(
+        &self,
+        token: &str,
+        ceremony: &str,
+        digest: &[u8; 32],
+        answer: &str,
+        address: &str,
+        now_ms: i64,
+        keep: impl FnOnce(Passkey) -> Result<T>,
+    ) -> Result<T> {
         let principal = self.resolve(token, now_ms)?;
         let attempt = self
             .throttle
             .begin(&throttle_name(&principal.username), &short(address), now_ms)
             .map_err(|retry_after_s| PasskeyError::Throttled { retry_after_s })?;
-        let signed =
-            self.check_signature(&principal.account_id, token, ceremony, digest, answer, now_ms);
+        let check = || {
+            let own = place(token).ok_or(SessionError::Unknown)?;
+            let state = match self.ceremonies.take(ceremony, now_ms) {
+                Some(Ceremony::Sign(place, begun, state)) if place == own && begun == *digest => {
+                    state
+                }
+                _ => return Err(PasskeyError::Expired),
+            };
+            keep(self.check_answer(&principal.account_id, answer, &state, now_ms)?)
+        };
+        let signed = check();
         match &signed {
             Ok(_) => self.throttle.succeeded(&attempt),
             Err(error) if !error.is_guess() => self.throttle.withdrawn(&attempt),
             Err(_) => tracing::info!("a signature with a passkey failed"),
         }
         signed
-    }
-
-    fn check_signature(
-        &self,
-        account_id: &str,
-        token: &str,
-        ceremony: &str,
-        digest: &[u8; 32],
-        answer: &str,
-        now_ms: i64,
-    ) -> Result<PasskeyProof> {
-        let site = self.site()?;
-        let own = place(token).ok_or(SessionError::Unknown)?;
-        let state = match self.ceremonies.take(ceremony, now_ms) {
-            Some(Ceremony::Sign(place, begun, state)) if place == own && begun == *digest => state,
-            _ => return Err(PasskeyError::Expired),
-        };
-        let text = answer;
-        let answer: PublicKeyCredential = read(text)?;
-        let device = id_of(answer.get_credential_id());
-        let (_, passkey) = self.owned(account_id, answer.get_credential_id())?;
-        let proof = site.webauthn().finish_passkey_authentication(&answer, &state);
-        let proof = self.judged(account_id, &device, proof, now_ms)?;
-        self.note_use(account_id, &device, &proof, now_ms)?;
-        let parsed: Value = read(text)?;
-        let part = |name: &str| {
-            let part = parsed.pointer(&format!("/response/{name}")).and_then(Value::as_str);
-            part.map(str::to_owned).ok_or(PasskeyError::Malformed)
-        };
-        let proof = PasskeyProof {
-            origin: origin(&part("clientDataJSON")?)?,
-            credential: URL_SAFE_NO_PAD.encode(answer.get_credential_id()),
-            key: public_key(&passkey)?,
-            client_data: part("clientDataJSON")?,
-            authenticator_data: part("authenticatorData")?,
-            signature: part("signature")?,
-        };
-        // What is handed out must convince those who know nothing but it.
-        verify_passkey_signature(&proof, digest)?;
-        Ok(proof)
     }
 }
 

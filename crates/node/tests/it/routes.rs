@@ -262,5 +262,7 @@ const OPEN: &[&str] = &[
     "GET /oauth/keys",
     "GET /oauth/style.json",
     "GET /sign-in",
+    // The page that brings an answer of a provider on, whatever it is; it is judged at the next.
+    "GET /sign-in/outside/{id}/callback",
     "POST /passkey-challenge",
 ];

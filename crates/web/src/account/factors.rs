@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::chrome::Chrome;
+use crate::entry::outside::{OutsideFault, ProviderChoice};
 use crate::error::WebError;
 use crate::form::{Field, Secret};
 use crate::parts::PasskeyFault;
@@ -32,6 +33,10 @@ pub struct FactorsView {
     pub one_time_codes: bool,
     /// Recovery codes that have not been used.
     pub recovery_codes: usize,
+    /// Links to accounts at outside providers, oldest first.
+    pub links: Vec<LinkRow>,
+    /// Providers that can be linked.
+    pub providers: Vec<ProviderChoice>,
     /// Whether passkeys can be used at this node's address.
     pub usable: bool,
     /// Whether the reader's role needs a passkey that this session has not shown.
@@ -42,6 +47,8 @@ pub struct FactorsView {
     pub name: Field,
     /// Why the last action failed.
     pub fault: Option<PasskeyFault>,
+    /// Why an account at a provider could not be linked.
+    pub link_fault: Option<OutsideFault>,
 }
 
 impl FactorsView {
@@ -65,6 +72,21 @@ pub struct PasskeyRow {
     pub suspect_ms: Option<i64>,
     /// Whether it may be on several devices.
     pub synchronised: bool,
+}
+
+/// One link to an account at an outside provider.
+#[derive(Clone, Debug)]
+pub struct LinkRow {
+    /// Its id within the account.
+    pub id: String,
+    /// What the provider is called.
+    pub label: String,
+    /// The name of the account there.
+    pub subject: String,
+    /// When it was made, Unix epoch milliseconds.
+    pub added_ms: i64,
+    /// When it was last used.
+    pub used_ms: Option<i64>,
 }
 
 #[derive(Template)]

@@ -12,12 +12,32 @@ struct Onward<'a> {
     c: &'a Chrome,
     w: Words<'a>,
     path: &'a str,
+    way: Way,
 }
 
-/// The page that goes on to `path` by itself. An app sends the browser here from another site,
-/// where the cookie of the session stays behind; from this page on it comes along.
-pub fn render(path: &str, c: &Chrome) -> Result<String, WebError> {
-    Ok(Onward { c, w: c.words(), path }.render()?)
+/// Whose way it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// An app's.
+    App,
+    /// To an outside provider or back.
+    Provider,
+}
+
+impl Onward<'_> {
+    fn title(&self) -> crate::words::Message {
+        self.w.say(match self.way {
+            Way::App => "app-onward-title",
+            Way::Provider => "outside-onward-title",
+        })
+    }
+}
+
+/// The page that goes on to `path` by itself. An app or provider sends the browser here from another
+/// site, where the cookie of the session stays behind; from this page on it comes along. On the way
+/// out it is needed because forms of our pages send to this site alone.
+pub fn render(way: Way, path: &str, c: &Chrome) -> Result<String, WebError> {
+    Ok(Onward { c, w: c.words(), path, way }.render()?)
 }
 
 /// Why an app's request cannot go on.

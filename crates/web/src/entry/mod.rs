@@ -1,4 +1,5 @@
 //! The door: sign-in and the second factor.
 
+pub mod outside;
 pub mod sign_in;
 pub mod step_up;

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::chrome::Chrome;
+use crate::entry::outside::ProviderChoice;
 use crate::error::WebError;
 use crate::form::{Field, FieldFault, Secret};
 use crate::parts::PasskeyFault;
@@ -37,6 +38,7 @@ impl SignInForm {
             code: Field::default(),
             fault,
             passkeys: false,
+            providers: Vec::new(),
             next: crate::paths::local(&self.next).to_string(),
         }
     }
@@ -69,6 +71,8 @@ pub struct SignInView {
     pub fault: Option<SignInFault>,
     /// Whether passkeys can be used at this node.
     pub passkeys: bool,
+    /// Outside providers through which people may sign in.
+    pub providers: Vec<ProviderChoice>,
     /// Where to go after sign-in, a path of this node.
     pub next: String,
 }

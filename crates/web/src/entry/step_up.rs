@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::chrome::Chrome;
+use crate::entry::outside::ProviderChoice;
 use crate::error::WebError;
 use crate::form::{Field, FieldFault, Secret};
 use crate::parts::PasskeyFault;
@@ -53,6 +54,8 @@ pub struct StepUpView {
     pub code_counts: bool,
     /// Whether the account has recovery codes.
     pub recovery: bool,
+    /// Outside providers at which the account can prove itself.
+    pub providers: Vec<ProviderChoice>,
     /// Why a passkey was not taken.
     pub passkey_fault: Option<PasskeyFault>,
 }

@@ -52,13 +52,16 @@ pub fn grant_words<'a>(w: &Words<'a>, grant: &'a GrantWords) -> Grant<'a> {
 #[template(path = "parts/qr.html")]
 pub struct Qr<'a> {
     w: Words<'a>,
+    /// The key of what is said of it.
+    label: &'static str,
     /// Width with the quiet zone of four modules on each side.
     width: usize,
     path: String,
 }
 
-/// The picture of `text`; `None` for one that is too long for a code.
-pub fn qr<'a>(w: &Words<'a>, text: &str) -> Option<Qr<'a>> {
+/// The picture of `text`, called by the sentence of `label`; `None` for a text that is too long for a
+/// code.
+pub fn qr<'a>(w: &Words<'a>, text: &str, label: &'static str) -> Option<Qr<'a>> {
     let code = QrCode::with_error_correction_level(text.as_bytes(), EcLevel::M).ok()?;
     let width = code.width();
     let mut path = String::new();
@@ -68,7 +71,7 @@ pub fn qr<'a>(w: &Words<'a>, text: &str) -> Option<Qr<'a>> {
             path.push_str(&format!("M{x} {y}h1v1h-1z"));
         }
     }
-    Some(Qr { w: *w, width: width + 8, path })
+    Some(Qr { w: *w, label, width: width + 8, path })
 }
 
 html_part!(Grant, Qr);

@@ -11,7 +11,7 @@ pub mod standing;
 
 pub use chips::{Chips, SourceChip, chips};
 pub use control::{Choice, Input, Token, choice, input, text_area, token};
-pub use grant::{GrantWords, grant_words, qr};
+pub use grant::{GrantWords, Qr, grant_words, qr};
 pub use passkey::{Ceremony, PasskeyFault, ceremony};
 pub use seen::seen;
 pub(crate) use spark::range;

@@ -1,19 +1,23 @@
 //! The own sign-in: passkeys, one-time codes, recovery codes, and the challenge that the script of
 //! every page with a passkey asks for. Open to whoever is signed in, with all that is needed or not.
 
+use app::session::outside;
 use app::session::passkeys::{self, Factors};
 use app::{App, Error, Kind};
 use axum::Json;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::{IntoResponse, Response};
-use identity::{Device, Started};
+use identity::{Device, NewCodes, Started};
 use serde_json::json;
 
+use super::outside::choices;
 use super::session::{Made, Stop, Visit, done, page};
-use crate::account::factors::{self, AddForm, FactorsView, PasskeyRow};
+use crate::account::factors::{self, AddForm, FactorsView, LinkRow, PasskeyRow};
+use crate::account::one_time_codes::{self, ConfirmForm, OneTimeCodesView};
 use crate::account::recovery::{self, RecoveryView};
 use crate::chrome::Notice;
+use crate::entry::outside::OutsideFault;
 use crate::form::{Bare, Field, FieldFault, Secret};
 use crate::parts::PasskeyFault;
 use crate::paths::{Account, Returning, SignIn, StepUp};
@@ -30,26 +34,64 @@ pub struct ChallengeForm {
 
 /// `GET /account`
 pub async fn factors(visit: Visit) -> Response {
-    let made = shown(&visit, Field::default(), None).await;
+    let made = shown(&visit, Field::default(), Faults::default()).await;
     visit.finish(made)
 }
 
-async fn shown(visit: &Visit, name: Field, fault: Option<PasskeyFault>) -> Made {
-    let token = visit.session()?;
-    let found = visit.app().run(move |app| passkeys::factors(app, &token)).await?;
-    page(factors::render(&view(visit, found, name, fault), &visit.chrome)?)
+/// Why the last action failed.
+#[derive(Default)]
+pub struct Faults {
+    /// One with a passkey or code.
+    pub passkey: Option<PasskeyFault>,
+    /// One with a link to a provider.
+    pub link: Option<OutsideFault>,
 }
 
-fn view(visit: &Visit, found: Factors, name: Field, fault: Option<PasskeyFault>) -> FactorsView {
+impl From<Option<PasskeyFault>> for Faults {
+    fn from(passkey: Option<PasskeyFault>) -> Self {
+        Self { passkey, link: None }
+    }
+}
+
+/// The page, with what went wrong.
+pub async fn shown(visit: &Visit, name: Field, faults: Faults) -> Made {
+    let token = visit.session()?;
+    let (found, links) = visit
+        .app()
+        .run(move |app| Ok((passkeys::factors(app, &token)?, outside::links(app, &token)?)))
+        .await?;
+    page(factors::render(&view(visit, found, links, name, faults), &visit.chrome)?)
+}
+
+fn view(
+    visit: &Visit,
+    found: Factors,
+    links: Vec<outside::Row>,
+    name: Field,
+    faults: Faults,
+) -> FactorsView {
     FactorsView {
         passkeys: found.passkeys.into_iter().map(row).collect(),
         one_time_codes: found.one_time_codes,
         recovery_codes: found.recovery_codes,
+        links: links.into_iter().map(link_row).collect(),
+        providers: choices(outside::offered(visit.app())),
         usable: visit.app().identity().has_passkeys(),
         needed: visit.held.is_some(),
         address: visit.app().org().base_url.clone(),
         name,
-        fault,
+        fault: faults.passkey,
+        link_fault: faults.link,
+    }
+}
+
+fn link_row(row: outside::Row) -> LinkRow {
+    LinkRow {
+        id: row.link.id,
+        label: row.label,
+        subject: row.link.subject,
+        added_ms: row.link.added_ms,
+        used_ms: row.link.used_ms,
     }
 }
 
@@ -119,10 +161,10 @@ async fn try_add(visit: &Visit, form: Result<Form<AddForm>, FormRejection>) -> M
     let form = visit.form(form)?;
     let name = Field::required(&form.name, 60);
     if !name.is_sound() {
-        return shown(visit, name, None).await;
+        return shown(visit, name, Faults::default()).await;
     }
     if form.ceremony.is_empty() {
-        return shown(visit, name, Some(PasskeyFault::Unsupported)).await;
+        return shown(visit, name, Some(PasskeyFault::Unsupported).into()).await;
     }
     let address = visit.address.clone();
     let added = visit.app().run(move |app| {
@@ -132,7 +174,7 @@ async fn try_add(visit: &Visit, form: Result<Form<AddForm>, FormRejection>) -> M
     match added.await {
         Ok(_) => done(Account, Notice::PasskeyAdded),
         Err(error) if error.rule.as_deref() == Some("passkey-name") => {
-            shown(visit, name.with(FieldFault::TooLong), None).await
+            shown(visit, name.with(FieldFault::TooLong), Faults::default()).await
         }
         Err(error) => failed(visit, error, name).await,
     }
@@ -159,6 +201,61 @@ pub async fn remove_one_time_codes(
     let work = passkeys::remove_one_time_codes;
     let made = change(&visit, form, work, Notice::OneTimeCodesRemoved).await;
     visit.finish(made)
+}
+
+/// `POST /account/one-time-codes`
+pub async fn set_up_one_time_codes(
+    visit: Visit,
+    form: Result<Form<Bare>, FormRejection>,
+) -> Response {
+    let made = try_set_up(&visit, form).await;
+    visit.finish(made)
+}
+
+async fn try_set_up(visit: &Visit, form: Result<Form<Bare>, FormRejection>) -> Made {
+    let token = visit.session()?;
+    visit.form(form)?;
+    let address = visit.address.clone();
+    let begun =
+        visit.app().run(move |app| passkeys::begin_one_time_codes(app, &token, &address)).await;
+    match begun {
+        Ok(codes) => new_codes(visit, &codes, Field::default()),
+        Err(error) => failed(visit, error, Field::default()).await,
+    }
+}
+
+fn new_codes(visit: &Visit, codes: &NewCodes, code: Field) -> Made {
+    let (secret, name) = (codes.secret.reveal(), &visit.app().org().name);
+    let view = OneTimeCodesView {
+        ceremony: codes.ceremony.clone(),
+        secret: identity::base32(secret),
+        uri: identity::otpauth_uri(secret, name, &codes.username),
+        code,
+    };
+    page(one_time_codes::render(&view, &visit.chrome)?)
+}
+
+/// `POST /account/one-time-codes/confirm`
+pub async fn confirm_one_time_codes(
+    visit: Visit,
+    form: Result<Form<ConfirmForm>, FormRejection>,
+) -> Response {
+    let made = try_confirm(&visit, form).await;
+    visit.finish(made)
+}
+
+async fn try_confirm(visit: &Visit, form: Result<Form<ConfirmForm>, FormRejection>) -> Made {
+    let token = visit.session()?;
+    let ConfirmForm { ceremony, code, .. } = visit.form(form)?;
+    let address = visit.address.clone();
+    let confirmed = visit.app().run(move |app| {
+        passkeys::confirm_one_time_codes(app, &token, &ceremony, &code.0, &address)
+    });
+    match confirmed.await {
+        Ok(None) => done(Account, Notice::OneTimeCodesSet),
+        Ok(Some(again)) => new_codes(visit, &again, Field::default().with(FieldFault::WrongCode)),
+        Err(error) => failed(visit, error, Field::default()).await,
+    }
 }
 
 /// `POST /account/recovery-codes`
@@ -200,7 +297,7 @@ async fn change(
 /// The page again with what went wrong; to step-up and back where a fresh factor is needed.
 async fn failed(visit: &Visit, error: Error, name: Field) -> Made {
     match fault_of(&error) {
-        Some(fault) => shown(visit, name, Some(fault)).await,
+        Some(fault) => shown(visit, name, Some(fault).into()).await,
         None => Err(Stop::Error(error)),
     }
 }

@@ -18,7 +18,7 @@ use super::session::{Made, Stop, Visit, done, id, page, see_other};
 use crate::apps::allowed::{self, Allowed, AllowedView, EndForm};
 use crate::apps::consent::{self as consent_page, ConsentForm, ConsentView};
 use crate::apps::offered::{self, Offered, OfferedView, OfferedVisit};
-use crate::apps::onward::{self, Why};
+use crate::apps::onward::{self, Way, Why};
 use crate::apps::patient::{self as patient_page, ChooseForm, ChooseView};
 use crate::apps::registry::{self, RegisterForm, Registered, RegistryView};
 use crate::apps::wording::Reader;
@@ -42,7 +42,7 @@ pub async fn authorize(visit: Visit, RawForm(form): RawForm) -> Response {
 async fn try_authorize(visit: &Visit, form: &[u8]) -> Made {
     let params: Vec<(String, String)> = form_urlencoded::parse(form).into_owned().collect();
     match visit.app().run(move |app| begin(app, &params)).await? {
-        Begun::Waiting(request) => page(onward::render(&at(&request), &visit.chrome)?),
+        Begun::Waiting(request) => page(onward::render(Way::App, &at(&request), &visit.chrome)?),
         Begun::Sent(address) => Ok(see_other(&address)),
         Begun::Shown("redirect") => refused(visit, Why::Redirect),
         Begun::Shown(_) => refused(visit, Why::Client),

@@ -1,6 +1,6 @@
 //! Sign-in, second factor, sign-out, preferences, and the way to the first page of a role.
 
-use app::session::{SignedIn, passkeys};
+use app::session::{SignedIn, outside, passkeys};
 use app::{App, Error, Kind};
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Query};
@@ -9,7 +9,9 @@ use identity::Standing;
 use serde::Deserialize;
 
 use super::account::fault_of;
+use super::outside::choices;
 use super::session::{Made, Stop, Visit, done, page, see_other, step_up_reason};
+use crate::apps::onward::{self, Way};
 use crate::chrome::{Notice, Role, Theme};
 use crate::entry::sign_in::{self, PasskeyForm, SignInFault, SignInForm, SignInView};
 use crate::entry::step_up::{self, StepUpForm, StepUpView};
@@ -90,12 +92,16 @@ async fn try_sign_in(visit: &mut Visit, form: Result<Form<SignInForm>, FormRejec
 
 /// The sign-in page.
 fn door(visit: &Visit, view: SignInView) -> Made {
-    let view = SignInView { passkeys: visit.app().identity().has_passkeys(), ..view };
+    let view = SignInView {
+        passkeys: visit.app().identity().has_passkeys(),
+        providers: choices(outside::offered(visit.app())),
+        ..view
+    };
     page(sign_in::render(&view, &visit.chrome)?)
 }
 
 /// A program's account has no pages to be shown.
-fn with_pages(app: &App, opened: SignedIn) -> Result<SignedIn, Error> {
+pub fn with_pages(app: &App, opened: SignedIn) -> Result<SignedIn, Error> {
     if Role::from_code(&opened.user.role).is_none() {
         app::session::sign_out(app, &opened.token)?;
         return Err(Error::new(Kind::Unauthenticated, "this account has no pages"));
@@ -166,7 +172,10 @@ struct Asked {
 /// The page of the second factor, with what the account can prove itself by.
 async fn asked(visit: &Visit, next: &str, asked: Asked) -> Made {
     let token = visit.session()?;
-    let factors = visit.app().run(move |app| passkeys::factors(app, &token)).await?;
+    let (factors, providers) = visit
+        .app()
+        .run(move |app| Ok((passkeys::factors(app, &token)?, outside::for_step_up(app, &token))))
+        .await?;
     let next = local(next).to_owned();
     let passkey = !factors.passkeys.is_empty() && visit.app().identity().has_passkeys();
     let view = StepUpView {
@@ -180,6 +189,7 @@ async fn asked(visit: &Visit, next: &str, asked: Asked) -> Made {
             && !matches!(visit.held, Some((_, Standing::PasskeyNeeded))),
         passkey,
         recovery: factors.recovery_codes > 0,
+        providers: if asked.by_passkey { Vec::new() } else { choices(providers) },
         passkey_fault: asked.passkey_fault,
     };
     page(step_up::render(&view, &visit.chrome)?)
@@ -258,7 +268,7 @@ pub async fn sign_out(mut visit: Visit, form: Result<Form<Bare>, FormRejection>)
         // Nothing to end.
         _ if visit.token.is_none() => done(SignIn, Notice::SignedOut),
         Err(stop) => Err(stop),
-        Ok(_) => end_session(&visit).await.and_then(|()| done(SignIn, Notice::SignedOut)),
+        Ok(_) => try_sign_out(&visit).await,
     };
     if made.is_ok() {
         visit.close();
@@ -266,7 +276,21 @@ pub async fn sign_out(mut visit: Visit, form: Result<Form<Bare>, FormRejection>)
     visit.finish(made)
 }
 
-async fn end_session(visit: &Visit) -> Result<(), Stop> {
+/// Ends the session, and leads on to the provider where it began there and that is offered.
+async fn try_sign_out(visit: &Visit) -> Made {
+    let way_out = match &visit.token {
+        Some(token) => outside::way_out(visit.app(), token).await,
+        None => None,
+    };
+    end_session(visit).await?;
+    match way_out {
+        Some(address) => page(onward::render(Way::Provider, &address, &visit.chrome)?),
+        None => done(SignIn, Notice::SignedOut),
+    }
+}
+
+/// Ends the session of a visit, if there is one.
+pub async fn end_session(visit: &Visit) -> Result<(), Stop> {
     if let Some(user) = &visit.user {
         visit.web.grounds.forget(&user.id);
     }

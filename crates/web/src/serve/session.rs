@@ -76,6 +76,8 @@ tokened!(
     crate::entry::sign_in::PasskeyForm,
     crate::account::factors::AddForm,
     super::account::ChallengeForm,
+    crate::account::one_time_codes::ConfirmForm,
+    crate::entry::outside::OutsideForm,
     crate::clinician::ask::AskForm,
     crate::clinician::break_glass::BreakGlassForm,
     crate::patient::permissions::DecideForm,
@@ -202,6 +204,17 @@ impl Visit {
             Stop::Error(error) => self.refused(&error),
         };
         self.sent(response)
+    }
+
+    /// The same for an answer to another site, without what the browser would keep.
+    pub fn finish_without_cookies(mut self, made: Made) -> Response {
+        self.cookies.clear();
+        self.finish(made)
+    }
+
+    /// What binds this browser: the session's token or, before sign-in, the visit's.
+    pub fn root(&self) -> &str {
+        &self.root
     }
 
     fn refused(&self, error: &Error) -> Response {
@@ -364,6 +377,7 @@ fn back(path: &str) -> String {
         (crate::paths::Cuts::ROUTE, crate::paths::Council::ROUTE),
         ("/operator/", Network::ROUTE),
         ("/account/", Account::ROUTE),
+        ("/step-up/", StepUp::ROUTE),
     ] {
         if path.starts_with(start) {
             return page.to_owned();

@@ -43,8 +43,12 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
     vec![
         Page {
             name: "app-onward",
-            html: onward::render("/oauth/consent?request=x", &frame(person, "/oauth/authorize"))
-                .unwrap(),
+            html: onward::render(
+                onward::Way::App,
+                "/oauth/consent?request=x",
+                &frame(person, "/oauth/authorize"),
+            )
+            .unwrap(),
         },
         Page {
             name: "app-refused",

@@ -1,9 +1,9 @@
 //! Sign-in, second factor, finding, asking, emergency access, and the patient's pages.
 
-use web::account::{factors, recovery};
+use web::account::{factors, one_time_codes, recovery};
 use web::clinician::propose;
 use web::clinician::{ask, break_glass, find};
-use web::entry::{sign_in, step_up};
+use web::entry::{outside, sign_in, step_up};
 use web::fault::{self, Fault};
 use web::form::{Field, FieldFault};
 use web::parts::GrantWords;
@@ -28,6 +28,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                     username: Field::new(if full { "haddad" } else { "" }),
                     fault: full.then_some(sign_in::SignInFault::Wrong),
                     passkeys: full,
+                    providers: providers(full),
                     next: "/".into(),
                     ..sign_in::SignInView::default()
                 },
@@ -49,6 +50,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                     passkey: full,
                     code_counts: true,
                     recovery: full,
+                    providers: providers(full),
                     passkey_fault: full.then_some(PasskeyFault::Expired),
                 },
                 &clinician,
@@ -56,6 +58,38 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
             .unwrap(),
         },
         Page { name: "account", html: factors::render(&factors_view(full), &account).unwrap() },
+        Page {
+            name: "one-time-codes",
+            html: one_time_codes::render(
+                &one_time_codes::OneTimeCodesView {
+                    ceremony: "c".into(),
+                    secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP".into(),
+                    uri: "otpauth://totp/x?secret=JBSWY3DPEHPK3PXP".into(),
+                    code: match full {
+                        true => Field::default().with(FieldFault::WrongCode),
+                        false => Field::default(),
+                    },
+                },
+                &account,
+            )
+            .unwrap(),
+        },
+        Page {
+            name: "outside",
+            html: outside::render(
+                &outside::OutsideView {
+                    fault: match full {
+                        true => outside::OutsideFault::NotLinked,
+                        false => outside::OutsideFault::MixUp,
+                    },
+                    provider: "University of Northfield".into(),
+                    subject: full.then(|| super::HOSTILE.into()),
+                    back: "/sign-in".into(),
+                },
+                &door,
+            )
+            .unwrap(),
+        },
         Page {
             name: "recovery",
             html: recovery::render(
@@ -303,6 +337,15 @@ fn permissions_view(full: bool) -> permissions::PermissionsView {
     }
 }
 
+fn providers(full: bool) -> Vec<outside::ProviderChoice> {
+    let choice =
+        |id: &str, label: &str| outside::ProviderChoice { id: id.into(), label: label.into() };
+    match full {
+        true => vec![choice("university", "University of Northfield"), choice("x", super::HOSTILE)],
+        false => Vec::new(),
+    }
+}
+
 fn factors_view(full: bool) -> factors::FactorsView {
     let row = |id: &str, name: &str, suspect: bool| factors::PasskeyRow {
         id: id.into(),
@@ -319,6 +362,17 @@ fn factors_view(full: bool) -> factors::FactorsView {
         },
         one_time_codes: full,
         recovery_codes: if full { 8 } else { 0 },
+        links: match full {
+            true => vec![factors::LinkRow {
+                id: "1".into(),
+                label: "University of Northfield".into(),
+                subject: super::HOSTILE.into(),
+                added_ms: NOW_MS - 86_400_000,
+                used_ms: None,
+            }],
+            false => Vec::new(),
+        },
+        providers: providers(full),
         usable: full,
         needed: true,
         address: "http://north.example".into(),
@@ -327,6 +381,7 @@ fn factors_view(full: bool) -> factors::FactorsView {
             false => Field::default(),
         },
         fault: full.then_some(PasskeyFault::LastFactor),
+        link_fault: full.then_some(outside::OutsideFault::Taken),
     }
 }
 
