@@ -6,7 +6,7 @@
 //! tlog-checkpoint) with cosignatures (C2SP tlog-cosignature, `cosignature/v1`), by the keys that
 //! stand in the membership list.
 
-use crypto::SignedCheckpoint;
+use crypto::{PublicKey, SignedCheckpoint};
 use crypto::checkpoint::CheckpointError;
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +88,7 @@ pub struct Vouched {
     pub by: Vec<(OrgId, u64)>,
 }
 
-/// Reads a checkpoint of the log of `log` and finds out who has cosigned it.
+/// Reads a checkpoint of the log of `log` and finds out who has cosigned it, by one list.
 ///
 /// Errors where it is no checkpoint of that log signed by its key, or a cosignature does not hold.
 pub fn vouched(list: &Membership, log: &Member, note: &str) -> Result<Vouched, CheckpointError> {
@@ -99,6 +99,50 @@ pub fn vouched(list: &Membership, log: &Member, note: &str) -> Result<Vouched, C
         let name = witness(&list.network, &member.id);
         let cosigned = checkpoint.cosigned_by(&name, &member.assertion_key)?;
         by.extend(cosigned.map(|cosigned| (member.id.clone(), cosigned.time_s)));
+    }
+    Ok(Vouched { checkpoint, by })
+}
+
+/// The same by every list of a chain, the oldest first, so that a proof outlasts rotations of keys.
+///
+/// A key that the newest list refuses (its owner was expelled, or it was stolen) vouches for nobody,
+/// whatever time it states. Where it is the log's own, only cosignatures from before the list that
+/// refused it count: an expelled member cannot disown what the others had seen, nor add to it.
+pub fn vouched_since(
+    lists: &[Membership],
+    log: &OrgId,
+    note: &str,
+) -> Result<Vouched, CheckpointError> {
+    let refuses = |list: &Membership, key: &PublicKey| {
+        list.governance.as_ref().is_some_and(|g| g.refused_keys.contains(key))
+    };
+    let of_log = lists.iter().rev().filter_map(|list| Some((list, list.member(log)?)));
+    let mut opened = Err(CheckpointError::Origin);
+    for (list, member) in of_log {
+        let name = origin(&list.network, log);
+        opened = SignedCheckpoint::open(note, &name, &member.assertion_key)
+            .map(|checkpoint| (checkpoint, member.assertion_key));
+        if opened.is_ok() {
+            break;
+        }
+    }
+    let (checkpoint, key) = opened?;
+    let refused_since = lists.iter().find(|list| refuses(list, &key)).map(|list| list.issued);
+    let counts = |time_s: u64| {
+        refused_since.is_none_or(|ms| u64::try_from(ms / 1000).is_ok_and(|until| time_s < until))
+    };
+    let mut by: Vec<(OrgId, u64)> = Vec::new();
+    for list in lists.iter().rev() {
+        for member in list.members.iter().filter(|member| member.id != *log) {
+            let is_refused = lists.last().is_some_and(|last| refuses(last, &member.assertion_key));
+            if is_refused || by.iter().any(|(org, _)| *org == member.id) {
+                continue;
+            }
+            let name = witness(&list.network, &member.id);
+            let cosigned = checkpoint.cosigned_by(&name, &member.assertion_key)?;
+            let cosigned = cosigned.filter(|cosigned| counts(cosigned.time_s));
+            by.extend(cosigned.map(|cosigned| (member.id.clone(), cosigned.time_s)));
+        }
     }
     Ok(Vouched { checkpoint, by })
 }
