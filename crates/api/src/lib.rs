@@ -1,6 +1,7 @@
 //! The JSON doors of a node: FHIR REST and operations under `/fhir`, sessions for programs under
 //! `/auth`, tokens of apps under `/oauth`, agreements under
-//! `/steward/agreements`, applications of strangers under `/council/applications`, the operator's switches under `/operate`, and the node-to-node door under `/network`.
+//! `/steward/agreements`, applications of strangers under `/council/applications`, the operator's
+//! switches under `/operate`, and the node-to-node door under `/network`.
 
 mod agreements;
 mod applications;

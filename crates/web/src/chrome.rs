@@ -305,6 +305,8 @@ pub enum Notice {
     Proposed,
     /// A vote or comment was signed.
     VoteCast,
+    /// An application was put aside.
+    ApplicationAside,
     /// Somebody was cut off.
     CutOff,
     /// A cut was taken back.
@@ -313,7 +315,7 @@ pub enum Notice {
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -342,6 +344,7 @@ impl Notice {
         Self::BreachSettled,
         Self::Proposed,
         Self::VoteCast,
+        Self::ApplicationAside,
         Self::CutOff,
         Self::Restored,
     ];
@@ -377,6 +380,7 @@ impl Notice {
             Self::BreachSettled => "breach-settled",
             Self::Proposed => "proposed",
             Self::VoteCast => "vote-cast",
+            Self::ApplicationAside => "application-aside",
             Self::CutOff => "cut-off",
             Self::Restored => "restored",
         }
@@ -418,6 +422,7 @@ impl Notice {
             Self::BreachSettled => "notice-breach-settled",
             Self::Proposed => "notice-proposed",
             Self::VoteCast => "notice-vote-cast",
+            Self::ApplicationAside => "notice-application-aside",
             Self::CutOff => "notice-cut-off",
             Self::Restored => "notice-restored",
         })

@@ -149,6 +149,8 @@ pub fn vouched_since(
 
 #[cfg(test)]
 mod tests {
+    use crypto::SigningKey;
+
     use super::*;
 
     #[test]
@@ -156,5 +158,73 @@ mod tests {
         let north: OrgId = "north".parse().unwrap();
         assert_eq!(origin("valley.example", &north), "valley.example/north/audit");
         assert_eq!(witness("the valley + hills", &north), "the-valley---hills/north");
+    }
+
+    fn key(byte: u8) -> SigningKey {
+        SigningKey::from_seed(&[byte; 32]).unwrap()
+    }
+
+    fn list(members: &[(&str, &SigningKey)], refused: &[&SigningKey], issued: i64) -> Membership {
+        let member = |(id, key): &(&str, &SigningKey)| Member {
+            id: id.parse().unwrap(),
+            display_name: (*id).into(),
+            node_url: format!("https://{id}.example:8443"),
+            tls_fingerprint: crypto::Fingerprint::of_key(&key.public_key()),
+            assertion_key: key.public_key(),
+            web_url: format!("https://{id}.example"),
+            state: crate::MemberState::Active,
+            contact: String::new(),
+            capabilities: Vec::new(),
+            rotation: None,
+        };
+        let members: Vec<Member> = members.iter().map(member).collect();
+        let seats = members.iter().map(|member| member.id.clone()).collect();
+        let list = Membership::first("valley", issued, issued + 1_000_000, members);
+        let mut list = list.with_council(crate::Council::of(seats));
+        let keys = refused.iter().map(|key| key.public_key()).collect();
+        list.governance.as_mut().unwrap().refused_keys = keys;
+        list
+    }
+
+    #[test]
+    fn replaced_keys_vouch_for_what_they_signed_and_refused_ones_for_nothing() {
+        let (north, south, new_south, west) = (key(1), key(2), key(3), key(4));
+        let first = [("north", &north), ("south", &south), ("west", &west)];
+        let first = list(&first, &[], 0);
+        let rotated = [("north", &north), ("south", &new_south), ("west", &west)];
+        let rotated = list(&rotated, &[], 100_000);
+        let expelled = [("north", &north), ("south", &new_south)];
+        let expelled = list(&expelled, &[&west], 200_000);
+        let lists = [first.clone(), rotated, expelled];
+        let noted = |log: &str, by: &SigningKey, cosigned: &[(&str, &SigningKey, u64)]| {
+            let origin = origin("valley", &log.parse().unwrap());
+            let head = crypto::Head { number: 5, hash: [7; 32] };
+            let mut note = crypto::Checkpoint { origin, head }.sign(by).unwrap();
+            for (id, key, time_s) in cosigned {
+                let name = witness("valley", &id.parse().unwrap());
+                let line = note.cosign(&name, key, *time_s).unwrap();
+                note.add(&line, &name, &key.public_key()).unwrap();
+            }
+            note.to_string()
+        };
+        let vouched = |lists: &[Membership], log: &str, note: &str| {
+            let found = vouched_since(lists, &log.parse().unwrap(), note)?;
+            Ok::<_, CheckpointError>(found.by.iter().map(|(org, _)| org.to_string()).collect())
+        };
+        let both = noted("north", &north, &[("south", &south, 50), ("west", &west, 50)]);
+        let by = |names: &[&str]| Ok(names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(vouched(&lists[..1], "north", &both), by(&["south", "west"]));
+        assert_eq!(vouched(&lists, "north", &both), by(&["south"]), "an old key, and not a refused one");
+        let newest = noted("north", &north, &[("south", &new_south, 150)]);
+        assert_eq!(vouched(&lists, "north", &newest), by(&["south"]));
+        assert_eq!(vouched(&lists[..1], "north", &newest), by(&[]), "not known by the first list");
+        let backdated = noted("north", &north, &[("west", &west, 1)]);
+        assert_eq!(vouched(&lists, "north", &backdated), by(&[]), "whatever time it states");
+        // The log of the expelled: what others had seen before counts, and nothing after it.
+        let theirs = noted("west", &west, &[("south", &south, 50), ("north", &north, 201)]);
+        assert_eq!(vouched(&lists, "west", &theirs), by(&["south"]));
+        let strange = noted("north", &west, &[]);
+        assert!(vouched(&lists, "north", &strange).is_err());
+        assert!(vouched(&lists, "nobody", &both).is_err());
     }
 }

@@ -481,6 +481,11 @@ fn affairs_view(full: bool) -> affairs::AffairsView {
             ("Ethics board".into(), "St. Agnes Clinic".into(), false),
         ],
         thresholds: vec![("motion-admit", 2), ("motion-expel", 3)],
+        unreachable: vec!["motion-expel"],
+        applications: vec![
+            applicant("Lakeside Rehabilitation (lakeside)", false),
+            applicant("St. Agnes Clinic (agnes)", true),
+        ],
         proposals: vec![
             line("Admit Lakeside Rehabilitation", "motion-admit", council::Outcome::Open),
             line("Suspend St. Agnes Clinic", "motion-suspend", council::Outcome::Carried),
@@ -506,6 +511,17 @@ fn affairs_view(full: bool) -> affairs::AffairsView {
         may_propose: true,
         may_cut: true,
         form: (Field::default(), Field::default()),
+    }
+}
+
+fn applicant(name: &str, recovers: bool) -> affairs::Applicant {
+    affairs::Applicant {
+        id: "5e".repeat(32),
+        name: name.into(),
+        contact: "Ida Sorensen, +1 555 0134".into(),
+        reason: if recovers { String::new() } else { "we share many patients with you".into() },
+        recovers,
+        at_ms: NOW_MS - 86_400_000,
     }
 }
 
