@@ -234,9 +234,8 @@ async fn change(
     bytes: Bytes,
 ) -> Answer {
     let draft = text(&bytes)?;
-    let work = move |app: &App, caller: &Caller| {
-        say::propose(app, caller, &draft, Some((&id, &version)))
-    };
+    let work =
+        move |app: &App, caller: &Caller| say::propose(app, caller, &draft, Some((&id, &version)));
     Ok(proposed(&by_caller(&app, client, &headers, false, work).await?))
 }
 

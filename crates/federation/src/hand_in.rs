@@ -90,7 +90,9 @@ mod tests {
         assert_eq!(told("https://north.example"), at("https://north.example"));
         assert_eq!(told("https://north.example/node/"), at("https://north.example/node"));
         assert_eq!(told("http://127.0.0.1:8080"), at("http://127.0.0.1:8080"));
-        for bad in ["http://north.example", "north.example", "ftp://x", "https://u@x", "https://x?a=b", ""] {
+        for bad in
+            ["http://north.example", "north.example", "ftp://x", "https://u@x", "https://x?a=b", ""]
+        {
             assert_eq!(told(bad), None, "{bad}");
         }
     }

@@ -57,8 +57,8 @@ pub use membership::{
 pub use notice::{Notice, Objection, ObjectionState, ObjectionWord, Recall, RecallConfirmed};
 pub use org::{InvalidOrgId, OrgId};
 pub use proposal::{
-    Application, ApplicationReceipt, Asked, Ballot, Choice, CouncilAnswer, CouncilItem, CouncilRequest, Motion, Proposal,
-    SealError, Sealable, Sealed,
+    Application, ApplicationReceipt, Asked, Ballot, Choice, CouncilAnswer, CouncilItem,
+    CouncilRequest, Motion, Proposal, SealError, Sealable, Sealed,
 };
 pub use raw::{InvalidJson, Raw};
 pub use reconcile::{Part, ReconcileRequest, ReconcileResponse, Twin};

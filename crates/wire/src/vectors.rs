@@ -99,8 +99,7 @@ fn the_councils_business() {
     check::<Membership>(&serde_json::to_string(&list).unwrap());
     let proposal: Proposal = check(include_str!("../vectors/proposal.json"));
     assert_eq!(proposal.motion.organisation().unwrap().as_str(), "south");
-    let receipt: ApplicationReceipt =
-        check(include_str!("../vectors/application-receipt.json"));
+    let receipt: ApplicationReceipt = check(include_str!("../vectors/application-receipt.json"));
     assert_eq!(receipt.asks, Asked::Admit);
     let ballot: Ballot = check(include_str!("../vectors/ballot.json"));
     assert_eq!(ballot.choice, Choice::Yes);

@@ -6,8 +6,8 @@
 //! tlog-checkpoint) with cosignatures (C2SP tlog-cosignature, `cosignature/v1`), by the keys that
 //! stand in the membership list.
 
-use crypto::{PublicKey, SignedCheckpoint};
 use crypto::checkpoint::CheckpointError;
+use crypto::{PublicKey, SignedCheckpoint};
 use serde::{Deserialize, Serialize};
 
 use crate::membership::{Member, Membership};
@@ -214,7 +214,11 @@ mod tests {
         let both = noted("north", &north, &[("south", &south, 50), ("west", &west, 50)]);
         let by = |names: &[&str]| Ok(names.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(vouched(&lists[..1], "north", &both), by(&["south", "west"]));
-        assert_eq!(vouched(&lists, "north", &both), by(&["south"]), "an old key, and not a refused one");
+        assert_eq!(
+            vouched(&lists, "north", &both),
+            by(&["south"]),
+            "an old key, and not a refused one"
+        );
         let newest = noted("north", &north, &[("south", &new_south, 150)]);
         assert_eq!(vouched(&lists, "north", &newest), by(&["south"]));
         assert_eq!(vouched(&lists[..1], "north", &newest), by(&[]), "not known by the first list");

@@ -94,7 +94,8 @@ pub fn receive(app: &App, address: &str, sealed: &Sealed) -> Result<ApplicationR
         .map_err(|e| Error::invalid("value", e.to_string()))?;
     let age_ms = now_ms.saturating_sub(application.made);
     if !(-AHEAD_MS..MAX_AGE_MS).contains(&age_ms) {
-        let why = "the application is too old, or from the future; make a new one and check the clock";
+        let why =
+            "the application is too old, or from the future; make a new one and check the clock";
         return Err(Error::invalid("value", why));
     }
     let asks = asked(&list, &application);

@@ -62,8 +62,9 @@ fn versions(page: &str) -> Vec<String> {
 
 /// Signs a version by the page, as its script does.
 async fn sign(reader: &Reader<'_>, steward: &mut Steward, address: &str, version: &str) {
-    let begun = reader.post(&format!("{version}/challenge"), &[]).await.expect(200);
+    let begun = reader.post(&format!("{version}/challenge"), &[("use", "sign")]).await.expect(200);
     let begun: Value = serde_json::from_str(&begun.text).unwrap();
+    assert!(begun["options"].is_object(), "{begun}");
     let answer = steward.device.get(&begun["options"]);
     let text = version.rsplit('/').next().unwrap();
     let ceremony = begun["ceremony"].as_str().unwrap();

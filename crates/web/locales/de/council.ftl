@@ -108,3 +108,4 @@ threshold-unreachable = gegen ein Mitglied mit Sitz nicht erreichbar
 thresholds-unreachable-help = Wen es betrifft, der stimmt nicht mit, und die übrigen Sitze sind zu wenige. In einem Netz von zweien kann keiner den anderen ausschließen. Sie können die Verbindung trennen, austreten oder mehr Mitgliedern einen Sitz geben.
 proposal-advisers = Beiräte
 proposal-advisers-hint = Für einen anderen Rat: ein Beirat je Zeile, etwa „patients, north, votes, Patienten im Tal“: Kurzname, Mitglied, an dessen Knoten seine Leute sind, votes (stimmt mit) oder comments (nimmt Stellung), Name. Über die Mitgliederliste stimmt keiner ab.
+vote-fault = Diese Stimme wurde nicht angenommen:

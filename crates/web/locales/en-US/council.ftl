@@ -108,3 +108,4 @@ threshold-unreachable = cannot be reached against a member with a seat
 thresholds-unreachable-help = Whoever is concerned has no vote, and the seats that are left are too few. In a network of two neither can expel the other. You can cut the connection, leave, or give more members a seat.
 proposal-advisers = Advisory boards
 proposal-advisers-hint = For another council: one board a line, as “patients, north, votes, Patients of the Valley”: short id, member at whose node its people are, votes or comments, name. None of them votes on the membership list.
+vote-fault = This vote was not taken:

@@ -108,3 +108,4 @@ threshold-unreachable = inalcanzable contra un miembro con asiento
 thresholds-unreachable-help = A quien concierne no vota, y los asientos restantes son demasiado pocos. En una red de dos, ninguno puede expulsar al otro. Puede cortar la conexión, salir o dar asiento a más miembros.
 proposal-advisers = Juntas asesoras
 proposal-advisers-hint = Para otro consejo: una junta por línea, como «patients, north, votes, Pacientes del Valle»: nombre corto, miembro en cuyo nodo están sus personas, votes (vota) o comments (comenta), nombre. Ninguna vota sobre la lista de miembros.
+vote-fault = Este voto no se ha aceptado:

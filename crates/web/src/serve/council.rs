@@ -14,9 +14,7 @@ use wire::{Adviser, Asked, Choice, MemberState, Motion, OrgId, Sealed};
 
 use super::session::{Made, Stop, Visit, done, page};
 use crate::chrome::{Notice, Role};
-use crate::council::affairs::{
-    self, AffairsView, Applicant, Cut, CutForm, Flag, Line, Member,
-};
+use crate::council::affairs::{self, AffairsView, Applicant, Cut, CutForm, Flag, Line, Member};
 use crate::council::new::{self, NewForm, NewView};
 use crate::council::proposal::{self as proposal_page, Ballot, ProposalView, VoteForm};
 use crate::council::{Outcome, motion_key};
@@ -123,11 +121,7 @@ pub async fn put_aside(
     visit.finish(made)
 }
 
-async fn try_put_aside(
-    visit: &Visit,
-    id: String,
-    form: Result<Form<Bare>, FormRejection>,
-) -> Made {
+async fn try_put_aside(visit: &Visit, id: String, form: Result<Form<Bare>, FormRejection>) -> Made {
     let caller = visit.caller(visit.require(MEMBERS)?);
     visit.form(form)?;
     visit.app().run(move |app| applications::put_aside(app, &caller, &id)).await?;
@@ -180,11 +174,16 @@ fn line(app: &App, shown: &Shown) -> Line {
 
 /// `GET /council/proposals/{id}`
 pub async fn proposal(visit: Visit, Path(id): Path<String>) -> Response {
-    let made = try_proposal(&visit, &id, (Field::default(), Field::default())).await;
+    let made = try_proposal(&visit, &id, (Field::default(), Field::default()), None).await;
     visit.finish(made)
 }
 
-async fn try_proposal(visit: &Visit, id: &str, form: (Field, Field)) -> Made {
+async fn try_proposal(
+    visit: &Visit,
+    id: &str,
+    form: (Field, Field),
+    fault: Option<String>,
+) -> Made {
     let caller = visit.caller(visit.require(READERS)?);
     let (wanted, may_vote) = (id.to_owned(), visit.require(MEMBERS).is_ok());
     let shown = visit.app().run(move |app| view::proposal(app, &caller, &wanted)).await?;
@@ -198,6 +197,7 @@ async fn try_proposal(visit: &Visit, id: &str, form: (Field, Field)) -> Made {
             tally::Outcome::Moot(reason) => reason.clone(),
             _ => String::new(),
         },
+        fault,
         list: shown.list,
         facts: facts(app, &shown),
         checks: match shown.application {
@@ -291,14 +291,19 @@ async fn try_cast(visit: &Visit, id: String, form: Result<Form<VoteForm>, FormRe
     };
     let reason = Field::required(&form.reason, wire::proposal::MAX_REASON);
     if !reason.is_sound() {
-        return try_proposal(visit, &id, (Field::new(form.seat), reason)).await;
+        return try_proposal(visit, &id, (Field::new(form.seat), reason), None).await;
     }
-    let proposal = id.clone();
-    let voted = visit.app().run(move |app| {
-        vote::vote(app, &caller, &proposal, adviser.as_ref(), (choice, &reason.value))
-    });
-    voted.await?;
-    done(crate::paths::CouncilProposal(&id), Notice::VoteCast)
+    let (proposal, said) = (id.clone(), reason.value.clone());
+    let voted = visit
+        .app()
+        .run(move |app| vote::vote(app, &caller, &proposal, adviser.as_ref(), (choice, &said)));
+    match voted.await {
+        Ok(()) => done(crate::paths::CouncilProposal(&id), Notice::VoteCast),
+        Err(Error { kind: Kind::Conflict | Kind::Invalid(_), message, .. }) => {
+            try_proposal(visit, &id, (Field::new(form.seat), reason), Some(message)).await
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The advisory boards as the form writes them.
@@ -328,7 +333,9 @@ fn read_advisers(text: &str) -> Result<Vec<Adviser>, String> {
         Some(Adviser { id, name, host, votes })
     };
     let wrong = |line: &str| {
-        format!("`{line}` is no advisory board; write `patients, north, votes, Patients of the Valley`")
+        format!(
+            "`{line}` is no advisory board; write `patients, north, votes, Patients of the Valley`"
+        )
     };
     lines.map(|line| adviser(line).ok_or_else(|| wrong(line))).collect()
 }

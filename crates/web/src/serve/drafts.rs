@@ -57,12 +57,7 @@ async fn changed(visit: &Visit, changes: Option<&Version>) -> Result<Option<Term
     dossier.text(&text).map(|terms| Some((**terms).clone())).ok_or(Stop::Fault(Fault::NotFound))
 }
 
-fn shown(
-    visit: &Visit,
-    changes: Option<Version>,
-    chosen: Chosen,
-    fault: Option<String>,
-) -> Made {
+fn shown(visit: &Visit, changes: Option<Version>, chosen: Chosen, fault: Option<String>) -> Made {
     let others = visit.app().network().active_others().into_iter();
     let members = others.map(|member| (member.id.to_string(), member.display_name)).collect();
     page(form::render(&DraftView { changes, members, chosen, fault }, &visit.chrome)?)
@@ -241,9 +236,8 @@ fn terms(app: &App, chosen: &mut Chosen, old: Option<&Terms>) -> Option<Terms> {
 /// The chosen parties and this organisation.
 fn parties(app: &App, chosen: &[String]) -> Vec<Party> {
     let all = std::iter::once(&app.org().id).chain(chosen);
-    let mut named: Vec<Party> = all
-        .map(|org| Party { name: name_of(app, org).into(), org: org.as_str().into() })
-        .collect();
+    let mut named: Vec<Party> =
+        all.map(|org| Party { name: name_of(app, org).into(), org: org.as_str().into() }).collect();
     named.sort();
     named.dedup();
     named

@@ -533,6 +533,7 @@ fn proposal_view(full: bool) -> proposal::ProposalView {
             reason: "they care for many of our patients after surgery".into(),
             by: String::new(),
             moot: "there is no such member".into(),
+            fault: None,
             list: Some(3),
             facts: Vec::new(),
             checks: Vec::new(),
@@ -554,6 +555,7 @@ fn proposal_view(full: bool) -> proposal::ProposalView {
         reason: "they care for many of our patients after surgery".into(),
         by: "Lucía Ferrer".into(),
         moot: String::new(),
+        fault: Some("this seat has voted on the proposal already".into()),
         list: None,
         facts: vec![
             ("member", "Lakeside Rehabilitation (lakeside)".into()),
