@@ -49,6 +49,7 @@ POST   /steward/agreements/none/versions/x      contract       403 403 403 403 4
 POST   /steward/agreements/none/versions/x/challenge answering 403 403 403 403 403 401
 POST   /steward/agreements/none/end             reasoned       403 403 403 403 403 401
 POST   /steward/agreements/none/breach          reasoned       403 403 403 403 403 401
+POST   /council/applications                    reasoned       400 400 400 400 400 400
 GET    /operate/figures                                        403 403 403 200 403 401
 POST   /operate/answering                       answering      403 403 403 200 403 401
 ";
