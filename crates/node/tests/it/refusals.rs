@@ -97,7 +97,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 39 * 6);
+        assert_eq!(asked, 40 * 6);
     });
 }
 
