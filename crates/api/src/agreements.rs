@@ -19,7 +19,7 @@
 use app::agreements::read::{self, Listed};
 use app::agreements::say::{self, Proposed};
 use app::agreements::sign;
-use app::{App, Error};
+use app::{App, Caller, Error};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -89,9 +89,34 @@ fn text(bytes: &Bytes) -> Result<String, Failure> {
     Ok(text.map_err(|_| Error::invalid("structure", "the body is not UTF-8"))?)
 }
 
+/// Runs a use case for whoever asks; `reads` as [`auth::caller`] has it.
+async fn by_caller<T: Send + 'static>(
+    app: &App,
+    client: Client,
+    headers: &HeaderMap,
+    reads: bool,
+    work: impl FnOnce(&App, &Caller) -> app::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    let caller = auth::caller(app, headers, client, reads).await?;
+    Ok(app.run(move |app| work(app, &caller)).await?)
+}
+
+/// The same for what is said about an agreement: a body, and no answer but that it was taken.
+async fn said<T: DeserializeOwned + Send + 'static>(
+    app: &App,
+    client: Client,
+    headers: &HeaderMap,
+    bytes: &Bytes,
+    work: impl FnOnce(&App, &Caller, T) -> app::Result<()> + Send + 'static,
+) -> Answer {
+    let caller = auth::caller(app, headers, client, false).await?;
+    let body: T = body(bytes)?;
+    app.run(move |app| work(app, &caller, body)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 async fn list(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
-    let caller = auth::caller(&app, &headers, client, true).await?;
-    let found = app.run(move |app| read::list(app, &caller)).await?;
+    let found = by_caller(&app, client, &headers, true, read::list).await?;
     let without = found.without.iter().map(|(org, name)| json!({"id": org, "name": name}));
     Ok(Json(json!({
         "agreements": found.list.iter().map(listed).collect::<Vec<_>>(),
@@ -127,9 +152,9 @@ async fn one(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, true).await?;
     let agreement = id.clone();
-    let dossier = app.run(move |app| read::one(app, &caller, &agreement)).await?;
+    let work = move |app: &App, caller: &Caller| read::one(app, caller, &agreement);
+    let dossier = by_caller(&app, client, &headers, true, work).await?;
     Ok(Json(shown(&id, &dossier, app.now_ms())?).into_response())
 }
 
@@ -179,8 +204,8 @@ async fn export(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, true).await?;
-    let export = app.run(move |app| read::export(app, &caller, &id)).await?;
+    let work = move |app: &App, caller: &Caller| read::export(app, caller, &id);
+    let export = by_caller(&app, client, &headers, true, work).await?;
     Ok(Json(export).into_response())
 }
 
@@ -195,9 +220,9 @@ async fn propose(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
     let draft = text(&bytes)?;
-    let made = app.run(move |app| say::propose(app, &caller, &draft, None)).await?;
+    let work = move |app: &App, caller: &Caller| say::propose(app, caller, &draft, None);
+    let made = by_caller(&app, client, &headers, false, work).await?;
     Ok(proposed(&made))
 }
 
@@ -208,10 +233,10 @@ async fn change(
     Path((id, version)): Path<(String, String)>,
     bytes: Bytes,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
     let draft = text(&bytes)?;
-    let work = move |app: &App| say::propose(app, &caller, &draft, Some((&id, &version)));
-    Ok(proposed(&app.run(work).await?))
+    let work =
+        move |app: &App, caller: &Caller| say::propose(app, caller, &draft, Some((&id, &version)));
+    Ok(proposed(&by_caller(&app, client, &headers, false, work).await?))
 }
 
 async fn challenge(
@@ -254,19 +279,15 @@ async fn end(
     Path(id): Path<String>,
     bytes: Bytes,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
-    let End { from, reason } = body(&bytes)?;
-    let from_ms = match from {
-        None => app.now_ms(),
-        Some(text) => {
-            let range = fhir::time::parse(&text);
-            let range = range
-                .ok_or_else(|| Error::invalid("value", "`from` is no date or time of FHIR"))?;
-            range.start_ms
-        }
+    let work = move |app: &App, caller: &Caller, End { from, reason }: End| {
+        let no_time = || Error::invalid("value", "`from` is no date or time of FHIR");
+        let from_ms = match from {
+            None => app.now_ms(),
+            Some(text) => fhir::time::parse(&text).ok_or_else(no_time)?.start_ms,
+        };
+        say::end(app, caller, &id, from_ms, &reason)
     };
-    app.run(move |app| say::end(app, &caller, &id, from_ms, &reason)).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    said(&app, client, &headers, &bytes, work).await
 }
 
 async fn breach(
@@ -276,10 +297,10 @@ async fn breach(
     Path(id): Path<String>,
     bytes: Bytes,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
-    let Breach { reason } = body(&bytes)?;
-    app.run(move |app| say::breach(app, &caller, &id, &reason)).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let work = move |app: &App, caller: &Caller, Breach { reason }: Breach| {
+        say::breach(app, caller, &id, &reason)
+    };
+    said(&app, client, &headers, &bytes, work).await
 }
 
 async fn settle(
@@ -289,8 +310,8 @@ async fn settle(
     Path(id): Path<String>,
     bytes: Bytes,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
-    let Settle { breach, reason } = body(&bytes)?;
-    app.run(move |app| say::settle(app, &caller, &id, &breach, &reason)).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let work = move |app: &App, caller: &Caller, Settle { breach, reason }: Settle| {
+        say::settle(app, caller, &id, &breach, &reason)
+    };
+    said(&app, client, &headers, &bytes, work).await
 }

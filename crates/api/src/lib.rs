@@ -1,8 +1,10 @@
 //! The JSON doors of a node: FHIR REST and operations under `/fhir`, sessions for programs under
 //! `/auth`, tokens of apps under `/oauth`, agreements under
-//! `/steward/agreements`, the operator's switches under `/operate`, and the node-to-node door under `/network`.
+//! `/steward/agreements`, applications of strangers under `/council/applications`, the operator's
+//! switches under `/operate`, and the node-to-node door under `/network`.
 
 mod agreements;
+mod applications;
 pub mod auth;
 mod dpop;
 pub mod events;
@@ -27,6 +29,7 @@ pub fn router(app: App) -> Router {
         .nest("/auth", auth::router(app.clone()))
         .nest("/steward/agreements", agreements::router(app.clone()))
         .nest("/operate", operate::router(app.clone()))
+        .merge(applications::router(app.clone()))
         .merge(oauth::router(app.clone()))
         .merge(fhir::websocket::router(app.clone()))
         .merge(fhir::router(app.clone()))

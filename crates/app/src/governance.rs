@@ -4,6 +4,7 @@
 //! [`book`] holds the council's business and judges what comes in; this module keeps it, puts lists
 //! in force and makes everything visible. See `docs/adr/0015-membership-by-votes.md`.
 
+pub mod applications;
 pub mod book;
 pub mod conduct;
 pub mod cut;
@@ -41,6 +42,8 @@ pub struct State {
     pub(crate) news: Notify,
     /// What peers ask, counted.
     pub(crate) conduct: Mutex<conduct::Conduct>,
+    /// What strangers hand in, counted.
+    pub(crate) turnstile: Mutex<applications::Turnstile>,
 }
 
 /// Takes up the business where it was left: lists that are newer than the file of the node, cuts,

@@ -4,14 +4,16 @@
 use std::path::{Path, PathBuf};
 
 use app::agreements::read::{Export, at_terminal, exported};
+use app::governance;
 use clap::Subcommand;
 use crypto::PublicKey;
 use fhir::time::instant;
 use policy::agreement::{Dossier, Said as Meant, Statement, differences, read};
 use wire::agreement::{Said, text_hash};
-use wire::{Membership, SignedMembership};
+use wire::{Membership, OrgId, SignedMembership};
 
 use crate::command::say;
+use crate::members;
 use crate::wiring::{Fault, open, system_clock};
 
 /// Longest file that is read, in bytes.
@@ -39,16 +41,17 @@ pub enum Task {
     },
     /// Check every signature of an exported agreement, without any node
     ///
-    /// Needs the network's membership list, for the keys of the parties' nodes, and the council's
-    /// key, by which the list is signed. Verifies each statement, each passkey's signature over the
+    /// Needs the network's membership lists, for the keys of the parties' nodes, and the founding
+    /// keys: trust goes from those through every list since. Verifies each statement, each passkey's signature over the
     /// exact text, and says how the agreement stands.
     Verify {
         /// The agreement, as `agreement show --export` prints it
         file: PathBuf,
-        /// The membership list, `membership.json`
+        /// The lists since the first, as `consilium network invite` prints them, or
+        /// `membership.json` with the folder `membership` beside it
         #[arg(long)]
         membership: PathBuf,
-        /// The council's public key
+        /// The founding keys, `KEY` or `2 of KEY KEY KEY`, as `network status` shows them
         #[arg(long)]
         council: String,
     },
@@ -61,12 +64,9 @@ pub fn run(task: &Task) -> Result<(), Fault> {
         Task::Show { dir, id, export } => show(dir, id, *export),
         Task::Verify { file, membership, council } => {
             let export = read_json::<Export>(file)?;
-            let list = std::fs::read(membership)
-                .map_err(|e| format!("cannot read `{}`: {e}", membership.display()))?;
-            let council: PublicKey = council.parse()?;
             let now_ms = system_clock()();
-            let list = SignedMembership::parse(&list)?.verify(&council, now_ms, None)?;
-            let dossier = verified(&export, &list)?;
+            let lists = members::trusted(membership, council)?;
+            let dossier = verified(&export, &lists)?;
             say(&format!("every signature of {} statements holds", export.statements.len()));
             tell(&dossier, now_ms);
             Ok(())
@@ -101,7 +101,12 @@ fn show(dir: &Path, id: &str, export: bool) -> Result<(), Fault> {
         say(&serde_json::to_string_pretty(&found)?);
         return Ok(());
     }
-    tell(&verified(&found, &node.network.list())?, node.app.now_ms());
+    let lists: Vec<Membership> = governance::lists(&node.app)
+        .map_err(|e| e.message)?
+        .iter()
+        .map(SignedMembership::read)
+        .collect::<Result<_, _>>()?;
+    tell(&verified(&found, &lists)?, node.app.now_ms());
     Ok(())
 }
 
@@ -116,7 +121,7 @@ fn read_json<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T, Fault> {
 }
 
 /// Checks everything that was signed; what does not hold is an error that names it.
-fn verified(export: &Export, list: &Membership) -> Result<Dossier, Fault> {
+fn verified(export: &Export, lists: &[Membership]) -> Result<Dossier, Fault> {
     let mut dossier = Dossier::default();
     let mut later = Vec::new();
     for signed in &export.statements {
@@ -126,13 +131,9 @@ fn verified(export: &Export, list: &Membership) -> Result<Dossier, Fault> {
         if wired.agreement != export.agreement {
             return Err(fault("it is about another agreement".into()).into());
         }
-        match list.member(&wired.issuer) {
-            Some(member) if member.assertion_key == signed.key => {}
-            _ => {
-                let what =
-                    format!("it is not signed by the key that the list gives `{}`", wired.issuer);
-                return Err(fault(what).into());
-            }
+        if !has_signed(lists, &wired.issuer, &signed.key) {
+            let what = format!("it is not signed by a key that the lists give `{}`", wired.issuer);
+            return Err(fault(what).into());
         }
         let mut text_of = None;
         let said = match wired.said {
@@ -172,6 +173,13 @@ fn verified(export: &Export, list: &Membership) -> Result<Dossier, Fault> {
         dossier.enter(statement, None);
     }
     Ok(dossier)
+}
+
+/// Whether `org` has signed with this key by any of the lists, and the newest does not refuse it.
+fn has_signed(lists: &[Membership], org: &OrgId, key: &PublicKey) -> bool {
+    let refused = lists.last().and_then(|list| list.governance.as_ref());
+    let has = |list: &Membership| list.member(org).is_some_and(|one| one.assertion_key == *key);
+    !refused.is_some_and(|g| g.refused_keys.contains(key)) && lists.iter().any(has)
 }
 
 fn tell(dossier: &Dossier, now_ms: i64) {

@@ -11,13 +11,14 @@ use app::audit::witnessed::witnessed;
 use app::audit::{alarm, witness};
 use clap::Subcommand;
 use crypto::log_proof::LogProof;
-use crypto::{Checkpoint, FaultKind, Head, LogFault, PublicKey, SignedCheckpoint};
+use crypto::{Checkpoint, FaultKind, Head, LogFault, SignedCheckpoint};
 use store::{Key, Snapshot};
 use tokio::time::Instant;
-use wire::{CheckpointsRequest, CheckpointsResponse, SignedMembership};
+use wire::{CheckpointsRequest, CheckpointsResponse};
 
 use crate::command::{runtime, say};
 use crate::config::Config;
+use crate::members;
 use crate::wiring::{Fault, Place, place, system_clock};
 
 /// How long a peer has to say what it has cosigned.
@@ -32,6 +33,10 @@ pub enum AuditTask {
     /// can change both, so this alone shows accidents and clumsy hands. With `--against-witnesses`
     /// the other nodes are asked for the checkpoints that they have cosigned: a log that was
     /// rewritten afterwards cannot agree with those, whatever was recomputed in it.
+    ///
+    /// Ends with status 1 where the log is broken, where a witness has refused one of its
+    /// checkpoints, and where no witness could be asked. For example:
+    /// `consilium audit verify --dir node --against-witnesses`
     Verify {
         /// The node's folder; the node may be running
         #[arg(long)]
@@ -94,16 +99,19 @@ pub enum AuditTask {
     ///
     /// Takes what `audit proof --entry` prints and what patients download from the page of those who
     /// saw their record; of the second, hidden lines stay hidden.
-    /// Needs the network's membership list, for the keys of the log and of its witnesses, and the
-    /// council's key, by which the list is signed. Says what the entry is, whose log it is in, and
-    /// who has cosigned it. Fails where nobody but the log itself vouches for it.
+    /// Needs the network's membership lists, for the keys of the log and of its witnesses, and the
+    /// founding keys: trust goes from those through every list since, each signed by voters of the
+    /// one before. Keys that were replaced still count for what they signed; those that were refused,
+    /// because they were stolen or their owner was expelled, do not. Says what the entry is, whose
+    /// log it is in, and who has cosigned it. Fails where nobody but the log itself vouches for it.
     Check {
         /// The proof
         file: PathBuf,
-        /// The membership list, `membership.json`
+        /// The lists since the first, as `consilium network invite` prints them, or
+        /// `membership.json` with the folder `membership` beside it
         #[arg(long)]
         membership: PathBuf,
-        /// The council's public key
+        /// The founding keys, `KEY` or `2 of KEY KEY KEY`, as `network status` shows them
         #[arg(long)]
         council: String,
     },
@@ -362,20 +370,17 @@ fn prove_continuation(dir: &Path, from: u64, to: Option<u64>) -> Result<ExitCode
 }
 
 fn check(file: &Path, membership: &Path, council: &str) -> Result<ExitCode, Fault> {
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|e| format!("cannot read `{}`: {e}", path.display()))
-    };
-    let council: PublicKey = council.parse()?;
-    let signed = SignedMembership::parse(&read(membership)?)?;
-    let list = signed.verify(&council, system_clock()(), None)?;
-    let text = String::from_utf8(read(file)?)?;
+    let lists = members::trusted(membership, council)?;
+    let list = lists.last().ok_or("there is no membership list")?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| format!("cannot read `{}`: {e}", file.display()))?;
     let proof = LogProof::parse(&text).ok_or("the file is no proof of an entry")?;
     let claimed = crypto::checkpoint::read(&proof.checkpoint);
     let origin = claimed.ok_or("the proof has no checkpoint")?.origin;
     let of = |member: &&wire::Member| wire::witness::origin(&list.network, &member.id) == origin;
-    let log = list.members.iter().find(of);
-    let log = log.ok_or_else(|| format!("`{origin}` is the log of no member"))?;
-    let vouched = wire::witness::vouched(&list, log, &proof.checkpoint)?;
+    let known = lists.iter().rev().flat_map(|list| &list.members).find(of);
+    let log = known.ok_or_else(|| format!("`{origin}` is the log of no member"))?;
+    let vouched = wire::witness::vouched_since(&lists, &log.id, &proof.checkpoint)?;
     let checkpoint = vouched.checkpoint;
     proof.verify(&checkpoint.head())?;
     say(&format!(
@@ -384,8 +389,12 @@ fn check(file: &Path, membership: &Path, council: &str) -> Result<ExitCode, Faul
         checkpoint.head().number,
         log.display_name
     ));
+    if list.member(&log.id).is_none() {
+        say("it is no member any more; only what others had cosigned before that counts");
+    }
     for (org, time_s) in &vouched.by {
-        let name = list.member(org).map_or(org.as_str(), |member| &member.display_name);
+        let named = lists.iter().rev().find_map(|list| list.member(org));
+        let name = named.map_or(org.as_str(), |member| &member.display_name);
         say(&format!("cosigned by {name} on {}", instant(*time_s)));
     }
     let entry = String::from_utf8(proof.entry)?;

@@ -15,11 +15,11 @@ use app::governance::{self, cut, cut::By, propose};
 use crypto::Fingerprint;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use wire::{Founders, Membership, Motion, OrgId, SignedMembership};
+use wire::{Founders, Membership, MembershipError, Motion, OrgId, SignedMembership};
 
 use crate::keys::Keys;
 use crate::keys::ring::Ring;
-use crate::wiring::Fault;
+use crate::wiring::{Fault, system_clock};
 
 /// Name of the file with the list in force.
 pub const FILE: &str = "membership.json";
@@ -86,7 +86,15 @@ pub struct Answer {
 
 /// The lists of a node's folder that lead from the founders to the list in force.
 pub fn chain(folder: &Path, founders: &Founders) -> Result<Vec<SignedMembership>, Fault> {
-    let current = read(&folder.join(FILE))?;
+    continued(folder, read(&folder.join(FILE))?, founders)
+}
+
+/// The lists that lead from the founders to `current`; those before it are in the folder's history.
+fn continued(
+    folder: &Path,
+    current: SignedMembership,
+    founders: &Founders,
+) -> Result<Vec<SignedMembership>, Fault> {
     if current.founded(founders).is_ok() {
         return Ok(vec![current]);
     }
@@ -103,6 +111,33 @@ pub fn chain(folder: &Path, founders: &Founders) -> Result<Vec<SignedMembership>
     let mut lists: Vec<_> = lists.into_iter().map(|(_, list)| list).collect();
     lists.push(current);
     Ok(lists)
+}
+
+/// The lists that a file for whoever checks something without a node leads to, the oldest first,
+/// each verified by the one before it and the first by `council`, the founding keys. The file is an
+/// invitation (`consilium network invite`), or a `membership.json` with the folder of the lists
+/// before it beside it; one that the founding keys have signed needs nothing else.
+pub fn trusted(file: &Path, council: &str) -> Result<Vec<Membership>, Fault> {
+    let founders: Founders = council.parse()?;
+    let text = fs::read(file).map_err(|e| format!("cannot read `{}`: {e}", file.display()))?;
+    let lists = match serde_json::from_slice::<Invitation>(&text) {
+        Ok(invitation) => invitation.lists,
+        Err(_) => {
+            let folder = file.parent().unwrap_or(Path::new("."));
+            continued(folder, SignedMembership::parse(&text)?, &founders)?
+        }
+    };
+    let lists = Membership::chain(&lists, &founders).map_err(|error| match error {
+        MembershipError::NotSigned | MembershipError::TooFewSignatures { .. } => format!(
+            "{error}; trust goes from the founding keys through every list since: take the file \
+             that `consilium network invite` makes"
+        ),
+        error => error.to_string(),
+    })?;
+    match lists.last() {
+        Some(last) if system_clock()() < last.expires => Ok(lists),
+        _ => Err(MembershipError::Expired.into()),
+    }
 }
 
 fn read(path: &Path) -> Result<SignedMembership, Fault> {

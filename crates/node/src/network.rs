@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
-use wire::{Application, Council, Founders, MemberState, Motion, OrgId, Rotation, Sealed};
+use wire::{Application, Asked, Council, Founders, MemberState, Motion, OrgId, Rotation, Sealed};
 
-use crate::command::say;
+use crate::command::{runtime, say};
 use crate::config::{self, Config};
 use crate::keys::Keys;
 use crate::keys::ring::Ring;
@@ -56,12 +56,15 @@ pub enum Task {
         #[arg(long)]
         founders: String,
     },
-    /// Print an application to become a member, signed by the keys that are to stand in the list
+    /// Apply to become a member, with an application signed by the keys that are to stand in the list
     ///
-    /// Send it to a council member of any institution of the network. There it is put on the page
-    /// *Council → New proposal*; the members see who applies, with which keys, and vote. Once enough
+    /// With `--to` it is handed in at a member's address for people and waits there on the page
+    /// *Council*. Without, or where that member cannot be reached, it is printed as a line of text:
+    /// send it to a council member of any institution, who puts it on the page
+    /// *Council → New proposal*. The members see who applies, with which keys, and vote. Once enough
     /// have agreed, the new list reaches this node by itself within seconds, if it is running.
-    /// With `--recover` it is the request of a member for new keys in place of lost or stolen ones.
+    /// From a member with new keys (`network new-keys`) it is the request to take these in place of
+    /// those that were lost or stolen.
     Apply {
         /// The node's folder; the node may be running
         #[arg(long)]
@@ -72,6 +75,10 @@ pub enum Task {
         /// Why, for those who vote
         #[arg(long, default_value = "")]
         reason: String,
+        /// Address of a member for people, `https://north.example`; it may be followed by the path
+        /// under which the node answers
+        #[arg(long)]
+        to: Option<String>,
         /// Where this node answers other nodes, as they reach it; `https://` and `network_listen`
         /// where it is not given
         #[arg(long)]
@@ -101,7 +108,7 @@ pub enum Task {
     ///
     /// The node is no member by these keys until the council has voted: print a request with
     /// `network apply`, have a council member elsewhere put it on the page *Council → New proposal*
-    /// as a recovery, and take up the list that follows with `network join`. From then on the old
+    /// as a recovery (or hand it in with `--to`), and take up the list that follows with `network join`. From then on the old
     /// keys are refused everywhere, connections and questions on their way included.
     NewKeys {
         /// The node's folder; the node must not be running
@@ -166,8 +173,12 @@ pub fn run(task: Task) -> Result<ExitCode, Fault> {
         Task::Status { dir } => status(&dir)?,
         Task::Invite { dir } => say(&serde_json::to_string(&invitation(&dir)?)?),
         Task::Join { dir, invitation, founders } => join(&dir, &invitation, &founders)?,
-        Task::Apply { dir, contact, reason, node_url } => {
-            apply(&dir, &contact, &reason, node_url)?;
+        Task::Apply { dir, contact, reason, to, node_url } => {
+            let sealed = application(&dir, &contact, &reason, node_url)?;
+            match to {
+                Some(to) => hand_in(&to, &sealed)?,
+                None => say(&sealed.to_line()),
+            }
         }
         Task::Inspect { application } => inspect(&application)?,
         Task::RotateKeys { dir, overlap_days } => return rotate(&dir, overlap_days),
@@ -221,12 +232,17 @@ fn status(dir: &Path) -> Result<(), Fault> {
     match list.council() {
         None => say("council          one key; `consilium network found` gives the members votes"),
         Some(council) => {
+            let unreachable = app::governance::tally::unreachable(&list);
             let t = &council.thresholds;
             say(&format!("council          {} seats", council.seats.len()));
             say(&format!(
                 "votes needed     admit {}, suspend {}, expel {}, recover {}, council {}, renew {}, general {}",
                 t.admit, t.suspend, t.expel, t.recover, t.council, t.renew, t.general
             ));
+            if !unreachable.is_empty() {
+                let what = unreachable.join(", ");
+                say(&format!("                 too few seats to {what} a member that has one"));
+            }
         }
     }
     if list.member(&own).is_none() {
@@ -285,7 +301,27 @@ fn join(dir: &Path, file: &Path, founders: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn apply(dir: &Path, contact: &str, reason: &str, node_url: Option<String>) -> Result<(), Fault> {
+fn hand_in(to: &str, sealed: &Sealed) -> Result<(), Fault> {
+    let handed_in = runtime()?.block_on(federation::hand_in(to, sealed));
+    let receipt = handed_in.map_err(|error| {
+        let line = sealed.to_line();
+        format!("{error}; a council member can take this text in its place:\n{line}")
+    })?;
+    let asks = match receipt.asks {
+        Asked::Admit => "to become a member",
+        Asked::Recover => "for new keys of a member",
+    };
+    say(&format!("handed in to the network `{}`, {asks}: `{}`", receipt.network, receipt.id));
+    say("its council members see it on the page *Council*; tell one of them by telephone");
+    Ok(())
+}
+
+fn application(
+    dir: &Path,
+    contact: &str,
+    reason: &str,
+    node_url: Option<String>,
+) -> Result<Sealed, Fault> {
     let config = Config::read(dir)?;
     let keys = Keys::read(&dir.join("keys"))?;
     let founders: Founders = config.council_key.parse()?;
@@ -298,9 +334,7 @@ fn apply(dir: &Path, contact: &str, reason: &str, node_url: Option<String>) -> R
         identity.member(&config.name, &node_url, config.base_url.trim_end_matches('/'));
     member.contact = contact.trim().to_owned();
     let keys = (&identity.assertion_key, &identity.tls_key);
-    let sealed = Application::seal(&list.network, member, keys, reason, system_clock()())?;
-    say(&sealed.to_line());
-    Ok(())
+    Ok(Application::seal(&list.network, member, keys, reason, system_clock()())?)
 }
 
 fn inspect(file: &Path) -> Result<(), Fault> {

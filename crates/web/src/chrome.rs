@@ -311,6 +311,8 @@ pub enum Notice {
     Proposed,
     /// A vote or comment was signed.
     VoteCast,
+    /// An application was put aside.
+    ApplicationAside,
     /// Somebody was cut off.
     CutOff,
     /// A cut was taken back.
@@ -319,7 +321,7 @@ pub enum Notice {
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -351,6 +353,7 @@ impl Notice {
         Self::BreachSettled,
         Self::Proposed,
         Self::VoteCast,
+        Self::ApplicationAside,
         Self::CutOff,
         Self::Restored,
     ];
@@ -389,6 +392,7 @@ impl Notice {
             Self::BreachSettled => "breach-settled",
             Self::Proposed => "proposed",
             Self::VoteCast => "vote-cast",
+            Self::ApplicationAside => "application-aside",
             Self::CutOff => "cut-off",
             Self::Restored => "restored",
         }
@@ -433,6 +437,7 @@ impl Notice {
             Self::BreachSettled => "notice-breach-settled",
             Self::Proposed => "notice-proposed",
             Self::VoteCast => "notice-vote-cast",
+            Self::ApplicationAside => "notice-application-aside",
             Self::CutOff => "notice-cut-off",
             Self::Restored => "notice-restored",
         })

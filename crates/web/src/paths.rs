@@ -144,6 +144,8 @@ fixed! {
 with_id! {
     /// A proposal: GET it, POST a vote.
     CouncilProposal = "/council/proposals/", "id", "";
+    /// Put an application that was handed in aside: POST.
+    PutAside = "/council/applications/", "id", "/aside";
     /// One static asset by its hashed name.
     Static = "/static/", "name", "";
     /// A request for a consent as its patient sees it.

@@ -10,6 +10,7 @@ mod apps;
 mod assets;
 mod clinician;
 mod council;
+mod drafts;
 mod entry;
 mod frame;
 mod grants;
@@ -158,9 +159,9 @@ fn app_routes() -> Router<Web> {
 fn agreement_routes() -> Router<Web> {
     Router::new()
         .route(paths::Agreements::ROUTE, get(agreements::list))
-        .route(paths::NewAgreement::ROUTE, get(agreements::draft_page).post(agreements::draft))
+        .route(paths::NewAgreement::ROUTE, get(drafts::draft_page).post(drafts::draft))
         .route(paths::Agreement::ROUTE, get(agreements::one))
-        .route(paths::ChangeAgreement::ROUTE, get(agreements::change_page).post(agreements::change))
+        .route(paths::ChangeAgreement::ROUTE, get(drafts::change_page).post(drafts::change))
         .route(paths::AgreementChallenge::ROUTE, post(agreements::challenge))
         .route(paths::SignAgreement::ROUTE, post(agreements::sign))
         .route(paths::EndAgreement::ROUTE, post(agreements::end))
@@ -174,6 +175,7 @@ fn office_routes() -> Router<Web> {
         .route(paths::Council::ROUTE, get(council::affairs))
         .route(paths::NewProposal::ROUTE, get(council::new_page).post(council::propose))
         .route(paths::CouncilProposal::ROUTE, get(council::proposal).post(council::cast))
+        .route(paths::PutAside::ROUTE, post(council::put_aside))
         .route(paths::Cuts::ROUTE, post(council::cut))
         .route(paths::BreakGlassReviews::ROUTE, get(privacy::reviews))
         .route(paths::BreakGlassReview::ROUTE, post(privacy::review))

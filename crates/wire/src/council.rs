@@ -408,6 +408,30 @@ impl Membership {
     }
 }
 
+impl Membership {
+    /// Reads a chain of lists, the oldest first: the first is signed by the founders, each later one
+    /// by enough voters of the one before. The time is not looked at.
+    ///
+    /// Errors with that of the first list that is not valid; [`MembershipError::Unreadable`] where
+    /// there is none.
+    pub fn chain(
+        lists: &[SignedMembership],
+        founders: &Founders,
+    ) -> Result<Vec<Self>, MembershipError> {
+        let (first, later) = lists.split_first().ok_or(MembershipError::Unreadable)?;
+        let mut hash = first.hash();
+        let mut current = first.founded(founders)?;
+        let mut read = Vec::with_capacity(lists.len());
+        for signed in later {
+            let next = signed.after(&current, &hash, founders)?;
+            hash = signed.hash();
+            read.push(std::mem::replace(&mut current, next));
+        }
+        read.push(current);
+        Ok(read)
+    }
+}
+
 impl SignedMembership {
     /// Returns the list after checking that it may take the place of `current`: it continues it where
     /// that names its council, and is signed by the founders where that does not. The time is not

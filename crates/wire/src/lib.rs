@@ -57,8 +57,8 @@ pub use membership::{
 pub use notice::{Notice, Objection, ObjectionState, ObjectionWord, Recall, RecallConfirmed};
 pub use org::{InvalidOrgId, OrgId};
 pub use proposal::{
-    Application, Ballot, Choice, CouncilAnswer, CouncilItem, CouncilRequest, Motion, Proposal,
-    SealError, Sealable, Sealed,
+    Application, ApplicationReceipt, Asked, Ballot, Choice, CouncilAnswer, CouncilItem,
+    CouncilRequest, Motion, Proposal, SealError, Sealable, Sealed,
 };
 pub use raw::{InvalidJson, Raw};
 pub use reconcile::{Part, ReconcileRequest, ReconcileResponse, Twin};
@@ -111,6 +111,9 @@ pub mod path {
     pub const AGREEMENTS: &str = "/network/v1/agreements";
     /// `CouncilRequest` → `CouncilAnswer`.
     pub const COUNCIL: &str = "/network/v1/council";
+    /// `Sealed` [`crate::Application`] → `ApplicationReceipt`; at the address for people, without
+    /// an assertion, since whoever applies is nobody yet.
+    pub const APPLICATIONS: &str = "/council/applications";
     /// `Flag` → nothing: a peer's conduct that its privacy officer should look at.
     pub const FLAG: &str = "/network/v1/flag";
     /// `GET` without assertion: any answer means that the node is up.

@@ -15,6 +15,8 @@ use crate::org::OrgId;
 
 /// Most records in one publication.
 pub const MAX_RECORDS: usize = 1_000;
+/// Most members that one publication is closed to.
+pub const MAX_CLOSED: usize = 10_000;
 /// Most encodings of one record or question.
 pub const MAX_ENCODINGS: usize = 8;
 
@@ -63,6 +65,10 @@ pub struct Publication {
     pub records: Vec<PublishedRecord>,
     /// Handles of records that are no longer to be known of; at most [`MAX_RECORDS`].
     pub removed: Vec<String>,
+    /// Members that no agreement permits to ask the holder: the locator does not speak of the holder
+    /// to them at all. At most [`MAX_CLOSED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed_to: Vec<OrgId>,
 }
 
 /// One record without a name.

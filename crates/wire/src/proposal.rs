@@ -80,6 +80,30 @@ pub struct Application {
     pub made: i64,
 }
 
+/// The answer to an application that was handed in over the network
+/// (`POST /council/applications`, at a member's address for people).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationReceipt {
+    /// Id of the application: SHA-256 of its text in hexadecimal digits.
+    pub id: String,
+    /// The network that it was handed in to.
+    pub network: String,
+    /// Who applies.
+    pub organisation: OrgId,
+    /// What it is taken for.
+    pub asks: Asked,
+}
+
+/// What an application asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// To become a member.
+    Admit,
+    /// New keys, of somebody who is a member.
+    Recover,
+}
+
 /// What the members are asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {

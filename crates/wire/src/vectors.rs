@@ -65,6 +65,7 @@ fn messages() {
     assert!(!format!("{response:?}").contains(&response.key), "a key is not for logs");
     let publication: Publication = check(include_str!("../vectors/publication.json"));
     assert_eq!(publication.records[0].encodings[1].view, EncodedView::Contact);
+    assert_eq!(publication.closed_to.len(), 1);
     let publication: Publication = check(include_str!("../vectors/publication-question.json"));
     assert_eq!(publication.after, None);
     check::<PublicationReceipt>(include_str!("../vectors/publication-receipt.json"));
@@ -98,6 +99,8 @@ fn the_councils_business() {
     check::<Membership>(&serde_json::to_string(&list).unwrap());
     let proposal: Proposal = check(include_str!("../vectors/proposal.json"));
     assert_eq!(proposal.motion.organisation().unwrap().as_str(), "south");
+    let receipt: ApplicationReceipt = check(include_str!("../vectors/application-receipt.json"));
+    assert_eq!(receipt.asks, Asked::Admit);
     let ballot: Ballot = check(include_str!("../vectors/ballot.json"));
     assert_eq!(ballot.choice, Choice::Yes);
     let request: CouncilRequest = check(include_str!("../vectors/council-request.json"));

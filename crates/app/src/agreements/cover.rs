@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use policy::Purpose;
-use policy::agreement::{Agreed, Cover, Dossier};
+use policy::agreement::{Agreed, Clause, Cover, Dossier};
 use store::Snapshot;
 
 use super::STALE_MS;
@@ -27,7 +27,7 @@ pub struct Held {
     known: Arc<Known>,
     /// The agreements that count.
     ids: Vec<String>,
-    common: Arc<[policy::agreement::Clause]>,
+    common: Arc<[Clause]>,
     asker: String,
     holder: String,
     purpose: Purpose,
@@ -117,6 +117,30 @@ fn is_fresh(
         }
     }
     Ok(true)
+}
+
+/// The members that may ask this node for nothing at all at this moment, in the order of the list:
+/// neither the common agreement nor one in force names them as an asker, for whatever purpose.
+pub(crate) fn closed_to(app: &App, snapshot: &dyn Snapshot) -> Result<Vec<wire::OrgId>> {
+    let known = app.agreements().known(snapshot)?;
+    let (own, now_ms) = (app.org().id.as_str(), app.now_ms());
+    let permits = |clause: &Clause, asker: &str| {
+        clause.purposes.iter().any(|purpose| clause.covers(asker, own, *purpose))
+    };
+    let mut closed = Vec::new();
+    for member in app.network().active_others() {
+        let asker = member.id.as_str();
+        let mut open = app.settings().common_agreement.iter().any(|one| permits(one, asker));
+        for (id, dossier) in known.dossiers.iter().filter(|(_, one)| one.is_party(asker)) {
+            let agreed = in_force(&known, id, now_ms);
+            let may = agreed.is_some_and(|a| a.terms.clauses.iter().any(|one| permits(one, asker)));
+            open = open || may && is_fresh(app, snapshot, dossier, own, asker, now_ms)?;
+        }
+        if !open {
+            closed.push(member.id);
+        }
+    }
+    Ok(closed)
 }
 
 /// Whether this node may ask `peer` for `purpose`, and the digest that goes with the question.

@@ -13,7 +13,7 @@ use super::event::{Agent, Event, Pattern};
 use super::line;
 use crate::authorise::{Action, authorise};
 use crate::notices::matter::{self, is_ours};
-use crate::notices::post::{Parties, Taken, send};
+use crate::notices::post::{self, Parties, Taken, send};
 use crate::notices::{Kind, Matter, State};
 use crate::records::link;
 use crate::{App, Caller, Error, Kind as ErrorKind, Result};
@@ -260,16 +260,13 @@ pub(crate) fn told(
     word: &ObjectionState,
     taken: Taken,
 ) -> Result<ReceiptOutcome> {
-    let task = Id::new(&word.id).ok();
-    let snapshot = app.store().snapshot()?;
-    let known = task.map(|task| matter::find_one(&*snapshot, &task)).transpose()?.flatten();
     let is_theirs = |one: &Matter| {
         one.kind == Kind::Objection
             && one.owner == parties.peer.as_str()
             && one.patient == parties.patient
     };
-    let Some(known) = known.filter(is_theirs) else { return Ok(ReceiptOutcome::NotApplicable) };
-    drop(snapshot);
+    let known = matter::named(app, &word.id)?.filter(is_theirs);
+    let Some(known) = known else { return Ok(ReceiptOutcome::NotApplicable) };
     let state = match word.state {
         ObjectionWord::Received => State::Received,
         ObjectionWord::Upheld => State::Upheld,
@@ -280,11 +277,5 @@ pub(crate) fn told(
     }
     let answer = word.answer.chars().take(MAX_ANSWER).collect();
     let one = Matter { state, answer, ..known };
-    let event = Event::by_node(Pattern::Receive)
-        .peer(from.clone())
-        .patients([one.patient.clone()])
-        .data(format!("Task/{}", one.task));
-    let writes = vec![one.write()?, event.write(app)?];
-    app.store().commit(Transaction { guards: taken.guards, writes, side: taken.side })?;
-    Ok(ReceiptOutcome::Accepted)
+    post::move_on(app, from, Pattern::Receive, &one, taken)
 }

@@ -61,6 +61,7 @@ pub fn submit(app: &App, caller: Option<&Caller>, draft: Draft) -> Result<String
     let (current, hash) = app.network().hashed();
     let next = proposal.next(&id, &current, &hash, current.serial + 1);
     next.map_err(|e| Error::invalid("business-rule", e.to_string()))?;
+    can_be_carried(&proposal, &current)?;
     let note = format!("proposes to the network: {} ({id})", proposal.motion.word());
     let event = match caller {
         Some(caller) => Event::by(caller, Pattern::Configure),
@@ -70,6 +71,25 @@ pub fn submit(app: &App, caller: Option<&Caller>, draft: Draft) -> Result<String
     change(app, Some(event.note(note).data(data)), |book, effects| {
         book.take_proposal(&sealed, effects).map_err(rejected)
     })
+}
+
+/// Refuses what no votes can carry, with what can be done in its place.
+fn can_be_carried(proposal: &Proposal, list: &Membership) -> Result<()> {
+    let change = proposal.motion.change();
+    let against = change.as_ref().and_then(|change| change.against());
+    let (Some(change), Some(against), Some(council)) = (&change, against, list.council()) else {
+        return Ok(());
+    };
+    let (needed, voters) =
+        (council.needed(change), list.voters(std::slice::from_ref(change)).len());
+    if voters >= needed {
+        return Ok(());
+    }
+    let message = format!(
+        "no vote can carry this: it takes {needed} votes, and without `{against}` only {voters} can be \
+         cast; cut the connection to it, or have the council give more members a seat"
+    );
+    Err(Error::invalid("business-rule", message))
 }
 
 /// The seat that speaks: this organisation's, or an adviser's that is at home here.

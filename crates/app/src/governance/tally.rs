@@ -50,6 +50,23 @@ pub struct Tally {
     pub voters: usize,
 }
 
+/// The words of the motions against a member with a seat that cannot be carried, because fewer seats
+/// are left without that member than it takes. In a network of two that is every one of them:
+/// neither is more the network than the other. What remains is to cut the connection, to leave, or
+/// to give a third member a seat.
+pub fn unreachable(list: &Membership) -> Vec<&'static str> {
+    let Some(council) = list.council() else { return Vec::new() };
+    let voters = list.voters(&[]).len();
+    let thresholds = &council.thresholds;
+    let against = [
+        ("suspend", thresholds.suspend),
+        ("expel", thresholds.expel),
+        ("recover", thresholds.recover),
+    ];
+    let lacks = |needed: &u16| voters < usize::from(*needed) + 1;
+    against.into_iter().filter(|(_, needed)| lacks(needed)).map(|(word, _)| word).collect()
+}
+
 /// Counts the votes on `proposal` by the council of `list`. A member that it disposes of has no
 /// vote. Keys that their owner replaces with the old key are nobody else's matter: that is decided
 /// as it stands.

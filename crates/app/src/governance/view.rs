@@ -2,10 +2,11 @@
 
 use wire::{Application, Ballot, Council, Member, Motion, OrgId, Proposal};
 
+use super::applications::{self, Waiting};
 use super::book::Misconduct;
 use super::cut::{self, Cut};
 use super::flags::{self, Kept};
-use super::tally::Tally;
+use super::tally::{self, Tally};
 use super::{SPACE, look};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -30,6 +31,11 @@ pub struct Affairs {
     pub council: Option<Council>,
     /// Proposals, the newest first.
     pub proposals: Vec<Shown>,
+    /// Applications that were handed in here and wait to be proposed, the newest first.
+    pub applications: Vec<Waiting>,
+    /// The words of motions that cannot be carried against a member with a seat, however all others
+    /// vote: the member concerned has no vote, and those that are left are too few.
+    pub unreachable: Vec<&'static str>,
     /// Who has signed what excludes each other.
     pub misconduct: Vec<Misconduct>,
     /// Unusual questions, the newest first.
@@ -77,6 +83,8 @@ pub fn affairs(app: &App, caller: &Caller) -> Result<Affairs> {
         members: list.members.clone(),
         council: list.council().cloned(),
         proposals: proposals(app)?,
+        applications: applications::waiting(app)?,
+        unreachable: tally::unreachable(&list),
         misconduct,
         flags,
         cuts: cut::list(app)?,

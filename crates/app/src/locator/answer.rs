@@ -49,6 +49,9 @@ pub fn publication(
     if message.records.len() > most || message.removed.len() > most || message.key.len() != 16 {
         return invalid("a publication has at most 1000 records and a key of 16 digits");
     }
+    if message.closed_to.len() > wire::locator::MAX_CLOSED {
+        return invalid("a publication is closed to at most 10000 members");
+    }
     let Ok(epsilon) = Epsilon::new(message.epsilon) else {
         return invalid("epsilon must be from 0.5 to 10");
     };
@@ -90,6 +93,7 @@ pub fn publication(
             }
             (shelf.through, shelf.complete) = (message.through, message.complete);
             (shelf.heard_ms, shelf.epsilon) = (now, epsilon);
+            shelf.closed_to.clone_from(&message.closed_to);
             after = shelf.encodings();
         }
         through = shelf.through;
@@ -106,7 +110,8 @@ fn handle(text: &str) -> Option<u64> {
     (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 
-/// Which holders may know a person, by encodings of which this node has no key.
+/// Which holders may know a person, by encodings of which this node has no key. Of a holder that no
+/// agreement permits the asker to ask, nothing is said.
 pub fn locate(app: &App, asserted: &Asserted, message: &LocateRequest) -> Answered<LocateResponse> {
     may_speak(app).map_err(refused)?;
     let (asker, now) = (&asserted.assertion.issuer, app.now_ms());
@@ -130,6 +135,7 @@ pub fn locate(app: &App, asserted: &Asserted, message: &LocateRequest) -> Answer
             && shelf.complete
             && shelf.heard_ms.saturating_add(FRESH_MS) > now
             && holder != asker
+            && !shelf.closed_to.contains(asker)
             && list.member(holder).is_some_and(is_active);
         if !counts {
             continue;

@@ -34,6 +34,8 @@ pub struct Shelf {
     pub complete: bool,
     /// When the holder last said so, milliseconds since the Unix epoch.
     pub heard_ms: i64,
+    /// Members that the holder is not spoken of to.
+    pub closed_to: Vec<OrgId>,
     rows: [Rows; View::ALL.len()],
     places: HashMap<u64, Vec<(u8, u32)>>,
     hidden: HashMap<u64, Vec<OrgId>>,
@@ -96,6 +98,7 @@ impl Shelf {
             through: 0,
             complete: false,
             heard_ms: now_ms,
+            closed_to: Vec::new(),
             rows: Default::default(),
             places: HashMap::new(),
             hidden: HashMap::new(),

@@ -3,7 +3,8 @@
 //! Each locator says how far it has come in this node's change feed, and is brought from there to
 //! the end in pieces; so a piece that was lost is sent again, a locator that has started anew gets
 //! everything again, and nothing about it needs to be kept here. Somebody who opted out, or whose
-//! record may not be known of, is not published, and is withdrawn when that changes.
+//! record may not be known of, is not published, and is withdrawn when that changes. Each piece says
+//! which members no agreement permits to ask this node; locators do not speak of it to them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use super::committee::{AHEAD_MS, EPOCH_MS, epochs, locators};
 use super::encoding::{Maker, Use};
 use super::keys::{self, Key};
 use super::{Mode, committee};
+use crate::agreements::cover;
 use crate::consent::deliver::as_node;
 use crate::records::answer::hidden_from;
 use crate::records::longitudinal::ask_json;
@@ -51,6 +53,8 @@ pub struct Published {
     pub confirmed_ms: i64,
     /// Records that were sent since this node started, changes of the same record included.
     pub records: u64,
+    /// Whom it does not speak of this node to.
+    closed_to: Vec<OrgId>,
 }
 
 /// Publishes now, after every change, and once a minute, until the node stops.
@@ -122,11 +126,12 @@ async fn bring_up(app: &App, epoch: u64, locator: &OrgId, heartbeat: bool) -> Re
         let (more, nothing) =
             (!piece.complete, piece.records.is_empty() && piece.removed.is_empty());
         // What changed was no patient: that is worth a message only now and then.
-        if nothing && !more && !heard && at > 0 {
+        let same_askers = known.as_ref().is_some_and(|known| known.closed_to == piece.closed_to);
+        if nothing && !more && !heard && at > 0 && same_askers {
             return Ok(());
         }
         records += piece.records.len() as u64;
-        let (through, list) = (piece.through, piece.list);
+        let (through, list, closed_to) = (piece.through, piece.list, piece.closed_to.clone());
         let there = send(app, locator, &piece).await?;
         if there != through {
             misfits += 1;
@@ -146,6 +151,7 @@ async fn bring_up(app: &App, epoch: u64, locator: &OrgId, heartbeat: bool) -> Re
             complete: !more,
             confirmed_ms,
             records,
+            closed_to,
         };
         app.locator().published.lock().insert(place.clone(), state);
         if !more {
@@ -171,6 +177,7 @@ fn question(app: &App, epoch: u64, key: &Key) -> Publication {
         complete: false,
         records: Vec::new(),
         removed: Vec::new(),
+        closed_to: Vec::new(),
     }
 }
 
@@ -198,6 +205,7 @@ async fn piece(
         let maker = Maker::new(app, &locator, epoch, &key, Use::Published)?;
         let mut out = question(app, epoch, &key);
         (out.after, out.through, out.complete) = (Some(after), after, true);
+        out.closed_to = cover::closed_to(app, &*snapshot)?;
         let mut patients: BTreeSet<Id> = BTreeSet::new();
         loop {
             let changes = snapshot.changes(out.through, PIECE)?;

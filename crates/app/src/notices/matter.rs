@@ -216,6 +216,12 @@ pub fn find_one(snapshot: &dyn Snapshot, task: &Id) -> Result<Option<Matter>> {
     Ok(Matter::view(&parse_stored(&stored)?, &stored))
 }
 
+/// The matter that another institution names by its id; `None` where there is none.
+pub fn named(app: &App, id: &str) -> Result<Option<Matter>> {
+    let Ok(task) = Id::new(id) else { return Ok(None) };
+    find_one(&*app.store().snapshot()?, &task)
+}
+
 /// Matters of a kind, the newest first: those of one patient, or of all; all, or only open ones.
 pub fn list(
     snapshot: &dyn Snapshot,

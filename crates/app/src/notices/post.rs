@@ -3,11 +3,12 @@
 use federation::DeliverError;
 use federation::inbox::{Admission, admit};
 use fhir::Id;
-use store::{Guard, SideWrite};
+use store::{Guard, SideWrite, Transaction};
 use tokio::time::Instant;
 use wire::{Delivery, DeliveryKind, DeliveryReceipt, Notice, OrgId, Raw, ReceiptOutcome};
 
-use super::matter::{self, State};
+use super::matter::{self, Matter, State};
+use crate::audit::event::{Event, Pattern};
 use crate::audit::{Agent, objection};
 use crate::consent::deliver::as_node;
 use crate::records::longitudinal::ask_json;
@@ -31,6 +32,24 @@ pub struct Taken {
     pub guards: Vec<Guard>,
     /// Side writes for the transaction.
     pub side: Vec<SideWrite>,
+}
+
+/// Commits a matter as it stands by the word of `from`, with its entry of the audit and what makes
+/// sure that the word is taken once.
+pub fn move_on(
+    app: &App,
+    from: &Agent,
+    pattern: Pattern,
+    one: &Matter,
+    taken: Taken,
+) -> Result<ReceiptOutcome> {
+    let event = Event::by_node(pattern)
+        .peer(from.clone())
+        .patients([one.patient.clone()])
+        .data(format!("Task/{}", one.task));
+    let writes = vec![one.write()?, event.write(app)?];
+    app.store().commit(Transaction { guards: taken.guards, writes, side: taken.side })?;
+    Ok(ReceiptOutcome::Accepted)
 }
 
 /// The write that sends `notice`, for the transaction of what it tells about.

@@ -22,7 +22,7 @@ use crate::authorise::{Action, authorise};
 use crate::consent::break_glass::governance;
 use crate::consent::deliver::origin;
 use crate::notices::matter;
-use crate::notices::post::{Parties, Taken, send};
+use crate::notices::post::{self, Parties, Taken, send};
 use crate::notices::{Kind, Matter, State};
 use crate::{App, Caller, Error, Result};
 
@@ -310,24 +310,15 @@ pub(crate) fn confirmed(
     word: &RecallConfirmed,
     taken: Taken,
 ) -> Result<ReceiptOutcome> {
-    let task = Id::new(&word.id).ok();
-    let snapshot = app.store().snapshot()?;
-    let known = task.map(|task| matter::find_one(&*snapshot, &task)).transpose()?.flatten();
+    let known = matter::named(app, &word.id)?;
     let known = known.filter(|one| one.kind == Kind::Recall && one.owner == parties.peer.as_str());
     let Some(known) = known else { return Ok(ReceiptOutcome::NotApplicable) };
-    drop(snapshot);
     if !known.state.is_open() {
         return Ok(ReceiptOutcome::Duplicate);
     }
     let answer = format!("removed {}, told {}", word.removed, word.told);
     let one = Matter { state: State::Upheld, answer, ..known };
-    let event = Event::by_node(Pattern::Recall)
-        .peer(from.clone())
-        .patients([one.patient.clone()])
-        .data(format!("Task/{}", one.task));
-    let writes = vec![one.write()?, event.write(app)?];
-    app.store().commit(Transaction { guards: taken.guards, writes, side: taken.side })?;
-    Ok(ReceiptOutcome::Accepted)
+    post::move_on(app, from, Pattern::Recall, &one, taken)
 }
 
 /// The recalls of this institution, the newest first. For registrars and privacy officers.

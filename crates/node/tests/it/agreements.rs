@@ -36,40 +36,44 @@ const CONFIG: &[(&str, &str)] = &[
 const SOON: Duration = Duration::from_secs(20);
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-struct Stage {
-    hospitals: Hospitals,
+pub struct Stage {
+    pub hospitals: Hospitals,
     ahead: Arc<AtomicI64>,
 }
 
 /// A steward with a passkey.
-struct Steward {
-    client: Client,
-    device: Authenticator,
+pub struct Steward {
+    pub client: Client,
+    pub device: Authenticator,
     account: Account,
 }
 
 impl Stage {
     async fn new() -> Self {
+        Self::with(CONFIG).await
+    }
+
+    pub async fn with(config: &'static [(&'static str, &'static str)]) -> Self {
         let ahead = Arc::new(AtomicI64::new(0));
         let (shared, system) = (ahead.clone(), system_clock());
         let clock: app::services::Clock =
             Arc::new(move || system() + shared.load(Ordering::SeqCst));
-        let setup = Setup { patients: 2, config: CONFIG, clock, ..Setup::default() };
+        let setup = Setup { patients: 2, config, clock, ..Setup::default() };
         Self { hospitals: Hospitals::start(setup).await, ahead }
     }
 
-    fn all(&self) -> [&Hospital; 3] {
+    pub fn all(&self) -> [&Hospital; 3] {
         let [north, east, west] = self.hospitals.all.as_slice() else { panic!("three") };
         [north, east, west]
     }
 
-    fn pass(&self, ms: i64) {
+    pub fn pass(&self, ms: i64) {
         self.ahead.fetch_add(ms, Ordering::SeqCst);
     }
 }
 
 impl Steward {
-    async fn of(hospital: &Hospital) -> Self {
+    pub async fn of(hospital: &Hospital) -> Self {
         let account = hospital.account(Role::Steward, None);
         let client = Client::sign_in(&hospital.base, &account, Some(hospital.app.now_ms())).await;
         let mut device = Authenticator::new(&hospital.base);
@@ -83,7 +87,7 @@ impl Steward {
     }
 
     /// Comes back later.
-    async fn again(&mut self, hospital: &Hospital) {
+    pub async fn again(&mut self, hospital: &Hospital) {
         let begun = hospital.stranger().post("/auth/passkey/challenge", &json!({})).await;
         let begun = begun.expect(200).json();
         let answer: Value = serde_json::from_str(&self.device.get(&begun["options"])).unwrap();
@@ -193,7 +197,7 @@ fn draft(parties: &[&Hospital], kinds: &[&str], from_ms: i64, until_ms: i64) -> 
 }
 
 /// A clinician asks for a record; what came and what was said with it.
-async fn ask(hospital: &Hospital, patient: &str) -> (Seen, String) {
+pub async fn ask(hospital: &Hospital, patient: &str) -> (Seen, String) {
     let clinician = hospital.signed_in(Role::Clinician).await;
     let path = format!("/fhir/Patient/{patient}/$longitudinal-record");
     let seen = Seen::of(clinician.get(&format!("{path}?_wait=all")).await.expect(200).json());
@@ -202,7 +206,7 @@ async fn ask(hospital: &Hospital, patient: &str) -> (Seen, String) {
     (seen, events)
 }
 
-fn kinds_from(seen: &Seen, hospital: &Hospital) -> Vec<String> {
+pub fn kinds_from(seen: &Seen, hospital: &Hospital) -> Vec<String> {
     let from = seen.resources.iter().filter(|(_, orgs)| orgs.contains(&hospital.org));
     let mut kinds: Vec<String> =
         from.map(|(key, _)| key.split('/').next().unwrap().to_owned()).collect();

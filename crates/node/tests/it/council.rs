@@ -49,7 +49,7 @@ fn steward(app: &App) -> Caller {
     }
 }
 
-fn org(id: &str) -> OrgId {
+pub fn org(id: &str) -> OrgId {
     OrgId::new(id).unwrap()
 }
 
@@ -59,7 +59,7 @@ fn draft(title: &str, motion: Motion) -> Draft {
 }
 
 /// Waits until `holds`, asked whenever the list changes and every now and then.
-async fn until(what: &str, app: &App, holds: impl Fn(&App) -> bool) {
+pub async fn until(what: &str, app: &App, holds: impl Fn(&App) -> bool) {
     let mut changes = app.network().changes();
     let waiting = async {
         while !block_in_place(|| holds(app)) {
@@ -74,7 +74,7 @@ fn has_proposal(app: &App, id: &str) -> bool {
 }
 
 /// Proposes at the first node and votes for it at all; waits until it is carried at each.
-async fn carry(apps: &[&App], title: &str, motion: Motion) -> String {
+pub async fn carry(apps: &[&App], title: &str, motion: Motion) -> String {
     let id = block_in_place(|| propose(apps[0], &steward(apps[0]), draft(title, motion))).unwrap();
     for app in apps {
         until("the proposal", app, |app| has_proposal(app, &id)).await;
@@ -96,7 +96,7 @@ async fn carry(apps: &[&App], title: &str, motion: Motion) -> String {
 }
 
 /// One question of a node for another.
-async fn question(asker: &App, other: &str) -> Result<(), AskError> {
+pub async fn question(asker: &App, other: &str) -> Result<(), AskError> {
     let message = CheckpointsRequest { organisation: org(other) };
     let body = Bytes::from(serde_json::to_vec(&message).unwrap());
     let asking = asking("council", |_| {});
@@ -105,7 +105,7 @@ async fn question(asker: &App, other: &str) -> Result<(), AskError> {
     asker.peers().ask(&org(other), path, body, &asking, deadline).await.map(drop)
 }
 
-fn consilium(arguments: &[&str], dir: &Path) -> String {
+pub fn consilium(arguments: &[&str], dir: &Path) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_consilium"));
     command.args(arguments).arg("--dir").arg(dir);
     let run = block_in_place(|| command.output()).unwrap();
@@ -115,7 +115,7 @@ fn consilium(arguments: &[&str], dir: &Path) -> String {
     said
 }
 
-fn free() -> SocketAddr {
+pub fn free() -> SocketAddr {
     std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
 }
 

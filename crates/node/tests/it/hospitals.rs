@@ -300,6 +300,14 @@ pub fn dealt(person: &Person) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// A clock that stands still until tests turn it forward.
+pub fn still() -> (app::services::Clock, Arc<AtomicU64>) {
+    let ahead = Arc::new(AtomicU64::new(0));
+    let (shared, begun) = (ahead.clone(), system_clock()());
+    let clock = move || begun + i64::try_from(shared.load(Ordering::SeqCst)).unwrap_or(0);
+    (Arc::new(clock), ahead)
+}
+
 /// A clock that tests turn forward.
 pub fn clock() -> (app::services::Clock, Arc<AtomicU64>) {
     let ahead = Arc::new(AtomicU64::new(0));

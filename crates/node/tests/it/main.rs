@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod accountability;
+mod agreement_pages;
 mod agreements;
 mod app_client;
 mod app_scopes;
@@ -24,6 +25,7 @@ mod conditions;
 mod consent;
 mod contents;
 mod council;
+mod council_pages;
 mod dpop;
 mod fetching;
 mod graphql;

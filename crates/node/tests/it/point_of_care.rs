@@ -27,15 +27,15 @@ const CONFIG: &[(&str, &str)] = &[
 ];
 
 /// What a page answered: status, where it leads, and its text.
-struct Page {
-    status: u16,
-    location: String,
-    text: String,
+pub struct Page {
+    pub status: u16,
+    pub location: String,
+    pub text: String,
 }
 
 impl Page {
     #[track_caller]
-    fn expect(self, status: u16) -> Self {
+    pub fn expect(self, status: u16) -> Self {
         let start: String = self.text.chars().take(400).collect();
         assert_eq!(self.status, status, "to `{}`: {start}", self.location);
         self
@@ -43,21 +43,21 @@ impl Page {
 
     /// What stands after `before`, up to the next quotation mark.
     #[track_caller]
-    fn after(&self, before: &str) -> String {
+    pub fn after(&self, before: &str) -> String {
         let rest = self.text.split_once(before).unwrap_or_else(|| panic!("no `{before}`")).1;
         rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")
     }
 }
 
 /// Somebody at a browser.
-struct Reader<'a> {
-    hospital: &'a Hospital,
-    client: Client,
+pub struct Reader<'a> {
+    pub hospital: &'a Hospital,
+    pub client: Client,
     http: reqwest::Client,
 }
 
 impl<'a> Reader<'a> {
-    fn new(hospital: &'a Hospital, client: Client) -> Self {
+    pub fn new(hospital: &'a Hospital, client: Client) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         Self { hospital, client, http: http.build().unwrap() }
     }
@@ -83,11 +83,11 @@ impl<'a> Reader<'a> {
         Page { status, location, text: answer.text().await.unwrap() }
     }
 
-    async fn get(&self, path: &str) -> Page {
+    pub async fn get(&self, path: &str) -> Page {
         self.send(path, None).await
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         self.send(path, Some(fields)).await
     }
 
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Adds a passkey to a signed-in account.
-async fn enrol(hospital: &Hospital, client: &Client) -> Authenticator {
+pub async fn enrol(hospital: &Hospital, client: &Client) -> Authenticator {
     let mut device = Authenticator::new(&hospital.base);
     let started = client.post("/auth/passkeys/challenge", &json!({})).await.expect(200).json();
     let credential: Value = serde_json::from_str(&device.create(&started["options"])).unwrap();

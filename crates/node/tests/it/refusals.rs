@@ -49,6 +49,7 @@ POST   /steward/agreements/none/versions/x      contract       403 403 403 403 4
 POST   /steward/agreements/none/versions/x/challenge answering 403 403 403 403 403 401
 POST   /steward/agreements/none/end             reasoned       403 403 403 403 403 401
 POST   /steward/agreements/none/breach          reasoned       403 403 403 403 403 401
+POST   /council/applications                    reasoned       400 400 400 400 400 400
 GET    /operate/figures                                        403 403 403 200 403 401
 POST   /operate/answering                       answering      403 403 403 200 403 401
 ";
@@ -96,7 +97,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 39 * 6);
+        assert_eq!(asked, 40 * 6);
     });
 }
 

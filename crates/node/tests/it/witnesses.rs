@@ -24,6 +24,7 @@ use wire::witness::{Outcome, origin};
 use wire::{AddCheckpoint, CheckpointAnswer, OrgId, RefusalCode};
 
 use crate::client::Client;
+use crate::council::{carry, consilium, until};
 use crate::hospitals::{Hospital, Hospitals, Setup, clock, run};
 use crate::killed::Serving;
 use crate::presence::asking;
@@ -464,4 +465,86 @@ fn a_proof_is_checked_without_the_node() {
         assert!(made && note.matches("— ").count() == 2, "{note}");
         hospitals.stop().await;
     });
+}
+
+#[test]
+fn a_proof_outlasts_new_keys_and_the_expulsion_of_a_witness() {
+    run(async {
+        let (time, ahead) = clock();
+        let setup = Setup { patients: 2, clock: time, ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        let [north, east, west] = hospitals.all.as_slice() else { panic!("three") };
+        let (home, western) = (hospitals.home(north), hospitals.home(west));
+        for hospital in [north, west] {
+            hospital.signed_in(Role::Operator).await.get("/fhir/Patient").await.expect(403);
+            witnessed_by_all(hospital, 2).await;
+        }
+        let (made, proof) = audit(&["proof", "--entry", "1"], Some(&home));
+        assert!(made, "{proof}");
+        let (made, theirs) = audit(&["proof", "--entry", "1"], Some(&western));
+        assert!(made, "{theirs}");
+
+        // East takes new keys, and west turns out to be hostile and is expelled.
+        ahead.fetch_add(60_000, Ordering::SeqCst);
+        consilium(&["network", "rotate-keys"], &hospitals.home(east));
+        let id = OrgId::new(&east.org).unwrap();
+        let key_of = |app: &app::App| app.network().list().member(&id).map(|m| m.assertion_key);
+        let old = east.app.peers().identity().assertion_key.public_key();
+        for hospital in [north, east] {
+            until("the new keys", &hospital.app, |app| key_of(app) != Some(old)).await;
+        }
+        ahead.fetch_add(60_000, Ordering::SeqCst);
+        let motion = wire::Motion::Expel { organisation: OrgId::new(&west.org).unwrap() };
+        carry(&[&north.app, &east.app], "Expel West", motion).await;
+        for hospital in [north, east] {
+            until("the expulsion", &hospital.app, |app| app.network().list().members.len() == 2)
+                .await;
+        }
+        let lists = home.join("lists.json");
+        std::fs::write(&lists, consilium(&["network", "invite"], &home)).unwrap();
+        let config = std::fs::read_to_string(home.join("node.toml")).unwrap();
+        let council = config.split_once("council_key = \"").unwrap().1.split('"').next().unwrap();
+        let file = home.join("entry.tlog-proof");
+        let check = |text: &str, lists: &Path| {
+            std::fs::write(&file, text).unwrap();
+            let (file, lists) = (file.to_str().unwrap(), lists.to_str().unwrap());
+            audit(&["check", file, "--membership", lists, "--council", council], None)
+        };
+        let (sound, text) = check(&proof, &lists);
+        assert!(sound, "{text}");
+        assert!(text.contains(&format!("cosigned by {}", east.name)), "by a key of before: {text}");
+        assert!(!text.contains(&format!("cosigned by {}", west.name)), "it was expelled: {text}");
+        // The newest list with those before it beside it does as well; alone it proves nothing.
+        assert!(check(&proof, &home.join("membership.json")).0);
+        let alone = tempfile::tempdir().unwrap();
+        let alone = alone.path().join("membership.json");
+        std::fs::copy(home.join("membership.json"), &alone).unwrap();
+        let (sound, text) = check(&proof, &alone);
+        assert!(!sound && text.contains("network invite"), "{text}");
+        // A list that is put between the others, or left out, breaks the chain.
+        let mut gap: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&lists).unwrap()).unwrap();
+        gap["lists"].as_array_mut().unwrap().remove(1);
+        let broken = home.join("gap.json");
+        std::fs::write(&broken, gap.to_string()).unwrap();
+        assert!(!check(&proof, &broken).0);
+
+        // The expelled cannot disown what the others had seen of its log.
+        let (sound, text) = check(&theirs, &lists);
+        assert!(sound, "{text}");
+        assert!(text.contains("it is no member any more"), "{text}");
+        assert_eq!(text.matches("cosigned by").count(), 2, "{text}");
+        hospitals.stop().await;
+    });
+}
+
+#[test]
+fn the_command_teaches_how_a_log_is_verified_against_its_witnesses() {
+    let (shown, help) = audit(&["verify", "--help"], None);
+    assert!(shown, "{help}");
+    for word in ["--against-witnesses", "--dir", "--noted", "Ends with status 1", "For example"] {
+        assert!(help.contains(word), "no `{word}`: {help}");
+    }
+    let (shown, help) = audit(&["check", "--help"], None);
+    assert!(shown && help.contains("network invite") && help.contains("founding keys"), "{help}");
 }

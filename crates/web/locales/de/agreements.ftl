@@ -93,3 +93,6 @@ notice-agreement-signed = Sie haben unterschrieben. Die anderen Parteien werden 
 notice-agreement-ended = Das Ende ist erklärt. Die anderen Parteien werden verständigt.
 notice-breach-declared = Die Vereinbarung ist ausgesetzt. Die anderen Parteien werden verständigt.
 notice-breach-settled = Die Verletzung ist erledigt. Die anderen Parteien werden verständigt.
+agreement-clause-add = Punkt hinzufügen
+agreement-clause-without = Diesen Punkt weglassen
+agreement-clause-kept = Dafür hat das Formular keine Auswahl; es bleibt, wie es ist:

@@ -93,3 +93,6 @@ notice-agreement-signed = You have signed. The other parties are told.
 notice-agreement-ended = The end is declared. The other parties are told.
 notice-breach-declared = The agreement is suspended. The other parties are told.
 notice-breach-settled = The breach is settled. The other parties are told.
+agreement-clause-add = Add a clause
+agreement-clause-without = Leave this clause out
+agreement-clause-kept = The form has no choices for this; it stays as it is:

@@ -93,3 +93,6 @@ notice-agreement-signed = Ha firmado. Se informa a las otras partes.
 notice-agreement-ended = El fin está declarado. Se informa a las otras partes.
 notice-breach-declared = El acuerdo está suspendido. Se informa a las otras partes.
 notice-breach-settled = El incumplimiento está resuelto. Se informa a las otras partes.
+agreement-clause-add = Añadir una cláusula
+agreement-clause-without = Omitir esta cláusula
+agreement-clause-kept = El formulario no tiene opciones para esto; queda como está:

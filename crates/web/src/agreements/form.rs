@@ -1,4 +1,5 @@
-//! The form of a draft: one clause in plain choices. Drafts with several clauses come by the API.
+//! The form of a draft: clauses in plain choices. What a clause says beyond them, because it came
+//! by the API, is named and stays as it is.
 
 use askama::Template;
 
@@ -28,6 +29,9 @@ pub const KINDS: [&str; 12] = [
 ];
 /// Degrees of confidentiality that the form offers.
 pub const CEILINGS: [&str; 3] = ["N", "R", "V"];
+
+/// Most clauses that the form takes.
+pub const MOST_CLAUSES: usize = 20;
 
 /// What the form sends: names and values, some names more than once.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -86,14 +90,55 @@ pub struct Chosen {
     pub until: Field,
     /// Days of notice.
     pub notice: Field,
+    /// What is permitted.
+    pub clauses: Vec<ChosenClause>,
+}
+
+/// What is chosen for one clause.
+#[derive(Clone, Debug, Default)]
+pub struct ChosenClause {
+    /// Which clause of the changed version it was, from 1; 0 for a new one.
+    pub base: usize,
     /// Codes of purposes.
     pub purposes: Vec<String>,
     /// Resource types; `*` for all.
     pub kinds: Vec<String>,
-    /// The highest degree of confidentiality.
-    pub ceiling: Field,
+    /// Code of the highest degree of confidentiality.
+    pub ceiling: String,
     /// Codes of obligations.
     pub obligations: Vec<String>,
+    /// What the form has no choices for, in words; it stays as it is.
+    pub kept: Vec<String>,
+}
+
+impl ChosenClause {
+    /// What a new clause begins with: all data for treatment, not to be passed on.
+    pub fn fresh() -> Self {
+        Self {
+            purposes: vec!["TREAT".into()],
+            kinds: vec!["*".into()],
+            ceiling: "R".into(),
+            obligations: vec!["NORDSCLCD".into()],
+            ..Self::default()
+        }
+    }
+}
+
+impl DraftForm {
+    /// The clauses that it names, without those that are to be left out.
+    pub fn clauses(&self) -> Vec<ChosenClause> {
+        let out = self.all("without");
+        let numbers = self.all("clause").into_iter().filter(|number| !out.contains(number));
+        let clause = |n: String| ChosenClause {
+            base: self.text(&format!("base-{n}")).parse().unwrap_or(0),
+            purposes: self.all(&format!("purpose-{n}")),
+            kinds: self.all(&format!("kind-{n}")),
+            ceiling: self.text(&format!("ceiling-{n}")).to_owned(),
+            obligations: self.all(&format!("obligation-{n}")),
+            kept: Vec::new(),
+        };
+        numbers.take(MOST_CLAUSES).map(clause).collect()
+    }
 }
 
 #[derive(Template)]
@@ -105,29 +150,30 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn purposes(&self) -> Vec<(&'static str, String, bool)> {
-        let chosen = |code: &&str| self.v.chosen.purposes.iter().any(|one| one == code);
+    fn purposes(&self, clause: &ChosenClause) -> Vec<(&'static str, String, bool)> {
+        let chosen = |code: &&str| clause.purposes.iter().any(|one| one == code);
         PURPOSES.iter().map(|code| (*code, wording::purpose(&self.w, code), chosen(code))).collect()
     }
 
-    fn kinds(&self) -> Vec<(&'static str, String, bool)> {
-        let chosen = |name: &&str| self.v.chosen.kinds.iter().any(|one| one == name);
+    fn kinds(&self, clause: &ChosenClause) -> Vec<(&'static str, String, bool)> {
+        let chosen = |name: &&str| clause.kinds.iter().any(|one| one == name);
         let all = std::iter::once(&"*").chain(&KINDS);
         all.map(|name| (*name, wording::kind(&self.w, name), chosen(name))).collect()
     }
 
-    fn obligations(&self) -> Vec<(&'static str, String, bool)> {
-        let chosen = |code: &str| self.v.chosen.obligations.iter().any(|one| one == code);
+    fn obligations(&self, clause: &ChosenClause) -> Vec<(&'static str, String, bool)> {
+        let chosen = |code: &str| clause.obligations.iter().any(|one| one == code);
         let known = COMMON.iter();
         known.map(|(code, key)| (*code, self.w.say(key).to_string(), chosen(code))).collect()
     }
 
-    fn ceilings(&self) -> Vec<(String, String)> {
-        let text = |code: &&str| {
+    fn ceilings(&self, clause: &ChosenClause) -> Vec<(&'static str, String, bool)> {
+        let degree = |code: &'static str| {
             let degree = policy::label::Confidentiality::find(code)?;
-            Some(((*code).to_owned(), wording::ceiling(&self.w, degree).to_string()))
+            let text = wording::ceiling(&self.w, degree).to_string();
+            Some((code, text, clause.ceiling == code))
         };
-        CEILINGS.iter().filter_map(text).collect()
+        CEILINGS.into_iter().filter_map(degree).collect()
     }
 
     fn is_party(&self, org: &str) -> bool {

@@ -23,6 +23,23 @@ pub struct CutForm {
     pub reason: String,
 }
 
+/// An application that was handed in here.
+#[derive(Clone, Debug)]
+pub struct Applicant {
+    /// Id of the application.
+    pub id: String,
+    /// Name and short id of the institution, as it calls itself.
+    pub name: String,
+    /// Whom to reach.
+    pub contact: String,
+    /// Why, in its own words.
+    pub reason: String,
+    /// Whether it is a member that asks for new keys.
+    pub recovers: bool,
+    /// When it was handed in, Unix epoch milliseconds.
+    pub at_ms: i64,
+}
+
 /// The page.
 #[derive(Clone, Debug, Default)]
 pub struct AffairsView {
@@ -40,6 +57,10 @@ pub struct AffairsView {
     pub advisers: Vec<(String, String, bool)>,
     /// How many votes it takes: translation key of a motion, and the number.
     pub thresholds: Vec<(&'static str, u64)>,
+    /// Translation keys of the motions that cannot be carried against a member with a seat.
+    pub unreachable: Vec<&'static str>,
+    /// Applications that were handed in here and wait.
+    pub applications: Vec<Applicant>,
     /// Proposals, the newest first.
     pub proposals: Vec<Line>,
     /// Members that have signed what excludes each other: name, whether two lists, the number.

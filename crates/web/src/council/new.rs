@@ -27,6 +27,9 @@ pub struct NewForm {
     /// The ids of the members with a seat.
     #[serde(default)]
     pub seats: String,
+    /// The advisory boards, one a line: short id, member, `votes` or `comments`, name.
+    #[serde(default)]
+    pub advisers: String,
     /// What it is about.
     #[serde(default)]
     pub title: String,
@@ -57,6 +60,8 @@ pub struct NewView {
     pub application: Field,
     /// The field of the seats.
     pub seats: Field,
+    /// The field of the advisory boards.
+    pub advisers: Field,
     /// The field of the title.
     pub title: Field,
     /// The field of the reason.

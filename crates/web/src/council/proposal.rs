@@ -35,6 +35,8 @@ pub struct ProposalView {
     pub by: String,
     /// Why it cannot be done any more.
     pub moot: String,
+    /// What was wrong with a vote, in words.
+    pub fault: Option<String>,
     /// The list that carries it out.
     pub list: Option<u64>,
     /// Facts of the motion: translation key and text.

@@ -1,4 +1,5 @@
-//! Agreements: the list, one to be read, and what a steward does about them.
+//! Agreements: the list, one to be read, and what a steward does about them. Drafts are in
+//! [`super::drafts`].
 
 use app::agreements::{read, say, sign};
 use app::{App, Error, Kind};
@@ -6,26 +7,23 @@ use axum::Json;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::{IntoResponse, Response};
-use policy::agreement::{Class, Clause, Dossier, Obligation, Party, Said, Terms, differences};
-use policy::label::Confidentiality;
+use policy::agreement::{Clause, Dossier, Said, differences};
 use serde_json::json;
 
 use super::account::fault_of;
 use super::patient::name_of;
-use super::session::{Made, Stop, Visit, done, page};
-use crate::agreements::form::{self, Chosen, DraftForm, DraftView};
+use super::session::{Made, Visit, done, page};
 use crate::agreements::list::{self, ListView, Row};
 use crate::agreements::mine::{self, MineView};
 use crate::agreements::one::{self, AgreementView, BreachView, SayForm, SignForm, VersionView};
 use crate::agreements::wording;
 use crate::chrome::{Notice, Role};
-use crate::fault::Fault;
-use crate::form::{Field, FieldFault};
+use crate::form::Field;
 use crate::parts::PasskeyFault;
 use crate::paths::{Agreement, Returning, SignIn, StepUp};
 use crate::words::Words;
 
-const STEWARD: &[Role] = &[Role::Steward];
+pub(super) const STEWARD: &[Role] = &[Role::Steward];
 const READERS: &[Role] = &[Role::Steward, Role::Operator, Role::PrivacyOfficer];
 const PATIENT: &[Role] = &[Role::Patient];
 
@@ -140,210 +138,6 @@ fn view(app: &App, w: &Words<'_>, id: &str, dossier: &Dossier) -> AgreementView 
         fault: None,
         reason: Field::default(),
     }
-}
-
-/// `GET /agreements/new`
-pub async fn draft_page(visit: Visit) -> Response {
-    let made = try_draft_page(&visit, None).await;
-    visit.finish(made)
-}
-
-/// `GET /agreements/{id}/versions/{text}/change`
-pub async fn change_page(visit: Visit, Path(version): Path<(String, String)>) -> Response {
-    let made = try_draft_page(&visit, Some(version)).await;
-    visit.finish(made)
-}
-
-async fn try_draft_page(visit: &Visit, changes: Option<(String, String)>) -> Made {
-    let user = visit.require(STEWARD)?;
-    visit.require_fresh_factor(user)?;
-    let chosen = match &changes {
-        None => Chosen {
-            notice: Field::new("30"),
-            purposes: vec!["TREAT".into()],
-            kinds: vec!["*".into()],
-            ceiling: Field::new("R"),
-            obligations: vec!["NORDSCLCD".into()],
-            ..Chosen::default()
-        },
-        Some((id, text)) => {
-            let (caller, id, text) = (visit.caller(user), id.clone(), text.clone());
-            let dossier = visit.app().run(move |app| read::one(app, &caller, &id)).await?;
-            let terms = dossier.text(&text).ok_or(Stop::Fault(Fault::NotFound))?;
-            chosen_of(terms)
-        }
-    };
-    let view = DraftView { changes, members: members(visit.app()), chosen, fault: None };
-    page(form::render(&view, &visit.chrome)?)
-}
-
-fn members(app: &App) -> Vec<(String, String)> {
-    let others = app.network().active_others().into_iter();
-    others.map(|member| (member.id.to_string(), member.display_name)).collect()
-}
-
-fn chosen_of(terms: &Terms) -> Chosen {
-    let day = |ms: i64| Field::new(fhir::time::instant(ms).chars().take(10).collect::<String>());
-    let clause = terms.clauses.first();
-    let codes = |of: &dyn Fn(&Clause) -> Vec<String>| clause.map(of).unwrap_or_default();
-    Chosen {
-        title: Field::new(&*terms.title),
-        parties: terms.parties.iter().map(|party| party.org.to_string()).collect(),
-        from: day(terms.from_ms),
-        until: day(terms.until_ms - 1),
-        notice: Field::new(terms.notice_days.to_string()),
-        purposes: codes(&|one| one.purposes.iter().map(|p| p.code().to_owned()).collect()),
-        kinds: codes(&|one| {
-            one.classes.iter().map(|class| class.kind.unwrap_or("*").to_owned()).collect()
-        }),
-        ceiling: Field::new(clause.map_or("R", |one| one.ceiling.code())),
-        obligations: codes(&|one| one.obligations.iter().map(|o| o.code().to_owned()).collect()),
-    }
-}
-
-/// `POST /agreements/new`
-pub async fn draft(visit: Visit, form: Result<Form<DraftForm>, FormRejection>) -> Response {
-    let made = try_draft(&visit, None, form).await;
-    visit.finish(made)
-}
-
-/// `POST /agreements/{id}/versions/{text}/change`
-pub async fn change(
-    visit: Visit,
-    Path(version): Path<(String, String)>,
-    form: Result<Form<DraftForm>, FormRejection>,
-) -> Response {
-    let made = try_draft(&visit, Some(version), form).await;
-    visit.finish(made)
-}
-
-async fn try_draft(
-    visit: &Visit,
-    changes: Option<(String, String)>,
-    form: Result<Form<DraftForm>, FormRejection>,
-) -> Made {
-    let user = visit.require(STEWARD)?;
-    let form = visit.form(form)?;
-    let caller = visit.caller(user);
-    let mut chosen = typed(&form);
-    let parties: Vec<String> = match &changes {
-        None => {
-            std::iter::once(visit.app().org().id.clone()).chain(chosen.parties.clone()).collect()
-        }
-        Some((id, _)) => {
-            let (caller, id) = (caller.clone(), id.clone());
-            let dossier = visit.app().run(move |app| read::one(app, &caller, &id)).await?;
-            dossier.parties().map(|party| party.org.to_string()).collect()
-        }
-    };
-    let again = |chosen: Chosen, fault: Option<String>| -> Made {
-        let members = members(visit.app());
-        let view = DraftView { changes: changes.clone(), members, chosen, fault };
-        page(form::render(&view, &visit.chrome)?)
-    };
-    let Some(terms) = terms(visit.app(), &mut chosen, parties) else {
-        return again(chosen, None);
-    };
-    let replaces = changes.clone();
-    let proposed = visit.app().run(move |app| {
-        let replaces = replaces.as_ref().map(|(id, text)| (id.as_str(), text.as_str()));
-        say::propose_terms(app, &caller, terms, replaces)
-    });
-    match proposed.await {
-        Ok(made) => done(Agreement(&made.agreement), Notice::AgreementProposed),
-        Err(error) if matches!(error.kind, Kind::Unprocessable | Kind::Invalid(_)) => {
-            again(chosen, Some(error.message))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn typed(form: &DraftForm) -> Chosen {
-    Chosen {
-        title: Field::required(form.text("title"), 200),
-        parties: form.all("party"),
-        from: Field::required(form.text("from"), 10),
-        until: Field::required(form.text("until"), 10),
-        notice: Field::required(form.text("notice"), 3),
-        purposes: form.all("purpose"),
-        kinds: form.all("kind"),
-        ceiling: Field::new(form.text("ceiling")),
-        obligations: form.all("obligation"),
-    }
-}
-
-/// The text that the form stands for; `None` where a field has a fault, which is then marked.
-fn terms(app: &App, chosen: &mut Chosen, parties: Vec<String>) -> Option<Terms> {
-    let day = |field: &mut Field| {
-        let range = fhir::time::parse(&field.value).filter(|_| field.value.len() == 10);
-        if range.is_none() && field.is_sound() {
-            field.fault = Some(FieldFault::NotADate);
-        }
-        range
-    };
-    let (from, until) = (day(&mut chosen.from), day(&mut chosen.until));
-    let notice = chosen.notice.value.parse::<u32>().ok().filter(|days| (1..=365).contains(days));
-    if notice.is_none() && chosen.notice.is_sound() {
-        chosen.notice.fault = Some(FieldFault::NotAChoice);
-    }
-    let ceiling = Confidentiality::find(&chosen.ceiling.value);
-    if ceiling.is_none() {
-        chosen.ceiling.fault = Some(FieldFault::NotAChoice);
-    }
-    let sound = chosen.title.is_sound() && chosen.from.is_sound() && chosen.until.is_sound();
-    if !sound {
-        return None;
-    }
-    let mut named: Vec<Party> = parties
-        .into_iter()
-        .map(|org| Party { name: name_of(app, &org).into(), org: org.into() })
-        .collect();
-    named.sort();
-    named.dedup();
-    let orgs: Vec<Box<str>> = named.iter().map(|party| party.org.clone()).collect();
-    let mut purposes: Vec<_> =
-        chosen.purposes.iter().filter_map(|code| policy::Purpose::find(code)).collect();
-    purposes.sort();
-    purposes.dedup();
-    let mut obligations: Vec<_> =
-        chosen.obligations.iter().filter_map(|code| Obligation::find(code)).collect();
-    obligations.sort();
-    obligations.dedup();
-    let clause = Clause {
-        asks: orgs.clone(),
-        answers: orgs,
-        purposes,
-        classes: classes(&chosen.kinds),
-        ceiling: ceiling?,
-        topics: Vec::new(),
-        obligations,
-    };
-    Some(Terms {
-        id: "".into(),
-        version: 1,
-        replaces: None,
-        issued_ms: 0,
-        title: chosen.title.value.as_str().into(),
-        parties: named,
-        from_ms: from?.start_ms,
-        until_ms: until?.end_ms,
-        notice_days: notice?,
-        clauses: vec![clause],
-    })
-}
-
-/// The classes of the chosen types; who the patient is goes with each.
-fn classes(kinds: &[String]) -> Vec<Class> {
-    if kinds.iter().any(|kind| kind == "*") {
-        return vec![Class::all()];
-    }
-    let known = kinds.iter().filter_map(|kind| fhir::resource_type(kind));
-    let types = known.chain(["Patient"]);
-    let mut classes: Vec<_> =
-        types.map(|kind| Class { kind: Some(kind), categories: Vec::new() }).collect();
-    classes.sort();
-    classes.dedup();
-    classes
 }
 
 /// `POST /agreements/{id}/versions/{text}/challenge`, for scripts.

@@ -1,23 +1,25 @@
 //! The pages of the network's own affairs.
 
+use app::governance::applications;
 use app::governance::cut::{self, By};
 use app::governance::propose::{self, Draft};
 use app::governance::view::{self, Shown};
 use app::governance::{tally, vote};
 use app::{App, Error, Kind};
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path};
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query};
 use axum::response::Response;
-use wire::{Choice, MemberState, Motion, OrgId, Sealed};
+use serde::Deserialize;
+use wire::{Adviser, Asked, Choice, MemberState, Motion, OrgId, Sealed};
 
 use super::session::{Made, Stop, Visit, done, page};
 use crate::chrome::{Notice, Role};
-use crate::council::affairs::{self, AffairsView, Cut, CutForm, Flag, Line, Member};
+use crate::council::affairs::{self, AffairsView, Applicant, Cut, CutForm, Flag, Line, Member};
 use crate::council::new::{self, NewForm, NewView};
 use crate::council::proposal::{self as proposal_page, Ballot, ProposalView, VoteForm};
 use crate::council::{Outcome, motion_key};
 use crate::fault::Fault;
-use crate::form::{Field, FieldFault};
+use crate::form::{Bare, Field, FieldFault};
 use crate::paths::Council;
 
 const READERS: &[Role] = &[Role::CouncilMember, Role::Operator, Role::PrivacyOfficer];
@@ -68,6 +70,8 @@ async fn try_affairs(visit: &Visit, form: (Field, Field)) -> Made {
             .map(|one| (one.name.clone(), name(app, one.host.as_str()), one.votes))
             .collect(),
         thresholds: thresholds.unwrap_or_default(),
+        unreachable: found.unreachable.iter().map(|word| motion_key(word)).collect(),
+        applications: found.applications.iter().map(applicant).collect(),
         proposals: found.proposals.iter().map(|one| line(app, one)).collect(),
         misconduct: found
             .misconduct
@@ -93,6 +97,35 @@ async fn try_affairs(visit: &Visit, form: (Field, Field)) -> Made {
         form,
     };
     page(affairs::render(&shown, &visit.chrome)?)
+}
+
+fn applicant(one: &applications::Waiting) -> Applicant {
+    let member = &one.application.member;
+    Applicant {
+        id: one.id.clone(),
+        name: format!("{} ({})", member.display_name, member.id),
+        contact: member.contact.clone(),
+        reason: one.application.reason.clone(),
+        recovers: one.asks == Asked::Recover,
+        at_ms: one.received_ms,
+    }
+}
+
+/// `POST /council/applications/{id}/aside`
+pub async fn put_aside(
+    visit: Visit,
+    Path(id): Path<String>,
+    form: Result<Form<Bare>, FormRejection>,
+) -> Response {
+    let made = try_put_aside(&visit, id, form).await;
+    visit.finish(made)
+}
+
+async fn try_put_aside(visit: &Visit, id: String, form: Result<Form<Bare>, FormRejection>) -> Made {
+    let caller = visit.caller(visit.require(MEMBERS)?);
+    visit.form(form)?;
+    visit.app().run(move |app| applications::put_aside(app, &caller, &id)).await?;
+    done(Council, Notice::ApplicationAside)
 }
 
 fn cut_view(app: &App, cut: &cut::Cut) -> Cut {
@@ -141,11 +174,16 @@ fn line(app: &App, shown: &Shown) -> Line {
 
 /// `GET /council/proposals/{id}`
 pub async fn proposal(visit: Visit, Path(id): Path<String>) -> Response {
-    let made = try_proposal(&visit, &id, (Field::default(), Field::default())).await;
+    let made = try_proposal(&visit, &id, (Field::default(), Field::default()), None).await;
     visit.finish(made)
 }
 
-async fn try_proposal(visit: &Visit, id: &str, form: (Field, Field)) -> Made {
+async fn try_proposal(
+    visit: &Visit,
+    id: &str,
+    form: (Field, Field),
+    fault: Option<String>,
+) -> Made {
     let caller = visit.caller(visit.require(READERS)?);
     let (wanted, may_vote) = (id.to_owned(), visit.require(MEMBERS).is_ok());
     let shown = visit.app().run(move |app| view::proposal(app, &caller, &wanted)).await?;
@@ -159,6 +197,7 @@ async fn try_proposal(visit: &Visit, id: &str, form: (Field, Field)) -> Made {
             tally::Outcome::Moot(reason) => reason.clone(),
             _ => String::new(),
         },
+        fault,
         list: shown.list,
         facts: facts(app, &shown),
         checks: match shown.application {
@@ -252,35 +291,106 @@ async fn try_cast(visit: &Visit, id: String, form: Result<Form<VoteForm>, FormRe
     };
     let reason = Field::required(&form.reason, wire::proposal::MAX_REASON);
     if !reason.is_sound() {
-        return try_proposal(visit, &id, (Field::new(form.seat), reason)).await;
+        return try_proposal(visit, &id, (Field::new(form.seat), reason), None).await;
     }
-    let proposal = id.clone();
-    let voted = visit.app().run(move |app| {
-        vote::vote(app, &caller, &proposal, adviser.as_ref(), (choice, &reason.value))
-    });
-    voted.await?;
-    done(crate::paths::CouncilProposal(&id), Notice::VoteCast)
+    let (proposal, said) = (id.clone(), reason.value.clone());
+    let voted = visit
+        .app()
+        .run(move |app| vote::vote(app, &caller, &proposal, adviser.as_ref(), (choice, &said)));
+    match voted.await {
+        Ok(()) => done(crate::paths::CouncilProposal(&id), Notice::VoteCast),
+        Err(Error { kind: Kind::Conflict | Kind::Invalid(_), message, .. }) => {
+            try_proposal(visit, &id, (Field::new(form.seat), reason), Some(message)).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The advisory boards as the form writes them.
+fn advisers(app: &App) -> String {
+    let list = app.network().list();
+    let known = list.council().map(|council| council.advisers.as_slice()).unwrap_or_default();
+    let line = |one: &Adviser| {
+        let votes = if one.votes { "votes" } else { "comments" };
+        format!("{}, {}, {votes}, {}\n", one.id, one.host, one.name)
+    };
+    known.iter().map(line).collect()
+}
+
+/// Reads them.
+fn read_advisers(text: &str) -> Result<Vec<Adviser>, String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let adviser = |line: &str| {
+        let mut parts = line.splitn(4, ',').map(str::trim);
+        let id = OrgId::new(parts.next()?).ok()?;
+        let host = OrgId::new(parts.next()?).ok()?;
+        let votes = match parts.next()? {
+            "votes" => true,
+            "comments" => false,
+            _ => return None,
+        };
+        let name = parts.next().filter(|name| !name.is_empty())?.to_owned();
+        Some(Adviser { id, name, host, votes })
+    };
+    let wrong = |line: &str| {
+        format!(
+            "`{line}` is no advisory board; write `patients, north, votes, Patients of the Valley`"
+        )
+    };
+    lines.map(|line| adviser(line).ok_or_else(|| wrong(line))).collect()
+}
+
+/// What a link to the form names.
+#[derive(Default, Deserialize)]
+pub struct About {
+    application: Option<String>,
 }
 
 /// `GET /council/new`
-pub async fn new_page(visit: Visit) -> Response {
-    let made = try_new(&visit, None).await;
+pub async fn new_page(visit: Visit, about: Result<Query<About>, QueryRejection>) -> Response {
+    let about = about.map(|Query(about)| about).unwrap_or_default();
+    let made = try_new_page(&visit, about).await;
     visit.finish(made)
+}
+
+async fn try_new_page(visit: &Visit, about: About) -> Made {
+    let user = visit.require(MEMBERS)?;
+    visit.require_fresh_factor(user)?;
+    let Some(id) = about.application else { return try_new(visit, None).await };
+    let caller = visit.caller(user);
+    let found = visit.app().run(move |app| applications::one(app, &caller, &id)).await?;
+    let mut shown = blank(visit.app());
+    let (motion, title) = match found.asks {
+        Asked::Admit => ("admit", "motion-admit"),
+        Asked::Recover => ("recover", "motion-recover"),
+    };
+    let words = visit.chrome.words();
+    let name = &found.application.member.display_name;
+    shown.motion = Field::new(motion);
+    shown.title = Field::new(format!("{}: {name}", words.say(title)));
+    shown.reason = Field::new(found.application.reason);
+    shown.application = Field::new(found.sealed.to_line());
+    page(new::render(&shown, &visit.chrome)?)
+}
+
+/// The form with nothing chosen.
+fn blank(app: &App) -> NewView {
+    let members = app.network().list();
+    let members = members.members.iter();
+    NewView {
+        speakers: speakers(app),
+        members: members.map(|m| (m.id.to_string(), m.display_name.clone())).collect(),
+        motion: Field::new("general"),
+        advisers: Field::new(advisers(app)),
+        days: Field::new("14"),
+        ..NewView::default()
+    }
 }
 
 async fn try_new(visit: &Visit, typed: Option<(NewForm, Option<String>)>) -> Made {
     let user = visit.require(MEMBERS)?;
     visit.require_fresh_factor(user)?;
-    let app = visit.app();
-    let list = app.network().list();
-    let members = list.members.iter();
-    let mut shown = NewView {
-        speakers: speakers(app),
-        members: members.map(|m| (m.id.to_string(), m.display_name.clone())).collect(),
-        motion: Field::new("general"),
-        days: Field::new("14"),
-        ..NewView::default()
-    };
+    let mut shown = blank(visit.app());
     if let Some((form, fault)) = typed {
         let most = wire::proposal::MAX_TITLE;
         shown.fault = fault;
@@ -289,6 +399,7 @@ async fn try_new(visit: &Visit, typed: Option<(NewForm, Option<String>)>) -> Mad
         shown.organisation = Field::new(form.organisation);
         shown.application = Field::new(form.application);
         shown.seats = Field::new(form.seats);
+        shown.advisers = Field::new(form.advisers);
         shown.title = Field::required(&form.title, most);
         shown.reason = Field::required(&form.reason, wire::proposal::MAX_REASON);
         shown.days = Field::required(&form.days, 2);
@@ -352,10 +463,13 @@ fn motion(app: &App, form: &NewForm) -> Result<Motion, String> {
             let seats: Result<Vec<OrgId>, _> =
                 form.seats.split([' ', ',']).filter(|id| !id.is_empty()).map(OrgId::new).collect();
             let seats = seats.map_err(|_| "a seat is written as the short id of its member")?;
-            // Thresholds follow the number of seats; days and advisers stay.
-            let (advisers, valid_days) = (before.advisers.clone(), before.valid_days);
-            let fresh = wire::Council::of(seats);
-            Motion::Council { council: wire::Council { advisers, valid_days, ..fresh } }
+            // Thresholds follow the number of seats and of boards with a vote; days stay.
+            let (advisers, valid_days) = (read_advisers(&form.advisers)?, before.valid_days);
+            let mut council = wire::Council { advisers, valid_days, ..wire::Council::of(seats) };
+            let boards = council.advisers.iter().filter(|one| one.votes).count();
+            let voices = council.seats.len() + boards;
+            council.thresholds.general = u16::try_from(voices / 2 + 1).unwrap_or(u16::MAX);
+            Motion::Council { council }
         }
         _ => Motion::General,
     })

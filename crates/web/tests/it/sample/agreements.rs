@@ -1,7 +1,7 @@
 //! The pages of agreements.
 
 use policy::agreement::State;
-use web::agreements::form::{self, Chosen, DraftView};
+use web::agreements::form::{self, Chosen, ChosenClause, DraftView};
 use web::agreements::list::{self, ListView, Row};
 use web::agreements::mine::{self, MineView};
 use web::agreements::one::{self, AgreementView, BreachView, VersionView};
@@ -113,10 +113,17 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         chosen: Chosen {
             title: Field::new("").with(FieldFault::Required),
             parties: vec!["east".into()],
-            purposes: vec!["TREAT".into()],
-            kinds: vec!["*".into()],
-            obligations: vec!["DELAU".into()],
-            ceiling: Field::new("R"),
+            clauses: vec![
+                ChosenClause { obligations: vec!["DELAU".into()], ..ChosenClause::fresh() },
+                ChosenClause {
+                    base: 2,
+                    purposes: vec!["HQUALIMP".into()],
+                    kinds: vec!["Observation".into(), "Condition".into()],
+                    ceiling: "N".into(),
+                    kept: vec!["Observations (Observation), only laboratory".into()],
+                    ..ChosenClause::default()
+                },
+            ],
             ..Chosen::default()
         },
         fault: full.then(|| "the term would be over already".into()),

@@ -481,6 +481,11 @@ fn affairs_view(full: bool) -> affairs::AffairsView {
             ("Ethics board".into(), "St. Agnes Clinic".into(), false),
         ],
         thresholds: vec![("motion-admit", 2), ("motion-expel", 3)],
+        unreachable: vec!["motion-expel"],
+        applications: vec![
+            applicant("Lakeside Rehabilitation (lakeside)", false),
+            applicant("St. Agnes Clinic (agnes)", true),
+        ],
         proposals: vec![
             line("Admit Lakeside Rehabilitation", "motion-admit", council::Outcome::Open),
             line("Suspend St. Agnes Clinic", "motion-suspend", council::Outcome::Carried),
@@ -509,6 +514,17 @@ fn affairs_view(full: bool) -> affairs::AffairsView {
     }
 }
 
+fn applicant(name: &str, recovers: bool) -> affairs::Applicant {
+    affairs::Applicant {
+        id: "5e".repeat(32),
+        name: name.into(),
+        contact: "Ida Sorensen, +1 555 0134".into(),
+        reason: if recovers { String::new() } else { "we share many patients with you".into() },
+        recovers,
+        at_ms: NOW_MS - 86_400_000,
+    }
+}
+
 fn proposal_view(full: bool) -> proposal::ProposalView {
     let line = line("Admit Lakeside Rehabilitation", "motion-admit", council::Outcome::Open);
     if !full {
@@ -517,6 +533,7 @@ fn proposal_view(full: bool) -> proposal::ProposalView {
             reason: "they care for many of our patients after surgery".into(),
             by: String::new(),
             moot: "there is no such member".into(),
+            fault: None,
             list: Some(3),
             facts: Vec::new(),
             checks: Vec::new(),
@@ -538,6 +555,7 @@ fn proposal_view(full: bool) -> proposal::ProposalView {
         reason: "they care for many of our patients after surgery".into(),
         by: "Lucía Ferrer".into(),
         moot: String::new(),
+        fault: Some("this seat has voted on the proposal already".into()),
         list: None,
         facts: vec![
             ("member", "Lakeside Rehabilitation (lakeside)".into()),
