@@ -34,11 +34,13 @@ pub enum Role {
     Service,
     /// Speaks in the council of the network.
     CouncilMember,
+    /// Acts for patients and is none here: a parent, guardian or carer.
+    Proxy,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
@@ -47,6 +49,7 @@ impl Role {
         Self::Steward,
         Self::Service,
         Self::CouncilMember,
+        Self::Proxy,
     ];
 
     /// The code, `privacy-officer` for example.
@@ -60,6 +63,7 @@ impl Role {
             Self::Steward => "steward",
             Self::Service => "service",
             Self::CouncilMember => "council-member",
+            Self::Proxy => "proxy",
         }
     }
 

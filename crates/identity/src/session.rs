@@ -68,6 +68,9 @@ pub(crate) struct Record {
     /// The passkey that the session began with. It ends when that passkey is removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// The RelatedPerson as whom the account acts for a patient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting: Option<String>,
 }
 
 fn yes() -> bool {
@@ -99,6 +102,7 @@ impl Record {
             recovery_ms: None,
             passkey_ms: None,
             device: None,
+            acting: None,
         }
     }
 

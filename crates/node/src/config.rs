@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use app::governance::conduct::Rules;
 use app::records::validate::Enforced;
+use jiff::tz::TimeZone;
 use app::services::{ConditionalDelete, Rest};
 use federation::InboundLimits;
 use identity::Role;
@@ -130,6 +131,9 @@ pub struct Config {
     /// How much each other node may ask for, and what of it is unusual.
     #[serde(default)]
     pub peers: PeerRules,
+    /// Until when parents act for their children, and what is kept from them before.
+    #[serde(default)]
+    pub proxies: ProxyRules,
     /// How many exports, imports and other long jobs run at the same time.
     #[serde(default = "jobs_at_once")]
     pub jobs_at_once: usize,
@@ -176,6 +180,51 @@ pub struct PeerRules {
     pub night_factor: u64,
     /// The night, hours of the day in UTC.
     pub night: (u8, u8),
+}
+
+/// Until when parents act for their children, and what is kept from them before that; jurisdictions
+/// differ.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProxyRules {
+    /// Age in years at which a parent's or guardian's right ends.
+    pub adult: u8,
+    /// Age in years from which on `withheld` is kept from parents.
+    pub adolescent: u8,
+    /// Sensitivity codes of v3-ActCode.
+    pub withheld: Vec<String>,
+    /// IANA time zone in which birthdays begin; empty takes that of the machine.
+    pub time_zone: String,
+}
+
+impl Default for ProxyRules {
+    fn default() -> Self {
+        let app::proxies::Rules { adult, adolescent, withheld, .. } = Default::default();
+        Self { adult, adolescent, withheld, time_zone: String::new() }
+    }
+}
+
+impl ProxyRules {
+    /// The rules for the use cases.
+    ///
+    /// Errors: ages that cannot be, and a time zone or codes that are not known.
+    pub fn rules(&self) -> Result<app::proxies::Rules, String> {
+        if self.adolescent > self.adult || !(1..=30).contains(&self.adult) {
+            let message = "`proxies.adolescent` is at most `proxies.adult`, and that from 1 to 30";
+            return Err(message.into());
+        }
+        let is_code = |code: &&String| code.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+        if let Some(code) = self.withheld.iter().find(|code| !is_code(code) || code.is_empty()) {
+            return Err(format!("`proxies.withheld` names `{code}`; name codes of v3-ActCode"));
+        }
+        let zone = match self.time_zone.as_str() {
+            "" => TimeZone::try_system().unwrap_or(TimeZone::UTC),
+            name => TimeZone::get(name)
+                .map_err(|_| format!("`proxies.time_zone` is `{name}`; name an IANA time zone"))?,
+        };
+        let (adult, adolescent) = (self.adult, self.adolescent);
+        Ok(app::proxies::Rules { adult, adolescent, withheld: self.withheld.clone(), zone })
+    }
 }
 
 impl Default for PeerRules {
@@ -428,6 +477,7 @@ impl Config {
         config.enforced()?;
         config.roles_with_passkeys()?;
         config.peers.check()?;
+        config.proxies.rules()?;
         Ok(config)
     }
 
@@ -604,6 +654,15 @@ unproven_per_week = 60
 night_least = 100
 night_factor = 5
 night = [22, 6]
+
+# People who act for a patient. A parent's right ends on the day the patient is `adult`, in years; from
+# `adolescent` on, what is sensitive in these ways (codes of v3-ActCode) is kept from a parent unless
+# the patient permits it. Birthdays begin in `time_zone` (IANA); empty takes that of the machine.
+[proxies]
+adult = 18
+adolescent = 12
+withheld = ["SEX", "PREGNANT", "MH", "PSY", "PSYTHPN", "BH", "SUD", "ETH", "HIV", "STD", "VIO", "SDV", "MST"]
+time_zone = ""
 "#
     )
 }

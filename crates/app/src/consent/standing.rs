@@ -78,7 +78,9 @@ pub fn standing(app: &App, caller: &Caller, patient: &Id) -> Result<(Vec<Standin
     {
         return Err(Error::not_found());
     }
-    let consents = find(&*app.store().snapshot()?, patient, None)?;
+    let mut consents = find(&*app.store().snapshot()?, patient, None)?;
+    // Who acts for the patient has a page of its own, which is the patient's alone.
+    consents.retain(|consent| !crate::proxies::is_arrangement(consent));
     let compiled = Compiled::new(&consents);
     let members = app.network().active_others();
     let own = app.org().id.as_str();

@@ -41,6 +41,7 @@ mod parameters;
 mod passkeys;
 mod point_of_care;
 mod presence;
+mod proxies;
 mod purge;
 mod receiver;
 mod record;

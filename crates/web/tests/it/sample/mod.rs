@@ -43,6 +43,12 @@ pub fn chrome(lang: Lang, theme: Theme, role: Option<Role>, path: &str, fill: Fi
             role,
             held: false,
             factor_until_ms: (fill == Fill::Full).then_some(NOW_MS + 200_000),
+            acting: (role == Role::Proxy).then(|| ActingFor {
+                name: "Liv Lindqvist".into(),
+                relationship: Relationship("MTH".into()),
+                consents: fill == Fill::Full,
+                invites: fill == Fill::Full,
+            }),
         }),
         csrf: "sample-token".into(),
         path: path.into(),
