@@ -146,9 +146,8 @@ async fn act(
     let Json(body) = body.map_err(|e| Error::invalid("structure", e.body_text()))?;
     let token = bearer(&headers).ok_or_else(unauthenticated)?.to_owned();
     let related = body.related.map(fhir::Id::new).transpose().map_err(|_| Error::not_found())?;
-    let user = app
-        .run(move |app| app::session::act_as(app, &token, related.as_ref(), &address))
-        .await?;
+    let user =
+        app.run(move |app| app::session::act_as(app, &token, related.as_ref(), &address)).await?;
     let now = user.acting.as_ref().map(|acting| acting.related.as_str());
     Ok(no_store(Json(json!({"acting": now}))))
 }

@@ -35,8 +35,8 @@ use crate::{Caller, Error, Kind, Result};
 pub const ROLE_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
 /// Relationships that can be chosen (FHIR R4 value set relatedperson-relationshiptype).
 pub const RELATIONSHIPS: [&str; 14] = [
-    "MTH", "FTH", "PRN", "GRPRN", "GUARD", "SPS", "DOMPART", "SON", "DAU", "CHILD", "SIB", "FAMMEMB",
-    "FRND", "POWATT",
+    "MTH", "FTH", "PRN", "GRPRN", "GUARD", "SPS", "DOMPART", "SON", "DAU", "CHILD", "SIB",
+    "FAMMEMB", "FRND", "POWATT",
 ];
 /// How ids of RelatedPersons and Consents begin that say who acts for whom.
 const PREFIX: &str = "proxy-";

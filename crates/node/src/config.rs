@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use app::governance::conduct::Rules;
 use app::records::validate::Enforced;
-use jiff::tz::TimeZone;
 use app::services::{ConditionalDelete, Rest};
 use federation::InboundLimits;
 use identity::Role;
+use jiff::tz::TimeZone;
 use matching::clk::Epsilon;
 use policy::consent::{Defaults, Existence};
 use serde::{Deserialize, Deserializer};
@@ -193,7 +193,7 @@ pub struct ProxyRules {
     pub adolescent: u8,
     /// Sensitivity codes of v3-ActCode.
     pub withheld: Vec<String>,
-    /// IANA time zone in which birthdays begin; empty takes that of the machine.
+    /// Time zone in which birthdays begin, as POSIX spells one out; UTC where empty.
     pub time_zone: String,
 }
 
@@ -218,9 +218,10 @@ impl ProxyRules {
             return Err(format!("`proxies.withheld` names `{code}`; name codes of v3-ActCode"));
         }
         let zone = match self.time_zone.as_str() {
-            "" => TimeZone::try_system().unwrap_or(TimeZone::UTC),
-            name => TimeZone::get(name)
-                .map_err(|_| format!("`proxies.time_zone` is `{name}`; name an IANA time zone"))?,
+            "" | "UTC" => TimeZone::UTC,
+            zone => TimeZone::posix(zone).map_err(|_| {
+                format!("`proxies.time_zone` is `{zone}`; spell it out as POSIX does")
+            })?,
         };
         let (adult, adolescent) = (self.adult, self.adolescent);
         Ok(app::proxies::Rules { adult, adolescent, withheld: self.withheld.clone(), zone })
@@ -657,7 +658,8 @@ night = [22, 6]
 
 # People who act for a patient. A parent's right ends on the day the patient is `adult`, in years; from
 # `adolescent` on, what is sensitive in these ways (codes of v3-ActCode) is kept from a parent unless
-# the patient permits it. Birthdays begin in `time_zone` (IANA); empty takes that of the machine.
+# the patient permits it. Birthdays begin in `time_zone` as POSIX spells one
+# out, "CET-1CEST,M3.5.0,M10.5.0/3" for example; UTC where empty.
 [proxies]
 adult = 18
 adolescent = 12

@@ -119,10 +119,7 @@ impl Chrome {
         self.session.as_ref()?.acting.as_ref()
     }
 
-    fn navigation_of_proxy(
-        &self,
-        item: impl Fn(&'static str, String) -> NavItem,
-    ) -> Vec<NavItem> {
+    fn navigation_of_proxy(&self, item: impl Fn(&'static str, String) -> NavItem) -> Vec<NavItem> {
         let mut items = vec![item("nav-acting", Acting.to_string())];
         let Some(acting) = self.session.as_ref().and_then(|session| session.acting.as_ref()) else {
             return items;

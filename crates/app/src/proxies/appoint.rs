@@ -44,7 +44,9 @@ pub fn appoint(app: &App, caller: &Caller, asked: Appointment) -> Result<Id> {
     }
     let evidence = asked.evidence.trim();
     if evidence.is_empty() || evidence.chars().count() > 500 {
-        return Err(wrong("say in at most 500 characters what was shown: a birth certificate, an order"));
+        return Err(wrong(
+            "say in at most 500 characters what was shown: a birth certificate, an order",
+        ));
     }
     let snapshot = app.store().snapshot()?;
     if let Some(id) = evidence.strip_prefix("DocumentReference/") {
@@ -76,7 +78,9 @@ pub fn appoint(app: &App, caller: &Caller, asked: Appointment) -> Result<Id> {
         active: true,
     };
     match stand::until_ms(app, &arrangement, &patient) {
-        None => return Err(wrong("the birth date of the patient is not known; have it recorded first")),
+        None => {
+            return Err(wrong("the birth date of the patient is not known; have it recorded first"));
+        }
         Some(until_ms) if until_ms <= now => {
             return Err(wrong("it would have ended already; the patient may be of age"));
         }

@@ -146,7 +146,8 @@ impl Arrangement {
         if !inner.is_empty() {
             provision["provision"] = inner.into();
         }
-        let rights = [("consents", self.limits.rights.consents), ("invites", self.limits.rights.invites)];
+        let rights =
+            [("consents", self.limits.rights.consents), ("invites", self.limits.rights.invites)];
         let rights = rights.iter().filter(|(_, given)| *given);
         let mut extensions = vec![extension("basis", self.basis.code())];
         extensions.extend(rights.map(|(right, _)| extension("right", right)));

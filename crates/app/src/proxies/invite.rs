@@ -59,7 +59,9 @@ pub fn invite(
             }
             format!("RelatedPerson/{}", acting.related)
         }
-        _ => return Err(Error::new(Kind::Forbidden, "patients invite; officers record on evidence")),
+        _ => {
+            return Err(Error::new(Kind::Forbidden, "patients invite; officers record on evidence"));
+        }
     };
     let now = app.now_ms();
     if limits.until_ms.is_some_and(|until_ms| until_ms <= now) {

@@ -76,7 +76,8 @@ fn decided(
 ) -> Result<(Withheld, i64)> {
     let mut consents = standing::resources(snapshot, &acting.patient)?;
     consents.retain(is_about_people);
-    let arrangement = stand::arrangement(snapshot, &acting.related)?.ok_or_else(Error::not_found)?;
+    let arrangement =
+        stand::arrangement(snapshot, &acting.related)?.ok_or_else(Error::not_found)?;
     let mut kinds = CLOSED.to_vec();
     let mut until_ms = i64::MAX;
     if let Some(from_ms) = adolescence(app, snapshot, &arrangement)? {

@@ -59,9 +59,7 @@ pub(super) fn linked(
     };
     let old = before.as_ref().and_then(|person| person.get("link")).and_then(Json::as_array);
     let mut list: Vec<Json> = old.into_iter().flatten().filter(of_others).cloned().collect();
-    let link = |reference: &str, level: &str| {
-        json!({"target": {"reference": reference}, "assurance": level})
-    };
+    let link = |reference: &str, level: &str| json!({"target": {"reference": reference}, "assurance": level});
     let own = account.patient.as_ref().map(|patient| format!("Patient/{patient}"));
     for reference in own.iter().chain(&account.practitioner) {
         list.insert(0, link(reference, "level3"));

@@ -5,6 +5,7 @@ use askama::Template;
 use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::parts::standing::Standing;
+use crate::proxies::relationship::Relationship;
 use crate::terms::{Purpose, Touched};
 use crate::words::{Message, Words};
 

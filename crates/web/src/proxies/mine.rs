@@ -88,6 +88,12 @@ struct Page<'a> {
     v: &'a ProxiesView,
 }
 
+impl Page<'_> {
+    fn relationships(&self) -> Vec<Relationship> {
+        relationships()
+    }
+}
+
 /// The page.
 pub fn render(v: &ProxiesView, c: &Chrome) -> Result<String, WebError> {
     Ok(Page { c, w: c.words(), v }.render()?)

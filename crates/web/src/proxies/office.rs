@@ -58,6 +58,10 @@ pub struct OfficeView {
 }
 
 impl Page<'_> {
+    fn relationships(&self) -> Vec<super::relationship::Relationship> {
+        relationships()
+    }
+
     fn bases(&self) -> [(&'static str, Basis); 3] {
         [("parent", Basis::Parent), ("court", Basis::Court), ("attorney", Basis::Attorney)]
     }

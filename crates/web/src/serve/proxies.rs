@@ -6,7 +6,7 @@ use app::proxies::arrangement::Limits;
 use app::proxies::list::{Listed, of_account, of_patient};
 use app::proxies::{self as desk, Rights};
 use app::{App, Caller, Kind, User};
-use axum::extract::rejection::FormRejection;
+use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query, RawForm};
 use axum::response::Response;
 use jiff::civil::Date;
@@ -115,10 +115,7 @@ fn limits(app: &App, pairs: &[(String, String)]) -> Result<Limits, ()> {
         labels: chosen(pairs, "label", &LABELS),
         kinds: chosen(pairs, "kind", &KINDS),
         released: chosen(pairs, "release", &LABELS),
-        rights: Rights {
-            consents: field("consents") == "yes",
-            invites: field("invites") == "yes",
-        },
+        rights: Rights { consents: field("consents") == "yes", invites: field("invites") == "yes" },
         until_ms: end_of(app, field("last_day"))?,
     })
 }
@@ -238,8 +235,7 @@ async fn try_accept(visit: &Visit, form: Result<Form<AcceptForm>, FormRejection>
     let user = visit.require(PEOPLE)?;
     let form = visit.form(form)?;
     let caller = visit.caller(user);
-    let accepted =
-        visit.app().run(move |app| desk::invite::accept(app, &caller, &form.code)).await;
+    let accepted = visit.app().run(move |app| desk::invite::accept(app, &caller, &form.code)).await;
     match accepted {
         Ok(_) => Ok(see_other(&Acting.to_string())),
         Err(error)
@@ -259,7 +255,7 @@ pub struct Wanted {
 }
 
 /// `GET /proxies`
-pub async fn office(visit: Visit, wanted: Option<Query<Wanted>>) -> Response {
+pub async fn office(visit: Visit, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
     let made = office_with(&visit, wanted.patient.trim(), false).await;
     visit.finish(made)
@@ -267,8 +263,7 @@ pub async fn office(visit: Visit, wanted: Option<Query<Wanted>>) -> Response {
 
 async fn office_with(visit: &Visit, patient: &str, is_faulty: bool) -> Made {
     let user = visit.require(OFFICER)?;
-    let mut view =
-        OfficeView { patient: patient.to_owned(), proxies: None, is_faulty };
+    let mut view = OfficeView { patient: patient.to_owned(), proxies: None, is_faulty };
     if !patient.is_empty() {
         let (caller, patient) = (visit.caller(user), id(patient)?);
         let list = visit.app().run(move |app| listed(app, &caller, &patient)).await?;
