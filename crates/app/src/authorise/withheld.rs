@@ -364,8 +364,7 @@ impl Named {
         let (mut patients, mut looked_up) = (self.patients.clone(), self.looked_up.clone());
         let known = directory(snapshot);
         for patient in touched {
-            let mut consents = standing::resources(snapshot, &patient)?;
-            consents.retain(|consent| !crate::proxies::is_arrangement(consent));
+            let consents = standing::resources(snapshot, &patient)?;
             let is_looked_up = Cell::new(false);
             let compiled = Compiled::with(&consents, &|name| {
                 is_looked_up.set(true);

@@ -55,8 +55,16 @@ pub struct Decided {
 /// Most waiting deliveries that are looked through for one patient.
 const MAX_WAITING: usize = 10_000;
 
-/// The active consents of a patient.
+/// The active consents of a patient, without those that say what is left to people who act for them:
+/// these concern nobody else.
 pub(crate) fn resources(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
+    let mut consents = for_proxies(snapshot, patient)?;
+    consents.retain(|consent| !crate::proxies::is_arrangement(consent));
+    Ok(consents)
+}
+
+/// All active consents of a patient.
+pub(crate) fn for_proxies(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
     find(snapshot, patient, Some("active"))
 }
 

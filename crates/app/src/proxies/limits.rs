@@ -74,7 +74,7 @@ fn decided(
     purpose: Purpose,
     now: i64,
 ) -> Result<(Withheld, i64)> {
-    let mut consents = standing::resources(snapshot, &acting.patient)?;
+    let mut consents = standing::for_proxies(snapshot, &acting.patient)?;
     consents.retain(is_about_people);
     let arrangement =
         stand::arrangement(snapshot, &acting.related)?.ok_or_else(Error::not_found)?;
