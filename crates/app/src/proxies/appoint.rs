@@ -79,7 +79,9 @@ pub fn appoint(app: &App, caller: &Caller, asked: Appointment) -> Result<Id> {
     };
     match stand::until_ms(app, &arrangement, &patient) {
         None => {
-            return Err(wrong("the birth date of the patient is not known; have it recorded first"));
+            return Err(wrong(
+                "the birth date of the patient is not known; have it recorded first",
+            ));
         }
         Some(until_ms) if until_ms <= now => {
             return Err(wrong("it would have ended already; the patient may be of age"));

@@ -60,7 +60,10 @@ pub fn invite(
             format!("RelatedPerson/{}", acting.related)
         }
         _ => {
-            return Err(Error::new(Kind::Forbidden, "patients invite; officers record on evidence"));
+            return Err(Error::new(
+                Kind::Forbidden,
+                "patients invite; officers record on evidence",
+            ));
         }
     };
     let now = app.now_ms();

@@ -399,7 +399,9 @@ fn a_proxy_is_refused_at_every_kind_of_door() {
                 assert!(client.found(closed).await.is_empty(), "{closed}");
             }
             assert_eq!(client.found("RelatedPerson").await, std::slice::from_ref(&related));
-            client.get("/fhir/Patient/$export").await.expect(403);
+            let later = [("prefer", "respond-async")];
+            let export = client.send(reqwest::Method::GET, "/fhir/Patient/$export", None, &later);
+            export.await.expect(403);
             let subscription = json!({"resourceType": "Subscription", "status": "requested",
                 "reason": "x", "criteria": "Condition?", "channel": {"type": "rest-hook",
                 "endpoint": "https://example.org"}});
