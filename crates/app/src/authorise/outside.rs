@@ -14,7 +14,6 @@ use policy::consent::{Request, elsewhere};
 use store::Key;
 use store::query::{Filter, Query, ReferenceTest, Test};
 
-use super::withheld::is_about_patients;
 use crate::consent::standing;
 use crate::records::selection::{self, Held};
 use crate::{App, Caller, Error, Kind, Result};
