@@ -16,7 +16,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -38,6 +38,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/session", post(sign_in).delete(sign_out))
         .route("/step-up", post(step_up))
+        .route("/acting", get(acting).put(act))
         .merge(passkeys::router())
         .with_state(app)
 }
@@ -104,6 +105,51 @@ async fn step_up(
     let token = bearer(&headers).ok_or_else(unauthenticated)?.to_owned();
     let user = app.run(move |app| app::session::step_up(app, &token, &body.totp, &address)).await?;
     Ok(no_store(Json(strength(&user))))
+}
+
+/// For whom the account may act, and for whom the session does:
+/// `{"acting", "for": [{"relatedPerson", "patient", "relationship"}]}`.
+async fn acting(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
+    let token = bearer(&headers).ok_or_else(unauthenticated)?.to_owned();
+    let body = app
+        .run(move |app| {
+            let user = app::session::user(app, &token)?;
+            let list = app::proxies::list::of_account(app, &user)?;
+            let one = |acting: &std::sync::Arc<app::proxies::Acting>| {
+                json!({
+                    "relatedPerson": acting.related.as_str(),
+                    "patient": acting.patient.as_str(),
+                    "relationship": acting.relationship,
+                })
+            };
+            let now = user.acting.as_ref().map(|acting| acting.related.as_str());
+            Ok(json!({"acting": now, "for": list.iter().map(one).collect::<Vec<_>>()}))
+        })
+        .await?;
+    Ok(no_store(Json(body)))
+}
+
+#[derive(Deserialize)]
+struct Act {
+    /// Id of the RelatedPerson; absent for the account's own affairs.
+    #[serde(rename = "relatedPerson")]
+    related: Option<String>,
+}
+
+/// Chooses for whom the session acts from now on.
+async fn act(
+    State(app): State<App>,
+    Client(address): Client,
+    headers: HeaderMap,
+    body: Result<Json<Act>, axum::extract::rejection::JsonRejection>,
+) -> Result<Response, Failure> {
+    let Json(body) = body.map_err(|e| Error::invalid("structure", e.body_text()))?;
+    let token = bearer(&headers).ok_or_else(unauthenticated)?.to_owned();
+    let related = body.related.map(fhir::Id::new).transpose().map_err(|_| Error::not_found())?;
+    let user =
+        app.run(move |app| app::session::act_as(app, &token, related.as_ref(), &address)).await?;
+    let now = user.acting.as_ref().map(|acting| acting.related.as_str());
+    Ok(no_store(Json(json!({"acting": now}))))
 }
 
 async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {

@@ -93,6 +93,21 @@ impl Action {
         Self::writing(resource_type, Needs::Person)
     }
 
+    /// Whether it may be done at all in a patient's name: reading, and deciding in person on a page
+    /// that says for whom. What is written through other doors would be the proxy's own word, and
+    /// what goes on when nobody looks (subscriptions, jobs) would outlast the right to it.
+    fn is_for_proxies(self) -> bool {
+        match self.patient {
+            Some(policy::Action::OwnRecord) => {
+                matches!(self.staff, policy::Action::Read | policy::Action::Search)
+            }
+            Some(policy::Action::Consent | policy::Action::Appoint) => {
+                matches!(self.needs, Needs::Person)
+            }
+            _ => false,
+        }
+    }
+
     fn writing(resource_type: &str, needs: Needs) -> Self {
         let content = Content::of_type(resource_type);
         match resource_type {
@@ -226,6 +241,12 @@ pub fn begin_authorise(
 
 /// What patients leave of a scope of people of this institution.
 fn without_withheld(app: &App, caller: &Caller, action: Action, scope: Scope) -> Result<Scope> {
+    if let Some(own) = scope.own()
+        && let Some(acting) = &caller.user.acting
+    {
+        let withheld = crate::proxies::limits::withheld(app, caller, acting, own)?;
+        return Ok(scope.without(Some(withheld)));
+    }
     if scope.own().is_some() || !action.needs.kind().is_some_and(withheld::is_about_patients) {
         return Ok(scope);
     }
@@ -266,6 +287,12 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
             (action, Relation::SelfPatient, Scope::patient(own.clone()))
         }
         (Role::Patient, _, _) => (action.staff, Relation::Unrelated, Scope::all()),
+        (Role::Proxy, Some(own), Some(action_word))
+            if caller.user.acting.is_some() && action.is_for_proxies() =>
+        {
+            (action_word, Relation::Proxy, Scope::patient(own.clone()))
+        }
+        (Role::Proxy, _, _) => (action.staff, Relation::Unrelated, Scope::all()),
         // The state of the node, its agreements and the affairs of the network are nobody's record.
         _ if matches!(
             action.staff,
@@ -282,6 +309,11 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
     };
     let mut question = question(app, caller, action_word, relation)?;
     question.content = action.content;
+    question.entrusted = caller.user.acting.as_ref().is_some_and(|acting| match action_word {
+        policy::Action::Consent => acting.rights.consents,
+        policy::Action::Appoint => acting.rights.invites,
+        _ => false,
+    });
     Ok((question, scope))
 }
 
@@ -312,6 +344,8 @@ pub fn authorise_asking(app: &App, caller: &Caller, patient: &Id, granted: bool)
             (Relation::SelfPatient, Scope::patient(patient.clone()))
         }
         Role::Patient => return Err(Error::not_found()),
+        // Others cannot know what is kept from them here.
+        Role::Proxy => (Relation::Proxy, Scope::patient(patient.clone())),
         _ => (Relation::Member, Scope::all().without(app.withheld().kept_from(app, caller)?)),
     };
     let mut question = question(app, caller, policy::Action::Ask, relation)?;

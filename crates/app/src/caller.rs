@@ -15,8 +15,11 @@ pub struct User {
     pub role: String,
     /// Name to show.
     pub name: String,
-    /// The patient this account belongs to, for role `patient`.
+    /// The patient this account belongs to, for role `patient`; for role `proxy` the one for whom
+    /// they act at this moment.
     pub patient: Option<Id>,
+    /// How they act for that patient, for role `proxy`; nobody acts for a patient without it.
+    pub acting: Option<Arc<crate::proxies::Acting>>,
     /// Who a clinician is as a resource, `Practitioner/x`, where the account says it.
     pub practitioner: Option<String>,
     /// Authentication methods (RFC 8176): `pwd`, `otp`, `pop`, `user`, `mfa`.

@@ -98,6 +98,7 @@ pub fn submit_reserved(
     request: Value,
     event: Event<'_>,
 ) -> Result<Job> {
+    crate::proxies::refuse(caller, "a job")?;
     let waiting: Vec<Job> = all(app)?.into_iter().filter(|job| !job.state.is_finished()).collect();
     let own = waiting.iter().filter(|job| job.owner() == caller.user.id).count();
     if own >= MAX_OWN || waiting.len() >= MAX_WAITING {

@@ -19,6 +19,7 @@ pub mod locator;
 pub mod notices;
 pub mod notify;
 pub mod operate;
+pub mod proxies;
 pub mod records;
 pub mod services;
 pub mod session;

@@ -57,6 +57,8 @@ pub struct Settings {
     pub locator: crate::locator::Rules,
     /// What the standard leaves to a server.
     pub rest: Rest,
+    /// Until when parents act for their children, and what is kept from them before.
+    pub proxies: crate::proxies::Rules,
     /// From when on a peer's questions are unusual.
     pub conduct: crate::governance::conduct::Rules,
 }
@@ -134,6 +136,7 @@ struct Inner {
     notify: notify::Hub,
     ledger: Ledger,
     withheld: Keeper,
+    proxies: crate::proxies::Desk,
     locator: crate::locator::State,
     agreements: crate::agreements::Shelf,
     governance: crate::governance::State,
@@ -167,6 +170,7 @@ impl App {
             notify,
             ledger,
             withheld: Keeper::default(),
+            proxies: crate::proxies::Desk::default(),
             locator,
             agreements,
             governance,
@@ -289,6 +293,11 @@ impl App {
     }
 
     /// What patients keep from single people of this institution.
+    pub(crate) fn proxies(&self) -> &crate::proxies::Desk {
+        &self.0.proxies
+    }
+
+    /// What patients keep from people of this institution.
     pub(crate) fn withheld(&self) -> &Keeper {
         &self.0.withheld
     }

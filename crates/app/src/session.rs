@@ -60,7 +60,7 @@ pub fn sign_in(
 /// Records a session that has begun, and hands it out.
 fn opened(app: &App, session: identity::Session, address: &str) -> Result<SignedIn> {
     let expires_in_s = (session.principal.expires_ms - app.now_ms()).max(0) / 1000;
-    let user = view(session.principal);
+    let user = view(app, session.principal)?;
     let caller = by(app, user, address);
     app.audit(Event::by(&caller, Pattern::SignIn).note(caller.user.amr.join(" ")))?;
     let token = session.token.as_str().to_owned();
@@ -71,7 +71,7 @@ fn opened(app: &App, session: identity::Session, address: &str) -> Result<Signed
 pub fn step_up(app: &App, token: &str, totp: &str, address: &str) -> Result<User> {
     match app.identity().step_up(token, totp.trim(), address, app.now_ms()) {
         Ok(principal) => {
-            let caller = by(app, view(principal), address);
+            let caller = by(app, view(app, principal)?, address);
             app.audit(Event::by(&caller, Pattern::SignIn).note("second factor"))?;
             Ok(caller.user)
         }
@@ -90,13 +90,18 @@ pub fn step_up(app: &App, token: &str, totp: &str, address: &str) -> Result<User
 /// [`Kind::StepUp`] by the rule `passkey-needed` and [`Kind::Forbidden`] by the rule
 /// `passkey-enrolment-needed`.
 pub fn user(app: &App, token: &str) -> Result<User> {
-    app.identity().resolve(token, app.now_ms()).map_err(ended).and_then(admitted)
+    let principal = app.identity().resolve(token, app.now_ms()).map_err(ended)?;
+    admitted(app, principal)
 }
 
 /// The same where memory holds the answer: it never blocks.
 pub fn known_user(app: &App, token: &str) -> Option<Result<User>> {
     let known = app.identity().resolve_known(token, app.now_ms())?;
-    Some(known.map_err(ended).and_then(admitted))
+    // Whether somebody may still act for a patient is read from the store.
+    if known.as_ref().is_ok_and(|principal| principal.acting.is_some()) {
+        return None;
+    }
+    Some(known.map_err(ended).and_then(|principal| admitted(app, principal)))
 }
 
 /// Who a token stands for, and what still stands between them and everything but their own
@@ -104,12 +109,12 @@ pub fn known_user(app: &App, token: &str) -> Option<Result<User>> {
 pub fn visitor(app: &App, token: &str) -> Result<(User, Standing)> {
     let principal = app.identity().resolve(token, app.now_ms()).map_err(ended)?;
     let standing = principal.standing;
-    Ok((view(principal), standing))
+    Ok((view(app, principal)?, standing))
 }
 
-fn admitted(principal: Principal) -> Result<User> {
+fn admitted(app: &App, principal: Principal) -> Result<User> {
     match principal.standing {
-        Standing::Open => Ok(view(principal)),
+        Standing::Open => view(app, principal),
         Standing::PasskeyNeeded => {
             let message =
                 "this account's role needs a passkey; prove it by `/auth/step-up/passkey`";
@@ -134,6 +139,8 @@ pub fn check_standing(app: &App, caller: &Caller) -> Result<()> {
         !account.disabled
             && account.role.code() == caller.user.role
             && account.patient == caller.user.patient
+            // Nobody orders anything in another's name (`jobs::submit`).
+            && caller.user.acting.is_none()
     });
     if stands && crate::apps::access::still_stands(app, caller)? {
         return Ok(());
@@ -153,16 +160,41 @@ pub fn sweep(app: &App) -> Result<()> {
     app.identity().sweep(app.now_ms()).map(drop).map_err(|e| Error::internal(e.to_string()))
 }
 
-fn view(principal: Principal) -> User {
-    User {
+/// Notes for whom a session acts from now on: as the RelatedPerson `related`, or for nobody but its
+/// own account.
+///
+/// Errors: [`Kind::NotFound`] where the account may not act as that RelatedPerson now.
+pub fn act_as(app: &App, token: &str, related: Option<&fhir::Id>, address: &str) -> Result<User> {
+    let own = user(app, token)?;
+    if let Some(related) = related {
+        crate::proxies::stand::acting(app, &own.id, related.as_str())?
+            .ok_or_else(Error::not_found)?;
+    }
+    let chosen = related.map(fhir::Id::as_str);
+    let principal = app.identity().act_as(token, chosen, app.now_ms()).map_err(ended)?;
+    let caller = by(app, view(app, principal)?, address);
+    let note = if related.is_some() { "acts for a patient" } else { "acts for nobody else" };
+    let about = caller.user.patient.clone();
+    app.audit(Event::by(&caller, Pattern::Delegate).note(note).patients(about))?;
+    Ok(caller.user)
+}
+
+fn view(app: &App, principal: Principal) -> Result<User> {
+    let acting = principal.acting;
+    let user = User {
         id: principal.account_id,
         role: principal.role.code().to_owned(),
         name: principal.display_name,
         patient: principal.patient,
         practitioner: principal.practitioner,
+        acting: None,
         amr: principal.amr.into_iter().map(str::to_owned).collect(),
         auth_time_ms: principal.auth_time_ms,
         mfa_time_ms: principal.mfa_time_ms,
+    };
+    match acting {
+        Some(related) => crate::proxies::stand::as_proxy(app, user, &related),
+        None => Ok(user),
     }
 }
 
@@ -180,7 +212,7 @@ fn by(app: &App, user: User, address: &str) -> Caller {
 /// Who is behind a token, where somebody is.
 fn resolved(app: &App, token: &str, address: &str) -> Option<Caller> {
     let principal = app.identity().resolve(token, app.now_ms()).ok()?;
-    Some(by(app, view(principal), address))
+    Some(by(app, view(app, principal).ok()?, address))
 }
 
 fn unauthenticated(error: &dyn std::fmt::Display, rule: &str) -> Error {

@@ -35,11 +35,13 @@ pub enum Role {
     Service,
     /// Speaks in the council of the network.
     CouncilMember,
+    /// Acts for patients and is none here: a parent, guardian or carer.
+    Proxy,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
@@ -48,6 +50,7 @@ impl Role {
         Self::Steward,
         Self::Service,
         Self::CouncilMember,
+        Self::Proxy,
     ];
 
     /// The code, `privacy-officer` for example.
@@ -61,6 +64,7 @@ impl Role {
             Self::Steward => "steward",
             Self::Service => "service",
             Self::CouncilMember => "council-member",
+            Self::Proxy => "proxy",
         }
     }
 

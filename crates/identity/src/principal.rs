@@ -23,6 +23,9 @@ pub struct Principal {
     pub patient: Option<Id>,
     /// Reference to the Practitioner, where there is one.
     pub practitioner: Option<String>,
+    /// Id of the RelatedPerson as whom the session acts for a patient; whether that may still be is
+    /// for others to say.
+    pub acting: Option<String>,
     /// Authentication methods (RFC 8176): `pwd`, `otp`, `pop` and `user` for a passkey, and `mfa`
     /// where they are two factors.
     pub amr: Vec<&'static str>,
@@ -62,6 +65,7 @@ impl Principal {
             role: account.role,
             patient: account.patient,
             practitioner: account.practitioner,
+            acting: session.acting.clone(),
             auth_time_ms: session.auth_time_ms,
             mfa_time_ms: session.mfa_time_ms,
             created_ms: session.created_ms,

@@ -71,6 +71,9 @@ pub(crate) struct Record {
     /// What an outside provider has stated of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<Outside>,
+    /// The RelatedPerson as whom the account acts for a patient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting: Option<String>,
 }
 
 /// What an outside provider has stated in a session.
@@ -127,6 +130,7 @@ impl Record {
             passkey_ms: None,
             device: None,
             outside: None,
+            acting: None,
         }
     }
 

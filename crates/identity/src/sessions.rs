@@ -371,6 +371,27 @@ impl Sessions {
         Err(Fault::Contended.into())
     }
 
+    /// Notes as which RelatedPerson the session acts for a patient from now on, by its id; `None`
+    /// for the account's own affairs. Whether it may is asked before, and again at each use.
+    pub fn act_as(
+        &self,
+        token: &str,
+        related: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Principal, SessionError> {
+        let place = place(token).ok_or(SessionError::Unknown)?;
+        for _ in 0..ATTEMPTS {
+            let (bytes, mut record, account) = self.load(&place, now_ms)?;
+            record.acting = related.map(str::to_owned);
+            match self.write(place.clone(), Some(&record), Some(bytes)) {
+                Ok(()) => return Ok(self.principal(account, &record)),
+                Err(StoreError::GuardFailed) => {}
+                Err(error) => return Err(Fault::from(error).into()),
+            }
+        }
+        Err(Fault::Contended.into())
+    }
+
     /// Ends the session. Nothing happens where there is none.
     pub fn sign_out(&self, token: &str) -> Result<(), Fault> {
         let Some(place) = place(token) else { return Ok(()) };

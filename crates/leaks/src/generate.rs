@@ -133,6 +133,7 @@ impl World {
             Role::Registrar,
             Role::Service,
             Role::Patient,
+            Role::Proxy,
         ]);
         let purpose = chance.of(&[
             "TREAT", "TREAT", "TREAT", "ETREAT", "COC", "BTG", "BTG", "HRESCH", "CLINTRCH",
@@ -145,7 +146,7 @@ impl World {
         };
         let user = match role {
             Role::Service => "Device/d1".to_owned(),
-            Role::Patient => "RelatedPerson/3".to_owned(),
+            Role::Patient | Role::Proxy => "RelatedPerson/3".to_owned(),
             _ => user,
         };
         let request = Request {

@@ -156,7 +156,7 @@ enum AccountTask {
         /// The node's folder; the node must not be running
         #[arg(long)]
         dir: PathBuf,
-        /// clinician, privacy-officer, operator, registrar, steward, council-member, patient or
+        /// clinician, privacy-officer, operator, registrar, steward, council-member, patient, proxy or
         /// service
         #[arg(long)]
         role: String,
@@ -415,7 +415,7 @@ fn change_account(task: AccountTask) -> Result<(), Fault> {
     };
     let role = Role::from_code(&role).ok_or(
         "the role is one of clinician, privacy-officer, operator, registrar, steward, \
-         council-member, patient, service",
+         council-member, patient, service, proxy",
     )?;
     let node = open(&dir, system_clock())?;
     let accounts = node.app.identity().accounts();

@@ -12,6 +12,7 @@ use app::records::validate::Enforced;
 use app::services::{ConditionalDelete, Rest};
 use federation::InboundLimits;
 use identity::Role;
+use jiff::tz::TimeZone;
 use matching::clk::Epsilon;
 use policy::consent::{Defaults, Existence};
 use serde::{Deserialize, Deserializer};
@@ -137,6 +138,9 @@ pub struct Config {
     /// How much each other node may ask for, and what of it is unusual.
     #[serde(default)]
     pub peers: PeerRules,
+    /// Until when parents act for their children, and what is kept from them before.
+    #[serde(default)]
+    pub proxies: ProxyRules,
     /// How many exports, imports and other long jobs run at the same time.
     #[serde(default = "jobs_at_once")]
     pub jobs_at_once: usize,
@@ -186,6 +190,52 @@ pub struct PeerRules {
     pub night_factor: u64,
     /// The night, hours of the day in UTC.
     pub night: (u8, u8),
+}
+
+/// Until when parents act for their children, and what is kept from them before that; jurisdictions
+/// differ.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProxyRules {
+    /// Age in years at which a parent's or guardian's right ends.
+    pub adult: u8,
+    /// Age in years from which on `withheld` is kept from parents.
+    pub adolescent: u8,
+    /// Sensitivity codes of v3-ActCode.
+    pub withheld: Vec<String>,
+    /// Time zone in which birthdays begin, as POSIX spells one out; UTC where empty.
+    pub time_zone: String,
+}
+
+impl Default for ProxyRules {
+    fn default() -> Self {
+        let app::proxies::Rules { adult, adolescent, withheld, .. } = Default::default();
+        Self { adult, adolescent, withheld, time_zone: String::new() }
+    }
+}
+
+impl ProxyRules {
+    /// The rules for the use cases.
+    ///
+    /// Errors: ages that cannot be, and a time zone or codes that are not known.
+    pub fn rules(&self) -> Result<app::proxies::Rules, String> {
+        if self.adolescent > self.adult || !(1..=30).contains(&self.adult) {
+            let message = "`proxies.adolescent` is at most `proxies.adult`, and that from 1 to 30";
+            return Err(message.into());
+        }
+        let is_code = |code: &&String| code.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+        if let Some(code) = self.withheld.iter().find(|code| !is_code(code) || code.is_empty()) {
+            return Err(format!("`proxies.withheld` names `{code}`; name codes of v3-ActCode"));
+        }
+        let zone = match self.time_zone.as_str() {
+            "" | "UTC" => TimeZone::UTC,
+            zone => TimeZone::posix(zone).map_err(|_| {
+                format!("`proxies.time_zone` is `{zone}`; spell it out as POSIX does")
+            })?,
+        };
+        let (adult, adolescent) = (self.adult, self.adolescent);
+        Ok(app::proxies::Rules { adult, adolescent, withheld: self.withheld.clone(), zone })
+    }
 }
 
 impl Default for PeerRules {
@@ -442,6 +492,7 @@ impl Config {
         config.enforced()?;
         config.roles_with_passkeys()?;
         config.peers.check()?;
+        config.proxies.rules()?;
         Ok(config)
     }
 
@@ -623,6 +674,16 @@ unproven_per_week = 60
 night_least = 100
 night_factor = 5
 night = [22, 6]
+
+# People who act for a patient. A parent's right ends on the day the patient is `adult`, in years; from
+# `adolescent` on, what is sensitive in these ways (codes of v3-ActCode) is kept from a parent unless
+# the patient permits it. Birthdays begin in `time_zone` as POSIX spells one
+# out, "CET-1CEST,M3.5.0,M10.5.0/3" for example; UTC where empty.
+[proxies]
+adult = 18
+adolescent = 12
+withheld = ["SEX", "PREGNANT", "MH", "PSY", "PSYTHPN", "BH", "SUD", "ETH", "HIV", "STD", "VIO", "SDV", "MST"]
+time_zone = ""
 
 # Outside OpenID providers through which people may sign in, each in a block of its own; the guide is
 # docs/operate/sign-in.md. A provider says who somebody is and nothing else: accounts are linked to it

@@ -206,6 +206,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
             rest: config.rest(),
             notify: rules,
             conduct: config.peers.conduct(),
+            proxies: config.proxies.rules()?,
         },
         jobs: app::jobs::Options {
             at_once: config.jobs_at_once,

@@ -19,7 +19,7 @@ use crate::purpose::Purpose;
 use crate::question::{Action, BreakGlass, Content, Decision, Question, Reason, Relation, Role};
 
 /// The policies as they are in the repository.
-pub(crate) const POLICIES: [(&str, &str); 9] = [
+pub(crate) const POLICIES: [(&str, &str); 10] = [
     ("guards.cedar", include_str!("../../../policies/guards.cedar")),
     ("clinician.cedar", include_str!("../../../policies/clinician.cedar")),
     ("patient.cedar", include_str!("../../../policies/patient.cedar")),
@@ -29,6 +29,7 @@ pub(crate) const POLICIES: [(&str, &str); 9] = [
     ("steward.cedar", include_str!("../../../policies/steward.cedar")),
     ("service.cedar", include_str!("../../../policies/service.cedar")),
     ("council-member.cedar", include_str!("../../../policies/council-member.cedar")),
+    ("proxy.cedar", include_str!("../../../policies/proxy.cedar")),
 ];
 
 /// The schema the policies are validated against.
@@ -247,6 +248,7 @@ pub(crate) fn with_conditions_met(question: &Question) -> Question {
         mfa_age_s: Some(0),
         evidence: true,
         agreement: true,
+        entrusted: true,
         break_glass: BreakGlass { enabled: true, granted: true },
         ..*question
     }
@@ -302,6 +304,7 @@ impl Words {
             ("purpose".to_owned(), RestrictedExpression::new_entity_uid(purpose)),
             flag("demographics_only", demographics_only),
             flag("same_organisation", question.same_organisation),
+            flag("entrusted", question.entrusted),
             flag("evidence", question.evidence),
             flag("agreement", question.agreement),
             flag("break_glass_enabled", question.break_glass.enabled),

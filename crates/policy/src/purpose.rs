@@ -27,6 +27,8 @@ impl Purpose {
     pub const BTG: Self = Self("BTG");
     /// At the patient's request.
     pub const PATRQT: Self = Self("PATRQT");
+    /// At the request of the patient's family or of another who acts for them.
+    pub const FAMRQT: Self = Self("FAMRQT");
     /// Operations of the organisation.
     pub const HOPERAT: Self = Self("HOPERAT");
     /// Research.

@@ -54,6 +54,8 @@ words! {
         Service = "service",
         /// Speaks for the institution, or for an advisory board, in the council of the network.
         CouncilMember = "council-member",
+        /// Acts for a patient: a parent, guardian or carer (RelatedPerson).
+        Proxy = "proxy",
     }
 }
 
@@ -67,6 +69,7 @@ impl Role {
             Self::Operator | Self::Service => Purpose::HSYSADMIN,
             Self::CouncilMember => Purpose::HOPERAT,
             Self::Registrar => Purpose::PATADMIN,
+            Self::Proxy => Purpose::FAMRQT,
         }
     }
 }
@@ -114,6 +117,8 @@ words! {
         Agree = "agree",
         /// See which agreements there are and what they say.
         ReadAgreements = "read-agreements",
+        /// See and choose who may act for a patient.
+        Appoint = "appoint",
     }
 }
 
@@ -128,6 +133,8 @@ words! {
         Peer = "peer",
         /// None of these, or no record in question.
         Unrelated = "none",
+        /// Somebody who acts for the patient whose record it is, and may at this moment.
+        Proxy = "proxy",
     }
 }
 
@@ -191,6 +198,8 @@ pub struct Question {
     pub break_glass: BreakGlass,
     /// The account belongs to the organisation whose node decides.
     pub same_organisation: bool,
+    /// The proxy was given the right to do this in the patient's name, beyond seeing the record.
+    pub entrusted: bool,
     /// What is asked for.
     pub content: Content,
 }
@@ -209,6 +218,7 @@ impl Question {
             agreement: false,
             break_glass: BreakGlass::default(),
             same_organisation: false,
+            entrusted: false,
             content: Content::Clinical,
         }
     }

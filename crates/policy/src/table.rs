@@ -16,7 +16,8 @@ const HEAD: &str = "\
 # Made by `cargo xtask policy`; not edited by hand. A change here is a change of policy: review it.
 #
 # relation   self: the patient whose record it is; member: staff of the organisation that holds
-#            the record; peer: staff of another organisation; none: neither, or no record
+#            the record; peer: staff of another organisation; none: neither, or no record;
+#            proxy: somebody who acts for the patient and may at this moment
 # node       own: people of the organisation whose node decides; other: people of the other
 #            organisations; any: both alike
 # yes        allowed                           no        refused
@@ -25,6 +26,7 @@ const HEAD: &str = "\
 # agreement  an agreement in force, or the network's common one, covers asker, holder and purpose
 # switch     emergency override enabled here   grant     emergency override granted and running
 # directory  demographics and directory only, nothing clinical
+# entrusted  the proxy was given this right beside that of seeing
 #
 # What has no line or no column is refused.
 ";
@@ -54,6 +56,7 @@ const CONDITIONS: &[Condition] = &[
         },
     },
     Condition { word: "directory", without: |q| Question { content: Content::Clinical, ..q } },
+    Condition { word: "entrusted", without: |q| Question { entrusted: false, ..q } },
 ];
 
 /// Whose people a line is about.

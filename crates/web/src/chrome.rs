@@ -4,10 +4,11 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links, MyAccesses,
-    MyAgreements, MyApps, MyObjections, MyPermissions, MyRecord, Network, Notices, Objections,
-    Recalls, Reconciliation, Witnesses,
+    Acting, Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links, MyAccesses,
+    MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, Network, Notices,
+    Objections, Proxies, Recalls, Reconciliation, Witnesses,
 };
+use crate::proxies::relationship::Relationship;
 use crate::words::{Message, Words};
 
 /// The frame of a page.
@@ -77,6 +78,7 @@ impl Chrome {
                 item("nav-my-accesses", MyAccesses.to_string()),
                 item("nav-my-objections", MyObjections.to_string()),
                 item("nav-my-permissions", MyPermissions.to_string()),
+                item("nav-my-proxies", MyProxies.to_string()),
                 item("nav-my-agreements", MyAgreements.to_string()),
                 item("nav-apps", MyApps.to_string()),
             ],
@@ -87,6 +89,7 @@ impl Chrome {
                 item("nav-witnesses", Witnesses.to_string()),
                 item("nav-reconciliation", Reconciliation.to_string()),
                 item("nav-recalls", Recalls.to_string()),
+                item("nav-proxies", Proxies.to_string()),
                 item("nav-agreements", Agreements.to_string()),
                 item("nav-council", Council.to_string()),
             ],
@@ -105,7 +108,31 @@ impl Chrome {
                 item("nav-find", Find.to_string()),
             ],
             Role::CouncilMember => vec![item("nav-council", Council.to_string())],
+            Role::Proxy => self.navigation_of_proxy(item),
         }
+    }
+}
+
+impl Chrome {
+    /// For whom the reader acts.
+    pub fn acting(&self) -> Option<&ActingFor> {
+        self.session.as_ref()?.acting.as_ref()
+    }
+
+    fn navigation_of_proxy(&self, item: impl Fn(&'static str, String) -> NavItem) -> Vec<NavItem> {
+        let mut items = vec![item("nav-acting", Acting.to_string())];
+        let Some(acting) = self.session.as_ref().and_then(|session| session.acting.as_ref()) else {
+            return items;
+        };
+        items.push(item("nav-acting-record", MyRecord.to_string()));
+        if acting.consents {
+            items.push(item("nav-my-permissions", MyPermissions.to_string()));
+        }
+        if acting.invites {
+            items.push(item("proxies-invite-title", MyProxies.to_string()));
+        }
+        items.push(item("nav-apps", MyApps.to_string()));
+        items
     }
 }
 
@@ -132,6 +159,21 @@ pub struct Session {
     pub held: bool,
     /// Until when the second factor counts as fresh, Unix epoch milliseconds.
     pub factor_until_ms: Option<i64>,
+    /// For whom they act, for role `proxy`.
+    pub acting: Option<ActingFor>,
+}
+
+/// For whom somebody acts at this moment.
+#[derive(Clone, Debug)]
+pub struct ActingFor {
+    /// The patient's name.
+    pub name: String,
+    /// What the reader is to the patient.
+    pub relationship: Relationship,
+    /// Whether they decide who else sees the record.
+    pub consents: bool,
+    /// Whether they invite others.
+    pub invites: bool,
 }
 
 /// The roles that have pages.
@@ -151,11 +193,13 @@ pub enum Role {
     Steward,
     /// `council-member`
     CouncilMember,
+    /// `proxy`
+    Proxy,
 }
 
 impl Role {
     /// Every role that has pages.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
@@ -163,6 +207,7 @@ impl Role {
         Self::Registrar,
         Self::Steward,
         Self::CouncilMember,
+        Self::Proxy,
     ];
 
     /// The role of its code, `None` for one without pages.
@@ -175,6 +220,7 @@ impl Role {
             "registrar" => Self::Registrar,
             "steward" => Self::Steward,
             "council-member" => Self::CouncilMember,
+            "proxy" => Self::Proxy,
             _ => return None,
         })
     }
@@ -189,6 +235,7 @@ impl Role {
             Self::Registrar => Links.to_string(),
             Self::Steward => Agreements.to_string(),
             Self::CouncilMember => Council.to_string(),
+            Self::Proxy => Acting.to_string(),
         }
     }
 
@@ -202,6 +249,7 @@ impl Role {
             Self::Registrar => "role-registrar",
             Self::Steward => "role-steward",
             Self::CouncilMember => "role-council-member",
+            Self::Proxy => "role-proxy",
         })
     }
 }

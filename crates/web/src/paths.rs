@@ -101,6 +101,14 @@ fixed! {
     MySimulation = "/me/permissions/simulation";
     /// Find a request for a consent by its code.
     MyGrants = "/me/grants";
+    /// Who acts for the patient: GET the page, POST an invitation.
+    MyProxies = "/me/proxies";
+    /// For whom somebody acts: GET the page, POST the choice.
+    Acting = "/acting";
+    /// Accept an invitation by its code.
+    AcceptProxy = "/acting/accept";
+    /// Who acts for a patient, for the privacy officer: GET the page, POST a new one.
+    Proxies = "/proxies";
     /// Which agreements let others ask about the patient.
     MyAgreements = "/me/agreements";
     /// The agreements of the institution.
@@ -142,6 +150,10 @@ fixed! {
 }
 
 with_id! {
+    /// Limit or end one who acts for the patient.
+    MyProxy = "/me/proxies/", "id", "";
+    /// End one who acts for a patient, for the privacy officer.
+    EndProxy = "/proxies/", "id", "/end";
     /// A proposal: GET it, POST a vote.
     CouncilProposal = "/council/proposals/", "id", "";
     /// Put an application that was handed in aside: POST.

@@ -21,6 +21,7 @@ mod outside;
 mod patient;
 mod person;
 mod privacy;
+mod proxies;
 mod recalls;
 mod registrar;
 mod session;
@@ -68,6 +69,7 @@ pub fn router(app: App) -> Router {
         .merge(account_routes())
         .merge(clinician_routes())
         .merge(patient_routes())
+        .merge(proxy_routes())
         .merge(office_routes())
         .merge(app_routes())
         .merge(agreement_routes())
@@ -142,6 +144,16 @@ fn patient_routes() -> Router<Web> {
         .route(paths::MyGrantApprove::ROUTE, post(grants::approve))
         .route(paths::MyGrantCode::ROUTE, post(grants::show_code))
         .route(paths::MyGrantRefuse::ROUTE, post(grants::refuse))
+}
+
+fn proxy_routes() -> Router<Web> {
+    Router::new()
+        .route(paths::MyProxies::ROUTE, get(proxies::mine).post(proxies::invite))
+        .route(paths::MyProxy::ROUTE, post(proxies::change))
+        .route(paths::Acting::ROUTE, get(proxies::acting).post(proxies::choose))
+        .route(paths::AcceptProxy::ROUTE, post(proxies::accept))
+        .route(paths::Proxies::ROUTE, get(proxies::office).post(proxies::appoint))
+        .route(paths::EndProxy::ROUTE, post(proxies::end))
 }
 
 fn app_routes() -> Router<Web> {

@@ -19,6 +19,8 @@ pub enum Purpose {
     Operations,
     /// `PATRQT`
     PatientRequest,
+    /// `FAMRQT`
+    FamilyRequest,
     /// `HRESCH`
     Research,
     /// `PUBHLTH`
@@ -29,13 +31,14 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose with a code of its own.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Treatment,
         Self::EmergencyTreatment,
         Self::BreakTheGlass,
         Self::Payment,
         Self::Operations,
         Self::PatientRequest,
+        Self::FamilyRequest,
         Self::Research,
         Self::PublicHealth,
     ];
@@ -54,6 +57,7 @@ impl Purpose {
             Self::Payment => "HPAYMT",
             Self::Operations => "HOPERAT",
             Self::PatientRequest => "PATRQT",
+            Self::FamilyRequest => "FAMRQT",
             Self::Research => "HRESCH",
             Self::PublicHealth => "PUBHLTH",
             Self::Other => "",
@@ -69,6 +73,7 @@ impl Purpose {
             Self::Payment => "purpose-payment",
             Self::Operations => "purpose-operations",
             Self::PatientRequest => "purpose-patient-request",
+            Self::FamilyRequest => "purpose-family-request",
             Self::Research => "purpose-research",
             Self::PublicHealth => "purpose-public-health",
             Self::Other => "purpose-other",
@@ -84,6 +89,7 @@ impl Purpose {
             Self::Payment => "purpose-plain-payment",
             Self::Operations => "purpose-plain-operations",
             Self::PatientRequest => "purpose-plain-patient-request",
+            Self::FamilyRequest => "purpose-plain-family-request",
             Self::Research => "purpose-plain-research",
             Self::PublicHealth => "purpose-plain-public-health",
             Self::Other => "purpose-plain-other",

@@ -80,11 +80,15 @@ pub(super) fn behind(app: &App, grant: &str) -> Result<Option<(Grant, Client, Us
     }
     let account = app.identity().accounts().get(&grant.account);
     let account = account.map_err(|e| Error::internal(e.to_string()))?;
+    let is_same = |account: &identity::Account| {
+        account.role.code() == grant.role
+            && account.patient.as_ref().map(ToString::to_string) == grant.own
+    };
     let stands = account.filter(|account| {
         !account.disabled
             && account.allows_since(grant.created_ms)
-            && account.role.code() == grant.role
-            && account.patient.as_ref().map(ToString::to_string) == grant.own
+            // Whether somebody may still act for a patient is asked below.
+            && (grant.acting.is_some() || is_same(account))
     });
     let Some(account) = stands else { return Ok(None) };
     let user = User {
@@ -93,11 +97,15 @@ pub(super) fn behind(app: &App, grant: &str) -> Result<Option<(Grant, Client, Us
         name: account.display_name,
         patient: account.patient,
         practitioner: account.practitioner,
+        acting: None,
         amr: grant.amr.clone(),
         auth_time_ms: grant.auth_time_ms,
         mfa_time_ms: grant.mfa_time_ms,
     };
-    Ok(Some((grant, client, user)))
+    let Some(related) = &grant.acting else { return Ok(Some((grant, client, user))) };
+    let user = crate::proxies::stand::as_proxy(app, user, related)?;
+    let is_same = user.patient.as_ref().map(ToString::to_string) == grant.own;
+    Ok((user.acting.is_some() && is_same).then_some((grant, client, user)))
 }
 
 /// Whether what an app was granted when it ordered something has not been revoked since; true

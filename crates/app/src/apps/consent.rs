@@ -15,7 +15,7 @@ use crate::caller::Granted;
 use crate::{App, Caller, Error, Kind, Result};
 
 /// The roles whose people may allow apps.
-const ROLES: [&str; 2] = ["clinician", "patient"];
+const ROLES: [&str; 3] = ["clinician", "patient", "proxy"];
 
 /// What a person is asked.
 #[derive(Clone, Debug)]
@@ -103,7 +103,9 @@ pub fn question(app: &App, caller: &Caller, token: &str) -> Result<Question> {
         };
         Error::new(Kind::StepUp { max_age_s }, message).by_rule(rule)
     })?;
-    if pending.patient.is_none() && pending.request.scopes.needs_patient() {
+    // Whoever is or acts for a patient allows apps about that one; they may have chosen anew since.
+    let is_own = caller.user.patient.is_some() && !pending.is_launched;
+    if (pending.patient.is_none() || is_own) && pending.request.scopes.needs_patient() {
         pending.patient.clone_from(&caller.user.patient);
     }
     pending.account = Some(caller.user.id.clone());
@@ -179,6 +181,7 @@ fn allow(app: &App, caller: &Caller, pending: &Pending, kept: &Scopes) -> Result
         account: user.id.clone(),
         role: user.role.clone(),
         own: user.patient.as_ref().map(ToString::to_string),
+        acting: user.acting.as_ref().map(|acting| acting.related.to_string()),
         scopes: kept.to_string(),
         patient: pending.patient.as_ref().filter(|_| in_context).map(ToString::to_string),
         nonce: pending.request.nonce.clone(),
@@ -230,6 +233,15 @@ fn own(app: &App, caller: &Caller, token: &str) -> Result<Pending> {
         let message = "this request is for somebody else to decide";
         return Err(Error::new(Kind::Forbidden, message).by_rule("apps-by-people"));
     }
+    // Whoever acts for patients says first for whom; an app is about that patient alone.
+    if caller.user.role == policy::Role::Proxy.word() {
+        let own = caller.user.patient.as_ref();
+        let is_other = pending.is_launched && pending.patient.as_ref() != own;
+        if caller.user.acting.is_none() || is_other {
+            let message = "choose on the page `/acting` for whom you act, then start the app again";
+            return Err(Error::new(Kind::Forbidden, message).by_rule("choose-patient"));
+        }
+    }
     Ok(pending)
 }
 
@@ -241,7 +253,7 @@ fn gone() -> Error {
 /// user is only where a resource says it.
 fn grantable(app: &App, caller: &Caller, pending: &Pending) -> Result<Scopes> {
     let registry = app.store().registry();
-    let is_known = fhir_user(app, &caller.user.id)?.is_some();
+    let is_known = fhir_user(app, &caller.user)?.is_some();
     Ok(pending.request.scopes.only(|scope| match scope {
         Scope::Resource(scope) => scope.level != Level::System && is_honoured(&registry, scope),
         Scope::FhirUser => is_known,
@@ -252,9 +264,13 @@ fn grantable(app: &App, caller: &Caller, pending: &Pending) -> Result<Scopes> {
     }))
 }
 
-/// Who an account is as a resource, `Patient/x` or `Practitioner/x`.
-pub(super) fn fhir_user(app: &App, account: &str) -> Result<Option<String>> {
-    let found = app.identity().accounts().get(account);
+/// Who a user is as a resource, `Patient/x`, `Practitioner/x` or, acting for a patient,
+/// `RelatedPerson/x`.
+pub(super) fn fhir_user(app: &App, user: &crate::User) -> Result<Option<String>> {
+    if let Some(acting) = &user.acting {
+        return Ok(Some(format!("RelatedPerson/{}", acting.related)));
+    }
+    let found = app.identity().accounts().get(&user.id);
     let found = found.map_err(|e| Error::internal(e.to_string()))?;
     Ok(found.and_then(|account| match account.patient {
         Some(patient) => Some(format!("Patient/{patient}")),

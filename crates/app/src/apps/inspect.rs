@@ -77,7 +77,7 @@ fn described(app: &App, access: &Access) -> Result<Value> {
         told["sub"] = json!(access.user.id);
     }
     if scopes.has(&Scope::FhirUser)
-        && let Some(who) = fhir_user(app, &access.user.id)?
+        && let Some(who) = fhir_user(app, &access.user)?
     {
         told["fhirUser"] = json!(format!("{}/{who}", fhir_base(app)));
     }

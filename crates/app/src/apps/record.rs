@@ -27,8 +27,11 @@ pub(super) struct Grant {
     pub client: String,
     pub account: String,
     pub role: String,
-    /// The patient that the account belonged to.
+    /// The patient that the account belonged to, or for whom it acted.
     pub own: Option<String>,
+    /// The RelatedPerson as whom it acted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting: Option<String>,
     pub scopes: String,
     /// The patient in context.
     pub patient: Option<String>,

@@ -252,6 +252,7 @@ fn by_credentials(
         account: account.id.clone(),
         role: account.role.code().to_owned(),
         own: None,
+        acting: None,
         scopes: scopes.clone(),
         patient: None,
         nonce: None,
@@ -269,6 +270,7 @@ fn by_credentials(
         name: account.display_name,
         patient: None,
         practitioner: account.practitioner,
+        acting: None,
         amr: Vec::new(),
         auth_time_ms: now,
         mfa_time_ms: None,
@@ -408,7 +410,7 @@ fn id_token(app: &App, grant: &Grant, user: &User) -> Result<String, Fault> {
         claims["nonce"] = json!(nonce);
     }
     if scopes.has(&Scope::FhirUser)
-        && let Some(who) = fhir_user(app, &user.id)?
+        && let Some(who) = fhir_user(app, user)?
     {
         claims["fhirUser"] = json!(format!("{}/{who}", fhir_base(app)));
     }

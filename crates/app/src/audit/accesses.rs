@@ -31,6 +31,9 @@ pub struct Access {
     pub user: String,
     /// Role of the person.
     pub role: String,
+    /// What somebody who acted for the patient is to them, a code of v3-RoleCode; empty for others,
+    /// and in the logs of other institutions.
+    pub relationship: String,
     /// Purpose of use, a v3-ActReason code; empty where none was stated.
     pub purpose: String,
     /// What was done: the subtype code of the AuditEvent, `read` or `disclose` for example.
@@ -223,6 +226,7 @@ pub(super) fn view(event: &Resource, own: &str) -> Option<Access> {
         organisation,
         user: if is_person { text(requestor.path(&["who", "display"])) } else { String::new() },
         role: first(requestor.get("role"), "text"),
+        relationship: relationship(requestor),
         purpose: first(purpose.and_then(|purpose| purpose.get("coding")), "code"),
         action: first(root.get("subtype"), "code"),
         refused: root.get("outcome").is_some_and(|outcome| !outcome.is_str("0")),
@@ -233,6 +237,17 @@ pub(super) fn view(event: &Resource, own: &str) -> Option<Access> {
         by_permission,
         proof: Proof::Absent,
     })
+}
+
+/// What somebody who acts for the patient is to them.
+fn relationship(agent: Value<'_>) -> String {
+    let roles = agent.get("role");
+    let codes = roles.iter().flat_map(|roles| roles.items()).filter_map(|role| {
+        let coding = role.get("coding")?.items().next()?;
+        let is_ours = coding.get("system").is_some_and(|it| it.is_str(crate::proxies::ROLE_CODE));
+        coding.str_at("code").filter(|_| is_ours).map(|code| code.into_owned())
+    });
+    codes.last().unwrap_or_default()
 }
 
 /// What an entry says was seen: counts of what was disclosed, and the resources it names.
@@ -446,6 +461,7 @@ fn received(access: &wire::Access, at: &str) -> Access {
         organisation: access.organisation.as_str().to_owned(),
         user: access.user.clone(),
         role: if access.user.is_empty() { String::new() } else { access.role.word().to_owned() },
+        relationship: String::new(),
         purpose: access.purpose_of_use.clone(),
         action: access.action.clone(),
         refused: !access.permitted,

@@ -189,7 +189,12 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     /// An entry about something a user of this node did.
     pub fn by(caller: &'a Caller, pattern: Pattern) -> Self {
-        Self { caller: Some(caller), ..Self::by_node(pattern) }
+        // Whatever is done in a patient's name is in their log, with what allowed it.
+        let acting = caller.user.acting.as_ref();
+        let patients = caller.user.patient.iter().filter(|_| acting.is_some()).cloned().collect();
+        let consents = acting.map(|acting| format!("Consent/{}", acting.related));
+        let consents = consents.into_iter().collect();
+        Self { caller: Some(caller), patients, consents, ..Self::by_node(pattern) }
             .purpose(&caller.purpose)
             .request_id(&caller.request_id)
             .evidence(caller.evidence.as_ref())
@@ -505,13 +510,24 @@ fn at_uri(agent: &mut Text, uri: &str) {
 
 fn person_of_ours(agent: &mut Text, caller: &Caller) {
     agent.concept("type", PARTICIPATION, "IRCP");
-    agent.array("role", |roles| roles.object("", |role| role.text("text", &caller.user.role)));
+    agent.array("role", |roles| {
+        roles.object("", |role| role.text("text", &caller.user.role));
+        if let Some(acting) = &caller.user.acting {
+            roles.object("", |role| {
+                role.array("coding", |codings| {
+                    codings.coding("", crate::proxies::ROLE_CODE, &acting.relationship);
+                });
+            });
+        }
+    });
     agent.flag("requestor", true);
     agent.object("who", |who| {
         who.text("display", &caller.user.name);
         who.part();
         who.object("identifier", |identifier| identifier.text("value", &caller.user.id));
-        if let Some(patient) = &caller.user.patient {
+        if let Some(acting) = &caller.user.acting {
+            who.text("reference", &format!("RelatedPerson/{}", acting.related));
+        } else if let Some(patient) = &caller.user.patient {
             who.text("reference", &format!("Patient/{patient}"));
         }
         who.part();

@@ -13,7 +13,8 @@ use fhir::{Id, Resource};
 use fhirpath::search::Registry;
 use parking_lot::{Mutex, RwLock};
 use policy::consent::{
-    Compiled, Defaults, Existence, Item, Request, WholeDecision, decide_all, user_of, whole_record,
+    Compiled, Defaults, Existence, Item, NetworkDefault, Request, SensitiveDefault, WholeDecision,
+    decide_all, user_of, whole_record,
 };
 use policy::labels::Labelling;
 use policy::{Purpose, Role};
@@ -50,6 +51,33 @@ pub(crate) struct Here {
     requests: Vec<Request>,
     defaults: Defaults,
     patients: HashMap<Id, Kept>,
+    /// What somebody who acts for a patient never sees, whatever the consents say.
+    closed: Option<Closed>,
+}
+
+/// Kinds that whoever acts for a patient does not see.
+#[derive(Clone, Debug)]
+pub(crate) struct Closed {
+    /// As whom they act; of this type they see themself alone.
+    pub related: Id,
+    /// Types that are closed.
+    pub kinds: Vec<&'static str>,
+}
+
+impl Closed {
+    fn lets(&self, resource: &Resource) -> bool {
+        match resource.type_name() {
+            "RelatedPerson" => resource.id().as_ref() == Some(&self.related),
+            kind => !self.kinds.contains(&kind),
+        }
+    }
+
+    fn filter(&self, kind: &'static str) -> Option<Filter> {
+        match kind {
+            "RelatedPerson" => Some(Filter::Id(vec![self.related.to_string()])),
+            kind => self.kinds.contains(&kind).then(|| Filter::Any(Vec::new())),
+        }
+    }
 }
 
 /// What one patient keeps from the caller.
@@ -61,9 +89,41 @@ struct Kept {
 }
 
 impl Withheld {
+    /// What a patient's consents leave to somebody who acts for them: nothing that no consent
+    /// permits, and nothing of the `closed` kinds. With it comes when it ends, milliseconds since
+    /// the Unix epoch.
+    pub(crate) fn from_proxy(
+        (app, snapshot): (&App, &dyn Snapshot),
+        patient: &Id,
+        consents: Compiled,
+        request: Request,
+        closed: Closed,
+    ) -> Result<(Self, i64)> {
+        let until_ms = consents.next_change_ms(request.now_ms).unwrap_or(i64::MAX);
+        let defaults = Defaults {
+            network: NetworkDefault::Deny,
+            sensitive: SensitiveDefault::Share,
+            denied: Existence::Hidden,
+        };
+        let whole = whole_record(&request, &consents, &defaults);
+        let consents = Arc::new(consents);
+        let requests = vec![request];
+        let mut patients = HashMap::new();
+        if !matches!(whole, WholeDecision::Permit(_)) {
+            let open = open((app, snapshot), patient, &requests, &consents, &defaults)?;
+            patients.insert(patient.clone(), Kept { consents, open: Some(open) });
+        }
+        let labelling = app.settings().labelling.clone();
+        let here = Here { labelling, requests, defaults, patients, closed: Some(closed) };
+        Ok((Self::Here(here), until_ms))
+    }
+
     /// Whether a resource may be seen. What is newer than the decisions is decided for itself.
     pub(crate) fn lets(&self, resource: &Resource) -> bool {
         let kind = resource.type_name();
+        if self.closed().is_some_and(|closed| !closed.lets(resource)) {
+            return false;
+        }
         if !is_about_patients(kind) {
             return true;
         }
@@ -107,8 +167,18 @@ impl Withheld {
         Ok(Some(Arc::new(Self::Elsewhere(outside))))
     }
 
+    fn closed(&self) -> Option<&Closed> {
+        match self {
+            Self::Here(here) => here.closed.as_ref(),
+            Self::Elsewhere(_) => None,
+        }
+    }
+
     /// What a search for `kind` is narrowed by.
     pub(crate) fn filters(&self, registry: &Registry, kind: &'static str) -> Vec<Filter> {
+        if let Some(filter) = self.closed().and_then(|closed| closed.filter(kind)) {
+            return vec![filter];
+        }
         if !is_about_patients(kind) {
             return Vec::new();
         }
@@ -281,7 +351,8 @@ impl Named {
             after = last.seq;
             for stored in &page {
                 touched.extend(self.consents.get(&stored.key.id).cloned());
-                if stored.method == Method::Delete {
+                // What a patient leaves to those who act for them concerns nobody of the institution.
+                if stored.method == Method::Delete || crate::proxies::is_reserved(&stored.key) {
                     continue;
                 }
                 let consent = parse(stored)?;
@@ -346,13 +417,13 @@ fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decid
         }
         let consents = consents.clone();
         let open = match patients.len() < MOST_BY_ITEM {
-            true => Some(open((app, &*snapshot), patient, &requests, &consents)?),
+            true => Some(open((app, &*snapshot), patient, &requests, &consents, &defaults)?),
             false => None,
         };
         patients.insert(patient.clone(), Kept { consents, open });
     }
     let withheld = (!patients.is_empty())
-        .then(|| Arc::new(Withheld::Here(Here { labelling, requests, defaults, patients })));
+        .then(|| Arc::new(Withheld::Here(Here { labelling, requests, defaults, patients, closed: None })));
     Ok(Decided { named, record: snapshot.seq(), until_ms, withheld })
 }
 
@@ -362,6 +433,7 @@ fn open(
     patient: &Id,
     requests: &[Request],
     consents: &Compiled,
+    defaults: &Defaults,
 ) -> Result<HashSet<Key>> {
     let resources = holdings::record(snapshot, patient)?;
     let labelling = &app.settings().labelling;
@@ -369,7 +441,7 @@ fn open(
     let items: Vec<Item> = items.collect();
     let mut open = HashSet::new();
     for request in requests {
-        let decisions = decide_all(request, consents, &app.settings().consent, &items);
+        let decisions = decide_all(request, consents, defaults, &items);
         open.extend(resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
             let resource_type = fhir::resource_type(resource.type_name())?;
             let key = Key { resource_type, id: resource.id()? };

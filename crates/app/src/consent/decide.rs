@@ -23,6 +23,7 @@ pub fn decide(
 ) -> Result<Id> {
     authorised(app, caller, patient)?;
     let consent = made(app, patient, organisation, decision, app.now_ms())?;
+    let consent = performed(caller, consent)?;
     let [id] = <[Id; 1]>::try_from(store(app, caller, patient, vec![consent])?)
         .map_err(|_| Error::internal("one decision was not stored as one consent"))?;
     Ok(id)
@@ -50,6 +51,7 @@ pub fn decide_one_way(
 ) -> Result<()> {
     authorised(app, caller, patient)?;
     let both = one_way(app, patient, organisation, only)?;
+    let both = both.into_iter().map(|one| performed(caller, one)).collect::<Result<_>>()?;
     store(app, caller, patient, both)?;
     Ok(())
 }
@@ -125,6 +127,16 @@ fn made(
         date_ms,
         custodian: Party { id: &app.org().id, name: &app.org().name },
     }))
+}
+
+/// The same decision by whoever acts for the patient, where somebody does.
+fn performed(caller: &Caller, consent: Resource) -> Result<Resource> {
+    let Some(acting) = &caller.user.acting else { return Ok(consent) };
+    let mut json: Json = serde_json::from_str(consent.text())
+        .map_err(|e| Error::internal(format!("a consent is not valid: {e}")))?;
+    let by = format!("RelatedPerson/{}", acting.related);
+    json["performer"] = serde_json::json!([{"reference": by}]);
+    parsed(json.to_string())
 }
 
 fn parsed(text: String) -> Result<Resource> {

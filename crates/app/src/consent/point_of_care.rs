@@ -62,6 +62,7 @@ fn may_propose(app: &App, caller: &Caller) -> Result<()> {
 
 /// A proposal as the patient sees it. Others, other patients included, find none.
 pub fn for_patient(app: &App, caller: &Caller, code: &str) -> Result<Proposed> {
+    crate::proxies::refuse(caller, "consent at the point of care")?;
     let permit = authorise(app, caller, Action::deciding("Consent"))?;
     let found = app.proposals().find(code, app.now_ms()).ok_or_else(gone)?;
     match permit.scope().own() {
@@ -225,6 +226,7 @@ fn own_code(app: &App, caller: &Caller, found: &Proposed, typed: &str) -> Result
             name: account.display_name,
             patient: account.patient,
             practitioner: account.practitioner,
+            acting: None,
             amr: vec!["otp".to_owned()],
             auth_time_ms: now,
             mfa_time_ms: None,

@@ -130,6 +130,8 @@ fn begin(
     patient: &Id,
     asked: &Asked,
 ) -> Result<(Holder, elsewhere::Others)> {
+    // It would tell of what is kept from whoever acts for the patient.
+    crate::proxies::refuse(caller, "a simulation of accesses")?;
     let permit = authorise(app, caller, Action::deciding("Consent"))?;
     if permit.scope().own().is_some_and(|own| own != patient) {
         return Err(Error::not_found());

@@ -55,8 +55,16 @@ pub struct Decided {
 /// Most waiting deliveries that are looked through for one patient.
 const MAX_WAITING: usize = 10_000;
 
-/// The active consents of a patient.
+/// The active consents of a patient, without those that say what is left to people who act for them:
+/// these concern nobody else.
 pub(crate) fn resources(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
+    let mut consents = for_proxies(snapshot, patient)?;
+    consents.retain(|consent| !crate::proxies::is_arrangement(consent));
+    Ok(consents)
+}
+
+/// All active consents of a patient.
+pub(crate) fn for_proxies(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
     find(snapshot, patient, Some("active"))
 }
 
@@ -78,7 +86,9 @@ pub fn standing(app: &App, caller: &Caller, patient: &Id) -> Result<(Vec<Standin
     {
         return Err(Error::not_found());
     }
-    let consents = find(&*app.store().snapshot()?, patient, None)?;
+    let mut consents = find(&*app.store().snapshot()?, patient, None)?;
+    // Who acts for the patient has a page of its own, which is the patient's alone.
+    consents.retain(|consent| !crate::proxies::is_arrangement(consent));
     let compiled = Compiled::new(&consents);
     let members = app.network().active_others();
     let own = app.org().id.as_str();

@@ -225,6 +225,7 @@ impl Job {
                 name: owner.name.clone(),
                 patient: owner.patient.as_deref().and_then(|id| Id::new(id).ok()),
                 practitioner: owner.practitioner.clone(),
+                acting: None,
                 amr: owner.amr.clone(),
                 auth_time_ms: owner.auth_time_ms,
                 mfa_time_ms: owner.mfa_time_ms,

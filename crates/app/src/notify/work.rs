@@ -172,6 +172,7 @@ pub(super) fn caller(app: &App, definition: &Definition) -> Result<Option<Caller
             name: account.display_name,
             patient: account.patient,
             practitioner: account.practitioner,
+            acting: None,
             amr: Vec::new(),
             auth_time_ms: app.now_ms(),
             mfa_time_ms: None,

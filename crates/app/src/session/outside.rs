@@ -197,7 +197,7 @@ fn take(
         }
         Purpose::StepUp => {
             let principal = sessions.step_up_outside(token, proved, now)?;
-            let caller = by(app, view(principal), address);
+            let caller = by(app, view(app, principal)?, address);
             let note = format!("second factor: provider {}", proved.issuer);
             app.audit(Event::by(&caller, Pattern::SignIn).note(note))?;
             Ok(Outcome::SteppedUp)
@@ -213,7 +213,7 @@ fn take(
 
 fn entry(app: &App, token: &str, address: &str, note: &str) -> Result<Write> {
     let principal = app.identity().resolve(token, app.now_ms()).map_err(ended)?;
-    let caller = by(app, view(principal), address);
+    let caller = by(app, view(app, principal)?, address);
     Event::by(&caller, Pattern::Credential).note(note).write(app)
 }
 

@@ -58,7 +58,7 @@ pub fn finish_step_up(
     let now = app.now_ms();
     match app.identity().finish_passkey_step_up(token, ceremony, answer, address, now) {
         Ok(principal) => {
-            let caller = by(app, view(principal), address);
+            let caller = by(app, view(app, principal)?, address);
             app.audit(Event::by(&caller, Pattern::SignIn).note("second factor: passkey"))?;
             Ok(caller.user)
         }
@@ -179,7 +179,7 @@ fn change<T>(
     work: impl FnOnce(&[Write]) -> std::result::Result<T, PasskeyError>,
 ) -> Result<T> {
     let principal = app.identity().resolve(token, app.now_ms()).map_err(ended)?;
-    let caller = by(app, view(principal), address);
+    let caller = by(app, view(app, principal)?, address);
     let entry = Event::by(&caller, Pattern::Credential).note(what).write(app)?;
     match work(&[entry]) {
         Ok(value) => Ok(value),
@@ -219,6 +219,7 @@ fn owner(app: &App, account_id: &str, address: &str) -> Result<Option<Caller>> {
             name: account.display_name,
             patient: account.patient,
             practitioner: account.practitioner,
+            acting: None,
             amr: Vec::new(),
             auth_time_ms: 0,
             mfa_time_ms: None,

@@ -384,7 +384,7 @@ impl<'a> Reader<'a> {
             None => name.split(['|', '/']).next().unwrap_or_default().to_owned(),
         };
         let only = |kinds: &[&str]| names.iter().all(|name| kinds.contains(&&*kind(name)));
-        if only(&["RelatedPerson"]) && role != Role::Patient
+        if only(&["RelatedPerson"]) && !matches!(role, Role::Patient | Role::Proxy)
             || only(&["Device"]) && role != Role::Service
         {
             return Met::No;

@@ -53,6 +53,7 @@ fn caller(granted: bool) -> Caller {
             name: "Dr. Ada \"Jones\"".into(),
             patient: None,
             practitioner: None,
+            acting: None,
             amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
             auth_time_ms: 1_700_000_000_000,
             mfa_time_ms: Some(1_700_000_000_000),

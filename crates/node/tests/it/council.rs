@@ -37,6 +37,7 @@ fn steward(app: &App) -> Caller {
             name: format!("Steward of {}", app.org().name),
             patient: None,
             practitioner: None,
+            acting: None,
             amr: ["pop", "user", "mfa"].map(str::to_owned).to_vec(),
             auth_time_ms: now,
             mfa_time_ms: Some(now),

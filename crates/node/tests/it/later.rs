@@ -178,6 +178,7 @@ fn caller(app: &App, account: &Account) -> Caller {
             name: found.display_name,
             patient: found.patient,
             practitioner: found.practitioner,
+            acting: None,
             amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
             auth_time_ms: app.now_ms(),
             mfa_time_ms: Some(app.now_ms()),

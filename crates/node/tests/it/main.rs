@@ -47,6 +47,7 @@ mod passkeys;
 mod point_of_care;
 mod presence;
 mod provider_of_others;
+mod proxies;
 mod purge;
 mod receiver;
 mod record;

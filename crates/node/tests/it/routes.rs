@@ -18,7 +18,8 @@ const HEAD: &str = "\
 # hand. A new route is a new line: review it. 303 to the sign-in is `in`; other redirects are `on`.
 #
 # no: nobody, cl: clinician, pa: patient, pr: privacy officer, op: operator, re: registrar,
-# st: steward, co: council member, se: service
+# st: steward, co: council member, se: service, px: somebody who may act for patients and has not said
+# for whom
 ";
 
 /// Where routes of a file are nested.
@@ -183,6 +184,7 @@ fn every_route_answers_everybody_as_the_table_says() {
             Role::Steward,
             Role::CouncilMember,
             Role::Service,
+            Role::Proxy,
         ] {
             let client = match role {
                 Role::Patient => hospital.patient(&patient).await,
@@ -191,7 +193,7 @@ fn every_route_answers_everybody_as_the_table_says() {
             tokens.push(client.token().to_owned());
         }
         let http = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
-        let columns = ["no", "cl", "pa", "pr", "op", "re", "st", "co", "se"];
+        let columns = ["no", "cl", "pa", "pr", "op", "re", "st", "co", "se", "px"];
         let mut table = String::from(HEAD);
         writeln!(table, "\n{:<7}{:<62}{}", "", "", columns.map(|c| format!("{c:<4}")).concat())
             .unwrap();

@@ -120,6 +120,7 @@ pub fn caller(app: &App) -> Caller {
             name: "Subscriber".into(),
             patient: None,
             practitioner: None,
+            acting: None,
             amr: Vec::new(),
             auth_time_ms: app.now_ms(),
             mfa_time_ms: None,

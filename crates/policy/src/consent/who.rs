@@ -106,7 +106,7 @@ fn is_person(kind: &str) -> bool {
 
 fn person(names: &[Box<str>], request: &Request) -> Holds {
     let all = |kinds: &[&str]| names.iter().all(|name| kinds.contains(&kind(name)));
-    if all(&["Patient", "RelatedPerson"]) && request.role != Role::Patient
+    if all(&["Patient", "RelatedPerson"]) && !matches!(request.role, Role::Patient | Role::Proxy)
         || all(&["Device"]) && request.role != Role::Service
     {
         return Holds::No;

@@ -112,6 +112,7 @@ pub(super) fn caller(app: &App) -> Result<Caller, Fault> {
             name: known.display_name,
             patient: None,
             practitioner: None,
+            acting: None,
             amr: Vec::new(),
             auth_time_ms: app.now_ms(),
             mfa_time_ms: None,

@@ -5,6 +5,7 @@ use askama::Template;
 use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::parts::standing::Standing;
+use crate::proxies::relationship::Relationship;
 use crate::terms::{Purpose, Touched};
 use crate::words::{Message, Words};
 
@@ -29,6 +30,8 @@ pub struct Access {
     /// The person's role as the asking organisation names it, such as `clinician`; a code of
     /// ours is shown in the reader's language.
     pub role: String,
+    /// What they are to the reader, where they acted for the reader.
+    pub relationship: Option<Relationship>,
     /// Display name of the organisation for which they acted.
     pub organisation: String,
     /// Why.
@@ -143,6 +146,9 @@ impl Page<'_> {
     }
 
     fn role(&self, access: &Access) -> String {
+        if let Some(relationship) = &access.relationship {
+            return relationship.yours(&self.w).to_string();
+        }
         crate::Role::from_code(&access.role)
             .map_or_else(|| access.role.clone(), |role| role.say(&self.w).to_string())
     }

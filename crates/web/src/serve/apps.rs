@@ -29,7 +29,7 @@ use crate::form::{Bare, Field};
 use crate::paths::{AppRegistry, MyApps, Returning, SignIn};
 
 /// Who may allow apps.
-const PEOPLE: &[Role] = &[Role::Clinician, Role::Patient];
+const PEOPLE: &[Role] = &[Role::Clinician, Role::Patient, Role::Proxy];
 const OPERATOR: &[Role] = &[Role::Operator];
 
 /// `GET` and `POST /oauth/authorize`: an app sends somebody's browser. Nobody needs to be signed

@@ -6,8 +6,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use jiff::tz::TimeZone;
 
-use crate::chrome::{Chrome, Notice, Role, Session, Theme};
+use crate::chrome::{ActingFor, Chrome, Notice, Role, Session, Theme};
 use crate::lang::Lang;
+use crate::proxies::relationship::Relationship;
 
 /// The session cookie. The API reads the same one, so both names must agree.
 pub const SESSION: &str = "consilium_session";
@@ -54,6 +55,12 @@ pub fn chrome(
             factor_until_ms: user
                 .mfa_time_ms
                 .map(|at| at + i64::from(app::authorise::MFA_MAX_AGE_S) * 1000),
+            acting: user.acting.as_ref().map(|acting| ActingFor {
+                name: acting.patient_name.clone(),
+                relationship: Relationship(acting.relationship.clone()),
+                consents: acting.rights.consents,
+                invites: acting.rights.invites,
+            }),
         })
     });
     Chrome {

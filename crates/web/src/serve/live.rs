@@ -146,6 +146,27 @@ pub async fn at_once(visit: &Visit, asking: Asking) -> Made {
     page(html)
 }
 
+/// The page of what is here alone, for somebody who acts for the patient.
+pub async fn here(visit: &Visit, asking: Asking) -> Made {
+    let chrome = visit.chrome.clone();
+    let (_, all, _) = wanted(&chrome);
+    let html = visit
+        .app()
+        .run(move |app| {
+            let (source, resources) = app::proxies::record::here(app, &asking.caller)?;
+            let mut growing = Growing::new(asking, vec![source], app.now_ms())?;
+            growing.all = all;
+            let expected = Some(resources.len());
+            growing.add(0, resources);
+            let notes = Vec::new();
+            let status = SourceStatus { source: 0, state: SourceState::Answered, expected, notes };
+            growing.end(status, app.now_ms());
+            rendered(pages::render(&growing.view(), &chrome))
+        })
+        .await?;
+    page(html)
+}
+
 /// The page when every source has ended.
 pub async fn whole(visit: &Visit, asking: Asking, all: bool, reach: Reach) -> Made {
     let app = visit.app();

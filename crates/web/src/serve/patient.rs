@@ -32,6 +32,7 @@ use crate::patient::objections::{
 use crate::patient::permissions::{
     self, DecideForm, Decision, Organisation, PastDecision, Permission, PermissionsView,
 };
+use crate::proxies::relationship::Relationship;
 use crate::terms::{Kind, Purpose, Touched};
 
 const PATIENT: &[Role] = &[Role::Patient];
@@ -39,6 +40,13 @@ const PATIENT: &[Role] = &[Role::Patient];
 /// Who is signed in and which patient they are.
 pub fn own(visit: &Visit) -> Result<(&User, Id), Stop> {
     let user = visit.require(PATIENT)?;
+    let patient = user.patient.clone().ok_or(Stop::Fault(Fault::NotFound))?;
+    Ok((user, patient))
+}
+
+/// Who is signed in and for which patient they may decide: the patient, or somebody who acts for one.
+fn decider(visit: &Visit) -> Result<(&User, Id), Stop> {
+    let user = visit.require(&[Role::Patient, Role::Proxy])?;
     let patient = user.patient.clone().ok_or(Stop::Fault(Fault::NotFound))?;
     Ok((user, patient))
 }
@@ -51,9 +59,14 @@ fn asking(visit: &Visit) -> Result<Asking, Stop> {
 
 /// `GET /me/record`
 pub async fn record(visit: Visit) -> Response {
-    let made = match asking(&visit) {
-        Ok(asking) => live::shown(&visit, asking).await,
-        Err(stop) => Err(stop),
+    let made = match &visit.user {
+        Some(user) if Role::from_code(&user.role) == Some(Role::Proxy) => {
+            super::proxies::record(&visit, user).await
+        }
+        _ => match asking(&visit) {
+            Ok(asking) => live::shown(&visit, asking).await,
+            Err(stop) => Err(stop),
+        },
     };
     visit.finish(made)
 }
@@ -104,6 +117,8 @@ fn access_view(app: &App, access: &accesses_of::Access, objections: &[Matter]) -
             false => access.user.clone(),
         },
         role: access.role.clone(),
+        relationship: (!access.relationship.is_empty())
+            .then(|| Relationship(access.relationship.clone())),
         organisation,
         purpose: Purpose::from_code(&access.purpose),
         // A reference to an encounter says nothing to the patient; a reason in words does.
@@ -264,7 +279,7 @@ pub async fn permissions(visit: Visit) -> Response {
 }
 
 async fn try_permissions(visit: &Visit) -> Made {
-    let (user, patient) = own(visit)?;
+    let (user, patient) = decider(visit)?;
     let caller = visit.caller(user);
     let view = visit.app().run(move |app| permissions_view(app, &caller, &patient)).await?;
     page(permissions::render(&view, &visit.chrome)?)
@@ -329,11 +344,12 @@ pub async fn decide(visit: Visit, form: Result<Form<DecideForm>, FormRejection>)
 }
 
 async fn try_decide(visit: &Visit, form: Result<Form<DecideForm>, FormRejection>) -> Made {
-    let (user, patient) = own(visit)?;
+    let (user, patient) = decider(visit)?;
     let form = visit.form(form)?;
     let decision = form.read().ok_or(Stop::Fault(Fault::BadRequest))?;
     let caller = visit.caller(user);
-    if form.confirm != "yes" {
+    // The effect is shown to the patient alone.
+    if form.confirm != "yes" && caller.user.acting.is_none() {
         return super::simulation::preview(visit, caller, patient, decision).await;
     }
     visit.app().run(move |app| record_decision(app, &caller, &patient, &decision)).await?;

@@ -97,6 +97,10 @@ tokened!(
     crate::council::new::NewForm,
     crate::council::proposal::VoteForm,
     crate::registrar::links::LinkForm,
+    crate::proxies::acting::ChooseForm,
+    crate::proxies::acting::AcceptForm,
+    crate::proxies::office::AppointForm,
+    crate::proxies::office::EndForm,
     crate::apps::allowed::EndForm,
     crate::apps::consent::ConsentForm,
     crate::apps::patient::ChooseForm,
@@ -324,6 +328,16 @@ impl Visit {
         }
     }
 
+    /// The fields of a form in which some may stand several times, if it came from our page.
+    pub fn fields(&self, form: &[u8]) -> Result<Vec<(String, String)>, Stop> {
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(form).into_owned().collect();
+        let token = pairs.iter().find(|(name, _)| name == "csrf").map(|(_, token)| token.as_str());
+        match identity::check_csrf(&self.root, token.unwrap_or_default()) {
+            true => Ok(pairs),
+            false => Err(Stop::Fault(Fault::BadRequest)),
+        }
+    }
+
     /// Opens the session of `token` in this browser.
     pub fn open(&mut self, token: &str) {
         self.cookies.push(written(SESSION, token, None, self.secure));
@@ -376,6 +390,9 @@ fn back(path: &str) -> String {
         ("/links/", Links::ROUTE),
         (crate::paths::Cuts::ROUTE, crate::paths::Council::ROUTE),
         ("/operator/", Network::ROUTE),
+        ("/me/proxies/", crate::paths::MyProxies::ROUTE),
+        ("/acting/", crate::paths::Acting::ROUTE),
+        ("/proxies/", crate::paths::Proxies::ROUTE),
         ("/account/", Account::ROUTE),
         ("/step-up/", StepUp::ROUTE),
     ] {

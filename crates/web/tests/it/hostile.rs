@@ -110,6 +110,7 @@ fn hostile_texts_stay_text() {
             at_ms: 0,
             who: HOSTILE.into(),
             role: HOSTILE.into(),
+            relationship: None,
             organisation: HOSTILE.into(),
             purpose: Purpose::Other,
             reason: HOSTILE.into(),

@@ -85,7 +85,7 @@ fn a_store_that_is_written_and_read_gets_another_key() {
     assert_eq!(databases(folder.path()).len(), 2);
     drop(before);
     let newest = folder.path().join("store.3.db");
-    assert_eq!(databases(folder.path()), [newest.clone()]);
+    assert_eq!(databases(folder.path()), std::slice::from_ref(&newest));
     let all = written.load(Ordering::Relaxed);
     assert!((0..all).all(|number| has(&store, number)));
     assert!(store.figures().unwrap().bytes > 100_000);

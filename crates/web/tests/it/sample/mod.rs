@@ -4,9 +4,12 @@ mod agreements;
 mod apps;
 mod offices;
 mod people;
+mod proxies;
 mod record;
 
 use jiff::tz::TimeZone;
+use web::chrome::ActingFor;
+use web::proxies::relationship::Relationship;
 use web::{Chrome, Lang, Notice, Role, Session, Theme};
 
 /// 14 May 2024 14:32 UTC.
@@ -43,6 +46,12 @@ pub fn chrome(lang: Lang, theme: Theme, role: Option<Role>, path: &str, fill: Fi
             role,
             held: false,
             factor_until_ms: (fill == Fill::Full).then_some(NOW_MS + 200_000),
+            acting: (role == Role::Proxy).then(|| ActingFor {
+                name: "Liv Lindqvist".into(),
+                relationship: Relationship("MTH".into()),
+                consents: fill == Fill::Full,
+                invites: fill == Fill::Full,
+            }),
         }),
         csrf: "sample-token".into(),
         path: path.into(),
@@ -60,6 +69,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
     pages.extend(offices::pages(lang, theme, fill));
     pages.extend(apps::pages(lang, theme, fill));
     pages.extend(agreements::pages(lang, theme, fill));
+    pages.extend(proxies::pages(lang, theme, fill));
     pages
 }
 

@@ -218,6 +218,7 @@ fn accesses_view(full: bool) -> accesses::AccessesView {
             at_ms: NOW_MS - hours * 3_600_000,
             who: who.into(),
             role: "clinician".into(),
+            relationship: None,
             organisation: organisation.into(),
             purpose,
             reason: String::new(),
