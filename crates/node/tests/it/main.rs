@@ -23,6 +23,7 @@ mod conditions;
 mod consent;
 mod contents;
 mod council;
+mod doors;
 mod dpop;
 mod fetching;
 mod graphql;
