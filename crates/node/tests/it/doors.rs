@@ -28,9 +28,8 @@ fn variants(text: &str, name: &str) -> Vec<String> {
     let body = body.split("\n}").next().unwrap_or_default();
     let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
     let names = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
-    let names: Vec<String> = names
-        .map(|line| line.chars().take_while(char::is_ascii_alphanumeric).collect())
-        .collect();
+    let names: Vec<String> =
+        names.map(|line| line.chars().take_while(char::is_ascii_alphanumeric).collect()).collect();
     assert!(!names.is_empty(), "`{name}` has no variants");
     names
 }
@@ -82,7 +81,8 @@ fn doors(description: &Value) -> BTreeSet<String> {
     let modifiers = source("store/src/query/modifiers.rs") + &source("store/src/query/filter.rs");
     for list in modifiers.split("Some(").skip(1) {
         let list = list.split(')').next().unwrap_or_default();
-        let words = quoted(list).filter(|word| word.chars().all(|c| c.is_alphanumeric() || c == '-'));
+        let words =
+            quoted(list).filter(|word| word.chars().all(|c| c.is_alphanumeric() || c == '-'));
         doors.extend(words.map(|word| format!("modifier :{word}")));
     }
     doors.extend(commands());
@@ -165,7 +165,10 @@ fn every_door_has_its_test_or_a_reason() {
                 // That each of these is tried is what the leak test itself asserts.
                 "leaks" => assert!(!rest.is_empty(), "{door}"),
                 "it" => rest.split(", ").for_each(|test| exists(door, test)),
-                _ => assert!(rest.split_whitespace().count() >= 3, "`{door}`: a reason is a sentence"),
+                _ => assert!(
+                    rest.split_whitespace().count() >= 3,
+                    "`{door}`: a reason is a sentence"
+                ),
             }
         }
     });

@@ -13,11 +13,8 @@ pub struct Caller {
 }
 
 /// A program that acts for the colleague by an account of its own.
-pub const PROGRAM: Caller = Caller {
-    name: "service",
-    practitioner: Some("Practitioner/8"),
-    is_told_by_account: false,
-};
+pub const PROGRAM: Caller =
+    Caller { name: "service", practitioner: Some("Practitioner/8"), is_told_by_account: false };
 
 /// Whom all are about, a colleague whose account the hospital knows, and one whom it knows as
 /// nobody's Practitioner, who may therefore be anybody but the colleague.

@@ -679,7 +679,10 @@ async fn listen(client: &Client, id: &str) -> Arc<Mutex<String>> {
 
 /// The numbers of events, and how many there were, in what a subscriber is told.
 fn numbers(told: &str) -> Vec<usize> {
-    let named = ["\"events-since-subscription-start\",\"valueString\":\"", "\"event-number\",\"valueString\":\""];
+    let named = [
+        "\"events-since-subscription-start\",\"valueString\":\"",
+        "\"event-number\",\"valueString\":\"",
+    ];
     let behind = named.iter().flat_map(|name| told.split(name).skip(1));
     behind.filter_map(|rest| rest.split('"').next()?.parse().ok()).collect()
 }

@@ -142,7 +142,8 @@ impl Found {
         assert!(cases >= CASES, "{cases}");
         let tried: BTreeSet<&str> = self.tried.keys().map(String::as_str).collect();
         assert_eq!(tried, named().iter().map(String::as_str).collect(), "policies/doors.txt");
-        let blind: Vec<&&str> = tried.iter().filter(|door| !self.leaking.contains(**door)).collect();
+        let blind: Vec<&&str> =
+            tried.iter().filter(|door| !self.leaking.contains(**door)).collect();
         assert!(blind.is_empty(), "no leak would be found behind {blind:?}");
     }
 }

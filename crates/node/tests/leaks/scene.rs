@@ -100,9 +100,7 @@ impl Scene {
     fn withheld(&self, asker: &Asker<'_>, caller: &Caller) -> BTreeSet<String> {
         let mut withheld = self.generated.withheld(asker, self.here().app.now_ms());
         let fixed = self.items.iter().filter(|item| consents::is_fixed(item));
-        withheld.extend(
-            fixed.filter(|item| forbidden(item, caller)).map(|item| item.mark.clone()),
-        );
+        withheld.extend(fixed.filter(|item| forbidden(item, caller)).map(|item| item.mark.clone()));
         withheld
     }
 

@@ -65,8 +65,15 @@ struct Made<'a> {
     items: &'a [Item],
 }
 
-const CODES: [&str; 7] =
-    ["718-7", "38341003", "http://hl7.org/fhir/sid/icd-10-cm|F10.20", "B20", "E11.9", "8480-6", "x"];
+const CODES: [&str; 7] = [
+    "718-7",
+    "38341003",
+    "http://hl7.org/fhir/sid/icd-10-cm|F10.20",
+    "B20",
+    "E11.9",
+    "8480-6",
+    "x",
+];
 
 impl Made<'_> {
     fn of<T: Clone>(&mut self, choices: &[T]) -> T {
@@ -111,7 +118,9 @@ impl Made<'_> {
                 any.push(format!("family:exact={mark}"));
                 any.push(format!("family:contains={}", self.of(&["finnav", "mkq5", "kes"])));
                 let number = format!("987-{}-{}", 10 + self.of(&[1, 7, 17, 30]), 3000);
-                any.push(format!("identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|SS|{number}"));
+                any.push(format!(
+                    "identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|SS|{number}"
+                ));
             }
             "Device" => any.push(format!("patient={patient}")),
             "DocumentReference" => {
@@ -267,7 +276,10 @@ fn about_patients(items: &[Item]) -> Vec<Question> {
     let mut all = Vec::new();
     for patient in patients {
         let mut add = |door, path: String| all.push(Question { door, path, body: None });
-        add("without: everything", format!("/fhir/Patient/{patient}/$everything?_type={types}&_count=5"));
+        add(
+            "without: everything",
+            format!("/fhir/Patient/{patient}/$everything?_type={types}&_count=5"),
+        );
         add("without: compartment", format!("/fhir/Patient/{patient}/*?_type={types}&_count=4"));
         add("without: operations", format!("/fhir/Observation/$lastn?patient={patient}&max=2"));
         add(
@@ -304,8 +316,8 @@ fn tables() -> Vec<Question> {
 
 /// An answer without what may differ: addresses, which also repeat what was asked, and times.
 fn plain(answer: &Answer) -> (u16, Value) {
-    let mut body = serde_json::from_str(&answer.text)
-        .unwrap_or_else(|_| Value::String(answer.text.clone()));
+    let mut body =
+        serde_json::from_str(&answer.text).unwrap_or_else(|_| Value::String(answer.text.clone()));
     strip(&mut body);
     (answer.status, body)
 }
