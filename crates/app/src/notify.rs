@@ -21,6 +21,7 @@ pub mod definition;
 pub mod expression;
 pub mod feed;
 pub mod log;
+mod reader;
 pub mod resend;
 pub mod rules;
 pub mod status;

@@ -13,8 +13,8 @@ use fhir::{Id, Resource};
 use fhirpath::search::Registry;
 use parking_lot::{Mutex, RwLock};
 use policy::consent::{
-    Compiled, Defaults, Existence, Item, NetworkDefault, Request, SensitiveDefault, WholeDecision,
-    decide_all, user_of, whole_record,
+    Compiled, Defaults, Existence, Item, NetworkDefault, Request, SensitiveDefault, Who,
+    WholeDecision, decide_all, user_of, whole_record,
 };
 use policy::labels::Labelling;
 use policy::{Purpose, Role};
@@ -316,6 +316,11 @@ impl Keeper {
         Ok(withheld)
     }
 
+    /// Whether any patient has a consent that names somebody.
+    pub(crate) fn is_anything(&self, app: &App) -> Result<bool> {
+        Ok(!self.named(app)?.patients.is_empty())
+    }
+
     fn named(&self, app: &App) -> Result<Arc<Named>> {
         let is_fresh = |named: &Named| {
             let newest = app.store().newest();
@@ -402,9 +407,10 @@ fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decid
         now_ms: now,
         break_glass_enabled: app.settings().break_glass,
     };
-    let requests: Vec<Request> = asked.names.iter().map(request).collect();
     let (defaults, labelling) = (app.settings().consent, app.settings().labelling.clone());
     let snapshot = app.store().snapshot()?;
+    let names = telling(app, &*snapshot, &asked.names);
+    let requests: Vec<Request> = names.iter().map(request).collect();
     let mut until_ms = i64::MAX;
     let mut patients = HashMap::new();
     for (patient, consents) in &named.patients {
@@ -458,4 +464,19 @@ fn names(app: &App, caller: &Caller) -> Vec<String> {
     let mut names = vec![user_of(&app.org().id, &caller.user.id)];
     names.extend(caller.user.practitioner.clone());
     names
+}
+
+/// Those of the names of [`names`] that tell who the caller is. A Practitioner whom the record knows
+/// by other accounts than the caller's is the caller all the same: by the account alone nobody
+/// could be told to be meant, and what is withheld from the Practitioner would be open.
+fn telling<'n>(app: &App, snapshot: &dyn Snapshot, names: &'n [String]) -> &'n [String] {
+    let [account, practitioner] = names else { return names };
+    let Some(Who::Person(known)) = directory(snapshot)(practitioner) else { return names };
+    let here = user_of(&app.org().id, "");
+    let is_known_otherwise = known.iter().any(|name| name.starts_with(&here))
+        && !known.iter().any(|name| **name == **account);
+    match is_known_otherwise {
+        true => std::slice::from_ref(practitioner),
+        false => names,
+    }
 }

@@ -15,6 +15,7 @@ use store::{Change, Guard, Key, Method, Seq, SideWrite, Snapshot, Stored, Transa
 use super::criteria::{Changed, Indexed, compile};
 use super::definition::{Definition, Status};
 use super::log::{self, Delivered, Matched};
+use super::reader::Readers;
 use super::resend::Again;
 use super::rules::{Asked, Rules};
 use super::topic::{self, Topics};
@@ -349,8 +350,11 @@ impl Feed {
             self.evaluated += 1;
             if changed.pulls(trigger)? {
                 pulled.insert(number);
-                for id in rule.subscribers.iter().filter(|id| self.live.contains_key(*id)) {
-                    news.events.entry(id.clone()).or_default().push(stored.seq);
+                for id in &rule.subscribers {
+                    let Some(live) = self.live.get(id) else { continue };
+                    if news.readers.may_know(&self.app, snapshot, &live.definition, stored)? {
+                        news.events.entry(id.clone()).or_default().push(stored.seq);
+                    }
                 }
             }
         }
@@ -363,6 +367,7 @@ impl Feed {
 struct News {
     events: BTreeMap<Id, Vec<Seq>>,
     side: Vec<SideWrite>,
+    readers: Readers,
 }
 
 impl News {

@@ -92,7 +92,8 @@ impl<'r> Facts<'r> {
         format!("{}/{}", self.kind(), self.resource["id"].as_str().unwrap_or_default())
     }
 
-    /// When it was true: from and to, in milliseconds since the Unix epoch.
+    /// When it was true, else when it was last updated: from and to, in milliseconds since the
+    /// Unix epoch.
     pub(super) fn when(&self) -> Option<Range> {
         let r = self.resource;
         let point =
@@ -101,7 +102,10 @@ impl<'r> Facts<'r> {
             return fhir::time::parse(text);
         }
         let bound = |name: &str| fhir::time::parse(r["period"][name].as_str()?);
-        Some(Range { start_ms: bound("start")?.start_ms, end_ms: bound("end")?.end_ms })
+        let (Some(start), Some(end)) = (bound("start"), bound("end")) else {
+            return fhir::time::parse(r["meta"]["lastUpdated"].as_str()?);
+        };
+        Some(Range { start_ms: start.start_ms, end_ms: end.end_ms })
     }
 
     /// What it is about, and whether it may be about more.

@@ -26,6 +26,7 @@ mod consent;
 mod contents;
 mod council;
 mod council_pages;
+mod doors;
 mod dpop;
 mod fetching;
 mod graphql;

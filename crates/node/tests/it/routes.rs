@@ -37,8 +37,8 @@ fn is_left_out(path: &str) -> bool {
     ["/auth/session", "/sign-out"].contains(&path) || path.starts_with("/network/")
 }
 
-/// Method and path of every route.
-fn routes() -> BTreeSet<(String, String)> {
+/// Method and path of every route that is written out in the sources.
+pub fn routes() -> BTreeSet<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let pages = pages(&std::fs::read_to_string(root.join("web/src/paths.rs")).unwrap());
     let mut files = Vec::new();
@@ -90,7 +90,8 @@ fn routes() -> BTreeSet<(String, String)> {
     found
 }
 
-fn walk(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
+/// Every source file below a folder.
+pub fn walk(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
     let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().flatten().collect();
     entries.sort_by_key(std::fs::DirEntry::path);
     for entry in entries {

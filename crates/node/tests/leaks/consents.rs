@@ -8,18 +8,29 @@ use crate::world::Item;
 pub struct Caller {
     pub name: &'static str,
     pub practitioner: Option<&'static str>,
+    /// Whether the hospital can tell by the account whom it is not.
+    pub is_told_by_account: bool,
 }
 
-/// Whom all are about, a colleague, and one whom the hospital knows as nobody's Practitioner, who
-/// may therefore be anybody.
+/// A program that acts for the colleague by an account of its own.
+pub const PROGRAM: Caller =
+    Caller { name: "service", practitioner: Some("Practitioner/8"), is_told_by_account: false };
+
+/// Whom all are about, a colleague whose account the hospital knows, and one whom it knows as
+/// nobody's Practitioner, who may therefore be anybody but the colleague.
 pub const CALLERS: &[Caller] = &[
-    Caller { name: "named", practitioner: Some("Practitioner/named") },
-    Caller { name: "colleague", practitioner: Some("Practitioner/colleague") },
-    Caller { name: "unknown", practitioner: None },
+    Caller { name: "seven", practitioner: Some("Practitioner/7"), is_told_by_account: true },
+    Caller { name: "eight", practitioner: Some("Practitioner/8"), is_told_by_account: true },
+    Caller { name: "unknown", practitioner: None, is_told_by_account: true },
 ];
 
 /// How many forms of consent there are. Patient number n has that of n modulo this.
 pub const FORMS: usize = 16;
+
+/// Whether a resource is one of a patient with a consent of fixed form.
+pub fn is_fixed(item: &Item) -> bool {
+    item.patient.trim_start_matches('p').parse::<usize>().is_ok()
+}
 
 fn of(item: &Item) -> usize {
     item.patient.trim_start_matches('p').parse::<usize>().expect("a number") % FORMS
@@ -36,7 +47,7 @@ pub fn consent(number: usize) -> Option<Value> {
     let degree = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
     let reference = |text: &str| json!({"reference": text});
     let (mut status, mut more) = ("active", json!({}));
-    let mut about = reference("Practitioner/named");
+    let mut about = reference("Practitioner/7");
     match number % FORMS {
         0 => return None,
         1 => {}
@@ -53,7 +64,7 @@ pub fn consent(number: usize) -> Option<Value> {
         }
         11 => more = json!({"securityLabel": [{"system": degree, "code": "R"}]}),
         12 => status = "inactive",
-        13 => about = reference("Practitioner/colleague"),
+        13 => about = reference("Practitioner/8"),
         14 => {
             let (system, value) = ("urn:consilium:org:north", "somebody-else");
             about = json!({"identifier": {"system": system, "value": value}});
@@ -87,15 +98,17 @@ pub fn forbidden(item: &Item, caller: &Caller) -> bool {
     let (number, form) = (item.patient.trim_start_matches('p'), of(item));
     let meant = match form {
         7 | 15 => true,
-        13 => caller.practitioner.is_none_or(|who| who == "Practitioner/colleague"),
-        _ => caller.practitioner.is_none_or(|who| who == "Practitioner/named"),
+        14 => !caller.is_told_by_account,
+        // Whose account the hospital knows.
+        13 => caller.practitioner == Some("Practitioner/8"),
+        _ => caller.practitioner.is_none_or(|who| who == "Practitioner/7"),
     };
     let security = item.json["meta"]["security"][0]["code"].as_str();
     let encounter = format!("Encounter/encounter-{number}-0");
     let refers = item.json.to_string().contains(&format!("\"{encounter}\""));
     meant
         && match form {
-            1 | 7 | 13 | 15 => true,
+            1 | 7 | 13..=15 => true,
             2 => security == Some("HIV"),
             3 => item.kind == "Observation",
             4 => item.id == format!("condition-{number}-0"),

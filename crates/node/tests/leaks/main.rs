@@ -1,112 +1,157 @@
 //! Nothing that a patient has withheld leaves by any door. A hospital holds patients whose
-//! resources each carry a mark; consents keep some of them from some callers; then every door is
-//! tried by every caller, and what comes out is compared with what may.
+//! resources each carry a mark; consents, some of fixed form and most of them generated, keep some
+//! of it from some callers; then every door is tried by every caller, and what comes out is compared
+//! with what may. What there is of doors stands in `policies/doors.txt`.
 
-#![expect(clippy::expect_used, reason = "helpers of tests fail like tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
+#[path = "../it/app_client.rs"]
+#[expect(dead_code, reason = "shared with the other tests")]
+mod app_client;
 #[path = "../it/client.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
 mod client;
 mod consents;
 mod doors;
+mod generated;
 #[path = "../it/hospitals.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
 mod hospitals;
+mod network;
+mod scene;
+mod without;
 mod world;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Instant;
 
-use app::records::import::Import;
-use client::Client;
-use consents::{Caller, consent, forbidden};
-use doors::Visit;
-use hospitals::{Hospital, Hospitals, Setup, run};
-use identity::{NewAccount, Password, Role, base32};
-use serde_json::{Value, json};
-use tokio::task::block_in_place;
-use world::Item;
+use doors::{Tried, Visit};
+use hospitals::run;
+use policy::Purpose;
+use scene::Scene;
 
-/// Patients of the hospital: each form of consent twice.
-const PATIENTS: usize = 2 * consents::FORMS;
+/// Fewer would show too little.
+const CASES: usize = 100_000;
+/// Most withheld resources that one caller asks for one by one.
+const BY_ITEM: usize = 30;
 
 #[test]
 fn nothing_withheld_leaves_by_any_door() {
     run(async {
-        let setup = Setup { hospitals: 1, patients: 0, ..Setup::default() };
-        let hospitals = Hospitals::start(setup).await;
-        let hospital = &hospitals.all[0];
-        let items = fill(hospital);
-        let (mut cases, mut wrong) = (0, Vec::new());
-        for caller in consents::CALLERS {
-            let client = sign_in(hospital, caller).await;
-            let withheld: BTreeSet<&str> = items
-                .iter()
-                .filter(|item| forbidden(item, caller))
-                .map(|item| item.mark.as_str())
-                .collect();
-            let mut visit = Visit::new(&client, &items, withheld);
-            doors::one_by_one(&mut visit).await;
-            doors::searches(&mut visit).await;
-            doors::by_what_is_withheld(&mut visit).await;
-            doors::along(&mut visit).await;
-            doors::in_bulk(&mut visit).await;
-            doors::pages_for_people(&mut visit).await;
-            doors::told(&mut visit, &|item| touch(hospital, item)).await;
-            cases += visit.cases;
-            let name = caller.name;
-            println!("{name}: {} cases, {} withheld", visit.cases, visit.withheld.len());
-            wrong.extend(visit.leaks.iter().map(|leak| format!("{name} {leak}")));
-            wrong.extend(visit.missing.iter().map(|gap| format!("{name} does not get {gap}")));
+        let seed = generated::seed();
+        let scene = Scene::new(seed).await;
+        let mut found = Found::default();
+        for (at, asker) in scene.abroad.iter().enumerate() {
+            for purpose in [Purpose::TREAT, Purpose::BTG] {
+                let since = Instant::now();
+                let withheld = scene.withheld_abroad(&asker.id, purpose);
+                let client = asker.client().await;
+                let mut visit = Visit::new(client, &scene.generated.items, withheld);
+                network::records(&mut visit, &scene.generated, purpose).await;
+                found.take(&format!("abroad {at} {purpose:?}"), since, &visit);
+            }
         }
-        assert!(wrong.is_empty(), "{} of {cases}:\n{}", wrong.len(), wrong.join("\n"));
+        for number in 0..Scene::CALLERS {
+            let since = Instant::now();
+            let (name, client, withheld) = scene.caller(number).await;
+            let mut visit = Visit::new(&client, &scene.items, withheld);
+            visit.most_by_item = BY_ITEM;
+            visit.is_staff = scene::is_staff(name);
+            tour(&mut visit, &scene).await;
+            found.take(name, since, &visit);
+        }
+        beside_a_twin(&scene, seed, &mut found).await;
+        every_door_can_fail(&scene, &mut found).await;
+        found.judge();
     });
 }
 
-/// Puts patients with their resources and consents into the store.
-fn fill(hospital: &Hospital) -> Vec<Item> {
-    let labels: Vec<Value> = ["HIV", "SUD"]
-        .iter()
-        .map(|code| json!({"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": code}))
-        .collect();
-    let items: Vec<Item> =
-        (0..PATIENTS).flat_map(|number| world::patient(number, &labels)).collect();
-    let consents = (0..PATIENTS).filter_map(consent);
-    let texts: Vec<Value> = items.iter().map(|item| item.json.clone()).chain(consents).collect();
-    block_in_place(|| {
-        let import = Import::new(&hospital.app);
-        for piece in texts.chunks(200) {
-            let lines = piece.iter().map(|text| text.to_string().into_bytes()).collect();
-            let report = import.take_lines("test", lines).expect("the import is taken");
-            assert_eq!(report.refused, [], "every resource is taken");
+/// All doors of one hospital, those behind which something changes last.
+async fn tour(visit: &mut Visit<'_>, scene: &Scene) {
+    doors::one_by_one(visit).await;
+    doors::searches(visit).await;
+    doors::by_what_is_withheld(visit).await;
+    doors::along(visit).await;
+    doors::in_bulk(visit).await;
+    doors::pages_for_people(visit).await;
+    doors::told(visit, &|item| scene.touch(item)).await;
+    doors::changes(visit).await;
+}
+
+/// The first of the callers beside a hospital where what is withheld never existed.
+async fn beside_a_twin(scene: &Scene, seed: u64, found: &mut Found) {
+    let since = Instant::now();
+    let withheld = scene.withheld_from(0);
+    let twin = scene.twin(&withheld).await;
+    let mut visit = Visit::new(scene.staff[0].client().await, &scene.items, withheld);
+    without::differences(&mut visit, &twin.client, seed).await;
+    found.take("beside a twin", since, &visit);
+    // One who sees more than the twin holds must be told apart from it by every question's door.
+    let mut visit = Visit::new(scene.unconcerned.client().await, &scene.items, BTreeSet::new());
+    without::differences(&mut visit, &twin.client, seed).await;
+    found.leaking.extend(visit.leaking);
+}
+
+/// A door that does not heed what is withheld answers as it answers somebody from whom nothing is.
+/// So each door is tried by such a person and judged as if the first of the callers had asked: it
+/// must be found to leak, else the test looks past that door.
+async fn every_door_can_fail(scene: &Scene, found: &mut Found) {
+    let client = scene.unconcerned.client().await;
+    let mut visit = Visit::new(client, &scene.items, scene.withheld_from(0));
+    visit.most_by_item = BY_ITEM;
+    tour(&mut visit, scene).await;
+    found.leaking.extend(visit.leaking);
+    // Over the network: whoever treats sees less than in an emergency, and nobody sees everything.
+    for purpose in [Purpose::TREAT, Purpose::BTG] {
+        let asker = &scene.abroad[1];
+        let everything = scene.generated.items.iter().map(|item| item.mark.clone()).collect();
+        let client = asker.client().await;
+        let mut visit = Visit::new(client, &scene.generated.items, everything);
+        network::records(&mut visit, &scene.generated, purpose).await;
+        found.leaking.extend(visit.leaking);
+    }
+}
+
+/// What all visits have found.
+#[derive(Default)]
+struct Found {
+    wrong: Vec<String>,
+    /// The doors, and how many cases were looked at behind each.
+    tried: BTreeMap<String, usize>,
+    /// The doors that were found to leak when somebody else stood before them.
+    leaking: BTreeSet<String>,
+}
+
+impl Found {
+    fn take(&mut self, name: &str, since: Instant, visit: &Visit<'_>) {
+        let (cases, withheld) = (visit.cases(), visit.withheld.len());
+        println!("{name}: {cases} cases, {withheld} withheld, {:.1?}", since.elapsed());
+        self.wrong.extend(visit.leaks.iter().map(|leak| format!("{name} {leak}")));
+        self.wrong.extend(visit.missing.iter().map(|gap| format!("{name} does not get {gap}")));
+        for (door, tried) in &visit.tried {
+            *self.tried.entry(door.clone()).or_default() += Tried::cases(tried);
         }
-    });
-    items
+    }
+
+    fn judge(&self) {
+        let cases: usize = self.tried.values().sum();
+        println!("{cases} cases behind {} doors", self.tried.len());
+        let wrong = self.wrong.len();
+        assert!(self.wrong.is_empty(), "{wrong} of {cases}:\n{}", self.wrong.join("\n"));
+        assert!(cases >= CASES, "{cases}");
+        let tried: BTreeSet<&str> = self.tried.keys().map(String::as_str).collect();
+        assert_eq!(tried, named().iter().map(String::as_str).collect(), "policies/doors.txt");
+        let blind: Vec<&&str> =
+            tried.iter().filter(|door| !self.leaking.contains(**door)).collect();
+        assert!(blind.is_empty(), "no leak would be found behind {blind:?}");
+    }
 }
 
-/// Writes a resource again as it is.
-fn touch(hospital: &Hospital, item: &Item) {
-    let line = item.json.to_string().into_bytes();
-    let report = block_in_place(|| Import::new(&hospital.app).take_lines("test", vec![line]));
-    assert_eq!(report.expect("the import is taken").refused, []);
-}
-
-async fn sign_in(hospital: &Hospital, caller: &Caller) -> Client {
-    let accounts = hospital.app.identity().accounts();
-    let secret = accounts.new_totp_secret().expect("a secret");
-    let account = client::Account {
-        username: caller.name.to_owned(),
-        password: format!("a long password of {}", caller.name),
-        secret: base32(secret.reveal()),
-    };
-    let new = NewAccount {
-        username: account.username.clone(),
-        display_name: caller.name.to_owned(),
-        role: Role::Clinician,
-        patient: None,
-        practitioner: caller.practitioner.map(str::to_owned),
-        password: Password::plain(account.password.clone()),
-        totp_secret: Some(secret),
-    };
-    block_in_place(|| accounts.create(new, hospital.app.now_ms())).expect("the account is made");
-    Client::sign_in(&hospital.base, &account, Some(hospital.app.now_ms())).await
+/// The doors that the table says are tried here.
+fn named() -> BTreeSet<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/doors.txt");
+    let text = std::fs::read_to_string(file).expect("the table of doors");
+    let lines = text.lines().filter_map(|line| line.split_once(" leaks: "));
+    lines.flat_map(|(_, doors)| doors.split(", ").map(str::to_owned)).collect()
 }

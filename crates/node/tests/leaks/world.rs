@@ -20,6 +20,13 @@ impl Item {
     pub fn reference(&self) -> String {
         format!("{}/{}", self.kind, self.id)
     }
+
+    /// The mark of the resource `at` of patient number `number`.
+    pub fn mark(number: usize, at: usize) -> String {
+        let mark = format!("mkq{number:03}{at:02}zz");
+        assert_eq!(mark.len(), MARK);
+        mark
+    }
 }
 
 /// Every mark in a text.
@@ -29,7 +36,8 @@ pub fn marks(text: &str) -> BTreeSet<String> {
 }
 
 const MARK: usize = 10;
-const SYSTEM: &str = "urn:example:marks";
+/// The system of the marks as identifiers.
+pub const SYSTEM: &str = "urn:example:marks";
 /// The types of what each patient has, beside the Patient.
 pub const KINDS: [&str; 9] = [
     "Encounter",
@@ -79,8 +87,7 @@ pub fn patient(number: usize, labels: &[Value]) -> Vec<Item> {
 }
 
 fn item(number: usize, at: usize, kind: &'static str, patient: &str, mut json: Value) -> Item {
-    let mark = format!("mkq{number:03}{at:02}zz");
-    assert_eq!(mark.len(), MARK);
+    let mark = Item::mark(number, at);
     if kind == "Patient" {
         json["id"] = json!(patient);
         json["name"] = json!([{"family": mark, "given": ["Ada"]}]);
