@@ -6,7 +6,7 @@ use crate::lang::Lang;
 use crate::paths::{
     Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links, MyAccesses,
     MyAgreements, MyApps, MyObjections, MyPermissions, MyRecord, Network, Notices, Objections,
-    Recalls, Reconciliation, Witnesses,
+    Papers, Recalls, Reconciliation, Witnesses,
 };
 use crate::words::{Message, Words};
 
@@ -83,6 +83,7 @@ impl Chrome {
             Role::PrivacyOfficer => vec![
                 item("nav-break-glass", BreakGlassReviews.to_string()),
                 item("nav-objections", Objections.to_string()),
+                item("nav-papers", Papers.to_string()),
                 item("nav-denials", Denials.to_string()),
                 item("nav-witnesses", Witnesses.to_string()),
                 item("nav-reconciliation", Reconciliation.to_string()),
@@ -259,6 +260,10 @@ pub enum Notice {
     ObjectionSent,
     /// An objection was answered.
     ObjectionAnswered,
+    /// A consent on paper was recorded.
+    PaperSaved,
+    /// A consent on paper was ended.
+    PaperEnded,
     /// What was unmatched was closed.
     GapsClosed,
     /// Recipients are being told.
@@ -321,12 +326,14 @@ pub enum Notice {
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
         Self::ObjectionSent,
         Self::ObjectionAnswered,
+        Self::PaperSaved,
+        Self::PaperEnded,
         Self::GapsClosed,
         Self::RecallBegun,
         Self::LinkConfirmed,
@@ -366,6 +373,8 @@ impl Notice {
             Self::LogAccepted => "log-accepted",
             Self::ObjectionSent => "objection-sent",
             Self::ObjectionAnswered => "objection-answered",
+            Self::PaperSaved => "paper-saved",
+            Self::PaperEnded => "paper-ended",
             Self::GapsClosed => "gaps-closed",
             Self::RecallBegun => "recall-begun",
             Self::LinkConfirmed => "link-confirmed",
@@ -411,6 +420,8 @@ impl Notice {
             Self::LogAccepted => "notice-log-accepted",
             Self::ObjectionSent => "notice-objection-sent",
             Self::ObjectionAnswered => "notice-objection-answered",
+            Self::PaperSaved => "notice-paper-saved",
+            Self::PaperEnded => "notice-paper-ended",
             Self::GapsClosed => "notice-gaps-closed",
             Self::RecallBegun => "notice-recall-begun",
             Self::LinkConfirmed => "notice-link-confirmed",

@@ -15,6 +15,7 @@ use fhir::{Id, Resource};
 use fhirpath::search::Registry;
 use serde_json::{Value as Json, json};
 use store::query::parse;
+use store::{Expect, Key, Method, Transaction, Write};
 
 use super::{decide, deliver};
 use crate::audit::Event;
@@ -94,8 +95,8 @@ pub struct Recorded {
     pub patient: Id,
     /// What it decides, in words.
     pub title: String,
-    /// When it was signed, milliseconds since the Unix epoch.
-    pub signed_ms: i64,
+    /// When it was signed, a FHIR dateTime: a day, or the moment where that day had not ended.
+    pub signed: String,
     /// Who recorded it.
     pub by: String,
     /// Whether it is in force.
@@ -272,7 +273,7 @@ fn view(consent: &Resource) -> Option<Recorded> {
         id: consent.id()?,
         patient: patients_of(consent).into_iter().next()?,
         title: text(&["sourceAttachment", "title"]).unwrap_or_default(),
-        signed_ms: fhir::time::parse(&text(&["dateTime"])?)?.start_ms,
+        signed: text(&["dateTime"])?,
         by: recorder(consent)?,
         active: text(&["status"])? == "active",
     })

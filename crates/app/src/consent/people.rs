@@ -80,7 +80,7 @@ pub(super) fn named(app: &App, patient: &Id, key: &str) -> Result<Somebody> {
     let probe = Somebody { key: key.to_owned(), name: String::new() };
     let known = match probe.staff() {
         Some((org, account)) if org == app.org().id => {
-            let found = app.identity().accounts().get(account)?;
+            let found = app.identity().accounts().get(account).map_err(unread)?;
             let found = found.filter(|account| account.role == Role::Clinician && !account.disabled);
             return found
                 .map(|account| Somebody { key: key.to_owned(), name: account.display_name })
@@ -92,9 +92,13 @@ pub(super) fn named(app: &App, patient: &Id, key: &str) -> Result<Somebody> {
     known.into_iter().find(|one| one.key == key).ok_or_else(unknown)
 }
 
+fn unread(fault: identity::Fault) -> Error {
+    Error::internal(fault.to_string())
+}
+
 /// The clinicians of this institution.
 fn staff(app: &App) -> Result<Vec<Somebody>> {
-    let accounts = app.identity().accounts().list(MAX_ACCOUNTS)?;
+    let accounts = app.identity().accounts().list(MAX_ACCOUNTS).map_err(unread)?;
     let treats = accounts.into_iter().filter(|a| a.role == Role::Clinician && !a.disabled);
     let own = &app.org().id;
     let somebody = |account: identity::Account| Somebody {
