@@ -93,7 +93,7 @@ pub struct Permission {
 
 impl Permission {
     /// The state in words.
-    pub(super) fn state(self, w: &Words<'_>) -> Message {
+    pub(crate) fn state(self, w: &Words<'_>) -> Message {
         w.say(match (self.see, self.share) {
             (true, true) => "permission-full",
             (false, false) => "permission-none",
@@ -148,6 +148,14 @@ pub struct Named {
 }
 
 impl Named {
+    fn is_permitted(&self) -> bool {
+        self.may_see == Some(true)
+    }
+
+    fn is_denied(&self) -> bool {
+        self.may_see == Some(false)
+    }
+
     fn state(&self, w: &Words<'_>) -> Option<Message> {
         let permission = |see| Permission { see, share: see };
         self.may_see.map(|see| permission(see).state(w))

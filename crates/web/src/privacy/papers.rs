@@ -220,13 +220,13 @@ impl Paper<'_> {
     fn hidden(&self) -> [(&'static str, &str); 7] {
         let form = &self.v.form;
         [
-            ("number", &form.number),
-            ("born", &form.born),
-            ("organisation", &form.organisation),
-            ("person", &form.person),
-            ("decision", &form.decision),
-            ("signed_on", &form.signed_on),
-            ("representative", &form.representative),
+            ("number", form.number.as_str()),
+            ("born", form.born.as_str()),
+            ("organisation", form.organisation.as_str()),
+            ("person", form.person.as_str()),
+            ("decision", form.decision.as_str()),
+            ("signed_on", form.signed_on.as_str()),
+            ("representative", form.representative.as_str()),
         ]
     }
 }
