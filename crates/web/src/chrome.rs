@@ -64,7 +64,7 @@ impl Chrome {
             let current = here == path || here.starts_with(&format!("{path}/"));
             NavItem { key, path, current }
         };
-        match session.role {
+        let mut items = match session.role {
             Role::Clinician => {
                 vec![
                     item("nav-find", Find.to_string()),
@@ -106,7 +106,13 @@ impl Chrome {
                 item("nav-find", Find.to_string()),
             ],
             Role::CouncilMember => vec![item("nav-council", Council.to_string())],
+        };
+        // A page below another page of the menu is the lower one alone.
+        let here = items.iter().filter(|item| item.current).map(|item| item.path.len()).max();
+        for item in &mut items {
+            item.current &= Some(item.path.len()) == here;
         }
+        items
     }
 }
 

@@ -123,7 +123,5 @@ people-name = Name
 people-name-hint = Mindestens drei Buchstaben. Aus anderen Kliniken wird gefunden, wer in Ihrem Zugriffsprotokoll steht.
 people-find = Suchen
 people-none = Niemand gefunden. Bitte die Schreibweise prüfen.
-people-withdraw = { $name } darf sie nicht sehen
-people-permit = { $name } darf sie sehen
 preview-related = Was diese Person sieht, wenn sie für Sie handelt, ändert sich ab sofort. Was Kliniken sehen, nicht.
 permission-on-paper = auf Papier, erfasst von { $name }

@@ -123,7 +123,5 @@ people-name = Name
 people-name-hint = At least three letters. Of other hospitals, those are found who are in your access log.
 people-find = Search
 people-none = Nobody was found. Please check the spelling.
-people-withdraw = { $name } may not see it
-people-permit = { $name } may see it
 preview-related = What this person sees when they act for you changes from now on. What hospitals see does not.
 permission-on-paper = on paper, recorded by { $name }

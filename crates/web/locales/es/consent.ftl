@@ -123,7 +123,5 @@ people-name = Nombre
 people-name-hint = Al menos tres letras. De otros hospitales se encuentra a quien figura en su registro de accesos.
 people-find = Buscar
 people-none = No se encontró a nadie. Compruebe la escritura.
-people-withdraw = { $name } no puede verlo
-people-permit = { $name } puede verlo
 preview-related = Cambia desde ahora lo que esta persona ve cuando actúa por usted. No cambia lo que ven los hospitales.
 permission-on-paper = en papel, registrado por { $name }
