@@ -1,9 +1,7 @@
 //! The patient's one action: permit or withdraw, for one organisation or for all.
 
 use fhir::{Id, Resource};
-use policy::consent::{
-    Choice, Kind as Decision, Party, PersonalChoice, build, build_personal,
-};
+use policy::consent::{Choice, Kind as Decision, Party, PersonalChoice, build, build_personal};
 use serde_json::Value as Json;
 use store::{Expect, Key, Method, Transaction, Write};
 
@@ -190,7 +188,12 @@ fn narrowed(consent: &Resource, role: &str) -> Result<Resource> {
 }
 
 /// Stores consents with one audit entry and all that must be sent, in this order.
-pub(super) fn store(app: &App, caller: &Caller, patient: &Id, consents: Vec<Resource>) -> Result<Vec<Id>> {
+pub(super) fn store(
+    app: &App,
+    caller: &Caller,
+    patient: &Id,
+    consents: Vec<Resource>,
+) -> Result<Vec<Id>> {
     let (mut ids, mut writes, mut side) = (Vec::new(), Vec::new(), Vec::new());
     let mut event = Event::by(caller, Pattern::Create).patients([patient.clone()]);
     for resource in consents {

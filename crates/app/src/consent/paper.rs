@@ -245,11 +245,10 @@ pub fn end(app: &App, caller: &Caller, id: &Id) -> Result<()> {
     }
     let mut edits = Edits::default();
     edits.set(consent.root(), "status", "\"inactive\"", "resourceType");
-    let resource = Resource::parse(edits.apply(consent.text()))
-        .map_err(|e| Error::internal(e.to_string()))?;
-    let event = Event::by(caller, Pattern::Update)
-        .patients([seen.patient])
-        .data(format!("Consent/{id}"));
+    let resource =
+        Resource::parse(edits.apply(consent.text())).map_err(|e| Error::internal(e.to_string()))?;
+    let event =
+        Event::by(caller, Pattern::Update).patients([seen.patient]).data(format!("Consent/{id}"));
     let expect = Expect::Version(stored.version);
     let write = Write::Put { key, resource, expect, method: Method::Put };
     let side = deliver::after_write(app, &write)?;
@@ -262,7 +261,8 @@ pub fn end(app: &App, caller: &Caller, id: &Id) -> Result<()> {
 /// Who recorded a Consent that was given on paper; `None` for others.
 pub(super) fn recorder(consent: &Resource) -> Option<String> {
     let extensions = consent.root().get("extension")?;
-    let by = extensions.items().find(|e| e.get("url").is_some_and(|url| url.is_str(RECORDED_BY)))?;
+    let by =
+        extensions.items().find(|e| e.get("url").is_some_and(|url| url.is_str(RECORDED_BY)))?;
     Some(by.path(&["valueReference", "display"])?.as_str()?.into_owned())
 }
 

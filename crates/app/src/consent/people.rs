@@ -81,7 +81,8 @@ pub(super) fn named(app: &App, patient: &Id, key: &str) -> Result<Somebody> {
     let known = match probe.staff() {
         Some((org, account)) if org == app.org().id => {
             let found = app.identity().accounts().get(account).map_err(unread)?;
-            let found = found.filter(|account| account.role == Role::Clinician && !account.disabled);
+            let found =
+                found.filter(|account| account.role == Role::Clinician && !account.disabled);
             return found
                 .map(|account| Somebody { key: key.to_owned(), name: account.display_name })
                 .ok_or_else(unknown);
@@ -127,8 +128,7 @@ fn askers(app: &App, patient: &Id) -> Result<Vec<Somebody>> {
 
 /// The account of who asked, from an entry of the audit.
 fn account(event: &Resource) -> Option<String> {
-    let asks =
-        |agent: &Value<'_>| agent.get("requestor").and_then(Value::as_bool) == Some(true);
+    let asks = |agent: &Value<'_>| agent.get("requestor").and_then(Value::as_bool) == Some(true);
     let requestor = event.root().get("agent")?.items().find(asks)?;
     let value = requestor.path(&["who", "identifier", "value"])?.as_str()?;
     Some(value.into_owned())
@@ -157,7 +157,6 @@ fn name_of(person: &Resource) -> Option<String> {
     }
     let given = name.get("given").into_iter().flat_map(|list| list.items());
     let parts = given.chain(name.get("family"));
-    let parts: Vec<String> =
-        parts.filter_map(|part| Some(part.as_str()?.into_owned())).collect();
+    let parts: Vec<String> = parts.filter_map(|part| Some(part.as_str()?.into_owned())).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }

@@ -95,7 +95,8 @@ impl<'a> Browser<'a> {
             );
             body.extend(part.into_bytes());
         }
-        let head = "--part\r\ncontent-disposition: form-data; name=\"scan\"; filename=\"a\"\r\n\r\n";
+        let head =
+            "--part\r\ncontent-disposition: form-data; name=\"scan\"; filename=\"a\"\r\n\r\n";
         body.extend(head.bytes().chain(scan.iter().copied()).chain(*b"\r\n--part--\r\n"));
         self.body(path, "multipart/form-data; boundary=part", body).await
     }

@@ -217,8 +217,7 @@ mod tests {
             now_ms: NOW_MS,
             break_glass_enabled: false,
         };
-        let decided =
-            decide_all(&request, &Compiled::new(consents), &Defaults::default(), &[item]);
+        let decided = decide_all(&request, &Compiled::new(consents), &Defaults::default(), &[item]);
         decided.iter().all(|decision| decision.is_permitted())
     }
 

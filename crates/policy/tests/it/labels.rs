@@ -41,7 +41,9 @@ fn codes_have_the_form_of_their_system() {
     for row in rows() {
         let fits = match row.system {
             ICD_10_CM | ICD_10 => icd(row.code),
-            ICD_10_PCS => row.code.len() <= 7 && row.code.bytes().all(|b| b.is_ascii_alphanumeric()),
+            ICD_10_PCS => {
+                row.code.len() <= 7 && row.code.bytes().all(|b| b.is_ascii_alphanumeric())
+            }
             ATC => atc(row.code),
             SNOMED => is_digits(row.code) && verhoeff(row.code),
             LOINC => mod_10(row.code),
@@ -133,22 +135,22 @@ fn no_code_has_topics_that_contradict_each_other() {
 fn known_codes_have_their_topics() {
     let known: &[(&str, &str, &[&str])] = &[
         // What a list for clinicians must not miss.
-        (RXNORM, "351267", &["OPIOIDUD"]),  // buprenorphine 8 MG / naloxone 2 MG sublingual
-        (RXNORM, "864978", &["OPIOIDUD"]),  // methadone 40 MG for oral suspension
-        (RXNORM, "1483744", &["SUD"]),      // naltrexone 50 MG
-        (RXNORM, "476556", &["HIV"]),       // emtricitabine / tenofovir, also for prophylaxis
-        (RXNORM, "1433873", &["HIV"]),      // dolutegravir 50 MG
-        (RXNORM, "311704", &["SEX"]),       // mifepristone 200 MG
-        (LOINC, "20447-9", &["HIV"]),       // HIV 1 viral load
-        (LOINC, "44261-6", &["MH"]),        // PHQ-9 total
-        (LOINC, "72109-2", &["ETHUD"]),     // AUDIT-C
-        (LOINC, "22587-0", &["STD"]),       // Treponema pallidum antibody
-        (LOINC, "28627-8", &["MH"]),        // psychiatry progress note
-        (LOINC, "69548-6", &["GDIS"]),      // genetic variant assessment
+        (RXNORM, "351267", &["OPIOIDUD"]), // buprenorphine 8 MG / naloxone 2 MG sublingual
+        (RXNORM, "864978", &["OPIOIDUD"]), // methadone 40 MG for oral suspension
+        (RXNORM, "1483744", &["SUD"]),     // naltrexone 50 MG
+        (RXNORM, "476556", &["HIV"]),      // emtricitabine / tenofovir, also for prophylaxis
+        (RXNORM, "1433873", &["HIV"]),     // dolutegravir 50 MG
+        (RXNORM, "311704", &["SEX"]),      // mifepristone 200 MG
+        (LOINC, "20447-9", &["HIV"]),      // HIV 1 viral load
+        (LOINC, "44261-6", &["MH"]),       // PHQ-9 total
+        (LOINC, "72109-2", &["ETHUD"]),    // AUDIT-C
+        (LOINC, "22587-0", &["STD"]),      // Treponema pallidum antibody
+        (LOINC, "28627-8", &["MH"]),       // psychiatry progress note
+        (LOINC, "69548-6", &["GDIS"]),     // genetic variant assessment
         (ICD_10_CM, "F11.20", &["OPIOIDUD"]),
         (ICD_10_CM, "F32.A", &["PSY"]),
-        (ICD_10_CM, "T39.1X2A", &["PSY"]),  // paracetamol, on purpose
-        (ICD_10_CM, "T39.1X3A", &["VIO"]),  // paracetamol, by another person
+        (ICD_10_CM, "T39.1X2A", &["PSY"]), // paracetamol, on purpose
+        (ICD_10_CM, "T39.1X3A", &["VIO"]), // paracetamol, by another person
         (ICD_10_CM, "T74.21XA", &["SDV"]),
         (ICD_10_CM, "Z31.430", &["SEX", "GDIS"]),
         (ICD_10_CM, "O04.80", &["SEX"]),
@@ -163,24 +165,24 @@ fn known_codes_have_their_topics() {
         (SNOMED, "1142045004", &["HIV"]),
         (SNOMED, "55680006", &["SUD"]),
         // What is like it and is not sensitive.
-        (RXNORM, "6916", &[]),              // metolazone
-        (RXNORM, "161", &[]),               // acetaminophen
-        (RXNORM, "1245262", &[]),           // mifepristone 300 MG, for Cushing's syndrome
-        (RXNORM, "1432969", &[]),           // buprenorphine plaster
-        (LOINC, "718-7", &[]),              // haemoglobin
-        (LOINC, "82810-3", &[]),            // pregnancy status
-        (ICD_10_CM, "T39.1X1A", &[]),       // paracetamol, by accident
-        (ICD_10_CM, "F17.210", &[]),        // tobacco
-        (ICD_10_CM, "F03.90", &[]),         // dementia
-        (ICD_10_CM, "O80", &[]),            // delivery
-        (ICD_10_CM, "K76.0", &[]),          // fatty liver, not of alcohol
+        (RXNORM, "6916", &[]),        // metolazone
+        (RXNORM, "161", &[]),         // acetaminophen
+        (RXNORM, "1245262", &[]),     // mifepristone 300 MG, for Cushing's syndrome
+        (RXNORM, "1432969", &[]),     // buprenorphine plaster
+        (LOINC, "718-7", &[]),        // haemoglobin
+        (LOINC, "82810-3", &[]),      // pregnancy status
+        (ICD_10_CM, "T39.1X1A", &[]), // paracetamol, by accident
+        (ICD_10_CM, "F17.210", &[]),  // tobacco
+        (ICD_10_CM, "F03.90", &[]),   // dementia
+        (ICD_10_CM, "O80", &[]),      // delivery
+        (ICD_10_CM, "K76.0", &[]),    // fatty liver, not of alcohol
         (ICD_10, "E11", &[]),
-        (ATC, "J05AF05", &[]),              // lamivudine
-        (ATC, "N06AX12", &[]),              // bupropion
-        (SNOMED, "386448003", &[]),         // prevention of substance use
-        (SNOMED, "419343004", &[]),         // alcohol as disinfectant
-        (SNOMED, "72892002", &[]),          // normal pregnancy
-        (SNOMED, "434363004", &[]),         // HER2 in a tumour
+        (ATC, "J05AF05", &[]),      // lamivudine
+        (ATC, "N06AX12", &[]),      // bupropion
+        (SNOMED, "386448003", &[]), // prevention of substance use
+        (SNOMED, "419343004", &[]), // alcohol as disinfectant
+        (SNOMED, "72892002", &[]),  // normal pregnancy
+        (SNOMED, "434363004", &[]), // HER2 in a tumour
     ];
     for (system, code, expected) in known {
         let found: Vec<&str> = find(system, code).map(|row| row.sensitivity.code()).collect();

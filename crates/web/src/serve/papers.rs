@@ -16,8 +16,8 @@ use super::simulation::{effects, recipients};
 use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::{Bare, Field, FieldFault};
-use crate::patient::permissions::ALL;
 use crate::paths::Papers;
+use crate::patient::permissions::ALL;
 use crate::privacy::papers::{self as pages, Fields, PaperForm, PaperView, PapersView, Recorded};
 use crate::when::When;
 
@@ -61,7 +61,11 @@ struct Meant {
 }
 
 /// Reads a form; `Err` holds the fields with the faults marked.
-fn meant(app: &App, caller: &Caller, form: &PaperForm) -> Result<Result<Meant, Box<Fields>>, Error> {
+fn meant(
+    app: &App,
+    caller: &Caller,
+    form: &PaperForm,
+) -> Result<Result<Meant, Box<Fields>>, Error> {
     let mut fields = form.fields();
     let Some(permission) = form.permission().filter(|_| fields.are_sound()) else {
         return Ok(Err(Box::new(fields)));

@@ -1,7 +1,7 @@
 //! What others would see of a patient, and what a decision would change before it is saved.
 
-use app::consent::{decide, people};
 use app::consent::simulate::{self, Asked, Holder};
+use app::consent::{decide, people};
 use app::{App, Caller, Error};
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
