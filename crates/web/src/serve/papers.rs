@@ -111,7 +111,9 @@ fn meant(
 
 /// `POST /privacy/consents/preview`
 pub async fn preview(visit: Visit, form: Result<Form<PaperForm>, FormRejection>) -> Response {
-    let made = match visit.form(form) {
+    // Nobody else learns that there is such a form.
+    let form = visit.require(OFFICER).and_then(|_| visit.form(form));
+    let made = match form {
         Ok(form) => try_preview(&visit, form, Field::default()).await,
         Err(stop) => Err(stop),
     };
