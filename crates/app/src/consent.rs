@@ -4,6 +4,8 @@
 pub mod break_glass;
 pub mod decide;
 pub mod deliver;
+pub mod paper;
+pub mod people;
 pub mod point_of_care;
 pub mod simulate;
 pub mod standing;

@@ -6,7 +6,7 @@ use crate::lang::Lang;
 use crate::paths::{
     Acting, Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links, MyAccesses,
     MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, Network, Notices,
-    Objections, Proxies, Recalls, Reconciliation, Witnesses,
+    Objections, Papers, Proxies, Recalls, Reconciliation, Witnesses,
 };
 use crate::proxies::relationship::Relationship;
 use crate::words::{Message, Words};
@@ -65,7 +65,7 @@ impl Chrome {
             let current = here == path || here.starts_with(&format!("{path}/"));
             NavItem { key, path, current }
         };
-        match session.role {
+        let mut items = match session.role {
             Role::Clinician => {
                 vec![
                     item("nav-find", Find.to_string()),
@@ -85,6 +85,7 @@ impl Chrome {
             Role::PrivacyOfficer => vec![
                 item("nav-break-glass", BreakGlassReviews.to_string()),
                 item("nav-objections", Objections.to_string()),
+                item("nav-papers", Papers.to_string()),
                 item("nav-denials", Denials.to_string()),
                 item("nav-witnesses", Witnesses.to_string()),
                 item("nav-reconciliation", Reconciliation.to_string()),
@@ -109,7 +110,13 @@ impl Chrome {
             ],
             Role::CouncilMember => vec![item("nav-council", Council.to_string())],
             Role::Proxy => self.navigation_of_proxy(item),
+        };
+        // A page below another page of the menu is the lower one alone.
+        let here = items.iter().filter(|item| item.current).map(|item| item.path.len()).max();
+        for item in &mut items {
+            item.current &= Some(item.path.len()) == here;
         }
+        items
     }
 }
 
@@ -307,6 +314,10 @@ pub enum Notice {
     ObjectionSent,
     /// An objection was answered.
     ObjectionAnswered,
+    /// A consent on paper was recorded.
+    PaperSaved,
+    /// A consent on paper was ended.
+    PaperEnded,
     /// What was unmatched was closed.
     GapsClosed,
     /// Recipients are being told.
@@ -369,12 +380,14 @@ pub enum Notice {
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
         Self::ObjectionSent,
         Self::ObjectionAnswered,
+        Self::PaperSaved,
+        Self::PaperEnded,
         Self::GapsClosed,
         Self::RecallBegun,
         Self::LinkConfirmed,
@@ -414,6 +427,8 @@ impl Notice {
             Self::LogAccepted => "log-accepted",
             Self::ObjectionSent => "objection-sent",
             Self::ObjectionAnswered => "objection-answered",
+            Self::PaperSaved => "paper-saved",
+            Self::PaperEnded => "paper-ended",
             Self::GapsClosed => "gaps-closed",
             Self::RecallBegun => "recall-begun",
             Self::LinkConfirmed => "link-confirmed",
@@ -459,6 +474,8 @@ impl Notice {
             Self::LogAccepted => "notice-log-accepted",
             Self::ObjectionSent => "notice-objection-sent",
             Self::ObjectionAnswered => "notice-objection-answered",
+            Self::PaperSaved => "notice-paper-saved",
+            Self::PaperEnded => "notice-paper-ended",
             Self::GapsClosed => "notice-gaps-closed",
             Self::RecallBegun => "notice-recall-begun",
             Self::LinkConfirmed => "notice-link-confirmed",

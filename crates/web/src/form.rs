@@ -65,6 +65,10 @@ pub enum FieldFault {
     NotACode,
     /// The code is not right or no longer right.
     WrongCode,
+    /// Nobody is known by it, or several are.
+    NobodyKnown,
+    /// Not a PDF or a picture, or too large.
+    NotAScan,
 }
 
 impl FieldFault {
@@ -78,6 +82,8 @@ impl FieldFault {
             Self::NotAChoice => "fault-not-a-choice",
             Self::NotACode => "fault-not-a-code",
             Self::WrongCode => "fault-wrong-code",
+            Self::NobodyKnown => "fault-nobody-known",
+            Self::NotAScan => "fault-not-a-scan",
         })
     }
 }

@@ -119,6 +119,10 @@ fixed! {
     BreakGlassReviews = "/privacy/break-glass";
     /// Objections of patients.
     Objections = "/privacy/objections";
+    /// Consents on paper: GET the page, POST one with its scan.
+    Papers = "/privacy/consents";
+    /// What a consent on paper would change: POST.
+    PaperPreview = "/privacy/consents/preview";
     /// Audit logs of two nodes compared.
     Reconciliation = "/privacy/reconciliation";
     /// Recalls: GET the page, POST a new one.
@@ -210,6 +214,8 @@ with_id! {
     BreakGlassReview = "/privacy/break-glass/", "id", "/review";
     /// Answer an objection: POST.
     AnswerObjection = "/privacy/objections/", "id", "/answer";
+    /// End a consent that was given on paper: POST.
+    EndPaper = "/privacy/consents/", "id", "/end";
     /// Close what was unmatched with an organisation: POST.
     CloseGaps = "/privacy/reconciliation/", "id", "/close";
     /// Accept the audit log of an organisation as it is: POST.

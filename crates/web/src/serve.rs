@@ -18,6 +18,7 @@ mod grounds;
 mod live;
 mod operator;
 mod outside;
+mod papers;
 mod patient;
 mod person;
 mod privacy;
@@ -196,6 +197,14 @@ fn office_routes() -> Router<Web> {
         .route(paths::AcceptLog::ROUTE, post(privacy::accept))
         .route(paths::Objections::ROUTE, get(privacy::objections))
         .route(paths::AnswerObjection::ROUTE, post(privacy::answer))
+        .route(
+            paths::Papers::ROUTE,
+            get(papers::papers)
+                .post(papers::record)
+                .layer(DefaultBodyLimit::max(papers::MAX_UPLOAD)),
+        )
+        .route(paths::PaperPreview::ROUTE, post(papers::preview))
+        .route(paths::EndPaper::ROUTE, post(papers::end))
         .route(paths::Reconciliation::ROUTE, get(privacy::reconciliation))
         .route(paths::CloseGaps::ROUTE, post(privacy::close))
         .route(paths::Recalls::ROUTE, get(recalls::list).post(recalls::declare))

@@ -1,11 +1,11 @@
 //! The patient's one action: permit or withdraw, for one organisation or for all.
 
 use fhir::{Id, Resource};
-use policy::consent::{Choice, Kind as Decision, Party, build};
+use policy::consent::{Choice, Kind as Decision, Party, PersonalChoice, build, build_personal};
 use serde_json::Value as Json;
 use store::{Expect, Key, Method, Transaction, Write};
 
-use super::deliver;
+use super::{deliver, people};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -27,6 +27,41 @@ pub fn decide(
     let [id] = <[Id; 1]>::try_from(store(app, caller, patient, vec![consent])?)
         .map_err(|_| Error::internal("one decision was not stored as one consent"))?;
     Ok(id)
+}
+
+/// Records a decision of `patient` about one person, by a key of [`people::find`]. Otherwise as
+/// [`decide`].
+///
+/// Errors: also [`crate::Kind::Invalid`] for somebody whom this patient cannot name.
+pub fn decide_personal(
+    app: &App,
+    caller: &Caller,
+    patient: &Id,
+    key: &str,
+    may_see: bool,
+) -> Result<()> {
+    let consent = draft_personal(app, caller, patient, key, may_see)?;
+    store(app, caller, patient, vec![consent])?;
+    Ok(())
+}
+
+/// The consent that a decision about one person would become, to be tried and not to be stored.
+pub fn draft_personal(
+    app: &App,
+    caller: &Caller,
+    patient: &Id,
+    key: &str,
+    may_see: bool,
+) -> Result<Resource> {
+    authorised(app, caller, patient)?;
+    let somebody = people::named(app, patient, key)?;
+    parsed(build_personal(&PersonalChoice {
+        patient: &format!("Patient/{patient}"),
+        person: somebody.person(),
+        decision: if may_see { Decision::Permit } else { Decision::Deny },
+        date_ms: app.now_ms(),
+        custodian: Party { id: &app.org().id, name: &app.org().name },
+    }))
 }
 
 /// The direction in which an organisation still takes part in the exchange.
@@ -95,7 +130,7 @@ pub fn drafts(
     one_way(app, patient, organisation, direction)
 }
 
-fn authorised(app: &App, caller: &Caller, patient: &Id) -> Result<()> {
+pub(super) fn authorised(app: &App, caller: &Caller, patient: &Id) -> Result<()> {
     let permit = authorise(app, caller, Action::deciding("Consent"))?;
     if let Some(own) = permit.scope().own()
         && own != patient
@@ -165,7 +200,12 @@ fn narrowed(consent: &Resource, role: &str) -> Result<Resource> {
 }
 
 /// Stores consents with one audit entry and all that must be sent, in this order.
-fn store(app: &App, caller: &Caller, patient: &Id, consents: Vec<Resource>) -> Result<Vec<Id>> {
+pub(super) fn store(
+    app: &App,
+    caller: &Caller,
+    patient: &Id,
+    consents: Vec<Resource>,
+) -> Result<Vec<Id>> {
     let (mut ids, mut writes, mut side) = (Vec::new(), Vec::new(), Vec::new());
     let mut event = Event::by(caller, Pattern::Create).patients([patient.clone()]);
     for resource in consents {

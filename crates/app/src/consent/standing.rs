@@ -3,7 +3,7 @@
 use fhir::{Id, Resource};
 use fhirpath::search::Registry;
 use policy::consent::{
-    Compiled, ConsentView, Kind as Decision, Request, WholeDecision, whole_record,
+    Compiled, ConsentView, Kind as Decision, Request, WholeDecision, user_of, whole_record,
 };
 use policy::{Purpose, Role};
 use store::query::parse;
@@ -42,8 +42,12 @@ pub struct Decided {
     pub see: bool,
     /// Whether it leaves those it is about to share what they hold.
     pub share: bool,
-    /// Names of the organisations it is about; empty for all.
+    /// Names of the organisations and people it is about; empty for all.
     pub about: Vec<String>,
+    /// The people among them: how consents name them, and their names.
+    pub people: Vec<(String, String)>,
+    /// Who recorded it, where it was given on paper.
+    pub on_paper: Option<String>,
     /// Whether it is in force.
     pub active: bool,
     /// Where it was made.
@@ -143,7 +147,8 @@ const ANYBODY_ELSE: &str = "~";
 fn is_open(app: &App, consents: &Compiled, custodian: &str, recipient: &str) -> bool {
     let request = Request {
         recipient_org: recipient.to_owned(),
-        recipient_user: None,
+        // Somebody whom no consent names.
+        recipient_user: Some(user_of(recipient, ANYBODY_ELSE)),
         role: Role::Clinician,
         purpose: Purpose::TREAT,
         custodian_org: custodian.to_owned(),
@@ -166,13 +171,19 @@ fn decided(consent: &Resource) -> Option<Decided> {
             })
         })
     };
+    let organisations = view.organisations().into_iter().map(|(id, name)| name.unwrap_or(id));
+    let people = view.people().into_iter();
+    let people: Vec<(String, String)> =
+        people.map(|(key, name)| (key.clone(), name.unwrap_or(key))).collect();
     Some(Decided {
         id: consent.id()?,
         date_ms: view.date().map_or(0, |date| date.start_ms),
         permits,
         see: permits || !names("IRCP"),
         share: permits || !names("CST"),
-        about: view.organisations().into_iter().map(|(id, name)| name.unwrap_or(id)).collect(),
+        about: organisations.chain(people.iter().map(|(_, name)| name.clone())).collect(),
+        people,
+        on_paper: super::paper::recorder(consent),
         active: view.status().as_deref() == Some("active"),
         origin: super::deliver::origin(consent).map(|(org, ..)| org).unwrap_or_default(),
         waiting: 0,

@@ -25,17 +25,17 @@ use crate::witnesses::{audit, witnessed_by_all};
 const WITHIN: Duration = Duration::from_secs(30);
 
 /// Somebody's browser.
-struct Browser<'a> {
-    client: Client,
+pub struct Browser<'a> {
+    pub client: Client,
     hospital: &'a Hospital,
 }
 
 impl<'a> Browser<'a> {
-    async fn of(hospital: &'a Hospital, role: Role) -> Self {
+    pub async fn of(hospital: &'a Hospital, role: Role) -> Self {
         Self { client: hospital.signed_in(role).await, hospital }
     }
 
-    async fn patient(hospital: &'a Hospital, id: &str) -> Self {
+    pub async fn patient(hospital: &'a Hospital, id: &str) -> Self {
         Self { client: hospital.patient(id).await, hospital }
     }
 
@@ -45,14 +45,14 @@ impl<'a> Browser<'a> {
         (answer.status, answer.text)
     }
 
-    async fn page(&self, path: &str) -> String {
+    pub async fn page(&self, path: &str) -> String {
         let (status, text) = self.status(path).await;
         assert_eq!(status, 200, "{path}: {text}");
         text
     }
 
     /// Loads a page until it says something.
-    async fn until(&self, path: &str, word: &str) -> String {
+    pub async fn until(&self, path: &str, word: &str) -> String {
         let since = Instant::now();
         loop {
             let page = self.page(path).await;
@@ -65,19 +65,55 @@ impl<'a> Browser<'a> {
     }
 
     /// Fills in a form of a page; the status of the answer.
-    async fn send(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> u16 {
-        let cookie = format!("consilium_session={}", self.client.token());
+    pub async fn send(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> u16 {
+        self.sent(page, path, fields).await.0
+    }
+
+    /// Fills in a form of a page; status and text of the answer.
+    pub async fn sent(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
+        let token = self.token(page).await;
+        let mut fields = fields.to_vec();
+        fields.push(("csrf", &token));
+        let form = reqwest::Url::parse_with_params("http://form", &fields).unwrap();
+        let body = form.query().unwrap().to_owned().into_bytes();
+        self.body(path, "application/x-www-form-urlencoded", body).await
+    }
+
+    /// The same with a file called `scan`.
+    pub async fn sent_with_scan(
+        &self,
+        page: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        scan: &[u8],
+    ) -> (u16, String) {
+        let token = self.token(page).await;
+        let mut body = Vec::new();
+        for (name, value) in fields.iter().chain(&[("csrf", &*token)]) {
+            let part = format!(
+                "--part\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend(part.into_bytes());
+        }
+        let head =
+            "--part\r\ncontent-disposition: form-data; name=\"scan\"; filename=\"a\"\r\n\r\n";
+        body.extend(head.bytes().chain(scan.iter().copied()).chain(*b"\r\n--part--\r\n"));
+        self.body(path, "multipart/form-data; boundary=part", body).await
+    }
+
+    async fn token(&self, page: &str) -> String {
         let form = self.page(page).await;
         let token = form.split_once("name=\"csrf\" value=\"").unwrap().1;
-        let mut fields = fields.to_vec();
-        fields.push(("csrf", token.split_once('"').unwrap().0));
+        token.split_once('"').unwrap().0.to_owned()
+    }
+
+    async fn body(&self, path: &str, kind: &str, body: Vec<u8>) -> (u16, String) {
+        let cookie = format!("consilium_session={}", self.client.token());
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let form = reqwest::Url::parse_with_params("http://form", &fields).unwrap();
         let request = http.build().unwrap().post(format!("{}{path}", self.hospital.base));
         let request = request.header("cookie", cookie).header("origin", &self.hospital.base);
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let sent = request.body(form.query().unwrap().to_owned()).send().await;
-        sent.unwrap().status().as_u16()
+        let answer = request.header("content-type", kind).body(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
     }
 }
 

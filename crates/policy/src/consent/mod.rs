@@ -78,7 +78,7 @@ use fhir::time::Range;
 use crate::purpose::Purpose;
 use crate::question::Role;
 
-pub use build::{Choice, Party, build};
+pub use build::{Choice, Party, Person, PersonalChoice, build, build_personal};
 pub use decide::{decide_all, whole_record};
 pub use directory::look_up;
 pub use explain::{Audience, Explanation, explain};

@@ -47,6 +47,23 @@ impl<'a> ConsentView<'a> {
         kind(self.0.get("provision")?)
     }
 
+    /// The names of the people that the outermost provision names, as `system|value` or a relative
+    /// reference, and their display names where given; each once.
+    pub fn people(self) -> Vec<(String, Option<String>)> {
+        let mut found: Vec<(String, Option<String>)> = Vec::new();
+        let provision = self.0.get("provision");
+        for value in provision.and_then(|p| p.get("actor")).into_iter().flat_map(Value::each) {
+            let actor = actor(value, &|_| None);
+            let Who::Person(names) = actor.subject else { continue };
+            if let Some(name) = names.into_iter().next().map(String::from)
+                && !found.iter().any(|(known, _)| *known == name)
+            {
+                found.push((name, actor.display));
+            }
+        }
+        found
+    }
+
     /// The organisations that the outermost provision names, by short id, and their display names
     /// where given; each once. Empty when it is about all.
     pub fn organisations(self) -> Vec<(String, Option<String>)> {

@@ -1,9 +1,10 @@
 //! The labelling service: which codes make a resource sensitive, and why.
 //!
-//! The lists beside this file are our own, reviewed row by row. They hold facts of public code
-//! systems: the code, what it is called, which sensitivity of HL7 v3-ActCode it stands for, the law
-//! where the code alone brings one, and, in the comment above each group, why it is listed. In
-//! ICD-10 (WHO and CM), ICD-10-PCS and ATC a row stands for the codes below it too.
+//! The lists beside this file are our own. They hold facts of public code systems: the code, what
+//! it is called, which sensitivity of HL7 v3-ActCode it stands for, the law where the code alone
+//! brings one, where code and name were read (`sources.md` tells the short names, editions and
+//! licences, and which rows nobody could compare yet), and, in the comment above each group, why it
+//! is listed. In ICD-10 (WHO and CM), ICD-10-PCS and ATC a row stands for the codes below it too.
 //!
 //! A resource is labelled when it is used, not when it is stored, so a list that was amended holds
 //! for everything at once. Every coding anywhere in a resource is looked at, contained resources
@@ -49,11 +50,18 @@ pub struct Row {
     pub sensitivity: Sensitivity,
     /// The law that the code alone brings, where it does.
     pub law: Option<&'static str>,
-    /// What the code is called, shortened.
+    /// What the code is called.
     pub display: &'static str,
+    /// Where code and name were read, by its short name in [`SOURCES`]; `None` where nobody could
+    /// compare the row with a published list yet.
+    pub source: Option<&'static str>,
     /// Why it is listed.
     pub why: &'static str,
 }
+
+/// What the short names of sources stand for, with edition, licence and the day of reading, and what
+/// the lists leave out on purpose.
+pub const SOURCES: &str = include_str!("sources.md");
 
 /// Every row of the lists.
 pub fn rows() -> &'static [Row] {
@@ -97,7 +105,7 @@ struct List {
     /// Canonical address first, then other names of the same system.
     systems: &'static [&'static str],
     is_hierarchical: bool,
-    text: &'static str,
+    texts: &'static [&'static str],
 }
 
 const LISTED: &[List] = &[
@@ -108,7 +116,7 @@ const LISTED: &[List] = &[
             "http://terminology.hl7.org/CodeSystem/icd10CM",
         ],
         is_hierarchical: true,
-        text: include_str!("icd-10-cm.tsv"),
+        texts: &[include_str!("icd-10-cm.tsv"), include_str!("icd-10-cm-intent.tsv")],
     },
     List {
         systems: &[
@@ -119,7 +127,7 @@ const LISTED: &[List] = &[
             "http://hl7.org/fhir/sid/icd-10-uk",
         ],
         is_hierarchical: true,
-        text: include_str!("icd-10.tsv"),
+        texts: &[include_str!("icd-10.tsv")],
     },
     List {
         systems: &[
@@ -128,27 +136,27 @@ const LISTED: &[List] = &[
             "urn:oid:2.16.840.1.113883.6.4",
         ],
         is_hierarchical: true,
-        text: include_str!("icd-10-pcs.tsv"),
+        texts: &[include_str!("icd-10-pcs.tsv")],
     },
     List {
         systems: &["http://www.whocc.no/atc", "urn:oid:2.16.840.1.113883.6.73"],
         is_hierarchical: true,
-        text: include_str!("atc.tsv"),
+        texts: &[include_str!("atc.tsv")],
     },
     List {
         systems: &["http://snomed.info/sct", "urn:oid:2.16.840.1.113883.6.96"],
         is_hierarchical: false,
-        text: include_str!("snomed-ct.tsv"),
+        texts: &[include_str!("snomed-ct.tsv")],
     },
     List {
         systems: &["http://loinc.org", "urn:oid:2.16.840.1.113883.6.1"],
         is_hierarchical: false,
-        text: include_str!("loinc.tsv"),
+        texts: &[include_str!("loinc.tsv")],
     },
     List {
         systems: &["http://www.nlm.nih.gov/research/umls/rxnorm", "urn:oid:2.16.840.1.113883.6.88"],
         is_hierarchical: false,
-        text: include_str!("rxnorm.tsv"),
+        texts: &[include_str!("rxnorm.tsv")],
     },
 ];
 
@@ -163,7 +171,7 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
     for list in LISTED {
         let mut by_code: HashMap<String, Vec<usize>> = HashMap::new();
         let mut why = "";
-        for line in list.text.lines() {
+        for line in list.texts.iter().flat_map(|text| text.lines()) {
             if let Some(text) = line.strip_prefix('#') {
                 why = text.trim();
             } else if let Some(row) = row(list, line, why) {
@@ -177,14 +185,16 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
     lists
 });
 
-/// `code TAB sensitivity TAB law TAB display`; a test shows that every line is one.
+/// `code TAB sensitivity TAB law TAB display TAB source`; a test shows that every line is one.
 fn row(list: &List, line: &'static str, why: &'static str) -> Option<Row> {
     let mut fields = line.split('\t');
     let code = fields.next().filter(|code| !code.is_empty())?;
     let sensitivity = Sensitivity::find(fields.next()?)?;
     let law = fields.next().filter(|law| !law.is_empty());
     let system = list.systems.first()?;
-    Some(Row { system, code, sensitivity, law, display: fields.next()?, why })
+    let (display, source) = (fields.next()?, fields.next()?);
+    let source = Some(source).filter(|source| !source.is_empty());
+    Some(Row { system, code, sensitivity, law, display, source, why })
 }
 
 #[cfg(test)]
@@ -199,13 +209,13 @@ mod tests {
         let mut read = 0;
         for list in LISTED {
             let mut why = "";
-            for line in list.text.lines() {
+            for line in list.texts.iter().flat_map(|text| text.lines()) {
                 if let Some(text) = line.strip_prefix('#') {
                     why = text.trim();
                     continue;
                 }
                 let row = row(list, line, why).unwrap_or_else(|| panic!("not a row: {line:?}"));
-                assert_eq!(line.split('\t').count(), 4, "{line}");
+                assert_eq!(line.split('\t').count(), 5, "{line}");
                 assert!(row.law.is_none_or(|law| Label::law(law).is_some()), "{line}");
                 assert!(row.display.len() > 2 && why.len() > 10, "{line}");
                 let key = (row.system, plain(row.code), row.sensitivity);

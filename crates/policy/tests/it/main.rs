@@ -6,6 +6,7 @@
     reason = "helpers outside of test functions are tests too; figures and skips are told aloud"
 )]
 
+mod labels;
 mod pcf;
 mod performance;
 mod properties;

@@ -115,3 +115,13 @@ proposed-by-code-help = Einzugeben ist der Code, den die eigene Seite zeigt, ode
 proposed-typed = Code der Patientin oder des Patienten
 proposed-refused = Die Anfrage wurde abgelehnt. Nichts hat sich geändert.
 proposed-again = Um etwas anderes bitten
+
+# Wer eine Akte sehen darf: einzelne Personen.
+people-title = Einzelne Personen
+people-lead = Sie können über eine einzelne Person entscheiden: jemanden aus dieser Klinik, jemanden aus einer anderen Klinik, der nach Ihrer Akte gefragt hat, oder jemanden aus Ihrer Familie, den die Klinik kennt. Das geht dem vor, was Sie für Kliniken entschieden haben.
+people-name = Name
+people-name-hint = Mindestens drei Buchstaben. Aus anderen Kliniken wird gefunden, wer in Ihrem Zugriffsprotokoll steht.
+people-find = Suchen
+people-none = Niemand gefunden. Bitte die Schreibweise prüfen.
+preview-related = Was diese Person sieht, wenn sie für Sie handelt, ändert sich ab sofort. Was Kliniken sehen, nicht.
+permission-on-paper = auf Papier, erfasst von { $name }

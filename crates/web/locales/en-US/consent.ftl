@@ -115,3 +115,13 @@ proposed-by-code-help = The patient types the code that their own page shows, or
 proposed-typed = The patient’s code
 proposed-refused = The patient refused. Nothing has changed.
 proposed-again = Ask for something else
+
+# Who may see a record: single people.
+people-title = Single people
+people-lead = You can decide about one person alone: a doctor or nurse of this hospital, somebody of another hospital who has asked for your record, or somebody of your family whom the hospital knows. It comes before what you decided for hospitals.
+people-name = Name
+people-name-hint = At least three letters. Of other hospitals, those are found who are in your access log.
+people-find = Search
+people-none = Nobody was found. Please check the spelling.
+preview-related = What this person sees when they act for you changes from now on. What hospitals see does not.
+permission-on-paper = on paper, recorded by { $name }

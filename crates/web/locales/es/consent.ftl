@@ -115,3 +115,13 @@ proposed-by-code-help = El paciente escribe el código que muestra su propia pá
 proposed-typed = Código del paciente
 proposed-refused = El paciente lo rechazó. No ha cambiado nada.
 proposed-again = Pedir otra cosa
+
+# Quién puede ver un historial: personas concretas.
+people-title = Personas concretas
+people-lead = Puede decidir sobre una sola persona: alguien de este hospital, alguien de otro hospital que ha preguntado por su historial, o alguien de su familia a quien el hospital conoce. Vale antes que lo que decidió para los hospitales.
+people-name = Nombre
+people-name-hint = Al menos tres letras. De otros hospitales se encuentra a quien figura en su registro de accesos.
+people-find = Buscar
+people-none = No se encontró a nadie. Compruebe la escritura.
+preview-related = Cambia desde ahora lo que esta persona ve cuando actúa por usted. No cambia lo que ven los hospitales.
+permission-on-paper = en papel, registrado por { $name }

@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::chrome::Chrome;
 use crate::error::WebError;
-use crate::form::Secret;
+use crate::form::{Field, Secret};
 use crate::words::{Message, Words};
 
 /// What the one button of an organisation sends.
@@ -12,8 +12,12 @@ use crate::words::{Message, Words};
 pub struct DecideForm {
     /// The token of the session.
     pub csrf: Secret,
-    /// The organisation's id, or [`ALL`].
+    /// The organisation's id, or [`ALL`]; empty where a person is meant.
+    #[serde(default)]
     pub organisation: String,
+    /// The person, as consents name them; empty where an organisation is meant.
+    #[serde(default)]
+    pub person: String,
     /// `permit`, `withdraw`, or `choose` for the finer choice.
     pub decision: String,
     /// `yes` when the organisation may see what others hold; read for `choose` only.
@@ -30,11 +34,21 @@ pub struct DecideForm {
 /// The value of `organisation` that means every organisation.
 pub const ALL: &str = "all";
 
-/// A decision about one organisation or all.
+/// Which people can be named, in the address of the page.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+pub struct PeopleForm {
+    /// Part of a name; nobody is looked for without one.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// A decision about one organisation, one person or all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The organisation's id, `None` for all.
     pub organisation: Option<String>,
+    /// The person, as consents name them; nothing else is meant then.
+    pub person: Option<String>,
     /// What is permitted from now on.
     pub permission: Permission,
 }
@@ -48,11 +62,21 @@ impl DecideForm {
             "choose" => Permission { see: self.see == "yes", share: self.share == "yes" },
             _ => return None,
         };
+        if !self.person.is_empty() {
+            // A person holds nothing, so seeing is all there is to decide.
+            let permission = Permission { see: permission.see, share: permission.see };
+            let sound = self.organisation.is_empty()
+                && self.person.len() <= 200
+                && self.person.bytes().all(|b| b.is_ascii_graphic());
+            let person = Some(self.person.clone());
+            return sound.then_some(Decision { organisation: None, person, permission });
+        }
         let known = !self.organisation.is_empty()
             && self.organisation.len() <= 40
             && self.organisation.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         known.then(|| Decision {
             organisation: (self.organisation != ALL).then(|| self.organisation.clone()),
+            person: None,
             permission,
         })
     }
@@ -69,7 +93,7 @@ pub struct Permission {
 
 impl Permission {
     /// The state in words.
-    pub(super) fn state(self, w: &Words<'_>) -> Message {
+    pub(crate) fn state(self, w: &Words<'_>) -> Message {
         w.say(match (self.see, self.share) {
             (true, true) => "permission-full",
             (false, false) => "permission-none",
@@ -102,8 +126,40 @@ impl Permission {
 pub struct PermissionsView {
     /// Every organisation of the network that could take part.
     pub organisations: Vec<Organisation>,
+    /// The people about whom a decision holds.
+    pub people: Vec<Named>,
+    /// The name that was looked for.
+    pub sought: Field,
+    /// The people who were found; `None` before anybody was looked for.
+    pub found: Option<Vec<Named>>,
     /// What the patient decided, newest first.
     pub history: Vec<PastDecision>,
+}
+
+/// Somebody whom a decision can be about.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// As consents name them.
+    pub key: String,
+    /// The name, and the organisation where one is known.
+    pub name: String,
+    /// What holds for this person alone; `None` where nothing was decided.
+    pub may_see: Option<bool>,
+}
+
+impl Named {
+    fn is_permitted(&self) -> bool {
+        self.may_see == Some(true)
+    }
+
+    fn is_denied(&self) -> bool {
+        self.may_see == Some(false)
+    }
+
+    fn state(&self, w: &Words<'_>) -> Option<Message> {
+        let permission = |see| Permission { see, share: see };
+        self.may_see.map(|see| permission(see).state(w))
+    }
 }
 
 /// An organisation and what it may do.
@@ -134,6 +190,8 @@ pub struct PastDecision {
     pub in_force: usize,
     /// How many hospitals it must reach.
     pub of: usize,
+    /// Who recorded it, where it was given on paper.
+    pub on_paper: Option<String>,
 }
 
 #[derive(Template)]
@@ -179,6 +237,7 @@ mod tests {
             let form = DecideForm {
                 csrf: Secret::default(),
                 organisation: organisation.into(),
+                person: String::new(),
                 decision: decision.into(),
                 see: see_sent.into(),
                 share: String::new(),
@@ -186,9 +245,38 @@ mod tests {
             };
             let expected = expected.map(|(id, permission)| Decision {
                 organisation: id.map(ToString::to_string),
+                person: None,
                 permission,
             });
             assert_eq!(form.read(), expected, "{organisation} {decision}");
+        }
+    }
+
+    #[test]
+    fn a_decision_about_a_person_is_about_nothing_else() {
+        let weber = "urn:consilium:org:north|weber";
+        for (person, organisation, decision, expected) in [
+            (weber, "", "withdraw", Some(false)),
+            (weber, "", "permit", Some(true)),
+            (weber, "north", "permit", None),
+            ("a b", "", "permit", None),
+            ("", "", "permit", None),
+        ] {
+            let form = DecideForm {
+                csrf: Secret::default(),
+                organisation: organisation.into(),
+                person: person.into(),
+                decision: decision.into(),
+                see: String::new(),
+                share: String::new(),
+                confirm: String::new(),
+            };
+            let expected = expected.map(|see| Decision {
+                organisation: None,
+                person: Some(person.to_owned()),
+                permission: Permission { see, share: see },
+            });
+            assert_eq!(form.read(), expected, "{person} {organisation}");
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::words::{Message, Words};
 pub struct PreviewView {
     /// The decision.
     pub decision: Decision,
-    /// Name of the organisation; `None` for all.
+    /// Name of the organisation or person; `None` for all.
     pub name: Option<String>,
     /// What changes, for each pair of organisations for which anything does.
     pub effects: Vec<Effect>,
@@ -27,7 +27,7 @@ pub struct PreviewView {
 /// What changes between two organisations.
 #[derive(Clone, Debug)]
 pub struct Effect {
-    /// Name of the one whose clinicians see.
+    /// Name of the one whose clinicians see, or of the person who does.
     pub recipient: String,
     /// Name of the one that holds it.
     pub holder: String,
@@ -61,18 +61,27 @@ impl Page<'_> {
         self.v.decision.permission.state(&self.w)
     }
 
-    fn gains(&self, effect: &Effect) -> Option<Message> {
-        self.sentence("preview-gains", effect, &effect.gained)
+    /// Whether it is about somebody who is no staff: what they see is not asked of others.
+    fn is_related(&self) -> bool {
+        self.v.decision.person.as_deref().is_some_and(|key| key.starts_with("RelatedPerson/"))
+    }
+}
+
+impl Effect {
+    /// What becomes visible, in words.
+    pub(crate) fn gains(&self, w: &Words<'_>) -> Option<Message> {
+        self.sentence(w, "preview-gains", &self.gained)
     }
 
-    fn loses(&self, effect: &Effect) -> Option<Message> {
-        self.sentence("preview-loses", effect, &effect.lost)
+    /// What becomes hidden, in words.
+    pub(crate) fn loses(&self, w: &Words<'_>) -> Option<Message> {
+        self.sentence(w, "preview-loses", &self.lost)
     }
 
-    fn sentence(&self, key: &'static str, effect: &Effect, what: &[Touched]) -> Option<Message> {
+    fn sentence(&self, w: &Words<'_>, key: &'static str, what: &[Touched]) -> Option<Message> {
         let message = || {
-            let said = self.w.say(key).s("recipient", &effect.recipient);
-            said.s("holder", &effect.holder).s("what", seen(&self.w, what))
+            let said = w.say(key).s("recipient", &self.recipient);
+            said.s("holder", &self.holder).s("what", seen(w, what))
         };
         (!what.is_empty()).then(message)
     }

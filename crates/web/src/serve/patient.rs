@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use app::audit::accesses::{self as accesses_of, everywhere};
 use app::audit::objection;
 use app::consent::decide::{self, Direction};
+use app::consent::people;
 use app::consent::standing::{Decided, Standing, standing};
 use app::notices::{Kind as MatterKind, Matter, State};
 use app::records::link;
@@ -30,7 +31,8 @@ use crate::patient::objections::{
     self as objections_page, ObjectForm, ObjectView, Objection, ObjectionsView,
 };
 use crate::patient::permissions::{
-    self, DecideForm, Decision, Organisation, PastDecision, Permission, PermissionsView,
+    self, DecideForm, Decision, Named, Organisation, PastDecision, PeopleForm, Permission,
+    PermissionsView,
 };
 use crate::proxies::relationship::Relationship;
 use crate::terms::{Kind, Purpose, Touched};
@@ -273,19 +275,28 @@ pub fn name_of(app: &App, org: &str) -> String {
 }
 
 /// `GET /me/permissions`
-pub async fn permissions(visit: Visit) -> Response {
-    let made = try_permissions(&visit).await;
+pub async fn permissions(
+    visit: Visit,
+    form: Result<Query<PeopleForm>, QueryRejection>,
+) -> Response {
+    let made = try_permissions(&visit, form.map(|Query(form)| form).unwrap_or_default()).await;
     visit.finish(made)
 }
 
-async fn try_permissions(visit: &Visit) -> Made {
+async fn try_permissions(visit: &Visit, form: PeopleForm) -> Made {
     let (user, patient) = decider(visit)?;
     let caller = visit.caller(user);
-    let view = visit.app().run(move |app| permissions_view(app, &caller, &patient)).await?;
+    let make = move |app: &App| permissions_view(app, &caller, &patient, &form);
+    let view = visit.app().run(make).await?;
     page(permissions::render(&view, &visit.chrome)?)
 }
 
-fn permissions_view(app: &App, caller: &Caller, patient: &Id) -> Result<PermissionsView, Error> {
+fn permissions_view(
+    app: &App,
+    caller: &Caller,
+    patient: &Id,
+    form: &PeopleForm,
+) -> Result<PermissionsView, Error> {
     let (list, history) = standing(app, caller, patient)?;
     let snapshot = app.store().snapshot()?;
     let mut organisations = Vec::with_capacity(list.len());
@@ -296,7 +307,47 @@ fn permissions_view(app: &App, caller: &Caller, patient: &Id) -> Result<Permissi
         organisations.push(organisation(one, &history, holds_record));
     }
     let holders = list.len();
-    Ok(PermissionsView { organisations, history: past(&history, holders) })
+    let people = decided_people(app, &history);
+    let sought = Field::optional(&form.name, 80);
+    let found = match sought.value.is_empty() {
+        true => None,
+        false => Some(people::find(app, caller, patient, &sought.value)?),
+    };
+    let found = found.map(|list| {
+        let decided = |key: &str| people.iter().find(|one| one.key == key)?.may_see;
+        let named = |one: people::Somebody| Named {
+            name: person_name(app, &one.key, &one.name),
+            may_see: decided(&one.key),
+            key: one.key,
+        };
+        list.into_iter().map(named).collect()
+    });
+    let history = past(&history, holders);
+    Ok(PermissionsView { organisations, people, sought, found, history })
+}
+
+/// The people about whom a decision holds, each with the newest.
+fn decided_people(app: &App, history: &[Decided]) -> Vec<Named> {
+    let mut list: Vec<Named> = Vec::new();
+    for decided in history.iter().filter(|decided| decided.active) {
+        for (key, name) in &decided.people {
+            if list.iter().all(|one| one.key != *key) {
+                let name = person_name(app, key, name);
+                let may_see = Some(decided.permits);
+                list.push(Named { key: key.clone(), name, may_see });
+            }
+        }
+    }
+    list
+}
+
+/// A person's name, with the organisation for staff.
+pub(super) fn person_name(app: &App, key: &str, name: &str) -> String {
+    let staff = people::Somebody { key: key.to_owned(), name: String::new() };
+    match staff.staff() {
+        Some((org, _)) => format!("{name}, {}", name_of(app, org)),
+        None => name.to_owned(),
+    }
 }
 
 fn organisation(one: &Standing, history: &[Decided], holds_record: bool) -> Organisation {
@@ -330,7 +381,12 @@ fn past(history: &[Decided], holders: usize) -> Vec<PastDecision> {
         .map(|decided| PastDecision {
             at_ms: decided.date_ms,
             organisation: (!decided.about.is_empty()).then(|| decided.about.join(", ")),
-            permission: Permission { see: decided.see, share: decided.share },
+            permission: match decided.people.is_empty() {
+                true => Permission { see: decided.see, share: decided.share },
+                // A person holds nothing that could be shared.
+                false => Permission { see: decided.permits, share: decided.permits },
+            },
+            on_paper: decided.on_paper.clone(),
             in_force: holders.saturating_sub(decided.waiting),
             of: holders,
         })
@@ -362,6 +418,11 @@ fn record_decision(
     patient: &Id,
     decision: &Decision,
 ) -> Result<(), Error> {
+    if let Some(key) = &decision.person {
+        decide::decide_personal(app, caller, patient, key, decision.permission.see)?;
+        app.outbox().nudge();
+        return Ok(());
+    }
     let organisation = decision.organisation.as_deref();
     let one_way = |direction| {
         let organisation = organisation.ok_or_else(|| {
@@ -400,6 +461,8 @@ mod tests {
             see,
             share,
             about: vec!["South Clinic".into()],
+            people: Vec::new(),
+            on_paper: None,
             active: true,
             origin: String::new(),
             waiting: 1,

@@ -22,7 +22,7 @@ use crate::form::Secret;
 use crate::lang::Lang;
 use crate::paths::{
     Account, AppConsent, BreakGlassReviews, Find, Links, MyAccesses, MyPermissions, MyRecord,
-    Network, Objections, Path, Reconciliation, Returning, SignIn, StepUp, Witnesses,
+    Network, Objections, Papers, Path, Reconciliation, Returning, SignIn, StepUp, Witnesses,
 };
 
 /// Why a handler stops before its page is made.
@@ -90,6 +90,7 @@ tokened!(
     crate::privacy::break_glass::ReviewForm,
     crate::privacy::witnesses::AcceptForm,
     crate::privacy::objections::AnswerForm,
+    crate::privacy::papers::PaperForm,
     crate::patient::objections::ObjectForm,
     crate::registrar::recalls::RecallForm,
     crate::operator::network::AnsweringForm,
@@ -385,6 +386,7 @@ fn back(path: &str) -> String {
         ("/privacy/break-glass/", BreakGlassReviews::ROUTE),
         ("/privacy/witnesses/", Witnesses::ROUTE),
         ("/privacy/objections/", Objections::ROUTE),
+        ("/privacy/consents/", Papers::ROUTE),
         ("/privacy/reconciliation/", Reconciliation::ROUTE),
         ("/me/accesses/", MyAccesses::ROUTE),
         ("/links/", Links::ROUTE),

@@ -1,12 +1,13 @@
 //! What others would see of a patient, and what a decision would change before it is saved.
 
-use app::consent::decide;
 use app::consent::simulate::{self, Asked, Holder};
+use app::consent::{decide, people};
 use app::{App, Caller, Error};
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
 use fhir::Id;
+use policy::consent::ConsentView;
 use wire::{KindCount, OrgId, Simulated, SourceStatus, WithheldItem};
 
 use super::patient::{name_of, own};
@@ -130,6 +131,9 @@ fn withheld(item: &WithheldItem) -> Withheld {
 /// What `decision` would change, with a button that saves it.
 pub async fn preview(visit: &Visit, caller: Caller, patient: Id, decision: Decision) -> Made {
     let app = visit.app();
+    if let Some(key) = decision.person.clone() {
+        return preview_personal(visit, caller, patient, decision, key).await;
+    }
     let (organisation, permission) = (decision.organisation.clone(), decision.permission);
     let about = patient.clone();
     let (drafts, recipients) = app
@@ -142,26 +146,70 @@ pub async fn preview(visit: &Visit, caller: Caller, patient: Id, decision: Decis
         .await?;
     let asked = Asked::clinicians(&recipients, drafts);
     let holders = simulate::everywhere(app, caller, patient, asked).await?;
-    let mut view = PreviewView {
-        name: decision.organisation.as_deref().map(|org| name_of(app, org)),
-        decision,
-        effects: Vec::new(),
-        silent: Vec::new(),
-        emergency: false,
-    };
-    for holder in &holders {
-        if holder.status != Some(SourceStatus::Answered) {
-            view.silent.push(holder.name.clone());
-        }
-        view.effects.extend(holder.outcomes.iter().filter_map(|one| effect(app, holder, one)));
-        let others = holder.outcomes.iter().filter(|one| one.organisation.as_str() != holder.org);
-        view.emergency |= others.clone().any(|one| one.emergency_opens);
-    }
+    let name = decision.organisation.as_deref().map(|org| name_of(app, org));
+    let view = preview_view(app, decision, name, &holders);
     page(preview::render(&view, &visit.chrome)?)
 }
 
+/// What a decision about one person would change.
+async fn preview_personal(
+    visit: &Visit,
+    caller: Caller,
+    patient: Id,
+    decision: Decision,
+    key: String,
+) -> Made {
+    let app = visit.app();
+    let (by, about, see) = (caller.clone(), patient.clone(), decision.permission.see);
+    let drafted = {
+        let key = key.clone();
+        move |app: &App| decide::draft_personal(app, &by, &about, &key, see)
+    };
+    let draft = app.run(drafted).await?;
+    let named = ConsentView::of(&draft).map(ConsentView::people).unwrap_or_default();
+    let name = named.into_iter().next().and_then(|(_, name)| name).unwrap_or_default();
+    let somebody = people::Somebody { key, name };
+    let staff = somebody.staff().and_then(|(org, account)| Some((OrgId::new(org).ok()?, account)));
+    let holders = match staff {
+        None => Vec::new(),
+        Some((organisation, account)) => {
+            let mut asked = Asked::clinicians(&[organisation], vec![draft]);
+            asked.recipients.iter_mut().for_each(|one| one.person = Some(account.to_owned()));
+            simulate::everywhere(app, caller, patient, asked).await?
+        }
+    };
+    let mut view = preview_view(app, decision, Some(somebody.name.clone()), &holders);
+    view.effects.iter_mut().for_each(|effect| effect.recipient.clone_from(&somebody.name));
+    page(preview::render(&view, &visit.chrome)?)
+}
+
+fn preview_view(
+    app: &App,
+    decision: Decision,
+    name: Option<String>,
+    holders: &[Holder],
+) -> PreviewView {
+    let (effects, silent, emergency) = effects(app, holders);
+    PreviewView { decision, name, effects, silent, emergency }
+}
+
+/// What changes, who did not answer, and whether an emergency would still open anything.
+pub fn effects(app: &App, holders: &[Holder]) -> (Vec<Effect>, Vec<String>, bool) {
+    let (mut list, mut silent, mut emergency) = (Vec::new(), Vec::new(), false);
+    for holder in holders {
+        if holder.status != Some(SourceStatus::Answered) {
+            silent.push(holder.name.clone());
+        }
+        list.extend(holder.outcomes.iter().filter_map(|one| effect(app, holder, one)));
+        let mut others =
+            holder.outcomes.iter().filter(|one| one.organisation.as_str() != holder.org);
+        emergency |= others.any(|one| one.emergency_opens);
+    }
+    (list, silent, emergency)
+}
+
 /// This organisation and the first of the others, as many as one question may name.
-fn recipients(app: &App) -> Result<Vec<OrgId>, Error> {
+pub fn recipients(app: &App) -> Result<Vec<OrgId>, Error> {
     let own = OrgId::new(&app.org().id).map_err(|e| Error::internal(e.to_string()))?;
     let others = app.network().active_others().into_iter().map(|member| member.id);
     Ok(std::iter::once(own).chain(others).take(wire::simulate::MAX_RECIPIENTS).collect())

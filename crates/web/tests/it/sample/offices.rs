@@ -5,7 +5,7 @@ use web::council::{self, affairs, new, proposal};
 use web::form::{Field, FieldFault};
 use web::operator::network;
 use web::parts::standing::Standing;
-use web::privacy::{break_glass, denials, objections, reconciliation, witnesses};
+use web::privacy::{break_glass, denials, objections, papers, reconciliation, witnesses};
 use web::registrar::{links, recalls};
 use web::terms::{Kind, Purpose, Touched};
 use web::{Lang, Role, Theme};
@@ -20,6 +20,15 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         Page {
             name: "reviews",
             html: break_glass::render(&reviews(full), &frame(officer, "/privacy/break-glass"))
+                .unwrap(),
+        },
+        Page {
+            name: "papers",
+            html: papers::render(&papers_view(full), &frame(officer, "/privacy/consents")).unwrap(),
+        },
+        Page {
+            name: "paper",
+            html: papers::render_paper(&paper_view(full), &frame(officer, "/privacy/consents"))
                 .unwrap(),
         },
         Page {
@@ -583,4 +592,54 @@ fn new_view(full: bool) -> new::NewView {
     let days = Field::new("14");
     let fault = full.then(|| "there is no such member".to_owned());
     new::NewView { fault, members, speakers, days, ..new::NewView::default() }
+}
+
+fn papers_view(full: bool) -> papers::PapersView {
+    if !full {
+        return papers::PapersView::default();
+    }
+    let form = papers::PaperForm {
+        number: "4711".into(),
+        born: "3.2.1970".into(),
+        organisation: "all".into(),
+        person: super::HOSTILE.into(),
+        decision: "see".into(),
+        ..papers::PaperForm::default()
+    };
+    let one = |id: &str, title: &str, active| papers::Recorded {
+        id: id.into(),
+        title: title.into(),
+        patient: "p-1".into(),
+        signed: web::When::parse("2026-03-02"),
+        by: "Petra Adler".into(),
+        active,
+    };
+    papers::PapersView {
+        fields: form.fields(),
+        organisations: vec![("north".into(), "North Valley Hospital".into())],
+        recorded: vec![
+            one("c-1", "Permission withdrawn from Harrow Bay Medical Center (on paper)", true),
+            one("c-2", "Permission for treatment given to all organisations (on paper)", false),
+        ],
+    }
+}
+
+fn paper_view(full: bool) -> papers::PaperView {
+    let touched = |kind, count| web::terms::Touched { kind, count };
+    let effect = web::patient::preview::Effect {
+        recipient: "Harrow Bay Medical Center".into(),
+        holder: "North Valley Hospital".into(),
+        gained: Vec::new(),
+        lost: vec![touched(web::terms::Kind::Result, 12)],
+    };
+    papers::PaperView {
+        form: papers::PaperForm { number: super::HOSTILE.into(), ..papers::PaperForm::default() },
+        name: full.then(|| "Harrow Bay Medical Center".to_owned()),
+        permission: web::patient::permissions::Permission { see: false, share: false },
+        effects: if full { vec![effect] } else { Vec::new() },
+        scan: match full {
+            true => Field::default().with(FieldFault::NotAScan),
+            false => Field::default(),
+        },
+    }
 }

@@ -319,6 +319,17 @@ fn permissions_view(full: bool) -> permissions::PermissionsView {
             organisation("agnes", "St. Agnes Clinic", true, false, false),
             organisation("mercy", "Mercy Rehabilitation", false, true, false),
         ],
+        people: vec![permissions::Named {
+            key: "urn:consilium:org:harrow|weber".into(),
+            name: "Dr. Jonas Weber, Harrow Bay Medical Center".into(),
+            may_see: Some(false),
+        }],
+        sought: Field::new("Web"),
+        found: Some(vec![permissions::Named {
+            key: "urn:consilium:org:north|webster".into(),
+            name: format!("Dr. Webster {}, North Valley Hospital", super::HOSTILE),
+            may_see: None,
+        }]),
         history: vec![
             permissions::PastDecision {
                 at_ms: NOW_MS - 60_000,
@@ -326,6 +337,7 @@ fn permissions_view(full: bool) -> permissions::PermissionsView {
                 permission: permissions::Permission { see: false, share: false },
                 in_force: 2,
                 of: 3,
+                on_paper: Some("Petra Adler".into()),
             },
             permissions::PastDecision {
                 at_ms: NOW_MS - 86_400_000 * 40,
@@ -333,6 +345,7 @@ fn permissions_view(full: bool) -> permissions::PermissionsView {
                 permission: permissions::Permission { see: true, share: true },
                 in_force: 3,
                 of: 3,
+                on_paper: None,
             },
         ],
     }
@@ -454,6 +467,7 @@ fn preview_view(full: bool) -> preview::PreviewView {
     preview::PreviewView {
         decision: permissions::Decision {
             organisation: full.then(|| "north".to_owned()),
+            person: None,
             permission: permissions::Permission { see: full, share: false },
         },
         name: full.then(|| "North Valley Hospital".to_owned()),
