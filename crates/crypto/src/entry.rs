@@ -50,6 +50,31 @@ pub fn leaf_of(text: &[u8]) -> Hash {
     leaf_hash(&preimage)
 }
 
+/// An entry of which everything but the first line is final: that one gets the number and time of its
+/// version when it is written.
+#[derive(Debug)]
+pub struct Unfinished {
+    first: Salt,
+    /// What is hashed, from the second commitment on.
+    rest: Vec<u8>,
+}
+
+impl Unfinished {
+    /// Commits to all lines but the first; `None` where the entry is not salted.
+    pub fn new(text: &str) -> Option<Self> {
+        let secret = secret_of(text.as_bytes())?;
+        let lines = text.as_bytes().split(|byte| *byte == b'\n').enumerate().skip(1);
+        let rest = lines.flat_map(|(at, line)| commitment(&salt(&secret, at), line)).collect();
+        Some(Self { first: salt(&secret, 0), rest })
+    }
+
+    /// The leaf of the entry with its first line as it is written.
+    pub fn leaf(&self, line: &[u8]) -> Hash {
+        let commitment = commitment(&self.first, line);
+        leaf_hash(&[HEADER.as_bytes(), commitment.as_slice(), self.rest.as_slice()].concat())
+    }
+}
+
 /// The leaf of what a proof brings: a whole text, or an entry that is shown in part; `None` for one
 /// that begins like the second and is none.
 pub fn leaf_of_shown(entry: &[u8]) -> Option<Hash> {
@@ -205,6 +230,17 @@ mod tests {
             assert_eq!(leaf_of_shown(shown.to_string().as_bytes()), Some(shown.leaf()));
         }
         assert_eq!(leaf_of_shown(format!("{HEADER}? x\n").as_bytes()), None);
+    }
+
+    #[test]
+    fn the_leaf_waits_for_the_first_line_alone() {
+        let text = entry(&[",\"b\":2", ",\"c\":\"\"", "}"]);
+        let unfinished = Unfinished::new(&text).unwrap();
+        for first in ["{\"a\":1", "{\"a\":1,\"meta\":{\"versionId\":\"1\"}", ""] {
+            let whole = text.replacen("{\"a\":1", first, 1);
+            assert_eq!(unfinished.leaf(first.as_bytes()), leaf_of(whole.as_bytes()), "{first}");
+        }
+        assert!(Unfinished::new("{\n}").is_none());
     }
 
     proptest! {

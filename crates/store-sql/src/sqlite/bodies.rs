@@ -71,6 +71,11 @@ pub(super) fn unstamped_entry(text: &str, id: &str) -> String {
     format!(r#"{AUDIT_START}"id":"{id}","meta":{{{MARK}}},{rest}"#)
 }
 
+/// Whether the stamp will be in this part of a text.
+pub(super) fn is_marked(part: &str) -> bool {
+    part.contains(MARK)
+}
+
 /// The text as it is read: with number and time of the version.
 pub(super) fn stamped(mut text: String, version: u64, ms: i64) -> String {
     if let Some(at) = text.find(MARK) {

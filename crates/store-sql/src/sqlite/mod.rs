@@ -14,6 +14,7 @@ mod check;
 mod checkpoint;
 mod custom;
 mod days;
+mod entry;
 mod fault;
 mod fulltext;
 mod handle;
@@ -57,6 +58,7 @@ use crate::gate::Gate;
 
 use bodies::Body;
 use checkpoint::Checkpoints;
+use entry::Entry;
 use fault::Fault;
 use handle::{Handle, Shared};
 use medium::Medium;
@@ -222,12 +224,12 @@ impl SqliteStore {
     /// Does everything for a write that needs no database: reads its index rows, packs its text.
     fn prepare(&self, write: Write) -> Result<Prepared, Fault> {
         let registry = self.shared.registry();
-        let (indexed, body, text) = match &write {
+        let (indexed, body, entry) = match &write {
             Write::Put { key, resource, .. } => {
                 let text = bodies::unstamped(resource.document(), key.id.as_str());
                 let body = self.shared.packer().pack(&text)?;
                 if key.resource_type == AUDIT_TYPE {
-                    (Indexed::default(), body, Some(text))
+                    (Indexed::default(), body, Some(Entry::new(text)))
                 } else {
                     let day = self.shared.day(key.resource_type);
                     let indexed = Indexed::of(resource, &registry, &self.shared.kinds, day);
@@ -236,13 +238,14 @@ impl SqliteStore {
             }
             Write::Audit { key, text } => {
                 let text = bodies::unstamped_entry(text, key.id.as_str());
-                (Indexed::default(), self.shared.packer().pack_quickly(&text)?, Some(text))
+                let body = self.shared.packer().pack_quickly(&text)?;
+                (Indexed::default(), body, Some(Entry::new(text)))
             }
             Write::Delete { .. } | Write::Forget { .. } => {
                 (Indexed::default(), Body::empty(), None)
             }
         };
-        Ok(Prepared { write, indexed, registry, body, text })
+        Ok(Prepared { write, indexed, registry, body, entry })
     }
 
     fn faults(&self) -> Result<Vec<String>, Fault> {

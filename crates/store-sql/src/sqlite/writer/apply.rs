@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use crypto::merkle::Hash;
 use fhir::Resource;
 use rusqlite::params;
 use store::rules::{AUDIT_TYPE, PARAMETER_TYPE};
 use store::{Key, Method, Version, Write};
 
-use super::super::bodies::{Body, stamped};
+use super::super::bodies::Body;
 use super::super::fault::Fault;
 use super::super::fulltext;
 use super::super::handle::{method_number, unsigned};
@@ -19,8 +20,8 @@ use super::{Prepared, Writer};
 pub(super) struct Content<'a> {
     pub(super) method: Method,
     pub(super) body: &'a Body,
-    /// The final text, where it is an audit entry.
-    pub(super) text: Option<&'a str>,
+    /// The leaf, where it is an audit entry.
+    pub(super) leaf: Option<Hash>,
     /// Nothing for a deletion, and for an audit entry that has not been read.
     pub(super) resource: Option<&'a Resource>,
 }
@@ -29,7 +30,7 @@ impl Writer {
     /// Makes a write that has been checked.
     pub(super) fn write(&mut self, mut prepared: Prepared, place: Place) -> Result<Version, Fault> {
         self.pack_better(&mut prepared)?;
-        let Prepared { write, mut indexed, registry, body, text } = prepared;
+        let Prepared { write, mut indexed, registry, body, entry } = prepared;
         let current = self.shared.registry();
         if let Write::Put { key, resource, .. } = &write {
             // The search parameters have changed while it waited.
@@ -46,9 +47,9 @@ impl Writer {
         self.params_changed |= key.resource_type == PARAMETER_TYPE;
         let seq = self.state.seq + 1;
         let version = place.version.unsigned_abs();
-        let text = text.map(|text| stamped(text, version, self.state.ms));
+        let leaf = entry.map(|entry| entry.leaf(version, self.state.ms));
         let resource = resource.as_ref();
-        let content = Content { method, body: &body, text: text.as_deref(), resource };
+        let content = Content { method, body: &body, leaf, resource };
         self.add(&place, &key, seq, content, indexed)?;
         Ok(Version {
             key,
@@ -68,7 +69,7 @@ impl Writer {
         content: Content<'_>,
         indexed: Indexed,
     ) -> Result<(), Fault> {
-        let Content { method, body, text, resource } = content;
+        let Content { method, body, leaf, resource } = content;
         self.shared.newest.note(key.resource_type, seq.unsigned_abs());
         self.add_version(place, seq, method, body)?;
         let live = method != Method::Delete;
@@ -81,7 +82,7 @@ impl Writer {
             *self.census.entry(place.kind).or_default() += if live { 1 } else { -1 };
         }
         if key.resource_type == AUDIT_TYPE {
-            self.extend_audit(seq, text.ok_or(Fault::Corrupt("an audit entry has no text"))?)?;
+            self.extend_audit(seq, &leaf.ok_or(Fault::Corrupt("an audit entry has no leaf"))?)?;
         }
         self.state.seq = seq;
         Ok(())
@@ -169,9 +170,8 @@ impl Writer {
         Ok(Indexed::of(&old, &self.shared.registry(), &self.shared.kinds, day).rows)
     }
 
-    pub(super) fn extend_audit(&mut self, seq: i64, text: &str) -> Result<(), Fault> {
+    pub(super) fn extend_audit(&mut self, seq: i64, leaf: &Hash) -> Result<(), Fault> {
         let number = self.state.audit + 1;
-        let leaf = crypto::entry::leaf_of(text.as_bytes());
         let sql = "INSERT INTO audit(number, seq, hash) VALUES(?1, ?2, ?3)";
         self.handle.conn.prepare_cached(sql)?.execute(params![number, seq, leaf])?;
         self.state.audit = number;

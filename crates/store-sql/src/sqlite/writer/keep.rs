@@ -1,5 +1,6 @@
 //! What is rare: versions that go for good, and versions that come from another store.
 
+use crypto::entry::leaf_of;
 use rusqlite::params;
 use store::rules::{AUDIT_TYPE, continues};
 use store::{Key, Restored, StoreError};
@@ -94,7 +95,9 @@ impl Writer {
                 None => Body::empty(),
             };
             let (method, resource) = (stored.method, resource.as_ref());
-            let content = Content { method, body: &body, text: Some(&stored.text), resource };
+            let leaf =
+                (stored.key.resource_type == AUDIT_TYPE).then(|| leaf_of(stored.text.as_bytes()));
+            let content = Content { method, body: &body, leaf, resource };
             self.add(&place, &stored.key, seq, content, indexed)?;
         }
         self.count_forgotten(gaps)?;

@@ -215,7 +215,7 @@ impl Writer {
             // The search parameters have changed while it waited.
             if let Write::Put { key, resource, .. } = &prepared.write
                 && !Arc::ptr_eq(&prepared.registry, &large.registry)
-                && prepared.text.is_none()
+                && prepared.entry.is_none()
             {
                 let day = self.shared.day(key.resource_type);
                 prepared.indexed = Indexed::of(resource, &large.registry, &self.shared.kinds, day);
@@ -285,7 +285,7 @@ impl Writer {
             for (prepared, place) in writes {
                 at += 1;
                 let Some(place) = place.as_ref().filter(|place| place.new_row) else { continue };
-                if prepared.text.is_some() {
+                if prepared.entry.is_some() {
                     continue;
                 }
                 fulltext::set(&self.handle.conn, place.rid, prepared.resource())?;

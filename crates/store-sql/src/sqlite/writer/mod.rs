@@ -25,6 +25,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::bodies::{Body, PLAIN, unstamped, unstamped_entry};
 use super::checkpoint::{Checkpoints, checkpoint};
+use super::entry::Entry;
 use super::fault::Fault;
 use super::handle::{Handle, Shared};
 use super::index::{self, Numbers, Waiting};
@@ -85,8 +86,8 @@ pub(super) struct Prepared {
     /// The search parameters that it was indexed by.
     pub(in crate::sqlite) registry: Arc<Registry>,
     pub(in crate::sqlite) body: Body,
-    /// The text of an audit entry without number and time of the version.
-    pub(in crate::sqlite) text: Option<String>,
+    /// An audit entry, for its leaf.
+    pub(in crate::sqlite) entry: Option<Entry>,
 }
 
 impl Prepared {

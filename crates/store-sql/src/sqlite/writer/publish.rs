@@ -5,7 +5,6 @@ use std::sync::Arc;
 use store::rules::PARAMETER_TYPE;
 use store::{Committed, Method, StoreError, Version, Write};
 
-use super::super::bodies::stamped;
 use super::super::fault::Fault;
 use super::super::handle::unsigned;
 use super::super::hidden::{self, Range};
@@ -80,7 +79,7 @@ impl Writer {
         if !place.new_row {
             self.note_resource(place, seq, live, prepared.indexed.day)?;
         }
-        if self.words && !(words && place.new_row) && prepared.text.is_none() {
+        if self.words && !(words && place.new_row) && prepared.entry.is_none() {
             fulltext::set(&self.handle.conn, place.rid, prepared.resource())?;
         }
         if live != place.was_live {
@@ -89,8 +88,8 @@ impl Writer {
         let (key, version) = (prepared.write.key().clone(), place.version.unsigned_abs());
         self.shared.newest.note(key.resource_type, seq.unsigned_abs());
         self.params_changed |= key.resource_type == PARAMETER_TYPE;
-        if let Some(text) = &prepared.text {
-            self.extend_audit(seq, &stamped(text.clone(), version, self.state.ms))?;
+        if let Some(entry) = &prepared.entry {
+            self.extend_audit(seq, &entry.leaf(version, self.state.ms))?;
         }
         self.state.seq = seq;
         let (seq, last_updated_ms) = (unsigned(seq)?, self.state.ms);
