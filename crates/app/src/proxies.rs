@@ -134,12 +134,12 @@ pub struct Acting {
 #[derive(Default)]
 pub struct Desk {
     /// By account and RelatedPerson.
-    standing: Mutex<Memory<(String, String), Option<Arc<Acting>>>>,
+    standing: Mutex<HashMap<(String, String), Standing>>,
     /// By RelatedPerson and purpose.
-    limits: Mutex<Memory<(Id, Purpose), Arc<Withheld>>>,
+    limits: Mutex<HashMap<(Id, Purpose), Remembered<Arc<Withheld>>>>,
 }
 
-type Memory<K, V> = HashMap<K, Remembered<V>>;
+type Standing = Remembered<Option<Arc<Acting>>>;
 
 #[derive(Clone)]
 struct Remembered<T> {

@@ -428,8 +428,9 @@ fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decid
         };
         patients.insert(patient.clone(), Kept { consents, open });
     }
-    let withheld = (!patients.is_empty())
-        .then(|| Arc::new(Withheld::Here(Here { labelling, requests, defaults, patients, closed: None })));
+    let withheld = (!patients.is_empty()).then(|| {
+        Arc::new(Withheld::Here(Here { labelling, requests, defaults, patients, closed: None }))
+    });
     Ok(Decided { named, record: snapshot.seq(), until_ms, withheld })
 }
 

@@ -3,7 +3,12 @@
 //! of it from some callers; then every door is tried by every caller, and what comes out is compared
 //! with what may. What there is of doors stands in `policies/doors.txt`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests fail and speak this way"
+)]
 
 #[path = "../it/app_client.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
