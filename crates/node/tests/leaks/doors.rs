@@ -181,7 +181,9 @@ impl<'a> Visit<'a> {
         }
         let open = expected.iter().filter(|item| self.is_open(item)).count();
         let total = page.json()["total"].as_u64();
-        if total.is_some_and(|total| total != open as u64) {
+        // Others may be unable to see what a search goes by, and find less.
+        let is_wrong = |total| total > open as u64 || (self.is_staff && total != open as u64);
+        if total.is_some_and(is_wrong) {
             self.leak(door, format_args!("{path} counts {total:?} for {open}"));
         }
     }

@@ -41,8 +41,8 @@ pub struct Scene {
     hospitals: Hospitals,
     /// The callers of fixed form, in their order.
     pub staff: Vec<Somebody>,
-    /// One from whom no consent withholds anything but what is withheld from everybody.
-    pub unconcerned: Somebody,
+    /// Two from whom no consent withholds anything but what is withheld from everybody.
+    pub unconcerned: [Somebody; 2],
     /// At the other hospital: whom consents name, and one whom none does.
     pub abroad: Vec<Somebody>,
     pub generated: Generated,
@@ -69,7 +69,8 @@ impl Scene {
         for caller in CALLERS {
             staff.push(clinician(here, caller.name, caller.practitioner));
         }
-        let unconcerned = clinician(here, "ninety-nine", Some("Practitioner/99"));
+        let unconcerned = ["Practitioner/98", "Practitioner/99"]
+            .map(|one| clinician(here, &one.to_lowercase().replace('/', "-"), Some(one)));
         let abroad = vec![clinician(there, "weber", None), clinician(there, "nobody", None)];
         let names = [("eight", &staff[1].id), ("weber", &abroad[0].id)];
         let names = names.map(|(name, id)| (name, id.clone()));
