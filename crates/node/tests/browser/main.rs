@@ -171,6 +171,7 @@ async fn passkey(driver: &browser::Driver, demo: &Demo) {
     doctor.fill("username", &clinician.username).await;
     doctor.fill("password", &clinician.password).await;
     doctor.press("main form .button").await;
+    doctor.see(".me", &clinician.name, PATIENCE).await;
     doctor.go(&format!("{}/patients?q=Thistlewood", clinician.base)).await;
     doctor.press(&format!("main a[href*='{here}']")).await;
     doctor.see("form.passkey .button", "passkey", PATIENCE).await;
@@ -225,6 +226,7 @@ async fn story(driver: &browser::Driver, demo: &Demo) {
     owner.fill("password", &patient.password).await;
     owner.fill("code", &patient.code()).await;
     owner.press("main form .button").await;
+    owner.see(".me", &patient.name, PATIENCE).await;
     owner.go(&format!("{}/me/permissions", patient.base)).await;
     owner.press_in("li.permission", "Eastbrook", "button[value=withdraw]").await;
 
