@@ -52,7 +52,7 @@ pub enum Task {
         #[arg(long)]
         membership: PathBuf,
         /// The founding keys, `KEY` or `2 of KEY KEY KEY`, as `network status` shows them
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         council: String,
     },
 }

@@ -112,7 +112,7 @@ pub enum AuditTask {
         #[arg(long)]
         membership: PathBuf,
         /// The founding keys, `KEY` or `2 of KEY KEY KEY`, as `network status` shows them
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         council: String,
     },
     /// Say what this node has cosigned of other nodes' logs, and which of them are not what they were

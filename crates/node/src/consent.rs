@@ -26,7 +26,7 @@ pub enum Task {
         #[arg(long, requires = "council")]
         membership: Option<PathBuf>,
         /// The council's public key, which has signed the list
-        #[arg(long, requires = "membership")]
+        #[arg(long, requires = "membership", allow_hyphen_values = true)]
         council: Option<String>,
     },
 }
