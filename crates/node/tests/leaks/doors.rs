@@ -596,8 +596,11 @@ pub async fn pages_for_people(visit: &mut Visit<'_>) {
     }
 }
 
-/// Within this time a subscriber is told of all changes.
-const TOLD_WITHIN: Duration = Duration::from_secs(20);
+/// Within this time a subscriber is told of all changes: what each may know is decided anew after
+/// every change, which takes its time where nothing is optimised.
+const TOLD_WITHIN: Duration = Duration::from_secs(120);
+/// How long is waited for what others than staff may be refused.
+const MAYBE_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a subscriber is told of changes, by websocket and when asking again; neither the numbers of
 /// the events nor how many there were may tell of what is withheld.
@@ -633,9 +636,10 @@ pub async fn told(visit: &mut Visit<'_>, change: &dyn Fn(&Item)) {
         let all = visit.of(kind);
         let open: Vec<&Item> = all.iter().copied().filter(|item| visit.is_open(item)).collect();
         let (mut found, since) = (String::new(), Instant::now());
+        let limit = if visit.is_staff { TOLD_WITHIN } else { MAYBE_WITHIN };
         if let Some(last) = open.last() {
             while !(found.contains(&last.mark) && heard.lock().contains(&last.mark))
-                && since.elapsed() < TOLD_WITHIN
+                && since.elapsed() < limit
             {
                 let path = format!("/fhir/Subscription/{id}/$events?content=full-resource");
                 found = visit.get(&path).await.text;

@@ -41,6 +41,24 @@ const CASES: usize = 100_000;
 /// Most withheld resources that one caller asks for one by one.
 const BY_ITEM: usize = 30;
 
+/// Doors behind which nobody is found to get more than the first of the callers, and why. Any other
+/// door must be shown to be able to fail; one that is shown to must leave this list.
+const NOT_SHOWN: &[(&str, &str)] = &[
+    (
+        "conditional create",
+        "refused to whoever anything is withheld from, and here that is everybody",
+    ),
+    ("conditional delete", "the same"),
+    ("delete", "the answer is the same for what does not exist"),
+    ("history of a type", "refused to whoever anything is withheld from"),
+    ("history of all", "the same"),
+    ("lastn", "what is generated is of no category by which it answers"),
+    ("match", "a Patient stays known at home"),
+    ("page", "the pages that are asked for by address show no identifiers and no narrative"),
+    ("without: error text", "each is asked of few, and what is withheld was not among them"),
+    ("without: history", "refused to whoever anything is withheld from"),
+];
+
 #[test]
 fn nothing_withheld_leaves_by_any_door() {
     run(async {
@@ -148,9 +166,10 @@ impl Found {
         assert!(cases >= CASES, "{cases}");
         let tried: BTreeSet<&str> = self.tried.keys().map(String::as_str).collect();
         assert_eq!(tried, named().iter().map(String::as_str).collect(), "policies/doors.txt");
-        let blind: Vec<&&str> =
-            tried.iter().filter(|door| !self.leaking.contains(**door)).collect();
-        assert!(blind.is_empty(), "no leak would be found behind {blind:?}");
+        let blind: BTreeSet<&str> =
+            tried.into_iter().filter(|door| !self.leaking.contains(*door)).collect();
+        let known = NOT_SHOWN.iter().map(|(door, _)| *door).collect();
+        assert_eq!(blind, known, "doors behind which no leak would be found");
     }
 }
 
