@@ -136,10 +136,11 @@ pub struct Desk {
     /// By account and RelatedPerson.
     standing: Mutex<HashMap<(String, String), Standing>>,
     /// By RelatedPerson and purpose.
-    limits: Mutex<HashMap<(Id, Purpose), Remembered<Arc<Withheld>>>>,
+    limits: Mutex<HashMap<(Id, Purpose), Limits>>,
 }
 
 type Standing = Remembered<Option<Arc<Acting>>>;
+type Limits = Remembered<Arc<Withheld>>;
 
 #[derive(Clone)]
 struct Remembered<T> {

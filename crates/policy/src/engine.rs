@@ -411,13 +411,13 @@ mod tests {
         for role in [PrivacyOfficer, Operator, Registrar, Service] {
             for action in [Read, Search, Write, Ask, Answer, Action::BreakGlass, OwnRecord] {
                 for &relation in Relation::ALL {
-                    check(
-                        role,
-                        action,
-                        Purpose::TREAT,
-                        relation,
-                        "no clinical-content-not-permitted",
-                    );
+                    let expected = match (action, relation) {
+                        (Action::BreakGlass, Relation::Proxy) => {
+                            "no not-a-proxy clinical-content-not-permitted"
+                        }
+                        _ => "no clinical-content-not-permitted",
+                    };
+                    check(role, action, Purpose::TREAT, relation, expected);
                 }
             }
         }
