@@ -495,7 +495,8 @@ fn a_node_serves_on_while_its_keys_are_made_anew_and_erases_under_them() {
         assert!(text.ends_with("sealed backups is destroyed"), "{text}");
         assert_ne!(ring().unit(&id).unwrap(), life);
         assert!(ring().unit_key(&[life]).is_none());
-        let audit = officer.get(&format!("/fhir/AuditEvent?patient={id}&_count=100")).await;
+        let audit =
+            officer.get(&format!("/fhir/AuditEvent?patient={id}&_sort=-date&_count=20")).await;
         let audit = audit.expect(200).json().to_string();
         assert!(audit.contains("legal basis: GDPR Art. 17(1)(b)"), "the audit says on what basis");
         let text = works(&["keys", "status", "--dir", &home]);
