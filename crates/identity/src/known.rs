@@ -37,11 +37,16 @@ impl Changes {
 pub(crate) struct Known(Mutex<HashMap<Vec<u8>, (u64, Record, Account)>>);
 
 impl Known {
-    /// What stood under `place` if nothing has changed since.
-    pub fn find(&self, place: &[u8], now: u64) -> Option<(Record, Account)> {
+    /// What `read` makes of what stood under `place`, if nothing has changed since.
+    pub fn find<T>(
+        &self,
+        place: &[u8],
+        now: u64,
+        read: impl FnOnce(&Record, &Account) -> Option<T>,
+    ) -> Option<T> {
         let known = self.0.lock();
         let (then, record, account) = known.get(place)?;
-        (*then == now).then(|| (record.clone(), account.clone()))
+        if *then == now { read(record, account) } else { None }
     }
 
     /// Keeps what was read after the changes were at `then`.

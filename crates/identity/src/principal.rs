@@ -51,7 +51,7 @@ impl Principal {
     }
 
     pub(crate) fn new(
-        account: Account,
+        account: &Account,
         session: &crate::session::Record,
         standing: Standing,
         limit_ms: i64,
@@ -59,12 +59,12 @@ impl Principal {
         Self {
             amr: session.amr(),
             standing,
-            account_id: account.id,
+            account_id: account.id.clone(),
             username: account.username.as_str().to_owned(),
-            display_name: account.display_name,
+            display_name: account.display_name.clone(),
             role: account.role,
-            patient: account.patient,
-            practitioner: account.practitioner,
+            patient: account.patient.clone(),
+            practitioner: account.practitioner.clone(),
             acting: session.acting.clone(),
             auth_time_ms: session.auth_time_ms,
             mfa_time_ms: session.mfa_time_ms,

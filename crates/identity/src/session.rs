@@ -186,8 +186,11 @@ impl Record {
 
 /// Where a session is stored. A token of another length is nobody's.
 pub(crate) fn place(token: &str) -> Option<Vec<u8>> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-    (bytes.len() == TOKEN_BYTES).then(|| crypto::sha256(&bytes).to_vec())
+    // Somewhat more, as the length is told in groups of three bytes.
+    let mut bytes = [0; TOKEN_BYTES + 4];
+    let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
+    let bytes = bytes.get(..length).filter(|bytes| bytes.len() == TOKEN_BYTES)?;
+    Some(crypto::sha256(bytes).to_vec())
 }
 
 /// The token that forms of a session carry against cross-site request forgery: HMAC-SHA-256 under

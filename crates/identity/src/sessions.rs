@@ -239,11 +239,11 @@ impl Sessions {
         })?;
         // A recovery code that was used a moment ago is no longer in the account as it was read.
         let account = self.accounts.get(&account.id)?.unwrap_or(account);
-        Ok(Session { token, principal: self.principal(account, record) })
+        Ok(Session { token, principal: self.principal(&account, record) })
     }
 
-    fn principal(&self, account: Account, record: &Record) -> Principal {
-        let standing = self.standing(&account, record);
+    fn principal(&self, account: &Account, record: &Record) -> Principal {
+        let standing = self.standing(account, record);
         Principal::new(account, record, standing, self.settings.absolute_ms)
     }
 
@@ -263,10 +263,11 @@ impl Sessions {
         token: &str,
         now_ms: i64,
     ) -> Option<Result<Principal, SessionError>> {
-        let (record, account) = self.known.find(&place(token)?, self.accounts.changes().now())?;
-        self.is_recent(&record, now_ms).then(|| {
-            self.check_session(&record, &account, now_ms)?;
-            Ok(self.principal(account, &record))
+        self.known.find(&place(token)?, self.accounts.changes().now(), |record, account| {
+            self.is_recent(record, now_ms).then(|| {
+                self.check_session(record, account, now_ms)?;
+                Ok(self.principal(account, record))
+            })
         })
     }
 
@@ -289,12 +290,12 @@ impl Sessions {
             let (bytes, mut record, account) = self.load(&place, now_ms)?;
             if self.is_recent(&record, now_ms) {
                 self.known.keep(place, changes, record.clone(), account.clone());
-                return Ok(self.principal(account, &record));
+                return Ok(self.principal(&account, &record));
             }
             record.last_seen_ms = now_ms;
             // The guard keeps a session that is being signed out from coming back to life.
             match self.write(place.clone(), Some(&record), Some(bytes)) {
-                Ok(()) => return Ok(self.principal(account, &record)),
+                Ok(()) => return Ok(self.principal(&account, &record)),
                 Err(StoreError::GuardFailed) => {}
                 Err(error) => return Err(Fault::from(error).into()),
             }
@@ -363,7 +364,7 @@ impl Sessions {
             change(&mut record);
             record.last_seen_ms = record.last_seen_ms.max(now_ms);
             match self.write(place.clone(), Some(&record), Some(bytes)) {
-                Ok(()) => return Ok(self.principal(account, &record)),
+                Ok(()) => return Ok(self.principal(&account, &record)),
                 Err(StoreError::GuardFailed) => {}
                 Err(error) => return Err(Fault::from(error).into()),
             }
@@ -384,7 +385,7 @@ impl Sessions {
             let (bytes, mut record, account) = self.load(&place, now_ms)?;
             record.acting = related.map(str::to_owned);
             match self.write(place.clone(), Some(&record), Some(bytes)) {
-                Ok(()) => return Ok(self.principal(account, &record)),
+                Ok(()) => return Ok(self.principal(&account, &record)),
                 Err(StoreError::GuardFailed) => {}
                 Err(error) => return Err(Fault::from(error).into()),
             }

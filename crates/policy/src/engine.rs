@@ -7,6 +7,7 @@
 //! which of role, relation and purpose stands in the way and says that.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::sync::OnceLock;
 
 use cedar_policy::{
@@ -122,7 +123,7 @@ impl Engine {
     }
 
     /// Decides one question. Reasons come without repetition, in the order of the policies.
-    pub fn decide(&self, question: &Question) -> Decision {
+    pub fn decide(&self, question: &Question) -> Arc<Decision> {
         self.memo.decision(question, || self.consider(question))
     }
 

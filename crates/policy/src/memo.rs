@@ -5,6 +5,7 @@
 //! is found again for a second at most where there is one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -15,15 +16,19 @@ const MOST: usize = 4_096;
 
 /// What was decided, by question.
 #[derive(Debug, Default)]
-pub(crate) struct Memo(Mutex<HashMap<Question, Decision>>);
+pub(crate) struct Memo(Mutex<HashMap<Question, Arc<Decision>>>);
 
 impl Memo {
     /// The decision, made by `decide` where it is not known.
-    pub fn decision(&self, question: &Question, decide: impl FnOnce() -> Decision) -> Decision {
+    pub fn decision(
+        &self,
+        question: &Question,
+        decide: impl FnOnce() -> Decision,
+    ) -> Arc<Decision> {
         if let Some(known) = self.0.lock().get(question) {
             return known.clone();
         }
-        let decision = decide();
+        let decision = Arc::new(decide());
         let mut known = self.0.lock();
         if known.len() >= MOST {
             known.clear();

@@ -4,7 +4,9 @@
 //! HL7 Terminology (THO, CC0). A rule for a purpose covers the purposes below it: what is
 //! permitted for `TREAT` is permitted for `ETREAT`, `BTG` and `COC` (IHE PCF, appendix P).
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::OnceLock;
 
 /// The code system of purposes of use.
 pub const SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
@@ -47,7 +49,9 @@ impl Purpose {
 
     /// The purpose with this code, where the list has one.
     pub fn find(code: &str) -> Option<Self> {
-        TABLE.iter().find(|row| row.0 == code).map(|row| Self(row.0))
+        static CODES: OnceLock<HashSet<&str>> = OnceLock::new();
+        let codes = CODES.get_or_init(|| TABLE.iter().map(|row| row.0).collect());
+        codes.get(code).copied().map(Self)
     }
 
     /// The code.

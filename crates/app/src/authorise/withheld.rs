@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fhir::{Id, Resource};
 use fhirpath::search::Registry;
@@ -229,11 +229,17 @@ impl Here {
 /// Whether resources of a type (`*` for any) may be about a patient.
 pub(crate) fn is_about_patients(kind: &str) -> bool {
     // Who reads the audit and who governs is not kept from it by a patient.
-    kind != "AuditEvent"
-        && (kind == "*"
-            || kind == "Patient"
+    static KINDS: OnceLock<HashSet<&str>> = OnceLock::new();
+    let is_about = |kind: &&str| {
+        *kind == "Patient"
             || holdings::is_beside(kind)
-            || is_in_compartment("Patient").is_some_and(|kinds| kinds.contains(&kind)))
+            || is_in_compartment("Patient").is_some_and(|kinds| kinds.contains(kind))
+    };
+    let kinds = KINDS.get_or_init(|| {
+        let kinds = fhir::resource_types().iter().copied().filter(is_about);
+        kinds.chain(["*"]).filter(|kind| *kind != "AuditEvent").collect()
+    });
+    kinds.contains(kind)
 }
 
 /// The Patient itself stays known to people of the institution, who could not even ask for an
@@ -249,7 +255,8 @@ pub(crate) struct Keeper {
     named: RwLock<Arc<Named>>,
     /// Locked while consents are read, so that one caller does it for all.
     reading: Mutex<()>,
-    decided: Mutex<HashMap<Asked, Decided>>,
+    /// By the caller's account.
+    decided: Mutex<HashMap<String, Vec<(Asked, Decided)>>>,
 }
 
 /// Patients with consents that name somebody, as of a moment.
@@ -264,20 +271,27 @@ struct Named {
     consents: HashMap<Id, Id>,
 }
 
-/// What a decision depends on, beside the store and the time.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// What a decision depends on, beside the account, the store and the time.
+#[derive(PartialEq, Eq)]
 struct Asked {
-    names: Vec<String>,
+    practitioner: Option<String>,
     role: Role,
     purpose: Purpose,
 }
 
-#[derive(Clone)]
 struct Decided {
     named: Arc<Named>,
     record: Seq,
     until_ms: i64,
     withheld: Option<Arc<Withheld>>,
+}
+
+impl Asked {
+    fn is(&self, caller: &Caller, role: Role, purpose: Purpose) -> bool {
+        self.role == role
+            && self.purpose == purpose
+            && self.practitioner == caller.user.practitioner
+    }
 }
 
 impl Keeper {
@@ -296,23 +310,28 @@ impl Keeper {
             return Ok(None);
         }
         let Some(purpose) = Purpose::find(&caller.purpose) else { return Ok(None) };
-        let asked = Asked { names: names(app, caller), role, purpose };
         let now = app.now_ms();
-        let decided = self.decided.lock().get(&asked).cloned();
-        if let Some(decided) = decided
-            && Arc::ptr_eq(&decided.named, &named)
-            && now < decided.until_ms
-            && (decided.withheld.is_none() || decided.record >= app.store().newest().record())
+        let holds = |asked: &Asked, decided: &Decided| {
+            asked.is(caller, role, purpose)
+                && Arc::ptr_eq(&decided.named, &named)
+                && now < decided.until_ms
+                && (decided.withheld.is_none() || decided.record >= app.store().newest().record())
+        };
+        if let Some(known) = self.decided.lock().get(&caller.user.id)
+            && let Some((_, decided)) = known.iter().find(|(asked, decided)| holds(asked, decided))
         {
-            return Ok(decided.withheld);
+            return Ok(decided.withheld.clone());
         }
-        let decided = decide(app, &asked, named, now)?;
+        let asked = Asked { practitioner: caller.user.practitioner.clone(), role, purpose };
+        let decided = decide(app, &asked, &names(app, caller), named, now)?;
         let withheld = decided.withheld.clone();
         let mut all = self.decided.lock();
         if all.len() >= MOST_CALLERS {
             all.clear();
         }
-        all.insert(asked, decided);
+        let own = all.entry(caller.user.id.clone()).or_default();
+        own.retain(|(known, _)| *known != asked);
+        own.push((asked, decided));
         Ok(withheld)
     }
 
@@ -397,7 +416,13 @@ impl Named {
     }
 }
 
-fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decided> {
+fn decide(
+    app: &App,
+    asked: &Asked,
+    names: &[String],
+    named: Arc<Named>,
+    now: i64,
+) -> Result<Decided> {
     let request = |name: &String| Request {
         recipient_org: app.org().id.clone(),
         recipient_user: Some(name.clone()),
@@ -409,7 +434,7 @@ fn decide(app: &App, asked: &Asked, named: Arc<Named>, now: i64) -> Result<Decid
     };
     let (defaults, labelling) = (app.settings().consent, app.settings().labelling.clone());
     let snapshot = app.store().snapshot()?;
-    let names = telling(app, &*snapshot, &asked.names);
+    let names = telling(app, &*snapshot, names);
     let requests: Vec<Request> = names.iter().map(request).collect();
     let mut until_ms = i64::MAX;
     let mut patients = HashMap::new();
