@@ -340,7 +340,7 @@ mod tests {
 
     fn shown(question: &Question) -> String {
         let decision = engine().decide(question);
-        let codes: Vec<_> = decision.reasons.into_iter().map(|reason| reason.code).collect();
+        let codes: Vec<_> = decision.reasons.iter().map(|reason| reason.code.as_str()).collect();
         format!("{} {}", if decision.allowed { "yes" } else { "no" }, codes.join(" "))
     }
 
