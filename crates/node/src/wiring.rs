@@ -123,6 +123,16 @@ fn joined(
 
 /// Opens the node in `folder`: configuration, keys, membership list and store.
 pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
+    open_around(folder, clock, |store| store)
+}
+
+/// Opens the node in `folder` with something around its store: for programs that measure or disturb
+/// what is between a node and its store.
+pub fn open_around(
+    folder: &Path,
+    clock: Clock,
+    around: impl FnOnce(SharedStore) -> SharedStore,
+) -> Result<Node, Fault> {
     let Place { config, identity, network, peers, vault } = place(folder, clock.clone())?;
     let random = system_random();
     let location = config.location(folder)?;
@@ -140,6 +150,7 @@ pub fn open(folder: &Path, clock: Clock) -> Result<Node, Fault> {
         }
         Location::Postgres(_) => (location.open(clock.clone(), base)?, None),
     };
+    let store = around(store);
     let vault = identity::NodeKey::new(&vault)?;
     let accounts = identity::Accounts::new(store.clone(), vault, Arc::new(SystemRandom));
     let accounts = identity::Sessions::new(accounts, identity::Settings::default())?;

@@ -11,6 +11,7 @@ pub mod record;
 pub mod scale;
 pub mod server;
 pub mod subscriptions;
+pub mod unaudited;
 pub mod wire;
 pub mod workload;
 pub mod writes;

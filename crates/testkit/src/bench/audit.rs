@@ -1,7 +1,8 @@
-//! What the audit costs: the same writes with and without their entries, and the tree over a long log
-//! when a node starts.
+//! What the audit costs: the same writes with and without their entries, at a node's door and in its
+//! store, and the tree over a long log when a node starts.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use app::audit::event::{Event, Pattern};
@@ -13,7 +14,10 @@ use store::{Expect, Key, Method, Pending, Transaction, Write};
 use synthetic::sites;
 
 use super::Settings;
+use super::server::Server;
 use super::subscriptions::caller;
+use super::wire::{Ask, load};
+use super::workload::{observations, transactions};
 use crate::client::Fault;
 use crate::figures::{Table, ms};
 use crate::network::prepare;
@@ -24,6 +28,11 @@ const QUICK_WRITES: usize = 1_000;
 const ROUNDS: usize = 3;
 /// Writes that are on their way at a time, as many programs at once would have them.
 const AT_ONCE: usize = 64;
+/// Clients that write at a node's door, writes of a round and rounds.
+const CLIENTS: usize = 32;
+const AT_THE_DOOR: usize = 4_000;
+const QUICK_AT_THE_DOOR: usize = 300;
+const TURNS: usize = 5;
 /// Entries of the long log, and how many are committed together.
 const ENTRIES: usize = 1_000_000;
 const QUICK_ENTRIES: usize = 10_000;
@@ -31,7 +40,75 @@ const GROUP: usize = 500;
 /// The share of throughput that the audit may take.
 const MOST: f64 = 0.15;
 
-/// Measures both. Blocks.
+/// What one kind of write costs a server, in seconds of the clock and of its CPU: until it was
+/// answered, and until all that it left behind was done.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    clock: f64,
+    answered: f64,
+    done: f64,
+}
+
+/// One of its sides.
+type Side = fn(&Cost) -> f64;
+
+/// Two nodes beside, one of which keeps an audit, are written to by turns.
+pub async fn at_the_door(settings: &Settings, table: &mut Table) -> Result<(), Fault> {
+    let [plain, audited] =
+        [Server::of_this_program(false).await?, Server::of_this_program(true).await?];
+    let writes = if settings.quick { QUICK_AT_THE_DOOR } else { AT_THE_DOOR };
+    let all = writes * (TURNS + 1);
+    let kinds = [
+        ("one resource a request", observations(&plain.base, all)),
+        ("transactions of two resources", transactions(&plain.base, all)),
+    ];
+    for (kind, asks) in kinds {
+        table.part(&format!("{kind} over HTTP by {CLIENTS} clients, with the audit and without"));
+        let mut costs = [const { Vec::new() }; 2];
+        for (turn, asks) in asks.chunks(writes).enumerate() {
+            let asks = Arc::new(asks.to_vec());
+            for (server, costs) in [&plain, &audited].into_iter().zip(&mut costs) {
+                let cost = written(server, asks.clone()).await?;
+                // The first turn fills what is filled once.
+                if turn > 0 {
+                    costs.push(cost);
+                }
+            }
+        }
+        let each = |costs: &Vec<Cost>, of: Side| -> f64 {
+            let mut all: Vec<f64> = costs.iter().map(of).collect();
+            all.sort_by(f64::total_cmp);
+            all.get(all.len() / 2).copied().unwrap_or_default() * 1e6 / writes as f64
+        };
+        let [plain, audited] = &costs;
+        let sides: [(&str, Side); 3] = [
+            ("server's CPU until it is answered", |cost| cost.answered),
+            ("server's CPU with what it does afterwards", |cost| cost.done),
+            ("time between two answers", |cost| cost.clock),
+        ];
+        for (what, of) in sides {
+            let (without, with) = (each(plain, of), each(audited, of));
+            let share = 1.0 - without / with.max(1e-9);
+            let reached = format!("{without:.0} µs, {with:.0} µs: {:.1} %", share * 100.0);
+            table.aimed(&format!("{kind}: {what}"), &reached, "<= 15 %", share <= MOST);
+        }
+    }
+    Ok(())
+}
+
+/// Sends so many writes and waits until the server has come to rest.
+async fn written(server: &Server, asks: Arc<Vec<Ask>>) -> Result<Cost, Fault> {
+    let (before, count) = (server.cpu()?, asks.len());
+    let reached = load(&server.door, asks, CLIENTS, count).await?;
+    let answered = server.cpu()? - before;
+    let done = server.rest().await? - before;
+    match reached.failed.1 {
+        Some(first) => Err(first.into()),
+        None => Ok(Cost { clock: reached.took.as_secs_f64(), answered, done }),
+    }
+}
+
+/// Measures the store and the tree. Blocks.
 pub fn measure(settings: &Settings, table: &mut Table) -> Result<(), Fault> {
     let folder = tempfile::Builder::new().prefix("consilium-bench-").tempdir()?;
     let place = prepare(folder.path(), &sites(1))?.into_iter().next().ok_or("no hospital")?;

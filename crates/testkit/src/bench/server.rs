@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fhir::definitions::definitions;
+use identity::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use synthetic::sites;
@@ -15,7 +16,7 @@ use super::wire::{Ask, Connection, Door};
 use crate::client::{Client, Fault};
 use crate::crash::child::{Program, Running, find as find_ours};
 use crate::figures::{cpu_seconds_of, resident_bytes};
-use crate::network::prepare;
+use crate::network::{account, prepare};
 
 /// How long a server may take to answer after a start.
 const START: Duration = Duration::from_secs(120);
@@ -88,6 +89,34 @@ impl Server {
             process: running,
             _folder: folder,
         })
+    }
+
+    /// A node of ours that this program serves itself, with an audit or without one.
+    pub async fn of_this_program(audited: bool) -> Result<Self, Fault> {
+        let folder = tempfile::Builder::new().prefix("consilium-bench-").tempdir()?;
+        let place = prepare(folder.path(), &sites(1))?.into_iter().next().ok_or("no hospital")?;
+        let door = place.clone();
+        let account = tokio::task::spawn_blocking(move || {
+            account(&door.open()?.app, Role::Clinician, "bench-clinician", None)
+        });
+        let account = account.await??;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--serve").arg(&place.folder);
+        if !audited {
+            command.arg("--unaudited");
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut server = Self {
+            name: if audited { "with its audit" } else { "without" }.into(),
+            door: Door { address: place.people, token: None },
+            base: "/fhir".into(),
+            data: place.folder.join("store"),
+            process: Running::from(command.spawn()?),
+            _folder: folder,
+        };
+        server.wait_for("/healthz").await?;
+        server.door.token = Some(Client::sign_in(&account).await?.token().to_owned());
+        Ok(server)
     }
 
     /// Another maker's server; `None` where it is not installed.

@@ -153,3 +153,17 @@ pub fn transactions(base: &str, count: usize) -> Vec<Ask> {
     };
     (0..count).map(one).collect()
 }
+
+/// Observations of one patient to create one by one, no two alike.
+pub fn observations(base: &str, count: usize) -> Vec<Ask> {
+    let one = |number| {
+        let text = format!(
+            r#"{{"resourceType":"Observation","status":"final","code":{{"coding":[{{"system":"http://loinc.org","code":"8867-4"}}]}},
+"identifier":[{{"system":"urn:bench","value":"o{number}"}}],"subject":{{"reference":"Patient/bench"}},"effectiveDateTime":"2026-01-01T08:00:00Z",
+"valueQuantity":{{"value":{},"unit":"/min","system":"http://unitsofmeasure.org","code":"/min"}}}}"#,
+            60 + number % 60
+        );
+        Ask::post(format!("{base}/Observation"), text)
+    };
+    (0..count).map(one).collect()
+}

@@ -1,10 +1,14 @@
 //! Measures what the aims are about and prints each figure beside its aim. Nothing is remembered
 //! from another run.
 
-use std::path::PathBuf;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, ValueEnum};
+use node::wiring;
+use testkit::bench::unaudited::Unaudited;
 use testkit::bench::{
     Settings, audit, import, matching, memory, peers, reads, record, scale, subscriptions, writes,
 };
@@ -54,6 +58,12 @@ struct Arguments {
     /// Of what `peers` asks, only the kinds whose names contain this
     #[arg(long)]
     only: Option<String>,
+    /// Serve the node in this folder, for a bench that measures it from outside
+    #[arg(long, hide = true)]
+    serve: Option<PathBuf>,
+    /// Serve it without an audit
+    #[arg(long, hide = true)]
+    unaudited: bool,
     /// Fail where an aim is missed
     #[arg(long)]
     strict: bool,
@@ -81,6 +91,11 @@ enum Part {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let strict = arguments.strict;
+    if let Some(folder) = &arguments.serve {
+        let Err(error) = serve(folder, arguments.unaudited).await;
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
     match run(arguments).await {
         Ok(table) => {
             match table.missed() {
@@ -96,6 +111,17 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Serves a node until this process is ended.
+async fn serve(folder: &Path, unaudited: bool) -> Result<Infallible, Fault> {
+    network::use_cryptography();
+    let node = wiring::open_around(folder, wiring::system_clock(), |store| match unaudited {
+        true => Arc::new(Unaudited(store)),
+        false => store,
+    })?;
+    let _running = node::serve::start(node).await?;
+    Ok(std::future::pending().await)
 }
 
 async fn run(arguments: Arguments) -> Result<Table, Fault> {
@@ -161,6 +187,7 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
         table = measured.await??;
     }
     if wanted(Part::Audit) {
+        audit::at_the_door(&settings, &mut table).await?;
         let own = settings.clone();
         let measured = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
             audit::measure(&own, &mut table)?;
