@@ -26,10 +26,13 @@ pub const HEADER: &str = "consilium.health/audit-entry@v1\n";
 const SALT_START: &str = "\"extension\":[{\"url\":\"https://consilium.health/fhir/StructureDefinition/audit-salt\",\
      \"valueString\":\"";
 const SALT_END: &str = "\"}]";
-/// Which line brings the secret, from 0.
+/// Which line brings the secret, from 0: the one after the first.
 const SALT_AT: usize = 1;
 /// Most lines of an entry that is shown in part.
 pub const MAX_LINES: usize = 10_000;
+
+/// Room for the commitments of an usual entry, in bytes.
+const ROOM: usize = 1_024;
 
 /// The salt of one line.
 type Salt = [u8; 16];
@@ -44,9 +47,7 @@ pub fn salt_line(secret: &[u8; 32]) -> String {
 pub fn leaf_of(text: &[u8]) -> Hash {
     let Some(secret) = secret_of(text) else { return leaf_hash(text) };
     let mut preimage = HEADER.as_bytes().to_vec();
-    for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        preimage.extend(commitment(&salt(&secret, at), line));
-    }
+    commit(&secret, text, 0, &mut preimage);
     leaf_hash(&preimage)
 }
 
@@ -63,8 +64,8 @@ impl Unfinished {
     /// Commits to all lines but the first; `None` where the entry is not salted.
     pub fn new(text: &str) -> Option<Self> {
         let secret = secret_of(text.as_bytes())?;
-        let lines = text.as_bytes().split(|byte| *byte == b'\n').enumerate().skip(1);
-        let rest = lines.flat_map(|(at, line)| commitment(&salt(&secret, at), line)).collect();
+        let mut rest = Vec::with_capacity(ROOM);
+        commit(&secret, text.as_bytes(), 1, &mut rest);
         Some(Self { first: salt(&secret, 0), rest })
     }
 
@@ -173,6 +174,22 @@ impl fmt::Display for Redacted {
     }
 }
 
+/// Puts the commitments to the lines of `text` from line `from` on behind each other.
+fn commit(secret: &[u8; 32], text: &[u8], from: usize, to: &mut Vec<u8>) {
+    let (mut rest, mut at) = (Some(text), 0);
+    while let Some(text) = rest {
+        let (line, behind) =
+            match memchr::memchr(b'\n', text).and_then(|end| text.split_at_checked(end)) {
+                Some((line, behind)) => (line, behind.get(1..)),
+                None => (text, None),
+            };
+        if at >= from {
+            to.extend_from_slice(&commitment(&salt(secret, at), line));
+        }
+        (rest, at) = (behind, at + 1);
+    }
+}
+
 fn salt(secret: &[u8; 32], line: usize) -> Salt {
     let whole = sha256_of_parts(&[&[3], secret, &(line as u64).to_be_bytes()]);
     let mut salt = Salt::default();
@@ -186,7 +203,8 @@ fn commitment(salt: &Salt, line: &[u8]) -> Hash {
 
 /// The secret of a salted entry.
 fn secret_of(text: &[u8]) -> Option<[u8; 32]> {
-    let line = text.split(|byte| *byte == b'\n').nth(SALT_AT)?;
+    let after = text.get(memchr::memchr(b'\n', text)? + 1..)?;
+    let line = after.get(..memchr::memchr(b'\n', after).unwrap_or(after.len()))?;
     let line = line.strip_prefix(b",").unwrap_or(line);
     let secret = line.strip_prefix(SALT_START.as_bytes())?.strip_suffix(SALT_END.as_bytes())?;
     URL_SAFE_NO_PAD.decode(secret).ok()?.try_into().ok()

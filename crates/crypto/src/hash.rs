@@ -5,13 +5,34 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha256_of_parts(&[bytes])
 }
 
+/// What is hashed at once in one piece: making a context costs as much as a block.
+const AT_ONCE: usize = 448;
+
 /// SHA-256 of the parts one after the other.
 pub fn sha256_of_parts(parts: &[&[u8]]) -> [u8; 32] {
+    let mut out = [0; 32];
+    let mut whole = [0; AT_ONCE];
+    let mut free = whole.as_mut_slice();
+    let mut fits = true;
+    for part in parts {
+        let Some((here, behind)) = std::mem::take(&mut free).split_at_mut_checked(part.len())
+        else {
+            fits = false;
+            break;
+        };
+        here.copy_from_slice(part);
+        free = behind;
+    }
+    if fits {
+        let size = AT_ONCE - free.len();
+        let whole = whole.get(..size).unwrap_or_default();
+        out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, whole).as_ref());
+        return out;
+    }
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     for part in parts {
         context.update(part);
     }
-    let mut out = [0; 32];
     out.copy_from_slice(context.finish().as_ref());
     out
 }
@@ -45,6 +66,13 @@ mod tests {
             assert_eq!(hex(&sha256(text.as_bytes())), expected);
         }
         assert_eq!(sha256_of_parts(&[b"a", b"", b"bc"]), sha256(b"abc"));
+        // On both sides of what is hashed in one piece.
+        for size in [AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE] {
+            let bytes = vec![7; size];
+            let (a, b) = bytes.split_at(size / 3);
+            let expected = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes);
+            assert_eq!(sha256_of_parts(&[a, b]), expected.as_ref());
+        }
     }
 
     proptest! {

@@ -12,7 +12,7 @@ pub(super) struct Text {
 impl Text {
     /// Starts with room for what an audit entry usually takes.
     pub fn new() -> Self {
-        Self { json: String::with_capacity(2_048), parted: false }
+        Self { json: String::with_capacity(3_072), parted: false }
     }
 
     /// An object with what `fill` puts in.

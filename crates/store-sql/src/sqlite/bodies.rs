@@ -54,15 +54,17 @@ pub(super) fn newest(conn: &Connection) -> Result<i64, Fault> {
 }
 
 /// Stands for number and time of a version: no JSON text holds a control character.
-const MARK: &str = "\u{1}";
+const MARK: char = '\u{1}';
 /// Room for number and time of a version in bytes.
 const STAMP: usize = 80;
-/// Compressors that are kept for the next texts; each takes about a megabyte.
+/// Compressors that are kept for the next texts, with room for what they make; each takes about a megabyte.
 const KEPT: usize = 4;
+/// The most room in bytes that is kept with one.
+const KEPT_ROOM: usize = 64 * 1024;
 
 /// The text of a resource under its id, without number and time of the version.
 pub(super) fn unstamped(resource: &Document, id: &str) -> String {
-    edit::stamp_as(resource, id, MARK)
+    edit::stamp_as(resource, id, MARK.encode_utf8(&mut [0; 4]))
 }
 
 /// The same of an audit entry that starts with [`AUDIT_START`].
@@ -107,7 +109,7 @@ pub(super) struct Packer {
     number: i64,
     dictionary: Option<CDict<'static>>,
     quick: Option<CDict<'static>>,
-    contexts: Mutex<Vec<CCtx<'static>>>,
+    contexts: Mutex<Vec<(CCtx<'static>, Vec<u8>)>>,
 }
 
 impl Packer {
@@ -139,24 +141,23 @@ impl Packer {
 
     fn pack_by(&self, dictionary: Option<&CDict<'static>>, text: &str) -> Result<Body, Fault> {
         let kept = self.contexts.lock().pop();
-        let mut context = kept.unwrap_or_else(CCtx::create);
-        let mut bytes = Vec::with_capacity(zstd_safe::compress_bound(text.len()));
+        let (mut context, mut room) = kept.unwrap_or_else(|| (CCtx::create(), Vec::new()));
+        room.clear();
+        room.reserve(zstd_safe::compress_bound(text.len()));
         let done = match dictionary {
             Some(dictionary) => {
-                context.compress_using_cdict(&mut bytes, text.as_bytes(), dictionary)
+                context.compress_using_cdict(&mut room, text.as_bytes(), dictionary)
             }
-            None => context.compress(&mut bytes, text.as_bytes(), LEVEL),
+            None => context.compress(&mut room, text.as_bytes(), LEVEL),
         };
+        let bytes = room.as_slice().to_vec();
         let mut contexts = self.contexts.lock();
-        if contexts.len() < KEPT {
-            contexts.push(context);
+        if contexts.len() < KEPT && room.capacity() <= KEPT_ROOM {
+            contexts.push((context, room));
         }
         drop(contexts);
         match done {
-            Ok(_) => {
-                bytes.shrink_to_fit();
-                Ok(Body { dictionary: self.number, bytes })
-            }
+            Ok(_) => Ok(Body { dictionary: self.number, bytes }),
             Err(_) => Err(Fault::Corrupt("a text could not be compressed")),
         }
     }

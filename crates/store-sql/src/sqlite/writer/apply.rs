@@ -74,6 +74,10 @@ impl Writer {
         self.add_version(place, seq, method, body)?;
         let live = method != Method::Delete;
         self.note_resource(place, seq, live, indexed.day)?;
+        // Hardly anything refers to an audit entry.
+        if place.new_row && key.resource_type != AUDIT_TYPE {
+            self.numbers.note(place.kind, place.name.clone(), place.rid);
+        }
         self.change_index(place, indexed.rows)?;
         if self.words && key.resource_type != AUDIT_TYPE {
             fulltext::set(&self.handle.conn, place.rid, resource)?;
@@ -114,7 +118,7 @@ impl Writer {
     }
 
     pub(super) fn note_resource(
-        &mut self,
+        &self,
         place: &Place,
         seq: i64,
         live: bool,
@@ -135,7 +139,6 @@ impl Writer {
                 day.start,
                 day.span,
             ])?;
-            self.numbers.note(place.kind, place.name.clone(), place.rid);
             return Ok(());
         }
         let sql = "UPDATE resource SET seq = ?2, version = ?3, live = ?4,
