@@ -20,8 +20,6 @@ use super::fault::Fault;
 const LEVEL: i32 = 3;
 /// The level for audit entries, of which every read makes one.
 const QUICK_LEVEL: i32 = 1;
-/// Size of a dictionary in bytes. Twice the usual 64 KiB made texts a tenth smaller.
-pub(super) const DICTIONARY_BYTES: usize = 112 * 1024;
 /// The number that stands for "no dictionary".
 pub(super) const PLAIN: i64 = 0;
 
@@ -47,10 +45,47 @@ pub(super) fn content(conn: &Connection, number: i64) -> Result<Vec<u8>, Fault> 
     content.ok_or(Fault::Corrupt("a dictionary is missing"))
 }
 
+/// What a dictionary is for. Audit entries are so unlike anything else, and so like each other, that
+/// they have dictionaries of their own: they are packed in less time and space, and so are the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// All texts but audit entries.
+    Resources,
+    /// Audit entries; numbered downwards from -1.
+    Entries,
+}
+
+impl Kind {
+    /// Size of a dictionary in bytes. For resources twice the usual 64 KiB made texts a tenth smaller;
+    /// that of entries stays in the processor's nearest cache.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Resources => 112 * 1024,
+            Self::Entries => 32 * 1024,
+        }
+    }
+
+    /// The number of the dictionary that follows number `newest`.
+    pub(super) fn next(self, newest: i64) -> i64 {
+        match self {
+            Self::Resources => newest + 1,
+            Self::Entries => newest - 1,
+        }
+    }
+}
+
 /// The number of the newest dictionary, [`PLAIN`] where there is none.
-pub(super) fn newest(conn: &Connection) -> Result<i64, Fault> {
-    let sql = "SELECT coalesce(max(number), 0) FROM dictionary";
+pub(super) fn newest(conn: &Connection, kind: Kind) -> Result<i64, Fault> {
+    let sql = match kind {
+        Kind::Resources => "SELECT coalesce(max(number), 0) FROM dictionary WHERE number > 0",
+        Kind::Entries => "SELECT coalesce(min(number), 0) FROM dictionary WHERE number < 0",
+    };
     Ok(conn.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Whether a text is an audit entry.
+pub(super) fn is_entry(text: &str) -> bool {
+    text.starts_with(AUDIT_START)
 }
 
 /// Stands for number and time of a version: no JSON text holds a control character.
@@ -104,47 +139,70 @@ impl Body {
     }
 }
 
-/// Compresses, with the newest dictionary; for any number of threads.
+/// Compresses, with the newest dictionaries; for any number of threads.
 pub(super) struct Packer {
-    number: i64,
-    dictionary: Option<CDict<'static>>,
-    quick: Option<CDict<'static>>,
+    resources: Dictionary,
+    entries: Dictionary,
     contexts: Mutex<Vec<(CCtx<'static>, Vec<u8>)>>,
+}
+
+/// A dictionary prepared for compressing.
+struct Dictionary {
+    number: i64,
+    prepared: Option<CDict<'static>>,
+}
+
+impl Dictionary {
+    fn new(conn: &Connection, number: i64, level: i32) -> Result<Self, Fault> {
+        let prepared = match number {
+            PLAIN => None,
+            _ => Some(CDict::create(&content(conn, number)?, level)),
+        };
+        Ok(Self { number, prepared })
+    }
 }
 
 impl Packer {
     pub(super) fn new(conn: &Connection) -> Result<Self, Fault> {
-        let number = newest(conn)?;
-        let content = match number {
-            PLAIN => None,
-            _ => Some(content(conn, number)?),
+        let resources = newest(conn, Kind::Resources)?;
+        // Until entries have one of their own, that of the others does.
+        let entries = match newest(conn, Kind::Entries)? {
+            PLAIN => resources,
+            own => own,
         };
-        let at = |level| content.as_ref().map(|content| CDict::create(content, level));
-        let (dictionary, quick) = (at(LEVEL), at(QUICK_LEVEL));
-        Ok(Self { number, dictionary, quick, contexts: Mutex::default() })
+        Ok(Self {
+            resources: Dictionary::new(conn, resources, LEVEL)?,
+            entries: Dictionary::new(conn, entries, QUICK_LEVEL)?,
+            contexts: Mutex::default(),
+        })
     }
 
-    /// Which dictionary is in use.
+    /// Which dictionary is in use for all texts but audit entries.
     pub(super) fn number(&self) -> i64 {
-        self.number
+        self.resources.number
     }
 
-    /// Packs a text.
+    /// Packs a text that is no audit entry.
     pub(super) fn pack(&self, text: &str) -> Result<Body, Fault> {
-        self.pack_by(self.dictionary.as_ref(), text)
+        self.pack_by(&self.resources, text)
     }
 
     /// Packs an audit entry: in less time and somewhat more space.
-    pub(super) fn pack_quickly(&self, text: &str) -> Result<Body, Fault> {
-        self.pack_by(self.quick.as_ref(), text)
+    pub(super) fn pack_entry(&self, text: &str) -> Result<Body, Fault> {
+        self.pack_by(&self.entries, text)
     }
 
-    fn pack_by(&self, dictionary: Option<&CDict<'static>>, text: &str) -> Result<Body, Fault> {
+    /// Packs a text of either kind.
+    pub(super) fn pack_any(&self, text: &str) -> Result<Body, Fault> {
+        if is_entry(text) { self.pack_entry(text) } else { self.pack(text) }
+    }
+
+    fn pack_by(&self, by: &Dictionary, text: &str) -> Result<Body, Fault> {
         let kept = self.contexts.lock().pop();
         let (mut context, mut room) = kept.unwrap_or_else(|| (CCtx::create(), Vec::new()));
         room.clear();
         room.reserve(zstd_safe::compress_bound(text.len()));
-        let done = match dictionary {
+        let done = match &by.prepared {
             Some(dictionary) => {
                 context.compress_using_cdict(&mut room, text.as_bytes(), dictionary)
             }
@@ -157,7 +215,7 @@ impl Packer {
         }
         drop(contexts);
         match done {
-            Ok(_) => Ok(Body { dictionary: self.number, bytes }),
+            Ok(_) => Ok(Body { dictionary: by.number, bytes }),
             Err(_) => Err(Fault::Corrupt("a text could not be compressed")),
         }
     }

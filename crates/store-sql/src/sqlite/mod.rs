@@ -227,7 +227,7 @@ impl SqliteStore {
         let (indexed, body, entry) = match &write {
             Write::Put { key, resource, .. } => {
                 let text = bodies::unstamped(resource.document(), key.id.as_str());
-                let body = self.shared.packer().pack(&text)?;
+                let body = self.shared.packer().pack_any(&text)?;
                 if key.resource_type == AUDIT_TYPE {
                     (Indexed::default(), body, Some(Entry::new(text)))
                 } else {
@@ -238,7 +238,7 @@ impl SqliteStore {
             }
             Write::Audit { key, text } => {
                 let text = bodies::unstamped_entry(text, key.id.as_str());
-                let body = self.shared.packer().pack_quickly(&text)?;
+                let body = self.shared.packer().pack_entry(&text)?;
                 (Indexed::default(), body, Some(Entry::new(text)))
             }
             Write::Delete { .. } | Write::Forget { .. } => {

@@ -215,6 +215,46 @@ fn dictionaries_are_made_as_the_store_grows() {
 }
 
 #[test]
+fn audit_entries_have_dictionaries_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = super::Options { dictionary_after: 400, ..options() };
+    let store: SharedStore = SqliteStore::open(folder.path(), options.clone()).unwrap();
+    let salt = |n: u32| crypto::hash::hex(&crypto::hash::sha256(&n.to_be_bytes()));
+    let entry = |n: u32| {
+        let text = format!(
+            r#"{}"action":"R","recorded":"2026-01-01T00:00:00Z","type":{{"code":"rest","system":"http://x.org/type"}},"outcomeDesc":"{}"}}"#,
+            store::AUDIT_START,
+            salt(n)
+        );
+        store::Write::Audit { key: key(&format!("AuditEvent/e{n}")), text }
+    };
+    let sizes = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    let made = |sql: &str| -> i64 { sizes.query_row(sql, [], |row| row.get(0)).unwrap() };
+    // It is made beside; writing goes on until it is there.
+    let mut last = 0;
+    while made("SELECT count(*) FROM dictionary WHERE number < 0") == 0 {
+        commit(&store, (last..last + 50).map(entry).collect()).unwrap();
+        last += 50;
+        assert!(last < 200_000);
+    }
+    commit(&store, vec![entry(last), put(&patient("p", "Ash"))]).unwrap();
+    let number = "SELECT dictionary FROM version ORDER BY seq DESC LIMIT 1 OFFSET";
+    assert_eq!(made(&format!("{number} 1")), -1);
+    assert_ne!(made(&format!("{number} 0")), -1);
+    let length = "SELECT length(body) FROM version ORDER BY seq";
+    let (first, newest) = (length.to_owned(), format!("{length} DESC LIMIT 1 OFFSET 1"));
+    assert!(made(&newest) < made(&first), "an entry takes as much as before");
+    drop(store);
+    let store: SharedStore = SqliteStore::open(folder.path(), options).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    for n in [0, 1, last / 2, last] {
+        let stored = snapshot.read(&key(&format!("AuditEvent/e{n}"))).unwrap().unwrap();
+        assert!(stored.text.contains(&salt(n)), "{}", stored.text);
+    }
+    assert_eq!(store.integrity().unwrap(), Vec::<String>::new());
+}
+
+#[test]
 fn damage_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let store = shared(folder.path());

@@ -91,7 +91,7 @@ impl Writer {
             });
             self.state.ms = stored.last_updated_ms;
             let body = match resource {
-                Some(_) => self.shared.packer().pack(&stored.text)?,
+                Some(_) => self.shared.packer().pack_any(&stored.text)?,
                 None => Body::empty(),
             };
             let (method, resource) = (stored.method, resource.as_ref());

@@ -140,7 +140,7 @@ pub(super) struct State {
     /// Its time.
     ms: i64,
     /// The number of the newest audit entry.
-    audit: i64,
+    pub(in crate::sqlite) audit: i64,
 }
 
 impl Writer {
@@ -491,10 +491,10 @@ impl Writer {
         match &prepared.write {
             Write::Put { key, resource, .. } => {
                 let text = unstamped(resource.document(), key.id.as_str());
-                prepared.body = packer.pack(&text)?;
+                prepared.body = packer.pack_any(&text)?;
             }
             Write::Audit { key, text } => {
-                prepared.body = packer.pack_quickly(&unstamped_entry(text, key.id.as_str()))?;
+                prepared.body = packer.pack_entry(&unstamped_entry(text, key.id.as_str()))?;
             }
             Write::Delete { .. } | Write::Forget { .. } => {}
         }
