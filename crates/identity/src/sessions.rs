@@ -117,6 +117,36 @@ impl From<Fault> for StepUpError {
     }
 }
 
+/// Why a code proved nothing.
+enum CodeFault {
+    Throttled { retry_after_s: u64 },
+    Wrong,
+    Reused,
+    Fault(Fault),
+}
+
+impl From<CodeFault> for SignInError {
+    fn from(fault: CodeFault) -> Self {
+        match fault {
+            CodeFault::Throttled { retry_after_s } => Self::Throttled { retry_after_s },
+            CodeFault::Wrong => Self::SecondFactorWrong,
+            CodeFault::Reused => Self::SecondFactorReused,
+            CodeFault::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<CodeFault> for StepUpError {
+    fn from(fault: CodeFault) -> Self {
+        match fault {
+            CodeFault::Throttled { retry_after_s } => Self::Throttled { retry_after_s },
+            CodeFault::Wrong => Self::SecondFactorWrong,
+            CodeFault::Reused => Self::SecondFactorReused,
+            CodeFault::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 /// The sessions of one node. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -173,18 +203,17 @@ impl Sessions {
             .throttle
             .begin(&name, &short(address), now_ms)
             .map_err(|retry_after_s| SignInError::Throttled { retry_after_s })?;
-        let outcome = self.check(username, password, totp, now_ms);
+        let outcome = self.check(username, password, totp, &short(address), now_ms);
         match &outcome {
             Ok(_) => self.throttle.succeeded(&attempt),
-            // A code that was right but is used up is no guess, and neither is our own fault.
+            // The password was not guessed at, and our own fault is no guess.
             Err(
-                SignInError::SecondFactorReused
+                SignInError::SecondFactorWrong
+                | SignInError::SecondFactorReused
                 | SignInError::Fault(_)
                 | SignInError::Throttled { .. },
             ) => self.throttle.withdrawn(&attempt),
-            Err(SignInError::InvalidCredentials | SignInError::SecondFactorWrong) => {
-                tracing::info!("a sign-in failed");
-            }
+            Err(SignInError::InvalidCredentials) => tracing::info!("a sign-in failed"),
         }
         outcome
     }
@@ -194,6 +223,7 @@ impl Sessions {
         username: &str,
         password: &str,
         totp: Option<&str>,
+        address: &str,
         now_ms: i64,
     ) -> Result<Session, SignInError> {
         let found = self.accounts.find_to_sign_in(username)?;
@@ -207,13 +237,38 @@ impl Sessions {
         };
         let mut record = Record::begin(&found.account.id, now_ms);
         if let Some(code) = totp {
-            match self.use_code(&found.account.id, code, now_ms)? {
-                (Code::Good(_), factor) => record.prove(factor, now_ms),
-                (Code::Used, _) => return Err(SignInError::SecondFactorReused),
-                (Code::Wrong, _) => return Err(SignInError::SecondFactorWrong),
-            }
+            record.prove(self.prove_code(&found.account, code, address, now_ms)?, now_ms);
         }
         Ok(self.open(found.account, &record)?)
+    }
+
+    /// Uses up a code of an account; guessing is slowed down.
+    fn prove_code(
+        &self,
+        account: &Account,
+        code: &str,
+        address: &str,
+        now_ms: i64,
+    ) -> Result<Factor, CodeFault> {
+        let attempt = self
+            .throttle
+            .begin_factor(&throttle_name(account.username.as_str()), address, now_ms)
+            .map_err(|retry_after_s| CodeFault::Throttled { retry_after_s })?;
+        let fault = match self.use_code(&account.id, code, now_ms) {
+            Ok((Code::Good(_), factor)) => {
+                self.throttle.succeeded(&attempt);
+                return Ok(factor);
+            }
+            Ok((Code::Wrong, _)) => {
+                tracing::info!("a second factor was wrong");
+                return Err(CodeFault::Wrong);
+            }
+            // A code that was right but is used up is no guess.
+            Ok((Code::Used, _)) => CodeFault::Reused,
+            Err(fault) => CodeFault::Fault(fault),
+        };
+        self.throttle.withdrawn(&attempt);
+        Err(fault)
     }
 
     /// Uses up a one-time code or, where it has the form of one, a recovery code.
@@ -320,29 +375,7 @@ impl Sessions {
         if required && !account.passkeys.is_empty() && recovery::spelled(totp).is_none() {
             return Err(StepUpError::PasskeyNeeded);
         }
-        let name = throttle_name(&principal.username);
-        let attempt = self
-            .throttle
-            .begin(&name, &short(address), now_ms)
-            .map_err(|retry_after_s| StepUpError::Throttled { retry_after_s })?;
-        let factor = match self.use_code(&principal.account_id, totp, now_ms) {
-            Ok((Code::Good(_), factor)) => {
-                self.throttle.succeeded(&attempt);
-                factor
-            }
-            Ok((Code::Wrong, _)) => {
-                tracing::info!("a second factor was wrong");
-                return Err(StepUpError::SecondFactorWrong);
-            }
-            Ok((Code::Used, _)) => {
-                self.throttle.withdrawn(&attempt);
-                return Err(StepUpError::SecondFactorReused);
-            }
-            Err(fault) => {
-                self.throttle.withdrawn(&attempt);
-                return Err(fault.into());
-            }
-        };
+        let factor = self.prove_code(&account, totp, &short(address), now_ms)?;
         Ok(self.proved(token, factor, now_ms)?)
     }
 

@@ -63,10 +63,30 @@ impl Throttle {
 
     /// Starts an attempt, or says after how many seconds to come back.
     pub(crate) fn begin(&self, account: &str, address: &str, now_ms: i64) -> Result<Attempt, u64> {
-        let attempt = Attempt {
-            account: key("account", account),
-            address: key("address", &network(address)),
-        };
+        self.begin_one("account", account, address, now_ms)
+    }
+
+    /// Starts an attempt to prove a second factor of an account. It is counted apart from those at
+    /// the password: whoever has stolen the password must not clear by it what they have guessed
+    /// at the second factor.
+    pub(crate) fn begin_factor(
+        &self,
+        account: &str,
+        address: &str,
+        now_ms: i64,
+    ) -> Result<Attempt, u64> {
+        self.begin_one("factor", account, address, now_ms)
+    }
+
+    fn begin_one(
+        &self,
+        kind: &str,
+        account: &str,
+        address: &str,
+        now_ms: i64,
+    ) -> Result<Attempt, u64> {
+        let attempt =
+            Attempt { account: key(kind, account), address: key("address", &network(address)) };
         let limits = [
             (attempt.account, self.settings.account_failures),
             (attempt.address, self.settings.address_failures),

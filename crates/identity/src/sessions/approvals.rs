@@ -3,11 +3,10 @@
 
 use fhir::Id;
 
-use super::{Sessions, StepUpError, short, throttle_name};
+use super::{Sessions, StepUpError, short};
 use crate::account::{Account, Role};
 use crate::passkey::PasskeyError;
 use crate::passkey::approval::Approval;
-use crate::totp::Code;
 
 /// Most accounts that are looked through for a patient's.
 const MAX_ACCOUNTS: usize = 200_000;
@@ -60,27 +59,7 @@ impl Sessions {
                 && account.has_second_factor()
         };
         let account = accounts.into_iter().find(is_theirs).ok_or(StepUpError::NoSecondFactor)?;
-        let attempt = self
-            .throttle
-            .begin(&throttle_name(account.username.as_str()), &short(address), now_ms)
-            .map_err(|retry_after_s| StepUpError::Throttled { retry_after_s })?;
-        match self.use_code(&account.id, code, now_ms) {
-            Ok((Code::Good(_), _)) => {
-                self.throttle.succeeded(&attempt);
-                Ok(account)
-            }
-            Ok((Code::Wrong, _)) => {
-                tracing::info!("a second factor was wrong");
-                Err(StepUpError::SecondFactorWrong)
-            }
-            Ok((Code::Used, _)) => {
-                self.throttle.withdrawn(&attempt);
-                Err(StepUpError::SecondFactorReused)
-            }
-            Err(fault) => {
-                self.throttle.withdrawn(&attempt);
-                Err(fault.into())
-            }
-        }
+        self.prove_code(&account, code, &short(address), now_ms)?;
+        Ok(account)
     }
 }

@@ -131,7 +131,7 @@ impl Sessions {
         let principal = self.resolve(token, now_ms)?;
         let attempt = self
             .throttle
-            .begin(&throttle_name(&principal.username), &short(address), now_ms)
+            .begin_factor(&throttle_name(&principal.username), &short(address), now_ms)
             .map_err(|retry_after_s| PasskeyError::Throttled { retry_after_s })?;
         match self.check_passkey_step_up(&principal.account_id, token, ceremony, answer, now_ms) {
             Ok(()) => self.throttle.succeeded(&attempt),

@@ -98,7 +98,7 @@ impl Sessions {
         let principal = self.resolve(token, now_ms)?;
         let attempt = self
             .throttle
-            .begin(&throttle_name(&principal.username), &short(address), now_ms)
+            .begin_factor(&throttle_name(&principal.username), &short(address), now_ms)
             .map_err(|retry_after_s| PasskeyError::Throttled { retry_after_s })?;
         let check = || {
             let own = place(token).ok_or(SessionError::Unknown)?;

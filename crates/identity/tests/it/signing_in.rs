@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use consilium_identity::{Password, Session, Sessions, Settings, SignInError, hash_password};
+use consilium_identity::{
+    Password, Session, Sessions, Settings, SignInError, StepUpError, hash_password,
+};
 use crypto::SystemRandom;
 
 use crate::support::*;
@@ -128,6 +130,31 @@ fn wrong_codes_count_as_guesses_and_used_ones_do_not() {
     }
     let outcome = enter(&sessions, START_MS, Some(&wrong_code(START_MS)));
     assert!(matches!(outcome, Err(SignInError::Throttled { retry_after_s: 2 })));
+}
+
+#[test]
+fn whoever_has_the_password_gains_no_guesses_at_the_second_factor_by_it() {
+    let (sessions, _) = node(Settings::default());
+    let session = enter(&sessions, START_MS, None).unwrap();
+    let wrong = wrong_code(START_MS);
+    let (mut stepping_up, mut signing_in) = (0, 0);
+    for number in 0..12 {
+        // From ever new addresses, and with the right password between any two guesses.
+        let address = format!("192.0.2.{number}");
+        let in_between = sessions.sign_in("ada", PASSWORD, None, &address, START_MS);
+        assert!(in_between.is_ok(), "{number}");
+        let guess = sessions.step_up(session.token.as_str(), &wrong, &address, START_MS);
+        stepping_up += u32::from(matches!(guess, Err(StepUpError::SecondFactorWrong)));
+        let guess = sessions.sign_in("ada", PASSWORD, Some(&wrong), &address, START_MS);
+        signing_in += u32::from(matches!(guess, Err(SignInError::SecondFactorWrong)));
+    }
+    assert_eq!(stepping_up + signing_in, 5, "{stepping_up} at step-up, {signing_in} at sign-in");
+    // The right code has to wait as well, and clears the count.
+    let later_ms = START_MS + 60_000;
+    let right = code(later_ms);
+    assert!(sessions.step_up(session.token.as_str(), &right, HOME, later_ms).is_ok());
+    let guess = sessions.step_up(session.token.as_str(), &wrong, HOME, later_ms);
+    assert!(matches!(guess, Err(StepUpError::SecondFactorWrong)));
 }
 
 #[test]
