@@ -222,6 +222,12 @@ pub(crate) fn receive(
     if matter::find_one(&*snapshot, &task)?.is_some() {
         return Ok(ReceiptOutcome::Duplicate);
     }
+    let known = matter::list(&*snapshot, Kind::Objection, Some(patient), false)?;
+    let waiting = known.iter().filter(|one| one.state.is_open() && one.origin.0 == peer.as_str());
+    // More is nothing that a node lets its patient ask; their own page says that it was not taken.
+    if waiting.count() >= MAX_OPEN {
+        return Ok(ReceiptOutcome::NotApplicable);
+    }
     let now = app.now_ms();
     let one = Matter {
         task,

@@ -132,11 +132,56 @@ fn enqueue(
 
 /// Where a Consent that came from another institution was made: institution, id there, state.
 pub(crate) fn origin(consent: &Resource) -> Option<(String, String, i64)> {
+    let text = stated_origin(consent)?;
+    let mut parts = text.splitn(4, ' ');
+    Some((parts.next()?.into(), parts.next()?.into(), parts.next()?.parse().ok()?))
+}
+
+fn stated_origin(consent: &Resource) -> Option<String> {
     let list = consent.get("extension")?;
     let extension = list.items().find(|e| e.get("url").is_some_and(|url| url.is_str(ORIGIN)))?;
-    let text = extension.str_at("valueString")?;
-    let mut parts = text.splitn(3, ' ');
-    Some((parts.next()?.into(), parts.next()?.into(), parts.next()?.parse().ok()?))
+    extension.str_at("valueString").map(Into::into)
+}
+
+/// Whether a Consent came here from `org`, wherever it was made.
+pub(crate) fn came_from(consent: &Resource, org: &str) -> bool {
+    let made_there = origin(consent).is_some_and(|(from, ..)| from == org);
+    made_there || Told::of(consent).is_some_and(|told| told.relayed_by.as_deref() == Some(org))
+}
+
+/// By whom a state of a Consent was told here. Any member may pass on what was decided elsewhere;
+/// about what was decided at an institution, that institution alone has the last word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    /// When this state was written at its origin, milliseconds since the Unix epoch; never later
+    /// than it came here.
+    as_of: i64,
+    /// The member that passed it on, where that is not its origin.
+    relayed_by: Option<String>,
+}
+
+impl Told {
+    fn by(peer: &OrgId, origin: &str, as_of: i64) -> Self {
+        let relayed_by = (peer.as_str() != origin).then(|| peer.to_string());
+        Self { as_of, relayed_by }
+    }
+
+    /// By whom a Consent that is kept here was told.
+    fn of(consent: &Resource) -> Option<Self> {
+        let text = stated_origin(consent)?;
+        let mut parts = text.splitn(4, ' ').skip(2);
+        let as_of = parts.next()?.parse().ok()?;
+        Some(Self { as_of, relayed_by: parts.next().map(str::to_owned) })
+    }
+
+    /// Whether this takes the place of what is `known`.
+    fn replaces(&self, known: &Self) -> bool {
+        match (&self.relayed_by, &known.relayed_by) {
+            (Some(_), None) => false,
+            (None, Some(_)) => true,
+            _ => self.as_of > known.as_of,
+        }
+    }
 }
 
 /// Delivers what waits in the outbox.
@@ -278,6 +323,10 @@ fn consent(app: &App, from: &Agent, peer: &OrgId, delivery: &Delivery) -> Result
     if consent.type_name() != "Consent" || decision.origin == app.org().id {
         return Ok(ReceiptOutcome::NotApplicable);
     }
+    // Both become part of what is kept about where the consent was made.
+    if OrgId::new(&decision.origin).is_err() || Id::new(&decision.id).is_err() {
+        return Err(unreadable());
+    }
     let snapshot = app.store().snapshot()?;
     let (guards, mut side) = match admit(&*snapshot, peer, &delivery.id)? {
         Admission::Duplicate => return Ok(ReceiptOutcome::Duplicate),
@@ -292,17 +341,18 @@ fn consent(app: &App, from: &Agent, peer: &OrgId, delivery: &Delivery) -> Result
     }
     let key = received_key(&decision)?;
     let stored = snapshot.read(&key)?;
+    let told = Told::by(peer, &decision.origin, decision.as_of.min(app.now_ms()));
     let expect = match &stored {
         None => Expect::Absent,
         Some(stored) => {
-            let known = origin(&parse_stored(stored)?);
-            if known.is_some_and(|(_, _, as_of)| as_of >= decision.as_of) {
+            let known = Told::of(&parse_stored(stored)?);
+            if !known.is_none_or(|known| told.replaces(&known)) {
                 return Ok(ReceiptOutcome::Duplicate);
             }
             Expect::Version(stored.version)
         }
     };
-    let resource = localised(&consent, &patient, &decision)?;
+    let resource = localised(&consent, &patient, &decision, &told)?;
     let event = Event::by_node(Pattern::Receive)
         .peer(from.clone())
         .patients([patient])
@@ -353,7 +403,12 @@ fn received_key(decision: &Decision) -> Result<Key> {
 }
 
 /// The Consent as it is kept here: about the patient here, saying where it was made.
-fn localised(consent: &Resource, patient: &Id, decision: &Decision) -> Result<Resource> {
+fn localised(
+    consent: &Resource,
+    patient: &Id,
+    decision: &Decision,
+    told: &Told,
+) -> Result<Resource> {
     let mut edits = Edits::default();
     let root = consent.root();
     match root.path(&["patient", "reference"]) {
@@ -365,7 +420,8 @@ fn localised(consent: &Resource, patient: &Id, decision: &Decision) -> Result<Re
             edits.set(root, "patient", &reference, "scope");
         }
     }
-    let origin = format!("{} {} {}", decision.origin, decision.id, decision.as_of);
+    let by = told.relayed_by.iter().map(|by| format!(" {by}")).collect::<String>();
+    let origin = format!("{} {} {}{by}", decision.origin, decision.id, told.as_of);
     let extension = json!({"url": ORIGIN, "valueString": origin}).to_string();
     match root.get("extension") {
         Some(list) => {
@@ -380,4 +436,41 @@ fn localised(consent: &Resource, patient: &Id, decision: &Decision) -> Result<Re
         None => edits.set(root, "extension", &format!("[{extension}]"), "id"),
     }
     Resource::parse(edits.apply(consent.text())).map_err(|e| Error::internal(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_institution_has_the_last_word_on_what_was_decided_there() {
+        let peer = |id: &str| OrgId::new(id).unwrap();
+        let told = |by: &str, as_of| Told::by(&peer(by), "north", as_of);
+        for (new, known, replaces) in [
+            (told("north", 2), told("north", 1), true),
+            (told("north", 1), told("north", 1), false),
+            (told("north", 1), told("south", 9), true),
+            (told("south", 9), told("north", 1), false),
+            (told("east", 9), told("south", 1), true),
+            (told("east", 1), told("south", 1), false),
+        ] {
+            assert_eq!(new.replaces(&known), replaces, "{new:?} after {known:?}");
+        }
+        let consent = Resource::parse(r#"{"resourceType":"Consent","status":"active"}"#).unwrap();
+        let decision = Decision {
+            origin: "north".into(),
+            id: "c-1".into(),
+            as_of: i64::MAX,
+            consent: Raw::new(consent.text()).unwrap(),
+            patient: None,
+            confirmed: false,
+        };
+        for by in ["north", "south"] {
+            let said = told(by, 5);
+            let kept = localised(&consent, &Id::new("p").unwrap(), &decision, &said).unwrap();
+            assert_eq!(Told::of(&kept), Some(said));
+            assert_eq!(origin(&kept), Some(("north".into(), "c-1".into(), 5)));
+            assert!(came_from(&kept, by) && came_from(&kept, "north") && !came_from(&kept, "east"));
+        }
+    }
 }

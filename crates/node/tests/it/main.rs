@@ -35,6 +35,7 @@ mod hospitals;
 mod keys;
 mod killed;
 mod later;
+mod liars;
 mod locator;
 mod matching;
 mod named_people;
