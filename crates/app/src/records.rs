@@ -13,6 +13,7 @@ pub mod history;
 pub mod holdings;
 pub mod import;
 mod integrity;
+pub(crate) mod kept;
 pub mod link;
 pub mod longitudinal;
 pub mod matching;

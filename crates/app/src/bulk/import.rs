@@ -22,6 +22,7 @@ use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
 use crate::jobs::{self, Ended, Job, Outcome, Progress, Reserved, Run, failed};
 use crate::records::import::Import;
+use crate::records::kept;
 use crate::records::write::check_content;
 use crate::{App, Caller, Error, Kind, Result};
 
@@ -325,6 +326,10 @@ impl Taking<'_> {
             .or_insert_with(|| authorise(app, caller, Action::storing(kind)));
         let permit = permit.as_ref().map_err(Clone::clone)?;
         check_content(&resource, kind, permit)?;
+        if let Some(id) = resource.id() {
+            let key = Key { resource_type: kind, id };
+            kept::check_replaced(app, std::iter::once(&key))?;
+        }
         Ok(kind)
     }
 

@@ -15,6 +15,7 @@ use store::{Expect, Key, Method, Snapshot, Stored, Transaction, Write};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
+use crate::records::kept::{GOVERNANCE, KIND_SYSTEM, TASK_SYSTEM};
 use crate::records::parse as parse_stored;
 use crate::{App, Caller, Error, Kind, Result};
 
@@ -22,7 +23,6 @@ use crate::{App, Caller, Error, Kind, Result};
 pub const TIME_BOX_MS: i64 = 30 * 60 * 1000;
 /// Longest reason, in characters.
 pub const MAX_REASON: usize = 500;
-const TASK_SYSTEM: &str = "https://consilium.health/fhir/CodeSystem/task";
 const TASK_CODE: &str = "break-glass-review";
 /// Most reviews that one list shows.
 const MAX_LISTED: usize = 500;
@@ -144,7 +144,7 @@ fn put(app: &App, resource_type: &'static str, resource: &Value) -> Result<Write
 
 /// The tag of resources that govern access and are no part of the clinical record.
 pub(crate) fn governance() -> Value {
-    json!({"system": "https://consilium.health/fhir/CodeSystem/kind", "code": "governance"})
+    json!({"system": KIND_SYSTEM, "code": GOVERNANCE})
 }
 
 /// The override that holds now for this user and patient.

@@ -10,10 +10,12 @@ use store::query::parse;
 use store::{Expect, Key, Method, Snapshot, Stored, Write};
 
 use crate::consent::break_glass::governance;
+use crate::records::kept::TASK_SYSTEM;
 use crate::records::parse as parse_stored;
 use crate::{App, Error, Result};
 
-const TASK_SYSTEM: &str = "https://consilium.health/fhir/CodeSystem/task";
+/// How the id of a matter begins that another institution has opened.
+pub(crate) const PREFIX: &str = "matter-";
 const STATE_SYSTEM: &str = "https://consilium.health/fhir/CodeSystem/matter-state";
 /// Most matters that one list holds.
 pub const MAX_LISTED: usize = 500;
@@ -120,7 +122,7 @@ impl Matter {
     pub fn received_id(origin: &str, id: &str) -> Result<Id> {
         let hash = crypto::hash::sha256_of_parts(&[origin.as_bytes(), b"\0", id.as_bytes()]);
         let hex = crypto::hash::hex(&hash);
-        Id::new(format!("matter-{}", &hex[..40])).map_err(|e| Error::internal(e.to_string()))
+        Id::new(format!("{PREFIX}{}", &hex[..40])).map_err(|e| Error::internal(e.to_string()))
     }
 
     /// The write that stores it; it fails if somebody changed it since it was read.

@@ -7,7 +7,7 @@ use super::condition::{
     MAX_DELETED, Standing, check_may_state, condition, live, matching, multiple,
 };
 use super::write::{Written, retry, stated, told};
-use super::{in_scope, integrity, parse as parse_stored, patients_of};
+use super::{in_scope, integrity, kept, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -36,6 +36,7 @@ pub fn delete(
         standing.expect(None)?;
         return Ok(None);
     }
+    kept::check(&old)?;
     let expect = standing.expect(Some(version))?;
     integrity::of_deleted(app, &*snapshot, std::slice::from_ref(&key))?;
     drop(snapshot);
@@ -114,7 +115,10 @@ pub(crate) fn deleted_by_condition(
 pub(crate) fn before(snapshot: &dyn Snapshot, key: &Key) -> Result<Option<(u64, Resource)>> {
     crate::governance::publish::check_free(key.resource_type, key.id.as_str())?;
     let stored = snapshot.read(key)?.filter(|stored| stored.method != Method::Delete);
-    stored.map(|stored| Ok((stored.version, parse_stored(&stored)?))).transpose()
+    let Some(stored) = stored else { return Ok(None) };
+    let old = parse_stored(&stored)?;
+    kept::check(&old)?;
+    Ok(Some((stored.version, old)))
 }
 
 /// The audit is never deleted.

@@ -35,7 +35,7 @@ pub fn record(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
             continue;
         }
         let resource = parse_stored(&stored)?;
-        if !is_governance(&resource) {
+        if !super::kept::is_governance(&resource) {
             resources.push(resource);
         }
     }
@@ -115,17 +115,6 @@ fn explaining(reference: &str) -> Option<Key> {
     let (kind, id) = reference.split_once('/')?;
     let resource_type = EXPLAINING.into_iter().find(|known| *known == kind)?;
     Some(Key { resource_type, id: Id::new(id).ok()? })
-}
-
-/// Whether a resource is one that this system made to govern access: a review task or a notice.
-fn is_governance(resource: &Resource) -> bool {
-    let tags = resource.root().path(&["meta", "tag"]);
-    tags.iter().flat_map(|tags| tags.items()).any(|tag| {
-        tag.get("code").is_some_and(|code| code.is_str("governance"))
-            && tag.get("system").is_some_and(|system| {
-                system.is_str("https://consilium.health/fhir/CodeSystem/kind")
-            })
-    })
 }
 
 /// The patient's latest encounter here: the treatment on which a question to others can rest.

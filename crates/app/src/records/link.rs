@@ -19,6 +19,11 @@ const SCORE: &str = "https://consilium.health/fhir/StructureDefinition/link-scor
 const FIELDS: &str = "https://consilium.health/fhir/StructureDefinition/link-fields";
 const DEMOGRAPHICS: &str = "https://consilium.health/fhir/StructureDefinition/link-demographics";
 
+/// How the id of a link begins.
+pub(crate) const PREFIX: &str = "link-";
+/// How the extensions begin that make a Linkage a link.
+const EXTENSIONS: &str = "https://consilium.health/fhir/StructureDefinition/link-";
+
 /// How a link came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -80,7 +85,8 @@ pub struct Link {
 pub fn key(patient: &Id, org: &str) -> Result<Key> {
     let hash = crypto::hash::sha256_of_parts(&[patient.as_str().as_bytes(), b"\0", org.as_bytes()]);
     let hex = crypto::hash::hex(&hash);
-    let id = Id::new(format!("link-{}", &hex[..40])).map_err(|e| Error::internal(e.to_string()))?;
+    let id =
+        Id::new(format!("{PREFIX}{}", &hex[..40])).map_err(|e| Error::internal(e.to_string()))?;
     Ok(Key { resource_type: "Linkage", id })
 }
 
@@ -88,6 +94,13 @@ pub fn key(patient: &Id, org: &str) -> Result<Key> {
 pub fn find(snapshot: &dyn Snapshot, patient: &Id, org: &str) -> Result<Option<Link>> {
     let stored = snapshot.read(&key(patient, org)?)?.filter(|s| s.method != Method::Delete);
     stored.map(|stored| Ok(view(&parse(&stored)?, stored.version))).transpose().map(Option::flatten)
+}
+
+/// Whether a Linkage has anything of a link of this node's making.
+pub(crate) fn is_one(resource: &Resource) -> bool {
+    let list = resource.get("extension");
+    let mut urls = list.iter().flat_map(|list| list.items()).filter_map(|one| one.str_at("url"));
+    urls.any(|url| url.starts_with(EXTENSIONS))
 }
 
 /// Reads a Linkage of this node's making.

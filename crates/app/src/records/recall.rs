@@ -15,12 +15,13 @@ use store::query::parse;
 use store::{Expect, Key, Method, SideWrite, Snapshot, Stored, Transaction, Write};
 use wire::{Notice, OrgId, RecallConfirmed, ReceiptOutcome};
 
+use super::kept::NOTICE_SYSTEM;
 use super::link::{self, Link, State as LinkState};
 use super::parse as parse_stored;
 use crate::audit::event::{Agent, Event, Pattern};
 use crate::authorise::{Action, authorise};
 use crate::consent::break_glass::governance;
-use crate::consent::deliver::origin;
+use crate::consent::deliver::came_from;
 use crate::notices::matter;
 use crate::notices::post::{self, Parties, Taken, send};
 use crate::notices::{Kind, Matter, State};
@@ -34,7 +35,6 @@ pub const MAX_REASON: usize = 500;
 const MAX_ENTRIES: usize = 10_000;
 /// The category of a notice to people who have looked.
 const CATEGORY: &str = "confused-record";
-const CATEGORY_SYSTEM: &str = "https://consilium.health/fhir/CodeSystem/notice";
 /// Most notices that one list holds.
 const MAX_NOTICES: usize = 100;
 
@@ -173,7 +173,7 @@ fn purge(
     let search =
         parse(Registry::r4(), "Consent", &params).map_err(|e| Error::internal(e.to_string()))?;
     for stored in snapshot.load(&snapshot.find(&search.query, MAX_ENTRIES, false)?)? {
-        if origin(&parse_stored(&stored)?).is_some_and(|(from, ..)| from == org) {
+        if came_from(&parse_stored(&stored)?, org) {
             let expect = Expect::Version(stored.version);
             gone.writes.push(Write::Delete { key: stored.key.clone(), expect });
             gone.writes.push(Write::Forget { key: stored.key, below: u64::MAX });
@@ -246,7 +246,7 @@ fn notice(app: &App, patient: &Id, org: &str, people: &BTreeMap<String, String>)
         "resourceType": "Communication",
         "meta": {"tag": [governance()]},
         "status": "completed",
-        "category": [{"coding": [{"system": CATEGORY_SYSTEM, "code": CATEGORY}]}],
+        "category": [{"coding": [{"system": NOTICE_SYSTEM, "code": CATEGORY}]}],
         "priority": "urgent",
         "subject": {"reference": format!("Patient/{patient}")},
         "recipient": recipients.collect::<Vec<_>>(),
@@ -348,7 +348,7 @@ pub struct Told {
 pub fn told(app: &App, caller: &Caller) -> Result<Vec<Told>> {
     authorise(app, caller, Action::reading("Communication"))?;
     let params = [
-        ("category".to_owned(), format!("{CATEGORY_SYSTEM}|{CATEGORY}")),
+        ("category".to_owned(), format!("{NOTICE_SYSTEM}|{CATEGORY}")),
         ("recipient:identifier".to_owned(), format!("|{}", caller.user.id)),
         ("_sort".to_owned(), "-_lastUpdated".to_owned()),
     ];

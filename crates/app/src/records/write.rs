@@ -5,7 +5,7 @@ use fhir::{Id, Resource};
 use store::{Committed, Guard, Key, Method, Snapshot, StoreError, Transaction, Version, Write};
 
 use super::condition::{Standing, at_most_one, check_may_state, condition, live, multiple};
-use super::{in_scope, integrity, parameters, parse as parse_stored, patients_of};
+use super::{in_scope, integrity, kept, parameters, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
@@ -223,6 +223,9 @@ pub(crate) fn commit_one(
     event: Event<'_>,
 ) -> Result<Written> {
     super::validate::enforce_write(app, &write)?;
+    if let Write::Put { key, .. } = &write {
+        kept::check_replaced(app, std::iter::once(key))?;
+    }
     guards.extend(parameters::check_all(app, std::slice::from_ref(&write))?);
     let side = consent::deliver::after_write(app, &write)?;
     let tasks = reindex::ordered(app, event.caller(), std::slice::from_ref(&write))?;
@@ -318,6 +321,7 @@ pub(crate) fn check_storable(resource: &Resource, resource_type: &str) -> Result
     if resource_type == "AuditEvent" {
         return Err(Error::new(Kind::NotSupported, "audit entries are written by the node alone"));
     }
+    kept::check(resource)?;
     if resource_type == "Consent" && consent::deliver::origin(resource).is_some() {
         return Err(Error::new(
             Kind::Unprocessable,

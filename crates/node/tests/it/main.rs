@@ -32,6 +32,7 @@ mod fetching;
 mod graphql;
 mod history;
 mod hospitals;
+mod kept;
 mod keys;
 mod killed;
 mod later;

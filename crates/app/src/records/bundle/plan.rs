@@ -13,7 +13,7 @@ use super::super::validate::enforce;
 use super::super::write::{
     Written, check_content, check_storable, existing, told, updated_by_condition,
 };
-use super::super::{integrity, parameters, parse as parse_stored, patients_of};
+use super::super::{integrity, kept, parameters, parse as parse_stored, patients_of};
 use super::pending::Pending;
 use super::{Answer, Entry, Request, Target, at_entry};
 use crate::audit::Event;
@@ -242,6 +242,7 @@ impl Plan {
         });
         plan.guards.extend(integrity::of_written(app, caller, &touched, new)?);
         plan.guards.extend(parameters::check_all(app, &plan.writes)?);
+        kept::check_replaced(app, touched.iter())?;
         Ok(plan)
     }
 
