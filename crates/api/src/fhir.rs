@@ -142,6 +142,21 @@ async fn framed(door: &Door, mut request: Request, next: Next) -> Response {
         && kind.is_some_and(|kind| media::of_content(kind).is_none() && !media::is_fhir(kind));
     if has_body && !is_own {
         let (mut parts, body) = request.into_parts();
+        // A body is long, and longer unpacked: nobody's is taken in before it is known whose it is.
+        match Asked::from_request_parts(&mut parts, &door.app).await {
+            Ok(Asked(caller)) => drop(parts.extensions.insert(caller)),
+            Err(failure) => {
+                let others = is_operation || is_binary;
+                let wanted = Wanted::read(&parts.headers, query.as_deref(), None, others);
+                let response = content::explained(failure.into_response());
+                // Whoever sends a long one reads no answer before it is sent.
+                content::discard(body).await;
+                return match wanted {
+                    Ok(wanted) => content::dress(response, wanted).await,
+                    Err(_) => response,
+                };
+            }
+        }
         let taken = match content::take(&parts.headers, body, is_binary).await {
             Ok(taken) => taken,
             Err(refusal) => return refusal.into_response(),

@@ -48,10 +48,7 @@ pub fn sign_in(
     let session = match app.identity().sign_in(username, password, totp, address, now) {
         Ok(session) => session,
         Err(error) => {
-            let error = refused(error);
-            let rule = error.rule.clone().unwrap_or_default();
-            app.audit(Event::by_node(Pattern::SignIn).refused(rule))?;
-            return Err(error);
+            return Err(failed(app, refused(error), None, address)?);
         }
     };
     opened(app, session, address)
@@ -75,13 +72,23 @@ pub fn step_up(app: &App, token: &str, totp: &str, address: &str) -> Result<User
             app.audit(Event::by(&caller, Pattern::SignIn).note("second factor"))?;
             Ok(caller.user)
         }
-        Err(error) => {
-            let error = not_stepped_up(error);
-            let rule = error.rule.clone().unwrap_or_default();
-            app.audit(Event::by_node(Pattern::SignIn).refused(rule))?;
-            Err(error)
-        }
+        Err(error) => Err(failed(app, not_stepped_up(error), Some(token), address)?),
     }
+}
+
+/// Records that somebody failed to sign in or to prove presence, with the account where that is
+/// known, and where they came from. Who was told to wait, and who has no session, has tried
+/// nothing: strangers do not make the log grow as fast as they can send.
+fn failed(app: &App, error: Error, token: Option<&str>, address: &str) -> Result<Error> {
+    let rule = error.rule.clone().unwrap_or_default();
+    if error.kind == Kind::Busy || rule == "no-session" {
+        return Ok(error);
+    }
+    match token.and_then(|token| resolved(app, token, address)) {
+        Some(caller) => app.audit(Event::by(&caller, Pattern::SignIn).refused(rule))?,
+        None => app.audit(Event::by_node(Pattern::SignIn).client(address).refused(rule))?,
+    }
+    Ok(error)
 }
 
 /// Who a token stands for.

@@ -215,7 +215,7 @@ impl PasskeyError {
     }
 
     /// Whether somebody tried something that was not theirs: it counts towards throttling.
-    pub(crate) fn is_guess(&self) -> bool {
+    pub fn is_guess(&self) -> bool {
         matches!(
             self,
             Self::WrongSite

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use fhir::edit::Edits;
 use fhir::subset::{Elements, Subset, Summary};
 use fhir::{Document, pretty, xml};
+use futures_util::StreamExt as _;
 
 use super::media::{self, Form};
 use crate::MAX_BODY;
@@ -206,6 +207,18 @@ pub async fn take(headers: &HeaderMap, body: Body, raw: bool) -> Result<Taken, R
         Ok(Taken { bytes: json.into(), media_type })
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(unfinished().into()))
+}
+
+/// Reads a body to its end, or as far as it may reach, and keeps nothing of it.
+pub async fn discard(body: Body) {
+    let mut pieces = body.into_data_stream();
+    let mut read = 0_usize;
+    while let Some(Ok(piece)) = pieces.next().await {
+        read = read.saturating_add(piece.len());
+        if read > MAX_BODY {
+            return;
+        }
+    }
 }
 
 /// The answer to a body beyond [`MAX_BODY`].

@@ -184,6 +184,7 @@ pub struct Event<'a> {
     evidence: Option<String>,
     asked: Vec<(String, String)>,
     seen: Vec<(&'static str, usize)>,
+    client: Option<String>,
 }
 
 impl<'a> Event<'a> {
@@ -217,7 +218,14 @@ impl<'a> Event<'a> {
             evidence: None,
             asked: Vec::new(),
             seen: Vec::new(),
+            client: None,
         }
+    }
+
+    /// The network address of somebody of whom nothing else is known.
+    pub fn client(mut self, address: &str) -> Self {
+        self.client = Some(address.to_owned());
+        self
     }
 
     /// The user who did it; `None` for the node and for other institutions.
@@ -392,6 +400,16 @@ impl<'a> Event<'a> {
                 agent.part();
             });
         }
+        if let Some(address) = &self.client {
+            agents.part();
+            agents.object("", |agent| {
+                agent.concept("type", DCM, client);
+                agent.flag("requestor", true);
+                agent.part();
+                at_address(agent, address);
+                agent.part();
+            });
+        }
         if let Some(peer) = &self.peer {
             agents.object("", |agent| person_elsewhere(agent, peer));
             agents.part();
@@ -417,7 +435,8 @@ impl<'a> Event<'a> {
         agents.object("", |agent| {
             agent.concept("type", server.0, server.1);
             agent.object("who", |who| ours(who, app));
-            agent.flag("requestor", self.caller.is_none() && self.peer.is_none());
+            let somebody = self.caller.is_some() || self.peer.is_some() || self.client.is_some();
+            agent.flag("requestor", !somebody);
             at_uri(agent, &app.org().base_url);
         });
     }

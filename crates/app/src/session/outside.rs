@@ -368,7 +368,7 @@ fn noted(
     let rule = error.rule.clone().unwrap_or_default();
     match resolved(app, token, address) {
         Some(caller) => app.audit(Event::by(&caller, pattern).refused(rule))?,
-        None => app.audit(Event::by_node(pattern).refused(rule))?,
+        None => app.audit(Event::by_node(pattern).client(address).refused(rule))?,
     }
     Ok(error)
 }

@@ -29,6 +29,7 @@ mod council_pages;
 mod doors;
 mod dpop;
 mod fetching;
+mod floods;
 mod graphql;
 mod history;
 mod hospitals;
