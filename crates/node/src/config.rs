@@ -37,6 +37,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How clients reach `listen`.
     pub base_url: String,
+    /// Proxies in front of `listen` that are believed about the addresses of their clients.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
     /// Where other nodes are served, over mutual TLS.
     pub network_listen: SocketAddr,
     /// Where records are kept: a folder below the node's, or the address of a PostgreSQL.
@@ -562,6 +565,10 @@ name = {name:?}
 # Where pages and API are served, and how clients reach that place.
 listen = "{listen}"
 base_url = "http://{listen}"
+# Proxies in front of it (the institution's TLS), as addresses or networks: they are believed about
+# whose request they pass on (X-Forwarded-For), so that guessing is slowed down for whoever guesses
+# and not for everybody, and the audit names the client and not the proxy. Nobody else is believed.
+trusted_proxies = []
 
 # Where other nodes are served, over mutual TLS.
 network_listen = "{network_listen}"

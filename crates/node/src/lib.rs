@@ -13,6 +13,7 @@ pub mod keys;
 pub mod members;
 pub mod network;
 mod packages;
+pub mod people;
 mod providers;
 pub mod rekey;
 pub mod restore;

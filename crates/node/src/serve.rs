@@ -7,18 +7,22 @@ use std::time::Duration;
 use app::App;
 use app::consent::deliver::Courier;
 use axum::Router;
-use axum::serve::ListenerExt as _;
+use federation::notify::Allowed;
 use federation::outbox::WorkerOptions;
 use federation::{Inbound, ServeOptions};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower_http::compression::CompressionLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
+use crate::people;
 use crate::wiring::{Fault, Node};
 
 /// Pause before the door for other nodes is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+/// Longest pause between two pieces of a request's body.
+const BODY_PAUSE: Duration = Duration::from_secs(60);
 /// How long questions in progress may take once the door is closed.
 const DRAIN: Duration = Duration::from_millis(500);
 
@@ -51,32 +55,19 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     let bind = |address: SocketAddr| async move {
         TcpListener::bind(address).await.map_err(|e| format!("cannot listen on {address}: {e}"))
     };
-    let people = bind(config.listen).await?;
+    let people_door = bind(config.listen).await?;
     let nodes = bind(config.network_listen).await?;
-    let address = people.local_addr()?;
+    let address = people_door.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
 
     let router = Router::new()
         .merge(api::router(app.clone()))
         .merge(web::router(app.clone()))
-        .layer(CompressionLayer::new());
-    let mut ending = stopped.clone();
-    tasks.spawn(async move {
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let ended = async move {
-            let _ = ending.wait_for(|stop| *stop).await;
-        };
-        // What is sent in pieces does not wait for the client to acknowledge the piece before.
-        let people = people.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "a connection sends in larger pieces");
-            }
-        });
-        if let Err(error) = axum::serve(people, service).with_graceful_shutdown(ended).await {
-            tracing::error!(%error, "pages and API are no longer served");
-        }
-    });
+        .layer(CompressionLayer::new())
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE));
+    let limits = people::Limits::new(Allowed::new(&config.trusted_proxies)?);
+    tasks.spawn(people::serve(people_door, router, limits, stopped.clone()));
 
     let inbound = Arc::new(Inbound::new(network.clone(), app_clock(&app), config.peers.limits()));
     let door = Door { app: app.clone(), identity, network: network.clone(), inbound };

@@ -105,7 +105,8 @@ impl Allowed {
         named || self.lists(address) || !is_special(address)
     }
 
-    fn lists(&self, address: IpAddr) -> bool {
+    /// Whether the list names this address, or a network that it is in.
+    pub fn lists(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|(network, bits)| match (network, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(*bits)).unwrap_or(0);
