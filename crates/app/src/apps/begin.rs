@@ -28,6 +28,8 @@ pub struct Pending {
     pub(super) is_launched: bool,
     /// The account that decides: of the launch, or of whoever saw the request first.
     pub(super) account: Option<String>,
+    /// What the person was last asked: about which patient, for which scopes.
+    pub(super) shown: Option<(Option<Id>, String)>,
     /// When the request came.
     pub(super) created_ms: i64,
 }
@@ -68,6 +70,7 @@ pub fn begin(app: &App, params: &[(String, String)]) -> Result<Begun> {
         encounter: None,
         is_launched: false,
         account: None,
+        shown: None,
         created_ms: app.now_ms(),
     };
     if let Some(launch) = pending.request.launch.clone() {

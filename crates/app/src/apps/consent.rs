@@ -109,10 +109,14 @@ pub fn question(app: &App, caller: &Caller, token: &str) -> Result<Question> {
         pending.patient.clone_from(&caller.user.patient);
     }
     pending.account = Some(caller.user.id.clone());
-    update(app, token, pending.clone());
     let scopes = grantable(app, caller, &pending)?;
+    let needs_patient = scopes.needs_patient() && pending.patient.is_none();
+    if !needs_patient {
+        pending.shown = Some((pending.patient.clone(), scopes.to_string()));
+    }
+    update(app, token, pending.clone());
     Ok(Question {
-        needs_patient: scopes.needs_patient() && pending.patient.is_none(),
+        needs_patient,
         scopes,
         patient: pending.patient,
         redirect: pending.request.redirect,
@@ -137,9 +141,17 @@ pub fn choose(app: &App, caller: &Caller, token: &str, patient: &Id) -> Result<(
 
 /// Carries out a decision. Returns the address to which the browser goes.
 ///
-/// Errors: as [`question`]; [`Kind::Unprocessable`] where a patient has to be chosen first.
+/// Errors: as [`question`]; [`Kind::Unprocessable`] where a patient has to be chosen first;
+/// [`Kind::Conflict`] where the person was asked about another patient, or for other scopes, than
+/// those that the answer would now be about: the question is to be shown again.
 pub fn decide(app: &App, caller: &Caller, token: &str, decision: &Decision) -> Result<String> {
+    let shown = own(app, caller, token)?.shown;
     let asked = question(app, caller, token)?;
+    let now = (asked.patient.clone(), asked.scopes.to_string());
+    if *decision != Decision::Deny && shown.is_some_and(|shown| shown != now) {
+        let message = "what the app asks for is about another patient by now; look at it again";
+        return Err(Error::new(Kind::Conflict, message));
+    }
     let pending = own(app, caller, token)?;
     let kept: Scopes = match decision {
         Decision::Deny => Scopes::default(),

@@ -150,6 +150,42 @@ fn what_a_person_takes_away_is_not_granted() {
     });
 }
 
+/// What is allowed is what the page said: another patient in another tab is asked about again.
+#[test]
+fn an_answer_is_about_the_patient_who_was_shown() {
+    run(async {
+        let hospitals = shared().await;
+        let hospital = &hospitals.all[0];
+        let (shown, other) = (someone(hospitals, 1), someone(hospitals, 2));
+        let doctor = clinician(hospital).await;
+        let app = App::public(hospital, "launch/patient patient/*.rs");
+        let scope = "launch/patient patient/*.rs";
+        let waiting = App::waiting(app.authorize(&app.request(scope)).await);
+        let path = format!("/oauth/consent?request={waiting}");
+        app.page(&doctor, &path).await.expect(200);
+        let choose = async |patient: &str| {
+            let choice = [("request", waiting.as_str()), ("patient", patient)];
+            app.form(&doctor, "/oauth/patient", &choice).await.expect(303);
+        };
+        choose(&shown).await;
+        app.page(&doctor, &path).await.expect(200);
+        choose(&other).await;
+        let allow = [
+            ("request", waiting.as_str()),
+            ("decision", "allow"),
+            ("scope-0", "yes"),
+            ("scope-1", "yes"),
+        ];
+        let back = app.form(&doctor, "/oauth/consent", &allow).await.expect(303);
+        let back = back.headers["location"].to_str().unwrap();
+        assert!(back.starts_with("/oauth/consent"), "{back}");
+        app.page(&doctor, &path).await.expect(200);
+        let (_, params) = app.form(&doctor, "/oauth/consent", &allow).await.expect(303).sent_to();
+        let tokens = app.post("token", &app.exchange(&params["code"])).await.expect(200).json();
+        assert_eq!(tokens["patient"], json!(other));
+    });
+}
+
 /// Standalone launch of a clinician: the patient is chosen, with a confidential client.
 #[test]
 fn a_clinician_chooses_the_patient() {

@@ -196,11 +196,17 @@ async fn try_decide(visit: &Visit, form: Result<Form<ConsentForm>, FormRejection
     let caller = visit.caller(visit.require(PEOPLE)?);
     let form = visit.form(form)?;
     let decision = form.read().map_or(Decision::Deny, Decision::Allow);
-    let onward = visit
+    let again = at(&form.request.0);
+    let decided = visit
         .app()
         .run(move |app| consent::decide(app, &caller, &form.request.0, &decision))
-        .await?;
-    Ok(see_other(&onward))
+        .await;
+    match decided {
+        Ok(onward) => Ok(see_other(&onward)),
+        // The page says by now whom it is about.
+        Err(error) if error.kind == Kind::Conflict => Ok(see_other(&again)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `GET /apps`
