@@ -197,10 +197,8 @@ async fn try_decide(visit: &Visit, form: Result<Form<ConsentForm>, FormRejection
     let form = visit.form(form)?;
     let decision = form.read().map_or(Decision::Deny, Decision::Allow);
     let again = at(&form.request.0);
-    let decided = visit
-        .app()
-        .run(move |app| consent::decide(app, &caller, &form.request.0, &decision))
-        .await;
+    let decided =
+        visit.app().run(move |app| consent::decide(app, &caller, &form.request.0, &decision)).await;
     match decided {
         Ok(onward) => Ok(see_other(&onward)),
         // The page says by now whom it is about.
