@@ -200,13 +200,13 @@ fn recorded(
         PasskeyError::CounterWentBack { account_id } => owner(app, account_id, address)?,
         _ => token.and_then(|token| resolved(app, token, address)),
     };
-    let is_guess = error.is_guess();
+    let is_told = error.is_guess() || matches!(error, PasskeyError::Expired);
     let error = refused(error);
     let rule = error.rule.clone().unwrap_or_default();
     match &owner {
         Some(caller) => app.audit(Event::by(caller, pattern).refused(rule))?,
-        // A stranger without a challenge has tried nothing.
-        None if is_guess => {
+        // A stranger who was told to wait has tried nothing.
+        None if is_told => {
             app.audit(Event::by_node(pattern).client(address).refused(rule))?;
         }
         None => {}
