@@ -249,8 +249,6 @@ fn plain(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
-
     use super::*;
 
     #[test]
