@@ -7,6 +7,7 @@ role-proxy = Handelt für einen Patienten
 acting-banner = Sie sehen die Akte von { $name }. Sie handeln als: { $relationship }.
 acting-change = Jemand anderen wählen
 acting-lead = Wählen Sie, wessen Akte Sie jetzt ansehen. Alles, was Sie ansehen, steht im Zugriffsprotokoll dieser Person.
+acting-app = Eine App wartet. Wählen Sie, um wessen Daten es gehen soll; danach entscheiden Sie, was sie sehen darf.
 acting-none = Niemand hat Ihnen das Recht gegeben, für ihn zu handeln, oder es ist erloschen.
 acting-choose = Diese Akte ansehen
 acting-own = Meine eigenen Angelegenheiten

@@ -7,6 +7,7 @@ role-proxy = Acts for a patient
 acting-banner = You are looking at the record of { $name }. You act as their { $relationship }.
 acting-change = Choose somebody else
 acting-lead = Choose whose record you look at now. Everything you look at is written into that person’s access log.
+acting-app = An app is waiting. Choose whose data it is to be about; you then decide what it may see.
 acting-none = Nobody has given you the right to act for them, or it has ended.
 acting-choose = Look at this record
 acting-own = My own affairs

@@ -7,6 +7,7 @@ role-proxy = Actúa por un paciente
 acting-banner = Está viendo el historial de { $name }. Actúa como: { $relationship }.
 acting-change = Elegir a otra persona
 acting-lead = Elija de quién es el historial que va a ver. Todo lo que vea queda en el registro de accesos de esa persona.
+acting-app = Una aplicación está esperando. Elija de quién serán los datos; después decide usted qué puede ver.
 acting-none = Nadie le ha dado derecho a actuar por él, o ese derecho ha terminado.
 acting-choose = Ver este historial
 acting-own = Mis propios asuntos

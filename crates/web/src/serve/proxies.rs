@@ -17,7 +17,7 @@ use super::session::{Made, Stop, Visit, id, page, see_other};
 use crate::chrome::Role;
 use crate::clinician::record::Audience;
 use crate::fault::Fault;
-use crate::paths::{Acting, MyProxies, MyRecord};
+use crate::paths::{Acting, AppConsent, MyProxies, MyRecord, Path as _, Returning, local};
 use crate::proxies::acting::{self as acting_page, AcceptForm, ActingView, ActsFor, ChooseForm};
 use crate::proxies::limits::{KINDS, LABELS, chosen};
 use crate::proxies::mine::{self as mine_page, Basis, ProxiesView, Proxy};
@@ -180,13 +180,21 @@ async fn try_change(visit: &Visit, one: &str, form: &[u8]) -> Made {
     }
 }
 
+/// What the choice is asked with.
+#[derive(Default, Deserialize)]
+pub struct Onward {
+    #[serde(default)]
+    next: String,
+}
+
 /// `GET /acting`
-pub async fn acting(visit: Visit) -> Response {
-    let made = acting_with(&visit, false).await;
+pub async fn acting(visit: Visit, onward: Result<Query<Onward>, QueryRejection>) -> Response {
+    let onward = onward.map(|Query(onward)| onward).unwrap_or_default();
+    let made = acting_with(&visit, &onward.next, false).await;
     visit.finish(made)
 }
 
-async fn acting_with(visit: &Visit, is_wrong: bool) -> Made {
+async fn acting_with(visit: &Visit, next: &str, is_wrong: bool) -> Made {
     let user = visit.require(PEOPLE)?.clone();
     let now = user.acting.as_ref().map(|acting| acting.related.clone());
     let list = visit.app().run(move |app| of_account(app, &user)).await?;
@@ -196,8 +204,14 @@ async fn acting_with(visit: &Visit, is_wrong: bool) -> Made {
         relationship: Relationship(one.relationship.clone()),
         now: now.as_ref() == Some(&one.related),
     });
-    let view = ActingView { patients: patients.collect(), is_wrong };
+    let view = ActingView { patients: patients.collect(), is_wrong, next: onward(next).to_owned() };
     page(acting_page::render(&view, &visit.chrome)?)
+}
+
+/// The request of an app that waits for the choice, and nothing else.
+fn onward(next: &str) -> &str {
+    let is_app = local(next).split('?').next() == Some(AppConsent::ROUTE);
+    if is_app { next } else { "" }
 }
 
 /// `POST /acting`
@@ -208,7 +222,7 @@ pub async fn choose(visit: Visit, form: Result<Form<ChooseForm>, FormRejection>)
 
 async fn try_choose(visit: &Visit, form: Result<Form<ChooseForm>, FormRejection>) -> Made {
     visit.require(PEOPLE)?;
-    let form = visit.form(form)?;
+    let form = visit.form_of_anybody(form)?;
     let token = visit.session()?;
     let related = match form.related.as_str() {
         "" => None,
@@ -219,9 +233,11 @@ async fn try_choose(visit: &Visit, form: Result<Form<ChooseForm>, FormRejection>
         .app()
         .run(move |app| app::session::act_as(app, &token, related.as_ref(), &address))
         .await?;
-    match user.acting.is_some() || Role::from_code(&user.role) == Some(Role::Patient) {
-        true => Ok(see_other(&MyRecord.to_string())),
-        false => Ok(see_other(&Acting.to_string())),
+    let is_somebody = user.acting.is_some() || Role::from_code(&user.role) == Some(Role::Patient);
+    match onward(&form.next) {
+        _ if !is_somebody => Ok(see_other(&Acting.to_string())),
+        "" => Ok(see_other(&MyRecord.to_string())),
+        next => Ok(see_other(next)),
     }
 }
 
@@ -233,17 +249,25 @@ pub async fn accept(visit: Visit, form: Result<Form<AcceptForm>, FormRejection>)
 
 async fn try_accept(visit: &Visit, form: Result<Form<AcceptForm>, FormRejection>) -> Made {
     let user = visit.require(PEOPLE)?;
-    let form = visit.form(form)?;
-    let caller = visit.caller(user);
-    let accepted = visit.app().run(move |app| desk::invite::accept(app, &caller, &form.code)).await;
+    let form = visit.form_of_anybody(form)?;
+    let (caller, code) = (visit.caller(user), form.code.clone());
+    let accepted = visit.app().run(move |app| desk::invite::accept(app, &caller, &code)).await;
     match accepted {
-        Ok(_) => Ok(see_other(&Acting.to_string())),
+        Ok(_) => Ok(see_other(&for_app(onward(&form.next)))),
         Err(error)
             if matches!(error.kind, Kind::NotFound | Kind::Unprocessable | Kind::Conflict) =>
         {
-            acting_with(visit, true).await
+            acting_with(visit, &form.next, true).await
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The choice for whom somebody acts, on the way to `next`.
+pub fn for_app(next: &str) -> String {
+    match next {
+        "" => Acting.to_string(),
+        next => Returning { to: Acting, next }.to_string(),
     }
 }
 

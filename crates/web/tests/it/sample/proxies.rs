@@ -19,8 +19,11 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         only_invites: false,
     };
     let invites = ProxiesView { only_invites: true, ..ProxiesView::default() };
-    let choice =
-        ActingView { patients: if full { patients() } else { Vec::new() }, is_wrong: full };
+    let choice = ActingView {
+        patients: if full { patients() } else { Vec::new() },
+        is_wrong: full,
+        next: if full { "/oauth/consent?request=a-1".into() } else { String::new() },
+    };
     let office_view = OfficeView {
         patient: if full { "patient-1".into() } else { String::new() },
         proxies: full.then_some(proxies),
