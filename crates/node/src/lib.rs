@@ -23,3 +23,4 @@ pub mod udap;
 pub mod upkeep;
 mod validate;
 pub mod wiring;
+mod zone;

@@ -51,20 +51,29 @@ impl Page<'_> {
     }
 
     fn about(&self) -> Message {
-        match &self.v.name {
-            Some(name) => self.w.say("preview-about").s("name", name),
-            None => self.w.say("preview-about-all"),
-        }
+        about(&self.w, self.v.name.as_deref())
     }
 
     fn state(&self) -> Message {
         self.v.decision.permission.state(&self.w)
     }
 
-    /// Whether it is about somebody who is no staff: what they see is not asked of others.
     fn is_related(&self) -> bool {
-        self.v.decision.person.as_deref().is_some_and(|key| key.starts_with("RelatedPerson/"))
+        self.v.decision.person.as_deref().is_some_and(is_related)
     }
+}
+
+/// Whom a decision is about, in words; all where nobody is named.
+pub(crate) fn about(w: &Words<'_>, name: Option<&str>) -> Message {
+    match name {
+        Some(name) => w.say("preview-about").s("name", name),
+        None => w.say("preview-about-all"),
+    }
+}
+
+/// Whether a person is no staff: what they see is not asked of others.
+pub(crate) fn is_related(person: &str) -> bool {
+    person.starts_with("RelatedPerson/")
 }
 
 impl Effect {

@@ -2,11 +2,12 @@
 
 use askama::Template;
 
+use super::whom::{Whom, date};
 use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::form::{Field, FieldFault, Secret};
 use crate::patient::permissions::{ALL, Permission};
-use crate::patient::preview::Effect;
+use crate::patient::preview::{Effect, about};
 use crate::when::When;
 use crate::words::{Message, Words};
 
@@ -75,8 +76,7 @@ impl PaperForm {
         let permission = self.permission();
         let possible = permission.is_some_and(|p| p.see == p.share || two_sided);
         Fields {
-            number: Field::required(&self.number, 80),
-            born: date(&self.born),
+            whom: Whom::typed(&self.number, &self.born),
             organisation: choice(&self.organisation, !self.organisation.is_empty()),
             person: Field::optional(&self.person, 80),
             decision: choice(&self.decision, possible),
@@ -86,21 +86,11 @@ impl PaperForm {
     }
 }
 
-fn date(text: &str) -> Field {
-    let field = Field::required(text, 10);
-    match field.is_sound() && field.value.parse::<jiff::civil::Date>().is_err() {
-        true => field.with(FieldFault::NotADate),
-        false => field,
-    }
-}
-
 /// The fields of the form as they were typed.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
-    /// The patient's number.
-    pub number: Field,
-    /// The date of birth.
-    pub born: Field,
+    /// Whose paper it is.
+    pub whom: Whom,
     /// The organisation.
     pub organisation: Field,
     /// A person's name.
@@ -116,17 +106,14 @@ pub struct Fields {
 impl Fields {
     /// Whether nothing is wrong.
     pub fn are_sound(&self) -> bool {
-        [
-            &self.number,
-            &self.born,
+        let others = [
             &self.organisation,
             &self.person,
             &self.decision,
             &self.signed_on,
             &self.representative,
-        ]
-        .iter()
-        .all(|field| field.is_sound())
+        ];
+        self.whom.is_sound() && others.iter().all(|field| field.is_sound())
     }
 }
 
@@ -165,6 +152,8 @@ pub struct PaperView {
     pub form: PaperForm,
     /// Whom it is about; `None` for all.
     pub name: Option<String>,
+    /// Whether it is about somebody who is no staff.
+    pub is_related: bool,
     /// What it decides.
     pub permission: Permission,
     /// What changes at this organisation.
@@ -207,10 +196,11 @@ struct Paper<'a> {
 
 impl Paper<'_> {
     fn about(&self) -> Message {
-        match &self.v.name {
-            Some(name) => self.w.say("preview-about").s("name", name),
-            None => self.w.say("preview-about-all"),
-        }
+        about(&self.w, self.v.name.as_deref())
+    }
+
+    fn is_related(&self) -> bool {
+        self.v.is_related
     }
 
     fn state(&self) -> Message {
@@ -268,7 +258,8 @@ mod tests {
             let mut form = sound.clone();
             form.set(name, value.to_owned());
             let fields = form.fields();
-            let faults = [fields.number, fields.born, fields.signed_on, fields.decision];
+            let Whom { number, born } = fields.whom;
+            let faults = [number, born, fields.signed_on, fields.decision];
             let faults: Vec<_> = faults.iter().filter_map(|field| field.fault).collect();
             assert_eq!(faults, [fault], "{name} {value}");
         }

@@ -100,6 +100,7 @@ tokened!(
     crate::registrar::links::LinkForm,
     crate::proxies::acting::ChooseForm,
     crate::proxies::acting::AcceptForm,
+    crate::proxies::office::FindForm,
     crate::proxies::office::AppointForm,
     crate::proxies::office::EndForm,
     crate::apps::allowed::EndForm,

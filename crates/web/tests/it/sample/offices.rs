@@ -635,6 +635,7 @@ fn paper_view(full: bool) -> papers::PaperView {
     papers::PaperView {
         form: papers::PaperForm { number: super::HOSTILE.into(), ..papers::PaperForm::default() },
         name: full.then(|| "Harrow Bay Medical Center".to_owned()),
+        is_related: false,
         permission: web::patient::permissions::Permission { see: false, share: false },
         effects: if full { vec![effect] } else { Vec::new() },
         scan: match full {
