@@ -121,7 +121,7 @@ fn enqueue(
     let now = app.now_ms();
     let (origin, id, as_of) =
         origin(consent).unwrap_or_else(|| (app.org().id.clone(), key.id.to_string(), now));
-    let shortened = super::paper::for_others(app, consent)?;
+    let shortened = super::paper::for_others(app, key, consent)?;
     let consent = shortened.as_ref().unwrap_or(consent);
     let consent = Raw::new(consent.text()).map_err(|e| Error::internal(e.to_string()))?;
     let decision = Decision { origin, id, as_of, consent, patient: None, confirmed: false };

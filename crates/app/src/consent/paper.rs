@@ -96,8 +96,12 @@ pub struct Recorded {
     pub id: Id,
     /// The patient's id here.
     pub patient: Id,
-    /// What it decides, in words.
-    pub title: String,
+    /// Names of the organisations and people it is about; empty for all.
+    pub about: Vec<String>,
+    /// Whether it leaves those it is about to see what others hold.
+    pub see: bool,
+    /// Whether it leaves those it is about to share what they hold.
+    pub share: bool,
     /// When it was signed, a FHIR dateTime: a day, or the moment where that day had not ended.
     pub signed: String,
     /// Who recorded it.
@@ -266,7 +270,7 @@ pub fn end(app: &App, caller: &Caller, id: &Id) -> Result<()> {
 /// data are, `hash` is their SHA-1). A signature, a handwriting and whatever else a form shows
 /// are nobody else's; what was decided, when, by whom and that it was verified is told. `None`
 /// where nothing has to be left out.
-pub(super) fn for_others(app: &App, consent: &Resource) -> Result<Option<Resource>> {
+pub(super) fn for_others(app: &App, key: &Key, consent: &Resource) -> Result<Option<Resource>> {
     let is_paper = consent.root().path(&["meta", "tag"]).into_iter().flat_map(|tags| tags.items());
     let is_paper = is_paper.into_iter().any(|tag| {
         tag.get("system").is_some_and(|system| system.is_str(TAG_SYSTEM))
@@ -283,8 +287,9 @@ pub(super) fn for_others(app: &App, consent: &Resource) -> Result<Option<Resourc
     // What cannot be read is left out all the same.
     let bytes = data.and_then(|data| STANDARD.decode(data).ok()).unwrap_or_default();
     // What came from elsewhere is not kept here.
-    if let (Some(id), None) = (consent.id(), deliver::origin(consent)) {
-        source.insert("url".into(), format!("{}/fhir/Consent/{id}", app.org().base_url).into());
+    if deliver::origin(consent).is_none() {
+        let url = format!("{}/fhir/{}/{}", app.org().base_url, key.resource_type, key.id);
+        source.insert("url".into(), url.into());
     }
     source.insert("size".into(), bytes.len().into());
     source.insert("hash".into(), STANDARD.encode(crypto::hash::sha1(&bytes)).into());
@@ -304,10 +309,13 @@ pub(super) fn recorder(consent: &Resource) -> Option<String> {
 fn view(consent: &Resource) -> Option<Recorded> {
     let root = consent.root();
     let text = |path: &[&str]| Some(root.path(path)?.as_str()?.into_owned());
+    let super::standing::Decided { about, see, share, .. } = super::standing::decided(consent)?;
     Some(Recorded {
         id: consent.id()?,
         patient: patients_of(consent).into_iter().next()?,
-        title: text(&["sourceAttachment", "title"]).unwrap_or_default(),
+        about,
+        see,
+        share,
         signed: text(&["dateTime"])?,
         by: recorder(consent)?,
         active: text(&["status"])? == "active",

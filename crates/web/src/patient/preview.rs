@@ -51,7 +51,10 @@ impl Page<'_> {
     }
 
     fn about(&self) -> Message {
-        about(&self.w, self.v.name.as_deref())
+        match &self.v.name {
+            Some(name) => self.w.say("preview-about").s("name", name),
+            None => self.w.say("preview-about-all"),
+        }
     }
 
     fn state(&self) -> Message {
@@ -60,14 +63,6 @@ impl Page<'_> {
 
     fn is_related(&self) -> bool {
         self.v.decision.person.as_deref().is_some_and(is_related)
-    }
-}
-
-/// Whom a decision is about, in words; all where nobody is named.
-pub(crate) fn about(w: &Words<'_>, name: Option<&str>) -> Message {
-    match name {
-        Some(name) => w.say("preview-about").s("name", name),
-        None => w.say("preview-about-all"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::form::{Field, FieldFault, Secret};
 use crate::patient::permissions::{ALL, Permission};
-use crate::patient::preview::{Effect, about};
+use crate::patient::preview::Effect;
 use crate::when::When;
 use crate::words::{Message, Words};
 
@@ -133,8 +133,10 @@ pub struct PapersView {
 pub struct Recorded {
     /// Id of its Consent.
     pub id: String,
+    /// Whom it is about; `None` for all.
+    pub name: Option<String>,
     /// What it decides.
-    pub title: String,
+    pub permission: Permission,
     /// The patient's id here.
     pub patient: String,
     /// When it was signed, where that can be read.
@@ -171,6 +173,10 @@ struct Papers<'a> {
 }
 
 impl Papers<'_> {
+    fn about(&self, one: &Recorded) -> Message {
+        about(&self.w, one.name.as_deref())
+    }
+
     fn organisations(&self) -> Vec<(String, String)> {
         let all = (ALL.to_owned(), self.w.say("permissions-all").to_string());
         std::iter::once(all).chain(self.v.organisations.iter().cloned()).collect()
@@ -218,6 +224,14 @@ impl Paper<'_> {
             ("signed_on", form.signed_on.as_str()),
             ("representative", form.representative.as_str()),
         ]
+    }
+}
+
+/// Whom a paper is about, in words; all where nobody is named.
+fn about(w: &Words<'_>, name: Option<&str>) -> Message {
+    match name {
+        Some(name) => w.say("paper-about-one").s("name", name),
+        None => w.say("paper-about-all"),
     }
 }
 

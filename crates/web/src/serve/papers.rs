@@ -17,7 +17,7 @@ use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::{Bare, Field, FieldFault};
 use crate::paths::Papers;
-use crate::patient::permissions::ALL;
+use crate::patient::permissions::{ALL, Permission};
 use crate::patient::preview::is_related;
 use crate::privacy::papers::{self as pages, Fields, PaperForm, PaperView, PapersView, Recorded};
 use crate::privacy::whom::Whom;
@@ -39,7 +39,8 @@ async fn try_papers(visit: &Visit, fields: Fields) -> Made {
     let found = visit.app().run(move |app| paper::recorded(app, &caller)).await?;
     let recorded = found.into_iter().map(|one| Recorded {
         id: one.id.to_string(),
-        title: one.title,
+        name: (!one.about.is_empty()).then(|| one.about.join(", ")),
+        permission: Permission { see: one.see, share: one.share },
         patient: one.patient.to_string(),
         signed: When::parse(&one.signed),
         by: one.by,

@@ -606,9 +606,10 @@ fn papers_view(full: bool) -> papers::PapersView {
         decision: "see".into(),
         ..papers::PaperForm::default()
     };
-    let one = |id: &str, title: &str, active| papers::Recorded {
+    let one = |id: &str, name: &str, active| papers::Recorded {
         id: id.into(),
-        title: title.into(),
+        name: (!name.is_empty()).then(|| name.to_owned()),
+        permission: web::patient::permissions::Permission { see: active, share: true },
         patient: "p-1".into(),
         signed: web::When::parse("2026-03-02"),
         by: "Petra Adler".into(),
