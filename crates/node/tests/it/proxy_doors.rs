@@ -3,6 +3,7 @@
 //! where `CONSILIUM_TEST_POSTGRES` names one.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,11 +13,12 @@ use serde_json::{Value, json};
 
 use crate::app_client::App;
 use crate::client::{Client, text};
-use crate::hospitals::{Hospitals, run};
+use crate::hospitals::{Hospital, Hospitals, run, shared};
 use crate::proxies::{
     MINUTE_MS, Someone, acts, born, hospital, hospital_with, invited, may_act_as, recorded, seen,
     signed_in, sorted,
 };
+use crate::record::{ask, newcomer};
 use crate::subscriptions::{hook, subscription};
 
 const VIEW: &str = "https://example.org/ViewDefinition/proxy-conditions";
@@ -264,6 +266,44 @@ async fn switches(hospitals: &Hospitals) {
     // He can still sign out by the foot of a page that was made for the father.
     browser.form_as(&chidi, Some(father), "/sign-out", &[]).await.expect(303);
     chidi.get("/fhir/Condition").await.expect(401);
+}
+
+/// An institution that is found to hold a record is sent the patient's decisions, and not who acts for
+/// them here, how far, or on what evidence.
+#[test]
+fn who_acts_for_a_patient_is_not_told_to_other_institutions() {
+    run(async {
+        let all: Vec<&Hospital> = shared().await.all.iter().collect();
+        let ids = newcomer(&all[..2], "Hochfelln", "987-66-4613").await;
+        let browser = App::public(all[0], "patient/*.rs");
+        let account = all[0].account(Role::Proxy, None);
+        let guardian = (&account, "GUARD", "court");
+        recorded(all[0], &browser, &ids[0], guardian).await.expect(303);
+        let patient = all[0].patient(&ids[0]).await;
+        let org = all[1].org.as_str();
+        let decision = [("organisation", org), ("decision", "permit"), ("confirm", "yes")];
+        browser.form(&patient, "/me/permissions", &decision).await.expect(303);
+        let there = all[1].signed_in(Role::Clinician).await;
+        assert_eq!(ask(&there, &ids[1]).await.state(all[0]), "answered");
+        let path = format!("/fhir/Consent?patient=Patient/{}", ids[1]);
+        let since = Instant::now();
+        let waits = || {
+            let snapshot = all[0].app.store().snapshot().unwrap();
+            let queue = snapshot.side_scan("outbox", b"", 10_000).unwrap();
+            queue.iter().any(|(_, text)| String::from_utf8_lossy(text).contains(&ids[0]))
+        };
+        let known = loop {
+            let known = there.get(&path).await.expect(200);
+            if !known.matches().is_empty() && !waits() {
+                break there.get(&path).await.expect(200);
+            }
+            assert!(since.elapsed() < Duration::from_secs(20), "the decision does not arrive");
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(known.matches().len(), 1, "{}", known.text);
+        assert!(!known.text.contains("RelatedPerson"), "{}", known.text);
+        assert!(!known.text.contains("birth certificate"), "{}", known.text);
+    });
 }
 
 /// The same on PostgreSQL, and the day that a child is twelve.

@@ -618,10 +618,7 @@ fn papers_view(full: bool) -> papers::PapersView {
     papers::PapersView {
         fields: form.fields(),
         organisations: vec![("north".into(), "North Valley Hospital".into())],
-        recorded: vec![
-            one("c-1", "Permission withdrawn from Harrow Bay Medical Center (on paper)", true),
-            one("c-2", "Permission for treatment given to all organisations (on paper)", false),
-        ],
+        recorded: vec![one("c-1", "Harrow Bay Medical Center", true), one("c-2", "", false)],
     }
 }
 
