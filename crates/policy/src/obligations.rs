@@ -27,10 +27,6 @@ pub const PART2_NOTICE: &str = "This record which has been disclosed to you is p
      other information is NOT sufficient to meet the required elements of written consent to \
      further use or redisclose the record (see 42 CFR 2.31).";
 
-/// The statement of 42 CFR 2.32(a)(2), for carriers that hold no more than a line.
-pub const PART2_NOTICE_SHORT: &str =
-    "42 CFR part 2 prohibits unauthorized use or disclosure of these records.";
-
 /// Codes that are passed on where a resource carries them.
 const PASSED_ON: &[&str] = &[
     "AOD",
