@@ -271,8 +271,8 @@ pub fn end(app: &App, caller: &Caller, id: &Id) -> Result<()> {
 /// are nobody else's; what was decided, when, by whom and that it was verified is told. `None`
 /// where nothing has to be left out.
 pub(super) fn for_others(app: &App, key: &Key, consent: &Resource) -> Result<Option<Resource>> {
-    let is_paper = consent.root().path(&["meta", "tag"]).into_iter().flat_map(|tags| tags.items());
-    let is_paper = is_paper.into_iter().any(|tag| {
+    let tags = consent.root().path(&["meta", "tag"]);
+    let is_paper = tags.into_iter().flat_map(|tags| tags.items()).any(|tag| {
         tag.get("system").is_some_and(|system| system.is_str(TAG_SYSTEM))
             && tag.get("code").is_some_and(|code| code.is_str(TAG))
     });

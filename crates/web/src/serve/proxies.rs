@@ -293,9 +293,8 @@ pub async fn office(visit: Visit, wanted: Result<Query<Wanted>, QueryRejection>)
     visit.finish(made)
 }
 
-async fn office_with(visit: &Visit, view: OfficeView) -> Made {
+async fn office_with(visit: &Visit, mut view: OfficeView) -> Made {
     let user = visit.require(OFFICER)?;
-    let mut view = view;
     if !view.patient.is_empty() {
         let (caller, patient) = (visit.caller(user), id(&view.patient)?);
         let list = visit.app().run(move |app| listed(app, &caller, &patient)).await?;
