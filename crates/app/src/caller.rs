@@ -107,11 +107,16 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whose a list of results or a job is: the account's, or the app's in its name.
+    /// Whose a list of results is: the account's, or the app's in its name; of whoever acts for a
+    /// patient, only for as long as they act for that one.
     pub fn holder(&self) -> String {
-        match &self.granted {
+        let who = match &self.user.acting {
             None => self.user.id.clone(),
-            Some(granted) => format!("{} {} {}", self.user.id, granted.id, granted.scopes),
+            Some(acting) => format!("{} {}", self.user.id, acting.related),
+        };
+        match &self.granted {
+            None => who,
+            Some(granted) => format!("{who} {} {}", granted.id, granted.scopes),
         }
     }
 

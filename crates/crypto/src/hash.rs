@@ -1,4 +1,4 @@
-//! SHA-256 and hexadecimal text.
+//! SHA-256, hexadecimal text, and SHA-1 where a standard prescribes it.
 
 /// SHA-256 (FIPS 180-4) of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -34,6 +34,15 @@ pub fn sha256_of_parts(parts: &[&[u8]]) -> [u8; 32] {
         context.update(part);
     }
     out.copy_from_slice(context.finish().as_ref());
+    out
+}
+
+/// SHA-1 (FIPS 180-4) of `bytes`, which FHIR R4 prescribes for `Attachment.hash`. It finds what was
+/// damaged on the way and proves nothing against somebody who forges: give a [`sha256`] beside it.
+pub fn sha1(bytes: &[u8]) -> [u8; 20] {
+    let algorithm = &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY;
+    let mut out = [0; 20];
+    out.copy_from_slice(aws_lc_rs::digest::digest(algorithm, bytes).as_ref());
     out
 }
 
@@ -73,6 +82,7 @@ mod tests {
             let expected = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes);
             assert_eq!(sha256_of_parts(&[a, b]), expected.as_ref());
         }
+        assert_eq!(hex(&sha1(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
     }
 
     proptest! {

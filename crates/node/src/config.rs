@@ -12,7 +12,6 @@ use app::records::validate::Enforced;
 use app::services::{ConditionalDelete, Rest};
 use federation::InboundLimits;
 use identity::Role;
-use jiff::tz::TimeZone;
 use matching::clk::Epsilon;
 use policy::consent::{Defaults, Existence};
 use serde::{Deserialize, Deserializer};
@@ -206,7 +205,8 @@ pub struct ProxyRules {
     pub adolescent: u8,
     /// Sensitivity codes of v3-ActCode.
     pub withheld: Vec<String>,
-    /// Time zone in which birthdays begin, as POSIX spells one out; UTC where empty.
+    /// Time zone in which birthdays begin: a name of the IANA database, or as POSIX spells one out;
+    /// UTC where empty.
     pub time_zone: String,
 }
 
@@ -230,12 +230,8 @@ impl ProxyRules {
         if let Some(code) = self.withheld.iter().find(|code| !is_code(code) || code.is_empty()) {
             return Err(format!("`proxies.withheld` names `{code}`; name codes of v3-ActCode"));
         }
-        let zone = match self.time_zone.as_str() {
-            "" | "UTC" => TimeZone::UTC,
-            zone => TimeZone::posix(zone).map_err(|_| {
-                format!("`proxies.time_zone` is `{zone}`; spell it out as POSIX does")
-            })?,
-        };
+        let zone = crate::zone::named(&self.time_zone)
+            .map_err(|why| format!("`proxies.time_zone` is `{}`; {why}", self.time_zone))?;
         let (adult, adolescent) = (self.adult, self.adolescent);
         Ok(app::proxies::Rules { adult, adolescent, withheld: self.withheld.clone(), zone })
     }
@@ -684,8 +680,8 @@ night = [22, 6]
 
 # People who act for a patient. A parent's right ends on the day the patient is `adult`, in years; from
 # `adolescent` on, what is sensitive in these ways (codes of v3-ActCode) is kept from a parent unless
-# the patient permits it. Birthdays begin in `time_zone` as POSIX spells one
-# out, "CET-1CEST,M3.5.0,M10.5.0/3" for example; UTC where empty.
+# the patient permits it. Birthdays begin in `time_zone`, "Europe/Berlin" for
+# example; UTC where empty.
 [proxies]
 adult = 18
 adolescent = 12

@@ -24,3 +24,4 @@ pub mod udap;
 pub mod upkeep;
 mod validate;
 pub mod wiring;
+mod zone;

@@ -18,14 +18,22 @@ pub enum Fault {
     Forbidden,
     /// 404
     NotFound,
+    /// 409: the form was made while its reader acted for somebody else.
+    Switched,
     /// 500
     Internal,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 5] =
-        [Self::BadRequest, Self::SignInNeeded, Self::Forbidden, Self::NotFound, Self::Internal];
+    pub const ALL: [Self; 6] = [
+        Self::BadRequest,
+        Self::SignInNeeded,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Switched,
+        Self::Internal,
+    ];
 
     /// The fault of an HTTP status; other 4xx are bad requests, everything else is internal.
     pub fn from_status(status: u16) -> Self {
@@ -45,6 +53,7 @@ impl Fault {
             Self::SignInNeeded => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
+            Self::Switched => 409,
             Self::Internal => 500,
         }
     }
@@ -55,6 +64,7 @@ impl Fault {
             Self::SignInNeeded => ("error-sign-in-needed", "error-sign-in-needed-help"),
             Self::Forbidden => ("error-forbidden", "error-forbidden-help"),
             Self::NotFound => ("error-not-found", "error-not-found-help"),
+            Self::Switched => ("error-switched", "error-switched-help"),
             Self::Internal => ("error-internal", "error-internal-help"),
         }
     }

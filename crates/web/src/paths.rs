@@ -109,6 +109,8 @@ fixed! {
     AcceptProxy = "/acting/accept";
     /// Who acts for a patient, for the privacy officer: GET the page, POST a new one.
     Proxies = "/proxies";
+    /// The patient whose proxies an officer asks for: POST.
+    FindProxies = "/proxies/find";
     /// Which agreements let others ask about the patient.
     MyAgreements = "/me/agreements";
     /// The agreements of the institution.

@@ -154,6 +154,7 @@ fn proxy_routes() -> Router<Web> {
         .route(paths::Acting::ROUTE, get(proxies::acting).post(proxies::choose))
         .route(paths::AcceptProxy::ROUTE, post(proxies::accept))
         .route(paths::Proxies::ROUTE, get(proxies::office).post(proxies::appoint))
+        .route(paths::FindProxies::ROUTE, post(proxies::find))
         .route(paths::EndProxy::ROUTE, post(proxies::end))
 }
 

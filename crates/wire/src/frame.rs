@@ -58,6 +58,22 @@ pub struct Handling {
     /// What the recipient must and must not do.
     #[serde(default)]
     pub obligations: Vec<Obligation>,
+    /// The consents of the patient on which a disclosure under a law rests that asks for them to be
+    /// told (42 CFR 2.32(b)). Their scope stands among the notes as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consents: Vec<ConsentScope>,
+}
+
+/// A consent on which a disclosure rests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentScope {
+    /// Address of the Consent at the holder.
+    pub reference: String,
+    /// What it covers, in plain words.
+    pub scope: String,
+    /// Relative references of the resources that it opens.
+    #[serde(default)]
+    pub resources: Vec<String>,
 }
 
 /// An obligation or a refrain, and what it is for.

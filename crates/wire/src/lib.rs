@@ -45,7 +45,7 @@ pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject
 pub use council::{Adviser, Change, Council, Founders, Rotation, Thresholds};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
 pub use flag::{Flag, FlagKind, FlagReceipt};
-pub use frame::{End, Frame, FrameError, Handling, Head, Obligation, RecordStatus};
+pub use frame::{ConsentScope, End, Frame, FrameError, Handling, Head, Obligation, RecordStatus};
 pub use locator::{
     EncodedView, LocateRequest, LocateResponse, LocatorKeyRequest, LocatorKeyResponse, Publication,
     PublicationReceipt, PublishedEncoding, PublishedRecord,

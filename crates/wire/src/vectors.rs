@@ -114,11 +114,12 @@ fn the_councils_business() {
 
 #[test]
 fn record_stream() {
-    // Of before there were obligations, and with them.
+    // Of before there were obligations, with them, and with the consents of 42 CFR 2.32(b).
     let plain = include_str!("../vectors/record-stream.ndjson");
     assert!(plain.contains("\"value\":7.10,"), "decimals keep their digits");
     check_stream(plain);
     check_stream(include_str!("../vectors/record-stream-obligations.ndjson"));
+    check_stream(include_str!("../vectors/record-stream-consents.ndjson"));
 }
 
 fn check_stream(text: &str) {

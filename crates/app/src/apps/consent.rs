@@ -14,6 +14,8 @@ use crate::authorise::reach::is_honoured;
 use crate::caller::Granted;
 use crate::{App, Caller, Error, Kind, Result};
 
+/// The rule by which somebody first says for whom they act.
+pub const CHOOSE_PATIENT: &str = "choose-patient";
 /// The roles whose people may allow apps.
 const ROLES: [&str; 3] = ["clinician", "patient", "proxy"];
 
@@ -245,14 +247,14 @@ fn own(app: &App, caller: &Caller, token: &str) -> Result<Pending> {
         let message = "this request is for somebody else to decide";
         return Err(Error::new(Kind::Forbidden, message).by_rule("apps-by-people"));
     }
-    // Whoever acts for patients says first for whom; an app is about that patient alone.
-    if caller.user.role == policy::Role::Proxy.word() {
-        let own = caller.user.patient.as_ref();
-        let is_other = pending.is_launched && pending.patient.as_ref() != own;
-        if caller.user.acting.is_none() || is_other {
-            let message = "choose on the page `/acting` for whom you act, then start the app again";
-            return Err(Error::new(Kind::Forbidden, message).by_rule("choose-patient"));
-        }
+    // Whoever acts for patients says first for whom. An app that was opened from a record is about
+    // that patient alone, and whoever opened it may be or act for somebody else since.
+    let is_nobody = caller.user.role == policy::Role::Proxy.word() && caller.user.acting.is_none();
+    let own = caller.user.patient.as_ref();
+    let is_other = pending.is_launched && own.is_some() && pending.patient.as_ref() != own;
+    if is_nobody || is_other {
+        let message = "choose on the page `/acting` for whom you act, then start the app again";
+        return Err(Error::new(Kind::Forbidden, message).by_rule(CHOOSE_PATIENT));
     }
     Ok(pending)
 }

@@ -99,6 +99,10 @@ pub(crate) fn to_new_holder(app: &App, patient: &Id, org: &str) -> Result<Vec<Si
     let found = snapshot.find(&search.query, super::standing::MAX_CONSENTS, false)?;
     let mut side = Vec::new();
     for stored in snapshot.load(&found)? {
+        // Who acts for the patient here is nothing to others.
+        if crate::proxies::is_reserved(&stored.key) {
+            continue;
+        }
         let consent = parse_stored(&stored)?;
         if origin(&consent).is_none_or(|(from, ..)| from != org.as_str()) {
             side.push(enqueue(app, &org, patient, &stored.key, &consent)?);
@@ -117,6 +121,8 @@ fn enqueue(
     let now = app.now_ms();
     let (origin, id, as_of) =
         origin(consent).unwrap_or_else(|| (app.org().id.clone(), key.id.to_string(), now));
+    let shortened = super::paper::for_others(app, key, consent)?;
+    let consent = shortened.as_ref().unwrap_or(consent);
     let consent = Raw::new(consent.text()).map_err(|e| Error::internal(e.to_string()))?;
     let decision = Decision { origin, id, as_of, consent, patient: None, confirmed: false };
     let body = serde_json::to_string(&decision).map_err(|e| Error::internal(e.to_string()))?;

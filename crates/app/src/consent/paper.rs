@@ -3,7 +3,8 @@
 //! The form has the choices of the patient's own page and becomes the same Consents, so they are
 //! delivered, decided and shown as those are. They tell beside it when they were signed and by whom,
 //! that the signature was verified (`verification`), who recorded them, and carry the scan
-//! (`sourceAttachment`).
+//! (`sourceAttachment`). The scan stays here: what travels to other institutions says where it is kept
+//! and what its hashes are ([`for_others`]).
 //!
 //! Privacy officers may not read who a patient is. They type the number and the date of birth that
 //! the paper states, and both have to be those of one patient.
@@ -24,7 +25,7 @@ use crate::authorise::{Action, authorise};
 use crate::records::{parse as parse_stored, patients_of};
 use crate::{App, Caller, Error, Kind, Result};
 
-/// Longest scan, in bytes: a Consent with it still fits into one message between nodes.
+/// Longest scan, in bytes: some pages in grey.
 pub const MAX_SCAN: usize = 768 * 1024;
 /// Longest name of a representative, in characters.
 pub const MAX_NAME: usize = 120;
@@ -34,6 +35,8 @@ const MAX_LISTED: usize = 200;
 /// Marks Consents that were given on paper.
 const TAG_SYSTEM: &str = "https://consilium.health/fhir/CodeSystem/consent-form";
 const TAG: &str = "paper";
+/// SHA-256 of a scan that is kept elsewhere, in hexadecimal digits.
+const SHA256: &str = "https://consilium.health/fhir/StructureDefinition/attachment-sha256";
 /// Who recorded it, a reference by identifier.
 pub(super) const RECORDED_BY: &str =
     "https://consilium.health/fhir/StructureDefinition/consent-recorded-by";
@@ -93,8 +96,12 @@ pub struct Recorded {
     pub id: Id,
     /// The patient's id here.
     pub patient: Id,
-    /// What it decides, in words.
-    pub title: String,
+    /// Names of the organisations and people it is about; empty for all.
+    pub about: Vec<String>,
+    /// Whether it leaves those it is about to see what others hold.
+    pub see: bool,
+    /// Whether it leaves those it is about to share what they hold.
+    pub share: bool,
     /// When it was signed, a FHIR dateTime: a day, or the moment where that day had not ended.
     pub signed: String,
     /// Who recorded it.
@@ -258,6 +265,39 @@ pub fn end(app: &App, caller: &Caller, id: &Id) -> Result<()> {
     Ok(())
 }
 
+/// A Consent as it travels to other institutions: of one on paper without the bytes of the scan, in
+/// whose place stand an address, the size and the hashes (FHIR R4, Attachment: `url` is where the
+/// data are, `hash` is their SHA-1). A signature, a handwriting and whatever else a form shows
+/// are nobody else's; what was decided, when, by whom and that it was verified is told. `None`
+/// where nothing has to be left out.
+pub(super) fn for_others(app: &App, key: &Key, consent: &Resource) -> Result<Option<Resource>> {
+    let tags = consent.root().path(&["meta", "tag"]);
+    let is_paper = tags.into_iter().flat_map(|tags| tags.items()).any(|tag| {
+        tag.get("system").is_some_and(|system| system.is_str(TAG_SYSTEM))
+            && tag.get("code").is_some_and(|code| code.is_str(TAG))
+    });
+    if !is_paper || consent.root().path(&["sourceAttachment", "data"]).is_none() {
+        return Ok(None);
+    }
+    let mut json = read(consent)?;
+    let faulty = || Error::internal("the source of a consent on paper is no attachment");
+    let source = json.get_mut("sourceAttachment").and_then(Json::as_object_mut);
+    let source = source.ok_or_else(faulty)?;
+    let data = source.remove("data").and_then(|data| data.as_str().map(str::to_owned));
+    // What cannot be read is left out all the same.
+    let bytes = data.and_then(|data| STANDARD.decode(data).ok()).unwrap_or_default();
+    // What came from elsewhere is not kept here.
+    if deliver::origin(consent).is_none() {
+        let url = format!("{}/fhir/{}/{}", app.org().base_url, key.resource_type, key.id);
+        source.insert("url".into(), url.into());
+    }
+    source.insert("size".into(), bytes.len().into());
+    source.insert("hash".into(), STANDARD.encode(crypto::hash::sha1(&bytes)).into());
+    let sha256 = crypto::hash::hex(&crypto::hash::sha256(&bytes));
+    source.insert("extension".into(), json!([{"url": SHA256, "valueString": sha256}]));
+    written(&json).map(Some)
+}
+
 /// Who recorded a Consent that was given on paper; `None` for others.
 pub(super) fn recorder(consent: &Resource) -> Option<String> {
     let extensions = consent.root().get("extension")?;
@@ -269,10 +309,13 @@ pub(super) fn recorder(consent: &Resource) -> Option<String> {
 fn view(consent: &Resource) -> Option<Recorded> {
     let root = consent.root();
     let text = |path: &[&str]| Some(root.path(path)?.as_str()?.into_owned());
+    let super::standing::Decided { about, see, share, .. } = super::standing::decided(consent)?;
     Some(Recorded {
         id: consent.id()?,
         patient: patients_of(consent).into_iter().next()?,
-        title: text(&["sourceAttachment", "title"]).unwrap_or_default(),
+        about,
+        see,
+        share,
         signed: text(&["dateTime"])?,
         by: recorder(consent)?,
         active: text(&["status"])? == "active",

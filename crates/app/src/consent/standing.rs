@@ -158,7 +158,8 @@ fn is_open(app: &App, consents: &Compiled, custodian: &str, recipient: &str) -> 
     !matches!(whole_record(&request, consents, &app.settings().consent), WholeDecision::Deny { .. })
 }
 
-fn decided(consent: &Resource) -> Option<Decided> {
+/// What a Consent decides, for lists.
+pub(super) fn decided(consent: &Resource) -> Option<Decided> {
     let view = ConsentView::of(consent)?;
     let permits = view.kind() == Some(Decision::Permit);
     let actors = consent.root().path(&["provision", "actor"]);

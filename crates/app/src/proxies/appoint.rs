@@ -10,6 +10,17 @@ use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Caller, Error, Kind, Result};
 
+/// The rule that asks for evidence.
+pub const NO_EVIDENCE: &str = "proxy-evidence";
+/// The rule that asks for an account that can act.
+pub const NO_ACCOUNT: &str = "proxy-account";
+/// The rule that asks for the patient's birth date.
+pub const NO_BIRTH_DATE: &str = "proxy-birth-date";
+/// The rule that refuses what would have ended already.
+pub const OVER: &str = "proxy-over";
+/// The rule that refuses somebody who acts already.
+pub const TWICE: &str = "proxy-twice";
+
 /// What is recorded.
 #[derive(Clone, Debug)]
 pub struct Appointment {
@@ -37,23 +48,27 @@ pub fn appoint(app: &App, caller: &Caller, asked: Appointment) -> Result<Id> {
         let message = "only privacy officers record this on evidence; patients invite with a code";
         return Err(Error::new(Kind::Forbidden, message));
     }
-    let wrong = |message: &str| Error::new(Kind::Unprocessable, message.to_owned());
+    let wrong = |rule: &str, message: &str| {
+        Error::new(Kind::Unprocessable, message.to_owned()).by_rule(rule)
+    };
     list::check(&asked.limits, &asked.relationship)?;
     if asked.basis == Basis::Invited || !asked.limits.released.is_empty() {
-        return Err(wrong("that is the patient's own to decide"));
+        return Err(wrong("patient-decides", "that is the patient's own to decide"));
     }
     let evidence = asked.evidence.trim();
     if evidence.is_empty() || evidence.chars().count() > 500 {
         return Err(wrong(
+            NO_EVIDENCE,
             "say in at most 500 characters what was shown: a birth certificate, an order",
         ));
     }
     let snapshot = app.store().snapshot()?;
     if let Some(id) = evidence.strip_prefix("DocumentReference/") {
-        let id = Id::new(id).map_err(|_| wrong("there is no such DocumentReference"))?;
+        let id =
+            Id::new(id).map_err(|_| wrong(NO_EVIDENCE, "there is no such DocumentReference"))?;
         let key = Key { resource_type: "DocumentReference", id };
         if stand::live(&*snapshot, &key)?.is_none() {
-            return Err(wrong("there is no such DocumentReference"));
+            return Err(wrong(NO_EVIDENCE, "there is no such DocumentReference"));
         }
     }
     let key = Key { resource_type: "Patient", id: asked.patient.clone() };
@@ -62,7 +77,10 @@ pub fn appoint(app: &App, caller: &Caller, asked: Appointment) -> Result<Id> {
     let account = account.map_err(|e| Error::internal(e.to_string()))?;
     let account = account.filter(|account| !account.disabled && can_act(account, &asked.patient));
     let account = account.ok_or_else(|| {
-        wrong("there is no account under this name that can act for this patient; have one made")
+        wrong(
+            NO_ACCOUNT,
+            "there is no account under this name that can act for this patient; have one made",
+        )
     })?;
     let now = app.now_ms();
     let arrangement = Arrangement {
@@ -75,24 +93,25 @@ pub fn appoint(app: &App, caller: &Caller, asked: Appointment) -> Result<Id> {
         evidence: evidence.to_owned(),
         since_ms: now,
         limits: asked.limits,
+        by: format!("Organization/{}", app.org().id),
         active: true,
     };
     match stand::until_ms(app, &arrangement, &patient) {
         None => {
             return Err(wrong(
+                NO_BIRTH_DATE,
                 "the birth date of the patient is not known; have it recorded first",
             ));
         }
         Some(until_ms) if until_ms <= now => {
-            return Err(wrong("it would have ended already; the patient may be of age"));
+            return Err(wrong(OVER, "it would have ended already; the patient may be of age"));
         }
         Some(_) => {}
     }
     once(&list::all(&*snapshot, &arrangement.patient)?, &arrangement)?;
     drop(snapshot);
     let event = Event::by(caller, Pattern::Delegate).note("a proxy was recorded on evidence");
-    let by = format!("Organization/{}", app.org().id);
-    write::commit(app, &arrangement, &by, event, (Vec::new(), Vec::new()))?;
+    write::commit(app, &arrangement, event, (Vec::new(), Vec::new()))?;
     Ok(arrangement.id)
 }
 
@@ -108,7 +127,8 @@ pub(super) fn once(all: &[Arrangement], new: &Arrangement) -> Result<()> {
         true => Err(Error::new(
             Kind::Conflict,
             "this person acts for the patient already; end that first",
-        )),
+        )
+        .by_rule(TWICE)),
         false => Ok(()),
     }
 }

@@ -49,6 +49,9 @@ pub struct Arrangement {
     pub since_ms: i64,
     /// What is left to them.
     pub limits: Limits,
+    /// Who decided it last, as a reference: the patient, somebody who acts for them
+    /// (`RelatedPerson/x`), or the institution.
+    pub by: String,
     /// Whether it stands.
     pub active: bool,
 }
@@ -96,14 +99,15 @@ impl Arrangement {
                 rights: Rights { consents: has("consents"), invites: has("invites") },
                 until_ms: text(&consent, "/provision/period/end").and_then(ms),
             },
+            by: text(&consent, "/performer/0/reference").unwrap_or_default(),
             active: is_active,
             id,
         })
     }
 
-    /// The RelatedPerson. `by` is who decided, for the Consent, as a reference.
-    pub(super) fn resources(&self, app: &App, by: &str, now_ms: i64) -> Result<[Resource; 2]> {
-        Ok([parsed(&self.related(app))?, parsed(&self.consent(app, by, now_ms))?])
+    /// The RelatedPerson and the Consent.
+    pub(super) fn resources(&self, app: &App, now_ms: i64) -> Result<[Resource; 2]> {
+        Ok([parsed(&self.related(app))?, parsed(&self.consent(app, now_ms))?])
     }
 
     fn period(&self) -> Json {
@@ -128,7 +132,7 @@ impl Arrangement {
     }
 
     /// The permission for the RelatedPerson, with what is kept from them as exceptions.
-    fn consent(&self, app: &App, by: &str, now_ms: i64) -> Json {
+    fn consent(&self, app: &App, now_ms: i64) -> Json {
         let patient = format!("Patient/{}", self.patient);
         let coding = |system: &str, code: &str| json!({"system": system, "code": code});
         let denial = |element: &str, system: &str, codes: &[String]| {
@@ -165,7 +169,7 @@ impl Arrangement {
             "category": [{"coding": [coding("http://loinc.org", "59284-0")]}],
             "patient": {"reference": patient},
             "dateTime": fhir::time::instant(now_ms),
-            "performer": [{"reference": by}],
+            "performer": [{"reference": self.by}],
             "organization": [app.organisation_reference()],
             "policy": [{"uri": POLICY}],
             "provision": provision,

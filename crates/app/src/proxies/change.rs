@@ -21,7 +21,7 @@ pub fn limit(app: &App, caller: &Caller, patient: &Id, id: &Id, limits: Limits) 
         return Err(Error::new(Kind::Forbidden, "only the patient permits what age keeps back"));
     }
     let changed = Arrangement { limits, ..found };
-    commit(app, caller, &changed, "limits of a proxy were changed")
+    commit(app, caller, changed, "limits of a proxy were changed")
 }
 
 /// Ends it. Sessions, apps and whatever else acts by it end with it.
@@ -30,7 +30,7 @@ pub fn limit(app: &App, caller: &Caller, patient: &Id, id: &Id, limits: Limits) 
 pub fn end(app: &App, caller: &Caller, patient: &Id, id: &Id) -> Result<()> {
     let found = changeable(app, caller, patient, id)?;
     let ended = Arrangement { active: false, ..found };
-    commit(app, caller, &ended, "a proxy was ended")
+    commit(app, caller, ended, "a proxy was ended")
 }
 
 fn changeable(app: &App, caller: &Caller, patient: &Id, id: &Id) -> Result<Arrangement> {
@@ -49,11 +49,11 @@ fn changeable(app: &App, caller: &Caller, patient: &Id, id: &Id) -> Result<Arran
     Ok(found)
 }
 
-fn commit(app: &App, caller: &Caller, arrangement: &Arrangement, note: &str) -> Result<()> {
+fn commit(app: &App, caller: &Caller, arrangement: Arrangement, note: &str) -> Result<()> {
     let by = match role(caller)? {
         policy::Role::Patient => format!("Patient/{}", arrangement.patient),
         _ => format!("Organization/{}", app.org().id),
     };
     let event = Event::by(caller, Pattern::Delegate).note(note);
-    write::commit(app, arrangement, &by, event, (Vec::new(), Vec::new()))
+    write::commit(app, &Arrangement { by, ..arrangement }, event, (Vec::new(), Vec::new()))
 }

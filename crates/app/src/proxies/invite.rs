@@ -166,6 +166,7 @@ pub fn accept(app: &App, caller: &Caller, code: &str) -> Result<Id> {
             rights: Rights { consents: invitation.consents, invites: invitation.invites },
             until_ms: invitation.until_ms,
         },
+        by: invitation.by,
         active: true,
     };
     appoint::once(&list::all(&*snapshot, &arrangement.patient)?, &arrangement)?;
@@ -173,7 +174,7 @@ pub fn accept(app: &App, caller: &Caller, code: &str) -> Result<Id> {
     let guard = Guard::Side { space: SPACE, key: key.clone(), value: Some(bytes) };
     let side = SideWrite { space: SPACE, key, value: None };
     let event = Event::by(caller, Pattern::Delegate).note("an invitation to act was accepted");
-    write::commit(app, &arrangement, &invitation.by, event, (vec![guard], vec![side]))?;
+    write::commit(app, &arrangement, event, (vec![guard], vec![side]))?;
     Ok(arrangement.id)
 }
 

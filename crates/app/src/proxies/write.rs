@@ -10,18 +10,17 @@ use crate::records::validate;
 use crate::{App, Error, Result};
 
 /// Writes `arrangement` as it is to be, with the link of its account and an entry in the audit, and
-/// whatever else belongs to it. `by` is who decided, as a reference.
+/// whatever else belongs to it.
 pub(super) fn commit(
     app: &App,
     arrangement: &Arrangement,
-    by: &str,
     event: Event<'_>,
     (guards, side): (Vec<Guard>, Vec<SideWrite>),
 ) -> Result<()> {
     let snapshot = app.store().snapshot()?;
     let now = app.now_ms();
     let mut writes = Vec::new();
-    for resource in arrangement.resources(app, by, now)? {
+    for resource in arrangement.resources(app, now)? {
         let resource_type = fhir::resource_type(resource.type_name())
             .ok_or_else(|| Error::internal("a resource of a proxy has no type"))?;
         let key = Key { resource_type, id: arrangement.id.clone() };

@@ -9,6 +9,7 @@ use matching::Grade;
 use policy::consent::{
     Compiled, Existence, Item, Request as ConsentRequest, WholeDecision, user_of, whole_record,
 };
+use policy::label::PART2;
 use policy::obligations::{Handling, PART2_NOTICE};
 use policy::{Action, BreakGlass, Content, Purpose, Question, Relation, Role};
 use store::{Snapshot, Transaction, Write};
@@ -373,7 +374,7 @@ fn absent(app: &App, asserted: &Asserted) -> crate::Result<RecordAnswer> {
     app.audit(event(asserted, Pattern::Query).query("record").note("no such patient"))?;
     Ok(RecordAnswer {
         resources: Vec::new(),
-        end: end(0, RecordStatus::NoMatch, false, Handling::default(), Vec::new()),
+        end: end(0, RecordStatus::NoMatch, false, Handling::default(), Beside::default()),
     })
 }
 
@@ -382,7 +383,7 @@ fn end(
     status: RecordStatus,
     withheld_known: bool,
     handling: Handling,
-    agreed: Vec<wire::Obligation>,
+    beside: Beside,
 ) -> End {
     let mut notes = Vec::new();
     if sent > 0 {
@@ -391,6 +392,8 @@ fn end(
     if handling.part2 {
         notes.push(PART2_NOTICE.to_owned());
     }
+    let Beside { agreed, grounds } = beside;
+    notes.extend(grounds.iter().map(|ground| format!("{} ({})", ground.scope, ground.reference)));
     let obligations = handling.codes.iter().map(|(code, resources)| wire::Obligation {
         code: (*code).to_owned(),
         resources: resources.clone(),
@@ -400,8 +403,18 @@ fn end(
     let handling = (sent > 0).then(|| wire::Handling {
         confidentiality: handling.confidentiality.map(|degree| degree.code().to_owned()),
         obligations: obligations.collect(),
+        consents: grounds,
     });
     End { sent: sent as u64, status, withheld_known, notes, handling }
+}
+
+/// What travels with an answer beside what its labels ask for.
+#[derive(Default)]
+struct Beside {
+    /// What agreements ask of the receiver.
+    agreed: Vec<wire::Obligation>,
+    /// The consents on which the disclosure of records under 42 CFR Part 2 rests.
+    grounds: Vec<wire::ConsentScope>,
 }
 
 struct Selected {
@@ -430,10 +443,18 @@ fn select(
     let withheld = denied.clone().count();
     let known = denied.clone().any(|decision| decision.existence == Existence::Known);
     let permitted = held.resources.into_iter().zip(held.items).zip(&decisions);
-    let permitted = permitted.filter(|(_, decision)| decision.is_permitted());
-    let mut permitted: Vec<(Resource, Item)> = permitted.map(|(held, _)| held).collect();
+    let open = permitted.filter(|(_, decision)| decision.is_permitted());
+    let (mut permitted, mut part2) = (Vec::new(), Vec::new());
+    for ((resource, item), decision) in open {
+        if item.labels.laws.contains(&PART2) {
+            part2.push((item.reference.to_string(), decision.because.consent()));
+        }
+        permitted.push((resource, item));
+    }
     let before = permitted.len();
-    let obligations = within_agreement(admitted, &mut permitted);
+    let agreed = within_agreement(admitted, &mut permitted);
+    part2.retain(|(reference, _)| permitted.iter().any(|(_, item)| *item.reference == **reference));
+    let grounds = grounds(app, &compiled, &consents, part2);
     let withheld = withheld + before - permitted.len();
     let handling = Handling::of(permitted.iter().map(|(_, item)| item), admitted.purpose);
     let permitted: Vec<Resource> = permitted.into_iter().map(|(resource, _)| resource).collect();
@@ -444,8 +465,39 @@ fn select(
     };
     let consents = used.into_iter().map(|number| compiled.reference(number).to_owned());
     let consents = consents.filter(|reference| !reference.is_empty()).collect();
-    let end = end(permitted.len(), status, known, handling, obligations);
+    let beside = Beside { agreed, grounds };
+    let end = end(permitted.len(), status, known, handling, beside);
     Ok(Selected { answer: RecordAnswer { resources: permitted, end }, consents, withheld })
+}
+
+/// Most consents that are told with one answer; who needs more asks for the consents themselves.
+const MAX_GROUNDS: usize = 20;
+
+/// What each consent covers by which records under 42 CFR Part 2 are sent: "a clear explanation of
+/// the scope of the consent" (42 CFR 2.32(b)), beside the copy that every holder of the record keeps.
+fn grounds(
+    app: &App,
+    compiled: &Compiled,
+    consents: &[Resource],
+    part2: Vec<(String, Option<u32>)>,
+) -> Vec<wire::ConsentScope> {
+    let mut grounds: Vec<wire::ConsentScope> = Vec::new();
+    for (resource, number) in part2 {
+        let Some(number) = number else { continue };
+        let local = compiled.reference(number);
+        let reference = format!("{}/fhir/{local}", app.org().base_url);
+        if let Some(known) = grounds.iter_mut().find(|one| one.reference == reference) {
+            known.resources.push(resource);
+            continue;
+        }
+        let is_it = |one: &&Resource| one.id().is_some_and(|id| format!("Consent/{id}") == local);
+        let Some(consent) = consents.iter().find(is_it) else { continue };
+        if grounds.len() < MAX_GROUNDS {
+            let scope = policy::consent::scope(consent);
+            grounds.push(wire::ConsentScope { reference, scope, resources: vec![resource] });
+        }
+    }
+    grounds
 }
 
 /// Leaves of `permitted` what the agreements cover; returns what they ask of the receiver. That

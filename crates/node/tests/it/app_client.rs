@@ -71,7 +71,8 @@ impl Reply {
     #[track_caller]
     pub fn sent_to(&self) -> (String, BTreeMap<String, String>) {
         let to = self.headers.get(header::LOCATION).expect("a redirect").to_str().unwrap();
-        let url = reqwest::Url::parse(to).expect("an address");
+        let here = reqwest::Url::parse("https://here.example").expect("an address");
+        let url = here.join(to).expect("an address");
         let params = url.query_pairs().into_owned().collect();
         (to.split('?').next().unwrap().to_owned(), params)
     }
@@ -197,10 +198,23 @@ impl<'a> App<'a> {
         self.send(self.http.get(self.address(path)).header(header::COOKIE, cookie)).await
     }
 
-    /// A form of a page, sent by somebody who is signed in.
+    /// A form of a page, sent by somebody who is signed in, as they act now.
     pub async fn form(&self, person: &Client, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let told = person.get("/auth/acting").await.expect(200).json();
+        self.form_as(person, told["acting"].as_str(), path, fields).await
+    }
+
+    /// The same from a page that was made while they acted as `related`.
+    pub async fn form_as(
+        &self,
+        person: &Client,
+        related: Option<&str>,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Reply {
         let cookie = format!("consilium_session={}", person.token());
         let csrf = identity::csrf(person.token());
+        let csrf = related.map_or(csrf.clone(), |related| format!("{csrf}~{related}"));
         let mut fields = fields.to_vec();
         fields.push(("csrf", &csrf));
         let request = self.http.request(Method::POST, self.address(path));

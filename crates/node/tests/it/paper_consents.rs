@@ -1,9 +1,12 @@
 //! A consent on paper: recorded by the privacy officer with a scan, in force everywhere, seen by the
 //! patient, and ended.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use identity::Role;
 
 use crate::accountability::Browser;
+use crate::client::text;
 use crate::hospitals::{Hospital, run, shared};
 use crate::record::{CONSENT_WITHIN, ask, ask_until, newcomer};
 
@@ -56,6 +59,38 @@ fn a_paper_holds_as_a_decision_of_the_patient_does_until_it_is_ended() {
         assert_eq!(consent["verification"][0]["verified"], true);
         assert_eq!(consent["verification"][0]["verifiedWith"]["display"], "Gerda Wendelstein");
         assert_eq!(consent["sourceAttachment"]["contentType"], "application/pdf");
+        let scan = STANDARD.encode(SCAN);
+        assert_eq!(consent["sourceAttachment"]["data"], scan);
+
+        // Abroad the decision is known, and the scan is not: an address and hashes stand for it.
+        let consents = format!("/fhir/Consent?patient=Patient/{}", ids[1]);
+        let abroad = there.get(&consents).await.expect(200);
+        assert!(!abroad.text.contains(&scan), "{}", abroad.text);
+        let abroad = &abroad.json()["entry"][0]["resource"];
+        assert_eq!(abroad["dateTime"], "2024-05-06");
+        let source = &abroad["sourceAttachment"];
+        assert_eq!(source["contentType"], "application/pdf");
+        assert_eq!(source["size"], SCAN.len());
+        assert_eq!(source["hash"], STANDARD.encode(crypto::hash::sha1(SCAN)));
+        let sha256 = crypto::hash::hex(&crypto::hash::sha256(SCAN));
+        assert_eq!(source["extension"][0]["valueString"], sha256);
+        let kept = format!("{}/fhir/Consent/{}", all[0].base, text(&consent["id"]));
+        assert_eq!(source["url"], kept);
+        // Nowhere in what the other hospital keeps are its bytes.
+        let marks = [&scan[4..24], "a scan of a form"];
+        let snapshot = all[1].app.store().snapshot().unwrap();
+        for first in (1..=snapshot.seq()).step_by(500) {
+            let some: Vec<_> = (first..(first + 500).min(snapshot.seq() + 1)).collect();
+            for stored in snapshot.load(&some).unwrap() {
+                assert!(marks.iter().all(|mark| !stored.text.contains(mark)), "{:?}", stored.key);
+            }
+        }
+        for hospital in &all {
+            let snapshot = hospital.app.store().snapshot().unwrap();
+            for (_, message) in snapshot.side_scan("outbox", b"", 10_000).unwrap() {
+                assert!(!String::from_utf8_lossy(&message).contains(marks[0]));
+            }
+        }
 
         // Whoever recorded it can end it, once.
         let page = officer.page(PAGE).await;

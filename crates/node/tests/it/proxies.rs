@@ -14,38 +14,47 @@ use crate::app_client::{App, Reply};
 use crate::client::{Account, Client, text};
 use crate::hospitals::{Hospital, Hospitals, Setup, clock, run};
 
-const CONFIG: &[(&str, &str)] = &[("time_zone = \"\"", "time_zone = \"UTC\"")];
-const MINUTE_MS: u64 = 60_000;
+/// Where the hospital's days begin: thirteen or fourteen hours before those of UTC.
+const CONFIG: &[(&str, &str)] = &[("time_zone = \"\"", "time_zone = \"Pacific/Apia\"")];
+pub(crate) const MINUTE_MS: u64 = 60_000;
 
-/// A hospital at five minutes to midnight, and somebody who turns its clock.
-async fn hospital() -> (Hospitals, Arc<AtomicU64>) {
+/// A hospital at five minutes to its midnight, and somebody who turns its clock.
+pub(crate) async fn hospital() -> (Hospitals, Arc<AtomicU64>) {
+    hospital_with(CONFIG).await
+}
+
+pub(crate) async fn hospital_with(
+    config: &'static [(&'static str, &'static str)],
+) -> (Hospitals, Arc<AtomicU64>) {
     let (clock, ahead) = clock();
     let now = clock();
     let day = 24 * 60 * MINUTE_MS;
-    let of_day = u64::try_from(now).unwrap() % day;
+    let of_day = (u64::try_from(now).unwrap() + 13 * 60 * MINUTE_MS) % day;
     ahead.store((2 * day - 5 * MINUTE_MS - of_day) % day, Ordering::SeqCst);
-    let setup = Setup { hospitals: 1, patients: 3, config: CONFIG, clock, ..Setup::default() };
+    let setup = Setup { hospitals: 1, patients: 3, config, clock, ..Setup::default() };
     (Hospitals::start(setup).await, ahead)
 }
 
-/// The day that begins in five minutes, `years` years ago.
-fn born(hospital: &Hospital, years: i64) -> String {
+/// The day that begins there in five minutes, `years` years ago.
+pub(crate) fn born(hospital: &Hospital, years: i64) -> String {
     let now = Timestamp::from_millisecond(hospital.app.now_ms()).unwrap();
-    let tomorrow = now.to_zoned(TimeZone::UTC).date().tomorrow().unwrap();
+    // Samoa has had no summer time since 2021.
+    let there = TimeZone::fixed(jiff::tz::offset(13));
+    let tomorrow = now.to_zoned(there).date().tomorrow().unwrap();
     tomorrow.checked_sub(Span::new().years(years)).unwrap().to_string()
 }
 
 /// A patient with one ordinary and one delicate diagnosis, and a result of each kind.
-struct Someone {
-    id: String,
-    cough: String,
-    depression: String,
-    glucose: String,
-    pregnancy: String,
+pub(crate) struct Someone {
+    pub id: String,
+    pub cough: String,
+    pub depression: String,
+    pub glucose: String,
+    pub pregnancy: String,
 }
 
 impl Someone {
-    async fn known_at(hospital: &Hospital, name: &str, born: &str) -> Self {
+    pub async fn known_at(hospital: &Hospital, name: &str, born: &str) -> Self {
         let clinician = hospital.signed_in(Role::Clinician).await;
         let registrar = hospital.signed_in(Role::Registrar).await;
         let patient = json!({"resourceType": "Patient", "birthDate": born,
@@ -83,7 +92,7 @@ impl Someone {
 }
 
 /// What a signed-in client sees of diagnoses and results, by every door that lists.
-async fn seen(client: &Client, patient: &str) -> Vec<String> {
+pub(crate) async fn seen(client: &Client, patient: &str) -> Vec<String> {
     let mut by_search = client.found("Condition").await;
     by_search.extend(client.found("Observation").await);
     by_search.sort();
@@ -108,25 +117,25 @@ async fn seen(client: &Client, patient: &str) -> Vec<String> {
     by_search
 }
 
-fn sorted(ids: &[&String]) -> Vec<String> {
+pub(crate) fn sorted(ids: &[&String]) -> Vec<String> {
     let mut ids: Vec<String> = ids.iter().map(|id| (*id).clone()).collect();
     ids.sort();
     ids
 }
 
-async fn signed_in(hospital: &Hospital, account: &Account) -> Client {
+pub(crate) async fn signed_in(hospital: &Hospital, account: &Account) -> Client {
     Client::sign_in(&hospital.base, account, Some(hospital.app.now_ms())).await
 }
 
 /// For whom the account may act, as RelatedPersons.
-async fn may_act_as(client: &Client) -> Vec<String> {
+pub(crate) async fn may_act_as(client: &Client) -> Vec<String> {
     let told = client.get("/auth/acting").await.expect(200).json();
     let list = told["for"].as_array().cloned().unwrap_or_default();
     list.iter().map(|one| text(&one["relatedPerson"])).collect()
 }
 
 /// Acts from now on for the one patient that there is.
-async fn acts(client: &Client) -> String {
+pub(crate) async fn acts(client: &Client) -> String {
     let all = may_act_as(client).await;
     let [related] = all.as_slice() else { panic!("acts for {} patients", all.len()) };
     client.put("/auth/acting", &json!({"relatedPerson": related})).await.expect(200);
@@ -134,7 +143,7 @@ async fn acts(client: &Client) -> String {
 }
 
 /// The privacy officer records somebody on evidence.
-async fn recorded(
+pub(crate) async fn recorded(
     hospital: &Hospital,
     browser: &App<'_>,
     patient: &str,
@@ -152,7 +161,11 @@ async fn recorded(
 }
 
 /// The patient invites somebody; the code.
-async fn invited(browser: &App<'_>, patient: &Client, fields: &[(&str, &str)]) -> String {
+pub(crate) async fn invited(
+    browser: &App<'_>,
+    patient: &Client,
+    fields: &[(&str, &str)],
+) -> String {
     let page = browser.form(patient, "/me/proxies", fields).await.expect(200);
     let rest = page.text.split("<strong class=\"code\">").nth(1).expect("a code");
     rest.split('<').next().unwrap().to_owned()
@@ -460,6 +473,52 @@ fn who_was_given_the_right_invites_others_to_no_more_than_their_own() {
         // The patient sees both.
         let page = browser.page(&patient, "/me/proxies").await.expect(200);
         assert_eq!(page.text.matches("<article").count(), 2);
+        hospitals.stop().await;
+    });
+}
+
+/// The officer asks for a patient by number and date of birth, and is told what is wrong with what
+/// was typed.
+#[test]
+fn the_officer_finds_a_patient_by_number_and_birth_date() {
+    run(async {
+        let (hospitals, _) = hospital().await;
+        let hospital = &hospitals.all[0];
+        let registrar = hospital.signed_in(Role::Registrar).await;
+        let birth = born(hospital, 9);
+        let patient = json!({"resourceType": "Patient", "birthDate": birth,
+            "identifier": [{"system": "https://hospital.example/numbers", "value": "4711-X"}],
+            "name": [{"family": "Okoro", "given": ["Ada"]}]});
+        let id = registrar.create(&patient).await;
+        let browser = App::public(hospital, "patient/*.rs");
+        let officer = hospital.signed_in(Role::PrivacyOfficer).await;
+        for (number, born) in [("4711-Y", &*birth), ("4711-X", "2001-01-01"), ("", &birth)] {
+            let asked = [("number", number), ("born", born)];
+            let page = browser.form(&officer, "/proxies/find", &asked).await.expect(200);
+            assert!(page.text.contains("aria-invalid") && !page.text.contains(&id), "{number}");
+        }
+        let asked = [("number", "4711-X"), ("born", &*birth)];
+        let (to, params) = browser.form(&officer, "/proxies/find", &asked).await.sent_to();
+        assert_eq!((to.as_str(), &params["patient"]), ("/proxies", &id));
+        let page = browser.page(&officer, &format!("/proxies?patient={id}")).await.expect(200);
+        assert!(!page.text.contains("Okoro"), "{}", page.text);
+        let account = hospital.account(Role::Proxy, None);
+        let wrong = (&account, "MTH", "attorney-at-law");
+        recorded(hospital, &browser, &id, wrong).await.expect(200);
+        let nobody = Account { username: "nobody".into(), ..account.clone() };
+        let page = recorded(hospital, &browser, &id, (&nobody, "MTH", "parent")).await.expect(200);
+        assert!(page.text.contains("No account under this name"), "{}", page.text);
+        assert!(page.text.contains("birth certificate 17/2014"), "{}", page.text);
+        recorded(hospital, &browser, &id, (&account, "MTH", "parent")).await.expect(303);
+        let page = recorded(hospital, &browser, &id, (&account, "MTH", "parent")).await.expect(200);
+        assert!(page.text.contains("acts for the patient already"), "{}", page.text);
+        // The daughter reads who set it up.
+        let page = browser.page(&hospital.patient(&id).await, "/me/proxies").await.expect(200);
+        assert!(page.text.contains("recorded by the privacy officer"), "{}", page.text);
+        assert!(!page.text.contains("chosen by"), "{}", page.text);
+        // Nobody else asks.
+        let clinician = hospital.signed_in(Role::Clinician).await;
+        browser.form(&clinician, "/proxies/find", &asked).await.expect(404);
         hospitals.stop().await;
     });
 }

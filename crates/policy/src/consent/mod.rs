@@ -68,6 +68,7 @@ mod residual;
 mod resolve;
 mod rule;
 mod rules;
+mod scope;
 mod terms;
 mod view;
 mod who;
@@ -90,6 +91,7 @@ pub use rule::{RULES_CAN_BE_SUSPENDED, Rule};
 #[cfg(feature = "mutants")]
 pub use rule::{Suspended, suspend_in_process};
 pub use rules::Kind;
+pub use scope::scope;
 pub use view::ConsentView;
 pub use who::{Directory, Who, user_of};
 

@@ -61,10 +61,14 @@ impl Page<'_> {
         self.v.decision.permission.state(&self.w)
     }
 
-    /// Whether it is about somebody who is no staff: what they see is not asked of others.
     fn is_related(&self) -> bool {
-        self.v.decision.person.as_deref().is_some_and(|key| key.starts_with("RelatedPerson/"))
+        self.v.decision.person.as_deref().is_some_and(is_related)
     }
+}
+
+/// Whether a person is no staff: what they see is not asked of others.
+pub(crate) fn is_related(person: &str) -> bool {
+    person.starts_with("RelatedPerson/")
 }
 
 impl Effect {

@@ -6,4 +6,5 @@ pub mod denials;
 pub mod objections;
 pub mod papers;
 pub mod reconciliation;
+pub mod whom;
 pub mod witnesses;

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::whom::{Whom, date};
 use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::form::{Field, FieldFault, Secret};
@@ -75,8 +76,7 @@ impl PaperForm {
         let permission = self.permission();
         let possible = permission.is_some_and(|p| p.see == p.share || two_sided);
         Fields {
-            number: Field::required(&self.number, 80),
-            born: date(&self.born),
+            whom: Whom::typed(&self.number, &self.born),
             organisation: choice(&self.organisation, !self.organisation.is_empty()),
             person: Field::optional(&self.person, 80),
             decision: choice(&self.decision, possible),
@@ -86,21 +86,11 @@ impl PaperForm {
     }
 }
 
-fn date(text: &str) -> Field {
-    let field = Field::required(text, 10);
-    match field.is_sound() && field.value.parse::<jiff::civil::Date>().is_err() {
-        true => field.with(FieldFault::NotADate),
-        false => field,
-    }
-}
-
 /// The fields of the form as they were typed.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
-    /// The patient's number.
-    pub number: Field,
-    /// The date of birth.
-    pub born: Field,
+    /// Whose paper it is.
+    pub whom: Whom,
     /// The organisation.
     pub organisation: Field,
     /// A person's name.
@@ -116,17 +106,14 @@ pub struct Fields {
 impl Fields {
     /// Whether nothing is wrong.
     pub fn are_sound(&self) -> bool {
-        [
-            &self.number,
-            &self.born,
+        let others = [
             &self.organisation,
             &self.person,
             &self.decision,
             &self.signed_on,
             &self.representative,
-        ]
-        .iter()
-        .all(|field| field.is_sound())
+        ];
+        self.whom.is_sound() && others.iter().all(|field| field.is_sound())
     }
 }
 
@@ -146,8 +133,10 @@ pub struct PapersView {
 pub struct Recorded {
     /// Id of its Consent.
     pub id: String,
+    /// Whom it is about; `None` for all.
+    pub name: Option<String>,
     /// What it decides.
-    pub title: String,
+    pub permission: Permission,
     /// The patient's id here.
     pub patient: String,
     /// When it was signed, where that can be read.
@@ -165,6 +154,8 @@ pub struct PaperView {
     pub form: PaperForm,
     /// Whom it is about; `None` for all.
     pub name: Option<String>,
+    /// Whether it is about somebody who is no staff.
+    pub is_related: bool,
     /// What it decides.
     pub permission: Permission,
     /// What changes at this organisation.
@@ -182,6 +173,10 @@ struct Papers<'a> {
 }
 
 impl Papers<'_> {
+    fn about(&self, one: &Recorded) -> Message {
+        about(&self.w, one.name.as_deref())
+    }
+
     fn organisations(&self) -> Vec<(String, String)> {
         let all = (ALL.to_owned(), self.w.say("permissions-all").to_string());
         std::iter::once(all).chain(self.v.organisations.iter().cloned()).collect()
@@ -207,10 +202,11 @@ struct Paper<'a> {
 
 impl Paper<'_> {
     fn about(&self) -> Message {
-        match &self.v.name {
-            Some(name) => self.w.say("preview-about").s("name", name),
-            None => self.w.say("preview-about-all"),
-        }
+        about(&self.w, self.v.name.as_deref())
+    }
+
+    fn is_related(&self) -> bool {
+        self.v.is_related
     }
 
     fn state(&self) -> Message {
@@ -228,6 +224,14 @@ impl Paper<'_> {
             ("signed_on", form.signed_on.as_str()),
             ("representative", form.representative.as_str()),
         ]
+    }
+}
+
+/// Whom a paper is about, in words; all where nobody is named.
+fn about(w: &Words<'_>, name: Option<&str>) -> Message {
+    match name {
+        Some(name) => w.say("paper-about-one").s("name", name),
+        None => w.say("paper-about-all"),
     }
 }
 
@@ -268,7 +272,8 @@ mod tests {
             let mut form = sound.clone();
             form.set(name, value.to_owned());
             let fields = form.fields();
-            let faults = [fields.number, fields.born, fields.signed_on, fields.decision];
+            let Whom { number, born } = fields.whom;
+            let faults = [number, born, fields.signed_on, fields.decision];
             let faults: Vec<_> = faults.iter().filter_map(|field| field.fault).collect();
             assert_eq!(faults, [fault], "{name} {value}");
         }

@@ -16,6 +16,9 @@ pub struct ChooseForm {
     /// Id of the RelatedPerson; empty for the own affairs.
     #[serde(default)]
     pub related: String,
+    /// Where the reader goes on; empty for the first page.
+    #[serde(default)]
+    pub next: String,
 }
 
 /// What accepting an invitation sends.
@@ -26,6 +29,9 @@ pub struct AcceptForm {
     /// The code as typed.
     #[serde(default)]
     pub code: String,
+    /// Where the reader goes on once they have chosen.
+    #[serde(default)]
+    pub next: String,
 }
 
 /// The page.
@@ -35,6 +41,8 @@ pub struct ActingView {
     pub patients: Vec<ActsFor>,
     /// Whether a code was wrong.
     pub is_wrong: bool,
+    /// Where an app waits for the choice; empty where none does.
+    pub next: String,
 }
 
 /// Somebody for whom the reader may act.

@@ -55,6 +55,8 @@ pub struct Proxy {
 pub enum Basis {
     /// The patient chose them.
     Invited,
+    /// Somebody who acts for the patient chose them.
+    InvitedByProxy,
     /// Parents of a child.
     Parent,
     /// A court.
@@ -64,10 +66,22 @@ pub enum Basis {
 }
 
 impl Basis {
+    /// In words for the patient.
+    pub fn yours(&self, w: &Words<'_>) -> Message {
+        w.say(match self {
+            Self::Invited => "proxies-yours-invited",
+            Self::InvitedByProxy => "proxies-yours-invited-by-proxy",
+            Self::Parent => "proxies-yours-parent",
+            Self::Court => "proxies-yours-court",
+            Self::Attorney => "proxies-yours-attorney",
+        })
+    }
+
     /// In words.
     pub fn say(&self, w: &Words<'_>) -> Message {
         w.say(match self {
             Self::Invited => "proxies-basis-invited",
+            Self::InvitedByProxy => "proxies-basis-invited-by-proxy",
             Self::Parent => "proxies-basis-parent",
             Self::Court => "proxies-basis-court",
             Self::Attorney => "proxies-basis-attorney",

@@ -14,6 +14,7 @@ use store::Key;
 
 use super::clinician::found_for;
 use super::person;
+use super::proxies::for_app;
 use super::session::{Made, Stop, Visit, done, id, page, see_other};
 use crate::apps::allowed::{self, Allowed, AllowedView, EndForm};
 use crate::apps::consent::{self as consent_page, ConsentForm, ConsentView};
@@ -72,14 +73,18 @@ pub struct Wanted {
 pub async fn consent(mut visit: Visit, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
     let made = try_consent(&mut visit, &wanted).await;
-    let made = or_expired(&visit, made);
+    let made = or_elsewhere(&visit, &wanted.request, made);
     visit.finish(made)
 }
 
-/// A request that waits no more has a page of its own.
-fn or_expired(visit: &Visit, made: Made) -> Made {
+/// A request that waits no more has a page of its own; whoever acts for patients and has not said
+/// for whom, or has chosen another since, says so first and comes back.
+fn or_elsewhere(visit: &Visit, request: &str, made: Made) -> Made {
     match made {
         Err(Stop::Error(error)) if error.kind == Kind::Gone => refused(visit, Why::Expired),
+        Err(Stop::Error(error)) if error.rule.as_deref() == Some(consent::CHOOSE_PATIENT) => {
+            Ok(see_other(&for_app(&at(request))))
+        }
         made => made,
     }
 }
@@ -169,10 +174,16 @@ async fn choose_from(visit: &Visit, caller: Caller, wanted: &Wanted, asked: &Que
     page(patient_page::render(&view, &visit.chrome)?)
 }
 
+/// The request that a form is about.
+fn requested<T>(form: &Result<Form<T>, FormRejection>, request: impl Fn(&T) -> &String) -> String {
+    form.as_ref().map(|Form(form)| request(form).clone()).unwrap_or_default()
+}
+
 /// `POST /oauth/patient`
 pub async fn choose(visit: Visit, form: Result<Form<ChooseForm>, FormRejection>) -> Response {
+    let request = requested(&form, |form| &form.request.0);
     let made = try_choose(&visit, form).await;
-    let made = or_expired(&visit, made);
+    let made = or_elsewhere(&visit, &request, made);
     visit.finish(made)
 }
 
@@ -187,8 +198,9 @@ async fn try_choose(visit: &Visit, form: Result<Form<ChooseForm>, FormRejection>
 
 /// `POST /oauth/consent`
 pub async fn decide(visit: Visit, form: Result<Form<ConsentForm>, FormRejection>) -> Response {
+    let request = requested(&form, |form| &form.request.0);
     let made = try_decide(&visit, form).await;
-    let made = or_expired(&visit, made);
+    let made = or_elsewhere(&visit, &request, made);
     visit.finish(made)
 }
 

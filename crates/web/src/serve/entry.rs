@@ -264,7 +264,7 @@ async fn try_step_up(visit: &Visit, form: Result<Form<StepUpForm>, FormRejection
 
 /// `POST /sign-out`
 pub async fn sign_out(mut visit: Visit, form: Result<Form<Bare>, FormRejection>) -> Response {
-    let made = match visit.form(form) {
+    let made = match visit.form_of_anybody(form) {
         // Nothing to end.
         _ if visit.token.is_none() => done(SignIn, Notice::SignedOut),
         Err(stop) => Err(stop),
@@ -305,7 +305,7 @@ pub async fn preferences(
     mut visit: Visit,
     form: Result<Form<Preferences>, FormRejection>,
 ) -> Response {
-    let made = match visit.form(form) {
+    let made = match visit.form_of_anybody(form) {
         Err(stop) => Err(stop),
         Ok(form) => {
             let lang = Lang::from_tag(&form.lang).unwrap_or(visit.chrome.lang);

@@ -68,12 +68,36 @@ pub fn chrome(
         theme,
         organisation: app.org().name.clone(),
         session,
-        csrf: identity::csrf(root),
+        csrf: token_of_forms(root, user),
         path,
         zone: TimeZone::try_system().unwrap_or(TimeZone::UTC),
         now_ms: app.now_ms(),
         notice,
     }
+}
+
+/// Divides the token of forms from what it says of its reader.
+const ACTING_AS: char = '~';
+
+/// The token of a page's forms. It is made from `root`, and names as whom the reader acts: what was
+/// filled in for one patient is not to become a decision for another, who was chosen meanwhile.
+pub fn token_of_forms(root: &str, user: Option<&User>) -> String {
+    let csrf = identity::csrf(root);
+    match user.and_then(|user| user.acting.as_ref()) {
+        None => csrf,
+        Some(acting) => format!("{csrf}{ACTING_AS}{}", acting.related),
+    }
+}
+
+/// Whether the token of a form came from a page made from `root`, and then whether its reader acts
+/// now as they did.
+pub fn judge_token(root: &str, user: Option<&User>, presented: &str) -> Option<bool> {
+    let (csrf, as_whom) = match presented.split_once(ACTING_AS) {
+        None => (presented, None),
+        Some((csrf, related)) => (csrf, Some(related)),
+    };
+    let now = user.and_then(|user| user.acting.as_ref()).map(|acting| acting.related.as_str());
+    identity::check_csrf(root, csrf).then_some(as_whom == now)
 }
 
 /// The value of a cookie that was sent.

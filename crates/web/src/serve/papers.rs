@@ -17,8 +17,10 @@ use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::{Bare, Field, FieldFault};
 use crate::paths::Papers;
-use crate::patient::permissions::ALL;
+use crate::patient::permissions::{ALL, Permission};
+use crate::patient::preview::is_related;
 use crate::privacy::papers::{self as pages, Fields, PaperForm, PaperView, PapersView, Recorded};
+use crate::privacy::whom::Whom;
 use crate::when::When;
 
 const OFFICER: &[Role] = &[Role::PrivacyOfficer];
@@ -37,7 +39,8 @@ async fn try_papers(visit: &Visit, fields: Fields) -> Made {
     let found = visit.app().run(move |app| paper::recorded(app, &caller)).await?;
     let recorded = found.into_iter().map(|one| Recorded {
         id: one.id.to_string(),
-        title: one.title,
+        name: (!one.about.is_empty()).then(|| one.about.join(", ")),
+        permission: Permission { see: one.see, share: one.share },
         patient: one.patient.to_string(),
         signed: When::parse(&one.signed),
         by: one.by,
@@ -60,6 +63,19 @@ struct Meant {
     name: Option<String>,
 }
 
+/// The patient whom an officer means; `Err` holds the fields with the faults marked.
+pub fn patient_of(app: &App, caller: &Caller, whom: Whom) -> Result<Result<Id, Whom>, Error> {
+    if !whom.is_sound() {
+        return Ok(Err(whom));
+    }
+    match paper::patient_of(app, caller, &whom.number.value, &whom.born.value) {
+        Err(error) if matches!(error.kind, Kind::NotFound | Kind::Invalid(_)) => {
+            Ok(Err(whom.unknown()))
+        }
+        found => Ok(Ok(found?)),
+    }
+}
+
 /// Reads a form; `Err` holds the fields with the faults marked.
 fn meant(
     app: &App,
@@ -70,13 +86,9 @@ fn meant(
     let Some(permission) = form.permission().filter(|_| fields.are_sound()) else {
         return Ok(Err(Box::new(fields)));
     };
-    let number = &fields.number.value;
-    let patient = match paper::patient_of(app, caller, number, &fields.born.value) {
-        Err(error) if matches!(error.kind, Kind::NotFound | Kind::Invalid(_)) => {
-            fields.number = fields.number.with(FieldFault::NobodyKnown);
-            return Ok(Err(Box::new(fields)));
-        }
-        found => found?,
+    let patient = match patient_of(app, caller, fields.whom.clone())? {
+        Ok(patient) => patient,
+        Err(whom) => return Ok(Err(Box::new(Fields { whom, ..fields }))),
     };
     let (about, name) = if fields.person.value.is_empty() {
         match form.organisation.as_str() {
@@ -130,6 +142,7 @@ async fn try_preview(visit: &Visit, form: PaperForm, scan: Field) -> Made {
         Ok(meant) => meant,
         Err(fields) => return try_papers(visit, *fields).await,
     };
+    let is_related = matches!(&paper.about, About::Person(key) if is_related(key));
     let asked = {
         let (caller, patient, paper) = (caller.clone(), patient.clone(), paper.clone());
         let tried = move |app: &App| {
@@ -150,7 +163,7 @@ async fn try_preview(visit: &Visit, form: PaperForm, scan: Field) -> Made {
     let holders = simulate::everywhere(visit.app(), caller, patient, asked).await?;
     let (effects, ..) = effects(visit.app(), &holders);
     let permission = form.permission().ok_or(Stop::Fault(Fault::BadRequest))?;
-    let view = PaperView { form, name, permission, effects, scan };
+    let view = PaperView { form, name, is_related, permission, effects, scan };
     page(pages::render_paper(&view, &visit.chrome)?)
 }
 

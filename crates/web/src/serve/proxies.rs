@@ -1,7 +1,7 @@
 //! People who act for a patient: the patient's list, the choice for whom somebody acts, and the
 //! privacy officer's list.
 
-use app::proxies::appoint::{Appointment, appoint as record_one};
+use app::proxies::appoint::{self as rules, Appointment, appoint as record_one};
 use app::proxies::arrangement::Limits;
 use app::proxies::list::{Listed, of_account, of_patient};
 use app::proxies::{self as desk, Rights};
@@ -13,15 +13,19 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::live::{self, Asking};
+use super::papers::patient_of;
 use super::session::{Made, Stop, Visit, id, page, see_other};
 use crate::chrome::Role;
 use crate::clinician::record::Audience;
 use crate::fault::Fault;
-use crate::paths::{Acting, MyProxies, MyRecord};
+use crate::paths::{Acting, AppConsent, MyProxies, MyRecord, Path as _, Returning, local};
+use crate::privacy::whom::Whom;
 use crate::proxies::acting::{self as acting_page, AcceptForm, ActingView, ActsFor, ChooseForm};
 use crate::proxies::limits::{KINDS, LABELS, chosen};
 use crate::proxies::mine::{self as mine_page, Basis, ProxiesView, Proxy};
-use crate::proxies::office::{self as office_page, AppointForm, EndForm, OfficeView};
+use crate::proxies::office::{
+    self as office_page, AppointForm, EndForm, FindForm, OfficeFault, OfficeView,
+};
 use crate::proxies::relationship::Relationship;
 
 /// Who may act for somebody.
@@ -79,6 +83,9 @@ fn shown(app: &App, one: Listed) -> Proxy {
         name: arrangement.name,
         relationship: Relationship(arrangement.relationship),
         basis: match arrangement.basis {
+            desk::Basis::Invited if arrangement.by.starts_with("RelatedPerson/") => {
+                Basis::InvitedByProxy
+            }
             desk::Basis::Invited => Basis::Invited,
             desk::Basis::Parent => Basis::Parent,
             desk::Basis::Court => Basis::Court,
@@ -180,13 +187,21 @@ async fn try_change(visit: &Visit, one: &str, form: &[u8]) -> Made {
     }
 }
 
+/// What the choice is asked with.
+#[derive(Default, Deserialize)]
+pub struct Onward {
+    #[serde(default)]
+    next: String,
+}
+
 /// `GET /acting`
-pub async fn acting(visit: Visit) -> Response {
-    let made = acting_with(&visit, false).await;
+pub async fn acting(visit: Visit, onward: Result<Query<Onward>, QueryRejection>) -> Response {
+    let onward = onward.map(|Query(onward)| onward).unwrap_or_default();
+    let made = acting_with(&visit, &onward.next, false).await;
     visit.finish(made)
 }
 
-async fn acting_with(visit: &Visit, is_wrong: bool) -> Made {
+async fn acting_with(visit: &Visit, next: &str, is_wrong: bool) -> Made {
     let user = visit.require(PEOPLE)?.clone();
     let now = user.acting.as_ref().map(|acting| acting.related.clone());
     let list = visit.app().run(move |app| of_account(app, &user)).await?;
@@ -196,8 +211,14 @@ async fn acting_with(visit: &Visit, is_wrong: bool) -> Made {
         relationship: Relationship(one.relationship.clone()),
         now: now.as_ref() == Some(&one.related),
     });
-    let view = ActingView { patients: patients.collect(), is_wrong };
+    let view = ActingView { patients: patients.collect(), is_wrong, next: onward(next).to_owned() };
     page(acting_page::render(&view, &visit.chrome)?)
+}
+
+/// The request of an app that waits for the choice, and nothing else.
+fn onward(next: &str) -> &str {
+    let is_app = local(next).split('?').next() == Some(AppConsent::ROUTE);
+    if is_app { next } else { "" }
 }
 
 /// `POST /acting`
@@ -208,7 +229,7 @@ pub async fn choose(visit: Visit, form: Result<Form<ChooseForm>, FormRejection>)
 
 async fn try_choose(visit: &Visit, form: Result<Form<ChooseForm>, FormRejection>) -> Made {
     visit.require(PEOPLE)?;
-    let form = visit.form(form)?;
+    let form = visit.form_of_anybody(form)?;
     let token = visit.session()?;
     let related = match form.related.as_str() {
         "" => None,
@@ -219,9 +240,11 @@ async fn try_choose(visit: &Visit, form: Result<Form<ChooseForm>, FormRejection>
         .app()
         .run(move |app| app::session::act_as(app, &token, related.as_ref(), &address))
         .await?;
-    match user.acting.is_some() || Role::from_code(&user.role) == Some(Role::Patient) {
-        true => Ok(see_other(&MyRecord.to_string())),
-        false => Ok(see_other(&Acting.to_string())),
+    let is_somebody = user.acting.is_some() || Role::from_code(&user.role) == Some(Role::Patient);
+    match onward(&form.next) {
+        _ if !is_somebody => Ok(see_other(&Acting.to_string())),
+        "" => Ok(see_other(&MyRecord.to_string())),
+        next => Ok(see_other(next)),
     }
 }
 
@@ -233,17 +256,25 @@ pub async fn accept(visit: Visit, form: Result<Form<AcceptForm>, FormRejection>)
 
 async fn try_accept(visit: &Visit, form: Result<Form<AcceptForm>, FormRejection>) -> Made {
     let user = visit.require(PEOPLE)?;
-    let form = visit.form(form)?;
-    let caller = visit.caller(user);
-    let accepted = visit.app().run(move |app| desk::invite::accept(app, &caller, &form.code)).await;
+    let form = visit.form_of_anybody(form)?;
+    let (caller, code) = (visit.caller(user), form.code.clone());
+    let accepted = visit.app().run(move |app| desk::invite::accept(app, &caller, &code)).await;
     match accepted {
-        Ok(_) => Ok(see_other(&Acting.to_string())),
+        Ok(_) => Ok(see_other(&for_app(onward(&form.next)))),
         Err(error)
             if matches!(error.kind, Kind::NotFound | Kind::Unprocessable | Kind::Conflict) =>
         {
-            acting_with(visit, true).await
+            acting_with(visit, &form.next, true).await
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The choice for whom somebody acts, on the way to `next`.
+pub fn for_app(next: &str) -> String {
+    match next {
+        "" => Acting.to_string(),
+        next => Returning { to: Acting, next }.to_string(),
     }
 }
 
@@ -257,19 +288,35 @@ pub struct Wanted {
 /// `GET /proxies`
 pub async fn office(visit: Visit, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
-    let made = office_with(&visit, wanted.patient.trim(), false).await;
+    let view = OfficeView { patient: wanted.patient.trim().to_owned(), ..OfficeView::default() };
+    let made = office_with(&visit, view).await;
     visit.finish(made)
 }
 
-async fn office_with(visit: &Visit, patient: &str, is_faulty: bool) -> Made {
+async fn office_with(visit: &Visit, mut view: OfficeView) -> Made {
     let user = visit.require(OFFICER)?;
-    let mut view = OfficeView { patient: patient.to_owned(), proxies: None, is_faulty };
-    if !patient.is_empty() {
-        let (caller, patient) = (visit.caller(user), id(patient)?);
+    if !view.patient.is_empty() {
+        let (caller, patient) = (visit.caller(user), id(&view.patient)?);
         let list = visit.app().run(move |app| listed(app, &caller, &patient)).await?;
         view.proxies = Some(list);
     }
     page(office_page::render(&view, &visit.chrome)?)
+}
+
+/// `POST /proxies/find`
+pub async fn find(visit: Visit, form: Result<Form<FindForm>, FormRejection>) -> Response {
+    let made = try_find(&visit, form).await;
+    visit.finish(made)
+}
+
+async fn try_find(visit: &Visit, form: Result<Form<FindForm>, FormRejection>) -> Made {
+    let caller = visit.caller(visit.require(OFFICER)?);
+    let form = visit.form(form)?;
+    let whom = Whom::typed(&form.number, &form.born);
+    match visit.app().run(move |app| patient_of(app, &caller, whom)).await? {
+        Ok(patient) => Ok(see_other(&of(patient.as_str()))),
+        Err(whom) => office_with(visit, OfficeView { whom, ..OfficeView::default() }).await,
+    }
 }
 
 /// `POST /proxies`
@@ -284,12 +331,12 @@ async fn try_appoint(visit: &Visit, form: Result<Form<AppointForm>, FormRejectio
     let caller = visit.caller(user);
     let until = end_of(visit.app(), &form.last_day);
     let (Some(basis), Ok(until_ms)) = (desk::Basis::find(&form.basis), until) else {
-        return office_with(visit, &form.patient, true).await;
+        return again(visit, form, OfficeFault::Other).await;
     };
     let rights = Rights { consents: form.consents == "yes", invites: false };
     let asked = Appointment {
         patient: id(&form.patient)?,
-        username: form.username.clone(),
+        username: form.username.trim().to_owned(),
         relationship: form.relationship.clone(),
         basis,
         evidence: form.evidence.clone(),
@@ -298,10 +345,25 @@ async fn try_appoint(visit: &Visit, form: Result<Form<AppointForm>, FormRejectio
     match visit.app().run(move |app| record_one(app, &caller, asked)).await {
         Ok(_) => Ok(see_other(&of(&form.patient))),
         Err(error) if matches!(error.kind, Kind::Unprocessable | Kind::Conflict) => {
-            office_with(visit, &form.patient, true).await
+            let fault = match error.rule.as_deref() {
+                Some(rules::NO_EVIDENCE) => OfficeFault::Evidence,
+                Some(rules::NO_ACCOUNT) => OfficeFault::Account,
+                Some(rules::NO_BIRTH_DATE) => OfficeFault::BirthDate,
+                Some(rules::OVER) => OfficeFault::Over,
+                Some(rules::TWICE) => OfficeFault::Twice,
+                _ => OfficeFault::Other,
+            };
+            again(visit, form, fault).await
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The page with what was typed, and why it could not be done.
+async fn again(visit: &Visit, form: AppointForm, fault: OfficeFault) -> Made {
+    let patient = form.patient.clone();
+    let view = OfficeView { patient, form, fault: Some(fault), ..OfficeView::default() };
+    office_with(visit, view).await
 }
 
 /// The officer's page of a patient.

@@ -14,7 +14,7 @@ use fhir::Id;
 use identity::Standing;
 
 use super::Web;
-use super::frame::{LANG, SESSION, THEME, VISIT, YEAR_S, chrome, cookie, written};
+use super::frame::{LANG, SESSION, THEME, VISIT, YEAR_S, chrome, cookie, judge_token, written};
 use crate::chrome::{Chrome, Notice, Role, Theme};
 use crate::error::WebError;
 use crate::fault::{self, Fault};
@@ -100,6 +100,7 @@ tokened!(
     crate::registrar::links::LinkForm,
     crate::proxies::acting::ChooseForm,
     crate::proxies::acting::AcceptForm,
+    crate::proxies::office::FindForm,
     crate::proxies::office::AppointForm,
     crate::proxies::office::EndForm,
     crate::apps::allowed::EndForm,
@@ -323,9 +324,27 @@ impl Visit {
     /// The form, if it is one and came from our page.
     pub fn form<T: Tokened>(&self, form: Result<Form<T>, FormRejection>) -> Result<T, Stop> {
         let Form(form) = form.map_err(|_| Stop::Fault(Fault::BadRequest))?;
-        match identity::check_csrf(&self.root, &form.token().0) {
-            true => Ok(form),
-            false => Err(Stop::Fault(Fault::BadRequest)),
+        self.check_token(&form.token().0)?;
+        Ok(form)
+    }
+
+    /// The same for a form that is about nobody's record: it counts whoever the reader acts for now.
+    pub fn form_of_anybody<T: Tokened>(
+        &self,
+        form: Result<Form<T>, FormRejection>,
+    ) -> Result<T, Stop> {
+        let Form(form) = form.map_err(|_| Stop::Fault(Fault::BadRequest))?;
+        match judge_token(&self.root, self.user.as_ref(), &form.token().0) {
+            Some(_) => Ok(form),
+            None => Err(Stop::Fault(Fault::BadRequest)),
+        }
+    }
+
+    fn check_token(&self, token: &str) -> Result<(), Stop> {
+        match judge_token(&self.root, self.user.as_ref(), token) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Stop::Fault(Fault::Switched)),
+            None => Err(Stop::Fault(Fault::BadRequest)),
         }
     }
 
@@ -333,10 +352,8 @@ impl Visit {
     pub fn fields(&self, form: &[u8]) -> Result<Vec<(String, String)>, Stop> {
         let pairs: Vec<(String, String)> = form_urlencoded::parse(form).into_owned().collect();
         let token = pairs.iter().find(|(name, _)| name == "csrf").map(|(_, token)| token.as_str());
-        match identity::check_csrf(&self.root, token.unwrap_or_default()) {
-            true => Ok(pairs),
-            false => Err(Stop::Fault(Fault::BadRequest)),
-        }
+        self.check_token(token.unwrap_or_default())?;
+        Ok(pairs)
     }
 
     /// Opens the session of `token` in this browser.

@@ -606,9 +606,10 @@ fn papers_view(full: bool) -> papers::PapersView {
         decision: "see".into(),
         ..papers::PaperForm::default()
     };
-    let one = |id: &str, title: &str, active| papers::Recorded {
+    let one = |id: &str, name: &str, active| papers::Recorded {
         id: id.into(),
-        title: title.into(),
+        name: (!name.is_empty()).then(|| name.to_owned()),
+        permission: web::patient::permissions::Permission { see: active, share: true },
         patient: "p-1".into(),
         signed: web::When::parse("2026-03-02"),
         by: "Petra Adler".into(),
@@ -617,10 +618,7 @@ fn papers_view(full: bool) -> papers::PapersView {
     papers::PapersView {
         fields: form.fields(),
         organisations: vec![("north".into(), "North Valley Hospital".into())],
-        recorded: vec![
-            one("c-1", "Permission withdrawn from Harrow Bay Medical Center (on paper)", true),
-            one("c-2", "Permission for treatment given to all organisations (on paper)", false),
-        ],
+        recorded: vec![one("c-1", "Harrow Bay Medical Center", true), one("c-2", "", false)],
     }
 }
 
@@ -635,6 +633,7 @@ fn paper_view(full: bool) -> papers::PaperView {
     papers::PaperView {
         form: papers::PaperForm { number: super::HOSTILE.into(), ..papers::PaperForm::default() },
         name: full.then(|| "Harrow Bay Medical Center".to_owned()),
+        is_related: false,
         permission: web::patient::permissions::Permission { see: false, share: false },
         effects: if full { vec![effect] } else { Vec::new() },
         scan: match full {

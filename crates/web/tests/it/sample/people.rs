@@ -142,6 +142,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         "error-401",
         "error-403",
         "error-404",
+        "error-409",
         "error-500",
     ]) {
         let frame = if full { &clinician } else { &door };

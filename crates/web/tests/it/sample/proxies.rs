@@ -2,7 +2,7 @@
 
 use web::proxies::acting::{self, ActingView, ActsFor};
 use web::proxies::mine::{self, Basis, ProxiesView, Proxy};
-use web::proxies::office::{self, OfficeView};
+use web::proxies::office::{self, OfficeFault, OfficeView};
 use web::proxies::relationship::Relationship;
 use web::{Lang, Role, Theme};
 
@@ -19,12 +19,16 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         only_invites: false,
     };
     let invites = ProxiesView { only_invites: true, ..ProxiesView::default() };
-    let choice =
-        ActingView { patients: if full { patients() } else { Vec::new() }, is_wrong: full };
+    let choice = ActingView {
+        patients: if full { patients() } else { Vec::new() },
+        is_wrong: full,
+        next: if full { "/oauth/consent?request=a-1".into() } else { String::new() },
+    };
     let office_view = OfficeView {
         patient: if full { "patient-1".into() } else { String::new() },
         proxies: full.then_some(proxies),
-        is_faulty: full,
+        fault: full.then_some(OfficeFault::Over),
+        ..OfficeView::default()
     };
     vec![
         Page {
@@ -74,6 +78,7 @@ fn proxies() -> Vec<Proxy> {
     vec![
         one(1, "Erik Lindqvist", "SON", Basis::Invited, true),
         one(2, "Britta Lindqvist", "MTH", Basis::Parent, true),
+        one(5, "Ulla Berg", "FRND", Basis::InvitedByProxy, true),
         one(3, "Dr. Jonas Weber", "GUARD", Basis::Court, true),
         one(4, super::HOSTILE, "POWATT", Basis::Attorney, false),
     ]
