@@ -49,6 +49,7 @@ pub enum Task {
     Show(Named),
     /// Give an account another role, or another specialty; its sessions end with the role
     Role {
+        /// Which account
         #[command(flatten)]
         named: Named,
         /// clinician, privacy-officer, operator, registrar, steward, council-member, patient or proxy
@@ -68,6 +69,7 @@ pub enum Task {
     /// Give an account back to somebody who has lost password and second factor: ends its sessions,
     /// takes its passkeys and codes away, and prints a new password with a code good for a day
     Recover {
+        /// Which account
         #[command(flatten)]
         named: Named,
         /// Print a secret for one-time codes too, for a node where passkeys cannot be had
@@ -79,6 +81,7 @@ pub enum Task {
     Link(Link),
     /// Remove the links of an account to an outside provider; sessions that began there end
     Unlink {
+        /// Which account
         #[command(flatten)]
         named: Named,
         /// The provider's id in `node.toml`, or the issuer of one that is no longer there

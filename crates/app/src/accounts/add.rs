@@ -58,7 +58,7 @@ pub fn add(app: &App, caller: Option<&Caller>, new: New) -> Result<Added> {
         None => Specialty::None,
     };
     let snapshot = app.store().snapshot()?;
-    check_links(&*snapshot, new.role, new.patient.as_ref(), new.practitioner.as_deref())?;
+    check_known(&*snapshot, new.role, new.patient.as_ref(), new.practitioner.as_deref())?;
     drop(snapshot);
     let accounts = app.identity().accounts();
     let totp_secret = accounts.new_totp_secret().map_err(|e| Error::internal(e.to_string()))?;
@@ -112,17 +112,17 @@ pub(super) fn checked_specialty(role: Role, text: &str) -> Result<String> {
 }
 
 /// Who an account is said to be must be known here.
-pub(super) fn check_links(
+pub(super) fn check_known(
     snapshot: &dyn Snapshot,
     role: Role,
     patient: Option<&Id>,
     practitioner: Option<&str>,
 ) -> Result<()> {
     let wrong = |message: String| Err(Error::new(Kind::Unprocessable, message));
-    if (role == Role::Patient) != patient.is_some() {
-        return wrong(AccountError::PatientLink.to_string());
-    }
     if let Some(id) = patient {
+        if role != Role::Patient {
+            return wrong(AccountError::PatientLink.to_string());
+        }
         let key = Key { resource_type: "Patient", id: id.clone() };
         if live(snapshot, &key)?.is_none() {
             return wrong(format!("there is no `Patient/{id}` here; have it registered first"));

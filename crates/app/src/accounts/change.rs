@@ -4,7 +4,7 @@
 use fhir::Id;
 use identity::{Account, Amendment, Role};
 
-use super::add::{Stop, check_links, checked_specialty};
+use super::add::{Stop, check_known, checked_specialty};
 use super::follow::{Specialty, follow, own_practitioner};
 use super::{event, is_staff, may_manage, named};
 use crate::{App, Caller, Error, Kind, Result};
@@ -52,9 +52,14 @@ pub fn change(
         _ => change.patient.clone(),
     };
     let practitioner = practitioner(&account, role, change)?;
-    let named_anew = change.practitioner.clone().flatten();
+    // Who was erased since is not asked for again: the account of an erased patient can be closed.
+    let patient_anew = patient.as_ref().filter(|id| Some(*id) != account.patient.as_ref());
+    let practitioner_anew =
+        change.practitioner.as_ref().and_then(Option::as_ref).filter(|one| {
+            account.practitioner.as_ref() != Some(one)
+        });
     let snapshot = app.store().snapshot()?;
-    check_links(&*snapshot, role, patient.as_ref(), named_anew.as_deref())?;
+    check_known(&*snapshot, role, patient_anew, practitioner_anew.map(String::as_str))?;
     drop(snapshot);
     let specialty = match &change.specialty {
         None => Specialty::Kept,

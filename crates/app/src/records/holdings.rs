@@ -117,8 +117,13 @@ fn explaining(reference: &str) -> Option<Key> {
     Some(Key { resource_type, id: Id::new(id).ok()? })
 }
 
-/// Whether a resource is one that this system made to govern access: a review task or a notice.
+/// Whether a resource is one that this system made to govern access: a review task, a notice, or the
+/// Person of an account, whose links say for whom else its owner acts.
 fn is_governance(resource: &Resource) -> bool {
+    let of_account = |id: Id| crate::accounts::kept::is_own(resource.type_name(), id.as_str());
+    if resource.id().is_some_and(of_account) {
+        return true;
+    }
     let tags = resource.root().path(&["meta", "tag"]);
     tags.iter().flat_map(|tags| tags.items()).any(|tag| {
         tag.get("code").is_some_and(|code| code.is_str("governance"))
