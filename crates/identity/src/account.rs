@@ -307,9 +307,8 @@ impl Record {
             None => self.practitioner.clone(),
         };
         let disabled = amendment.disabled.unwrap_or(self.disabled);
-        let takes_up = self.role != role
-            || self.practitioner != practitioner
-            || (self.disabled && !disabled);
+        let takes_up =
+            self.role != role || self.practitioner != practitioner || (self.disabled && !disabled);
         if takes_up {
             let before = self.role_since_ms.unwrap_or(self.created_ms);
             self.role_since_ms = Some(now_ms.max(before.saturating_add(1)));

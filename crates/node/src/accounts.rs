@@ -234,9 +234,14 @@ fn asked(task: Task) -> (PathBuf, Asked) {
         disabled: None,
     };
     match task {
-        Task::Add(Add { named: Named { dir, username }, role, name, patient, practitioner, specialty }) => {
-            (dir, Asked::Add { username, name, role, patient, practitioner, specialty })
-        }
+        Task::Add(Add {
+            named: Named { dir, username },
+            role,
+            name,
+            patient,
+            practitioner,
+            specialty,
+        }) => (dir, Asked::Add { username, name, role, patient, practitioner, specialty }),
         Task::List { dir, search, role } => (dir, Asked::List { search, role }),
         Task::Show(Named { dir, username }) => (dir, Asked::Show { username }),
         Task::Role { named: Named { dir, username }, role, specialty, patient } => {
@@ -398,12 +403,8 @@ fn shown(row: &Row) -> String {
     lines.extend(row.specialty.iter().map(|text| format!("specialty       {text}")));
     let codes = if account.has_totp { "one-time codes" } else { "no one-time codes" };
     let (passkeys, recovery) = (account.passkeys.len(), account.recovery_codes);
-    lines.push(format!(
-        "second factors  {passkeys} passkeys, {codes}, {recovery} recovery codes"
-    ));
-    lines.extend(
-        row.signed_in_ms.map(|ms| format!("signed in       {}", fhir::time::instant(ms))),
-    );
+    lines.push(format!("second factors  {passkeys} passkeys, {codes}, {recovery} recovery codes"));
+    lines.extend(row.signed_in_ms.map(|ms| format!("signed in       {}", fhir::time::instant(ms))));
     lines.join("\n")
 }
 

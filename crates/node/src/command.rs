@@ -12,8 +12,8 @@ use crate::audit::AuditTask;
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
 use crate::{
-    accounts, agreements, apps, audit, config, consent, demo, import, keys, members, network, packages,
-    serve, terminology, validate,
+    accounts, agreements, apps, audit, config, consent, demo, import, keys, members, network,
+    packages, serve, terminology, validate,
 };
 
 /// How long a thread that has nothing to do stays: it keeps memory that others could have.

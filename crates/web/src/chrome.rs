@@ -4,9 +4,9 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links, MyAccesses,
-    MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, Network, Notices,
-    Objections, Papers, Proxies, Recalls, Reconciliation, Witnesses,
+    Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links,
+    MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, Network,
+    Notices, Objections, Papers, Proxies, Recalls, Reconciliation, Witnesses,
 };
 use crate::proxies::relationship::Relationship;
 use crate::words::{Message, Words};

@@ -54,10 +54,11 @@ pub fn change(
     let practitioner = practitioner(&account, role, change)?;
     // Who was erased since is not asked for again: the account of an erased patient can be closed.
     let patient_anew = patient.as_ref().filter(|id| Some(*id) != account.patient.as_ref());
-    let practitioner_anew =
-        change.practitioner.as_ref().and_then(Option::as_ref).filter(|one| {
-            account.practitioner.as_ref() != Some(one)
-        });
+    let practitioner_anew = change
+        .practitioner
+        .as_ref()
+        .and_then(Option::as_ref)
+        .filter(|one| account.practitioner.as_ref() != Some(one));
     let snapshot = app.store().snapshot()?;
     check_known(&*snapshot, role, patient_anew, practitioner_anew.map(String::as_str))?;
     drop(snapshot);

@@ -43,12 +43,7 @@ pub(crate) fn check_write(app: &App, write: &mut Write) -> Result<()> {
 }
 
 /// The same for the parts of a write. Returns what must stand.
-pub(crate) fn checked(
-    app: &App,
-    key: &Key,
-    resource: &Resource,
-    expect: Expect,
-) -> Result<Expect> {
+pub(crate) fn checked(app: &App, key: &Key, resource: &Resource, expect: Expect) -> Result<Expect> {
     if !is_completed_by_others(key.resource_type, key.id.as_str()) {
         return Ok(expect);
     }

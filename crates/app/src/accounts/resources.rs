@@ -35,9 +35,8 @@ fn organization(app: &App) -> Json {
 /// `related` are the links to RelatedPersons, each with an assurance of its own.
 pub(crate) fn person(app: &App, id: &Id, account: &Account, related: &[Json]) -> Json {
     let own = account.patient.as_ref().map(|patient| format!("Patient/{patient}"));
-    let link = |reference: &String| {
-        json!({"target": {"reference": reference}, "assurance": "level3"})
-    };
+    let link =
+        |reference: &String| json!({"target": {"reference": reference}, "assurance": "level3"});
     let own = account.practitioner.iter().chain(&own).map(link);
     let links: Vec<Json> = own.chain(related.iter().cloned()).collect();
     let mut person = json!({
@@ -139,12 +138,12 @@ pub(crate) fn specialty_text(role: &Json) -> Option<String> {
 /// The code of a published system that says the same, where one does.
 fn standard(role: Role) -> Option<Json> {
     match role {
-        Role::Clinician => Some(
-            json!({"system": ROLE_CLASS, "code": "PROV", "display": "healthcare provider"}),
-        ),
-        Role::Operator => Some(
-            json!({"system": PRACTITIONER_ROLE, "code": "ict", "display": "ICT professional"}),
-        ),
+        Role::Clinician => {
+            Some(json!({"system": ROLE_CLASS, "code": "PROV", "display": "healthcare provider"}))
+        }
+        Role::Operator => {
+            Some(json!({"system": PRACTITIONER_ROLE, "code": "ict", "display": "ICT professional"}))
+        }
         _ => None,
     }
 }

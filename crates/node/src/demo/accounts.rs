@@ -45,12 +45,7 @@ const STAFF: [(Role, &str, &str); 6] = [
 ];
 
 /// Makes the accounts of every hospital and writes them down.
-pub fn make(
-    folder: &Path,
-    sites: &[Site],
-    apps: &[App],
-    world: &World,
-) -> Result<(), Fault> {
+pub fn make(folder: &Path, sites: &[Site], apps: &[App], world: &World) -> Result<(), Fault> {
     let mut list = Vec::new();
     for (site, app) in sites.iter().zip(apps) {
         for (role, username, name) in STAFF {

@@ -86,8 +86,10 @@ fn an_account_made_by_page_is_in_the_directory_and_each_of_its_roles_with_it() {
         assert!(who.starts_with("Practitioner/account-"), "{who}");
         let client = hospital.stranger().holding(&text(&session["token"]));
         let practitioner = client.get(&format!("/fhir/{who}")).await.expect(200).json();
-        assert_eq!((&practitioner["name"][0]["text"], &practitioner["active"]),
-            (&json!("Dr. Ada Ek"), &json!(true)));
+        assert_eq!(
+            (&practitioner["name"][0]["text"], &practitioner["active"]),
+            (&json!("Dr. Ada Ek"), &json!(true))
+        );
         let held = roles(&client, &who).await;
         let [role] = held.as_slice() else { panic!("{held:?}") };
         assert_eq!((code(role), &role["active"]), ("clinician".to_owned(), &json!(true)));
@@ -95,17 +97,22 @@ fn an_account_made_by_page_is_in_the_directory_and_each_of_its_roles_with_it() {
         assert_eq!(role["specialty"][0]["text"], "Paediatrics");
         let organisation = text(&role["organization"]["reference"]);
         client.get(&format!("/fhir/{organisation}")).await.expect(200);
-        let lookup = format!("/fhir/CodeSystem/$lookup?system={}&code=clinician",
-            text(&role["code"][0]["coding"][0]["system"]));
+        let lookup = format!(
+            "/fhir/CodeSystem/$lookup?system={}&code=clinician",
+            text(&role["code"][0]["coding"][0]["system"])
+        );
         assert!(client.get(&lookup).await.expect(200).text.contains("Clinician"));
         let person = format!("/fhir/Person?link={who}");
         let person = operator.client.get(&person).await.expect(200).json();
-        assert_eq!((&person["total"], &person["entry"][0]["resource"]["link"][0]["assurance"]),
-            (&json!(1), &json!("level3")));
+        assert_eq!(
+            (&person["total"], &person["entry"][0]["resource"]["link"][0]["assurance"]),
+            (&json!(1), &json!("level3"))
+        );
 
         // Another role: the session is void, the role that was held ends, and both stand.
         ahead.fetch_add(60_000, Ordering::SeqCst);
-        let changed = patch(&operator.client, "ada", &json!({"role": "registrar"})).await.expect(200);
+        let changed =
+            patch(&operator.client, "ada", &json!({"role": "registrar"})).await.expect(200);
         assert_eq!(changed.json()["specialty"], "Paediatrics");
         client.get(&format!("/fhir/{who}")).await.expect(401);
         let held = roles(&operator.client, &who).await;
@@ -143,8 +150,12 @@ fn an_account_made_by_page_is_in_the_directory_and_each_of_its_roles_with_it() {
         // It is in the audit, without names and secrets.
         let officer = hospital.signed_in(Role::PrivacyOfficer).await;
         let log = officer.get("/fhir/AuditEvent?_count=200").await.expect(200).text;
-        for said in ["made as clinician", "is registrar and was clinician",
-            "may not sign in any more", "may sign in again"] {
+        for said in [
+            "made as clinician",
+            "is registrar and was clinician",
+            "may not sign in any more",
+            "may sign in again",
+        ] {
             assert!(log.contains(said), "{said}");
         }
         for secret in [&ada.password, &ada.secret, &"Paediatrics".to_owned()] {
@@ -187,8 +198,11 @@ fn what_follows_an_account_is_written_by_nobody_else() {
             let condition = format!("/fhir/{kind}?_id={id}");
             clinician.put(&condition, &other).await.expect(403);
             clinician.delete(&condition).await.expect(403);
-            for (method, url) in [("PUT", reference.clone()), ("DELETE", reference.clone()),
-                ("PUT", format!("{kind}?_id={id}"))] {
+            for (method, url) in [
+                ("PUT", reference.clone()),
+                ("DELETE", reference.clone()),
+                ("PUT", format!("{kind}?_id={id}")),
+            ] {
                 let mut entry = json!({"request": {"method": method, "url": url}});
                 if method == "PUT" {
                     entry["resource"] = other.clone();
@@ -216,8 +230,10 @@ fn what_follows_an_account_is_written_by_nobody_else() {
         clinician.put(&path, &complete).await.expect(200);
         patch(&operator, "kept", &json!({"name": "Kept Two"})).await.expect(200);
         let renamed = clinician.get(&path).await.expect(200).json();
-        assert_eq!((&renamed["name"][0]["text"], &renamed["qualification"]),
-            (&json!("Kept Two"), &complete["qualification"]));
+        assert_eq!(
+            (&renamed["name"][0]["text"], &renamed["qualification"]),
+            (&json!("Kept Two"), &complete["qualification"])
+        );
     });
 }
 
@@ -250,7 +266,8 @@ fn everybody_sees_the_directory_and_of_persons_what_is_theirs() {
             assert_eq!(client.found("Person").await, [id]);
             let count = client.get("/fhir/Person?_summary=count").await.expect(200).json();
             assert_eq!(count["total"], 1);
-            client.put(&format!("/fhir/{own}"), &json!({"resourceType": "Person", "id": id}))
+            client
+                .put(&format!("/fhir/{own}"), &json!({"resourceType": "Person", "id": id}))
                 .await
                 .expect(403);
         }
@@ -268,8 +285,10 @@ fn everybody_sees_the_directory_and_of_persons_what_is_theirs() {
             assert_eq!(client.found("Person?name=secretname").await, Vec::<String>::new());
             let chain = "Practitioner?_has:Person:link:name=secretname";
             assert_eq!(client.found(chain).await, Vec::<String>::new());
-            let back = format!("/fhir/Practitioner?_id={}&_revinclude=Person:link",
-                text(&clinician["practitioner"]).strip_prefix("Practitioner/").unwrap());
+            let back = format!(
+                "/fhir/Practitioner?_id={}&_revinclude=Person:link",
+                text(&clinician["practitioner"]).strip_prefix("Practitioner/").unwrap()
+            );
             assert!(!client.get(&back).await.expect(200).text.contains("Secretname"));
             client.get("/fhir/Practitioner?_has:Observation:performer:code=x").await.expect(403);
             client.get("/fhir/Patient?_count=1").await.expect(403);
@@ -317,7 +336,8 @@ fn an_operator_has_to_be_there_and_does_not_make_itself_somebody_else() {
         }
         let other = json!({"username": "other", "name": "Other", "role": "operator"});
         let other = operator.post("/auth/accounts", &other).await.expect(201).json();
-        operator.post("/auth/accounts", &json!({"username": "other", "name": "x", "role": "proxy"}))
+        operator
+            .post("/auth/accounts", &json!({"username": "other", "name": "x", "role": "proxy"}))
             .await
             .expect(409);
         patch(&operator, "nobody", &json!({"name": "x"})).await.expect(404);
@@ -332,7 +352,10 @@ fn an_operator_has_to_be_there_and_does_not_make_itself_somebody_else() {
         let refused = patch(&operator, "other", &json!({"disabled": true})).await.expect(401);
         assert!(refused.header("www-authenticate").contains("insufficient_user_authentication"));
         let listed = operator.get("/auth/accounts?q=OTH").await.expect(200).json();
-        assert_eq!((&listed["total"], &listed["accounts"][0]["disabled"]), (&json!(1), &json!(false)));
+        assert_eq!(
+            (&listed["total"], &listed["accounts"][0]["disabled"]),
+            (&json!(1), &json!(false))
+        );
         drop(hospitals.stop().await);
     });
 }
@@ -348,9 +371,9 @@ fn accounts_of_before_come_into_the_directory_once_and_stay_signed_in() {
         let patient = hospital.patient(&own).await;
         hospital.account(Role::Service, None);
         assert_eq!(block_in_place(|| start::bring_up(&hospital.app)).unwrap(), 3);
-        let seq = hospital.app.store().newest();
+        let seq = hospital.app.store().newest().record();
         assert_eq!(block_in_place(|| start::bring_up(&hospital.app)).unwrap(), 0);
-        assert_eq!(hospital.app.store().newest(), seq);
+        assert_eq!(hospital.app.store().newest().record(), seq);
         let role = clinician.get("/fhir/PractitionerRole?active=true").await.expect(200).json();
         assert_eq!(role["total"], 1);
         let link = format!("Person?link=Patient/{own}");

@@ -244,10 +244,8 @@ async fn try_recover(
     let caller = fresh(visit)?;
     visit.form(form)?;
     let named = username.clone();
-    let again = visit
-        .app()
-        .run(move |app| recover::recover(app, Some(&caller), &named, false))
-        .await?;
+    let again =
+        visit.app().run(move |app| recover::recover(app, Some(&caller), &named, false)).await?;
     let shown = Shown {
         username: username.clone(),
         password: again.password.reveal().clone(),

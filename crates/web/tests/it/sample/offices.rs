@@ -74,8 +74,11 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         },
         Page {
             name: "accounts",
-            html: accounts::render(&accounts_view(full), &frame(Role::Operator, "/operator/accounts"))
-                .unwrap(),
+            html: accounts::render(
+                &accounts_view(full),
+                &frame(Role::Operator, "/operator/accounts"),
+            )
+            .unwrap(),
         },
         Page {
             name: "account-of-another",
