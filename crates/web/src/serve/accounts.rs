@@ -116,7 +116,7 @@ async fn try_one(
     visit: &Visit,
     username: String,
     made: Option<Shown>,
-    fault: Option<(String, TypedForm)>,
+    fault: Option<(String, Option<TypedForm>)>,
 ) -> Made {
     let caller = visit.caller(visit.require(OPERATOR)?);
     let own = caller.user.id.clone();
@@ -132,7 +132,7 @@ async fn try_one(
         ..AccountForm::default()
     };
     let (fault, form) = match fault {
-        Some((fault, form)) => (Some(fault), form),
+        Some((fault, form)) => (Some(fault), form.unwrap_or_else(|| stored.typed())),
         None => (None, stored.typed()),
     };
     let view = OneView {
@@ -187,7 +187,7 @@ async fn try_change(
         visit.app().run(move |app| change::change(app, Some(&caller), &named, &asked)).await;
     match told(changed)? {
         Ok(_) => done(OneAccount(&username), Notice::AccountChanged),
-        Err(fault) => try_one(visit, username, None, Some((fault, form.typed()))).await,
+        Err(fault) => try_one(visit, username, None, Some((fault, Some(form.typed())))).await,
     }
 }
 
@@ -219,10 +219,7 @@ async fn try_state(
     let notice = if disabled { Notice::AccountDisabled } else { Notice::AccountEnabled };
     match told(changed)? {
         Ok(_) => done(OneAccount(&username), notice),
-        Err(fault) => {
-            let form = TypedForm::default();
-            try_one(visit, username, None, Some((fault, form))).await
-        }
+        Err(fault) => try_one(visit, username, None, Some((fault, None))).await,
     }
 }
 
