@@ -1,11 +1,13 @@
 //! Sessions for programs, and how every request says who asks.
 //!
 //! `POST /auth/session` with JSON `{"username", "password", "totp"?}` answers
-//! `{"token", "expires_in", "acr", "amr", "auth_time", "mfa_time"}`; the token goes into
+//! `{"token", "expires_in", "acr", "amr", "auth_time", "mfa_time", "fhirUser"?}`; the token goes into
 //! `Authorization: Bearer`. `POST /auth/step-up` with `{"totp"}` proves the second factor again;
 //! a recovery code does in place of a one-time code, in both. `DELETE /auth/session` ends the
-//! session. [`passkeys`] has the calls for passkeys and recovery codes.
+//! session. [`passkeys`] has the calls for passkeys and recovery codes, [`accounts`] those of the
+//! operator.
 
+mod accounts;
 mod passkeys;
 
 use std::net::SocketAddr;
@@ -40,6 +42,7 @@ pub fn router(app: App) -> Router {
         .route("/step-up", post(step_up))
         .route("/acting", get(acting).put(act))
         .merge(passkeys::router())
+        .merge(accounts::router())
         .with_state(app)
 }
 
@@ -72,12 +75,15 @@ async fn sign_in(
             )
         })
         .await?;
-    Ok(opened(&session))
+    Ok(opened(&app, &session))
 }
 
 /// The answer to whoever has signed in.
-fn opened(session: &SignedIn) -> Response {
+fn opened(app: &App, session: &SignedIn) -> Response {
     let mut body = strength(&session.user);
+    if let Some(who) = &session.fhir_user {
+        body["fhirUser"] = format!("{}/fhir/{who}", app.org().base_url).into();
+    }
     body["token"] = session.token.as_str().into();
     body["token_type"] = "Bearer".into();
     body["expires_in"] = session.expires_in_s.into();

@@ -16,6 +16,7 @@ use crate::audit::event::Pattern;
 use crate::{App, Caller, Error, Kind, Result};
 
 use needs::Needs;
+use reach::Only;
 pub use reach::Scope;
 
 /// The rule that refuses an app what its token does not allow.
@@ -282,6 +283,9 @@ pub fn by_a_person(app: &App, caller: &Caller, action: policy::Action) -> Result
 
 fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Question, Scope)> {
     let role = role(caller)?;
+    if let Some((action, relation, only)) = of_accounts(app, caller, role, action)? {
+        return Ok((question(app, caller, action, relation)?, Scope::all().only(only)));
+    }
     let (action_word, relation, scope) = match (role, &caller.user.patient, action.patient) {
         (Role::Patient, Some(own), Some(action)) => {
             (action, Relation::SelfPatient, Scope::patient(own.clone()))
@@ -301,6 +305,8 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
                 | policy::Action::ReadAgreements
                 | policy::Action::CouncilRead
                 | policy::Action::CouncilDecide
+                | policy::Action::ManageAccounts
+                | policy::Action::ReadAccounts
         ) =>
         {
             (action.staff, Relation::Unrelated, Scope::all())
@@ -315,6 +321,44 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
         _ => false,
     });
     Ok((question, scope))
+}
+
+/// What is asked, and of which Persons, by those who read some of them alone: operators and privacy
+/// officers those of accounts, whoever is neither they nor a patient and does not treat or register
+/// patients the one of the own account. Other Persons say who patients are.
+fn of_accounts(
+    app: &App,
+    caller: &Caller,
+    role: Role,
+    action: Action,
+) -> Result<Option<(policy::Action, Relation, Only)>> {
+    let is_asked = action.needs.kind() == Some("Person")
+        && matches!(action.staff, policy::Action::Read | policy::Action::Search);
+    if !is_asked {
+        return Ok(None);
+    }
+    let own = |caller: &Caller| {
+        let id = crate::accounts::id_of_account(&caller.user.id)?;
+        Ok(Some((policy::Action::OwnAccount, Relation::SelfPatient, Only::Person(id))))
+    };
+    match role {
+        Role::Operator | Role::PrivacyOfficer => {
+            let system = crate::accounts::resources::accounts_system(app);
+            let only = Only::Accounts { system };
+            Ok(Some((policy::Action::ReadAccounts, Relation::Unrelated, only)))
+        }
+        Role::Steward | Role::CouncilMember => own(caller),
+        // Whose right to act for somebody has ended is nobody, and not who they are themselves.
+        Role::Proxy if caller.user.acting.is_none() => {
+            let account = app.identity().accounts().get(&caller.user.id);
+            let account = account.map_err(|e| Error::internal(e.to_string()))?;
+            match account.is_some_and(|account| account.role == identity::Role::Proxy) {
+                true => own(caller),
+                false => Ok(None),
+            }
+        }
+        _ => Ok(None),
+    }
 }
 
 /// What policy allows, without a trace of a refusal: for those who go on to [`authorise`] where

@@ -4,6 +4,7 @@
 //! A use case is a plain blocking function over [`App`]; the edges run it off the async threads
 //! with [`App::run`]. Those that talk to other nodes are async.
 
+pub mod accounts;
 pub mod agreements;
 pub mod apps;
 pub mod audit;

@@ -40,8 +40,6 @@ pub const RELATIONSHIPS: [&str; 14] = [
 ];
 /// How ids of RelatedPersons and Consents begin that say who acts for whom.
 const PREFIX: &str = "proxy-";
-/// How ids of Persons begin that the node keeps for accounts.
-const PERSON_PREFIX: &str = "account-";
 /// Callers whose standing or limits are remembered; beyond, all are forgotten.
 const MOST: usize = 10_000;
 
@@ -163,7 +161,6 @@ pub(crate) fn is_reserved(key: &Key) -> bool {
 fn is_own(resource_type: &str, id: &str) -> bool {
     match resource_type {
         "RelatedPerson" | "Consent" => id.starts_with(PREFIX),
-        "Person" => id.starts_with(PERSON_PREFIX),
         _ => false,
     }
 }

@@ -23,6 +23,8 @@ pub struct SignedIn {
     pub expires_in_s: i64,
     /// Who signed in.
     pub user: User,
+    /// Who that is as a resource, `Practitioner/x` for example.
+    pub fhir_user: Option<String>,
 }
 
 impl std::fmt::Debug for SignedIn {
@@ -61,7 +63,8 @@ fn opened(app: &App, session: identity::Session, address: &str) -> Result<Signed
     let caller = by(app, user, address);
     app.audit(Event::by(&caller, Pattern::SignIn).note(caller.user.amr.join(" ")))?;
     let token = session.token.as_str().to_owned();
-    Ok(SignedIn { token, expires_in_s, user: caller.user })
+    let fhir_user = crate::accounts::fhir_user(app, &caller.user)?;
+    Ok(SignedIn { token, expires_in_s, user: caller.user, fhir_user })
 }
 
 /// Proves the second factor again, with a one-time code or a recovery code.

@@ -17,6 +17,9 @@ use terminology::Terminology;
 use crate::authorise::{Action, authorise, permitted};
 use crate::{App, Caller, Error, Kind, Result};
 
+/// The code system of the roles of accounts, as a resource.
+pub const ROLES: &str = include_str!("../../../ig/CodeSystem-role.json");
+
 pub use lists::Lists;
 pub use shelf::Shelf;
 

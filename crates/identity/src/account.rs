@@ -131,6 +131,9 @@ pub struct Account {
     pub disabled: bool,
     /// When the account was created, in milliseconds since the Unix epoch.
     pub created_ms: i64,
+    /// Since when it has its role as the Practitioner that it names, without having been disabled
+    /// in between.
+    pub role_since_ms: i64,
     /// Sessions that began before this moment are void.
     pub(crate) sessions_from_ms: i64,
 }
@@ -188,6 +191,21 @@ pub struct NewAccount {
     pub totp_secret: Option<Hidden<Vec<u8>>>,
 }
 
+/// What is changed of an account at once; what is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Amendment {
+    /// What pages call the person.
+    pub display_name: Option<String>,
+    /// What the person is.
+    pub role: Option<Role>,
+    /// The Patient that the account belongs to.
+    pub patient: Option<Option<Id>>,
+    /// Reference to the Practitioner.
+    pub practitioner: Option<Option<String>>,
+    /// Whether signing in is forbidden.
+    pub disabled: Option<bool>,
+}
+
 /// Why an account could not be created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
@@ -215,6 +233,9 @@ pub enum AccountError {
     /// There is no such account.
     #[error("there is no such account")]
     NotFound,
+    /// Nobody would be left who runs the node.
+    #[error("this is the last operator who may sign in; make another one first")]
+    LastOperator,
     /// The node could not do its part.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -240,6 +261,8 @@ pub(crate) struct Record {
     pub(crate) links: Vec<Link>,
     pub(crate) disabled: bool,
     created_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role_since_ms: Option<i64>,
     pub(crate) sessions_from_ms: i64,
 }
 
@@ -259,12 +282,47 @@ impl Record {
             links: Vec::new(),
             disabled: account.disabled,
             created_ms: account.created_ms,
+            role_since_ms: None,
             sessions_from_ms: account.sessions_from_ms,
         }
     }
 
     pub fn rename(&mut self, display_name: &str) {
         display_name.clone_into(&mut self.display_name);
+    }
+
+    /// Makes the changes of `amendment` at `now_ms`. Whoever becomes somebody else here, or may not
+    /// sign in or may again, begins anew: every session ends, and a role is held from now on.
+    pub fn amend(&mut self, amendment: &Amendment, now_ms: i64) {
+        if let Some(name) = &amendment.display_name {
+            self.rename(name);
+        }
+        let role = amendment.role.map_or_else(|| self.role.clone(), |role| role.code().to_owned());
+        let patient = match &amendment.patient {
+            Some(patient) => patient.as_ref().map(|id| id.as_str().to_owned()),
+            None => self.patient.clone(),
+        };
+        let practitioner = match &amendment.practitioner {
+            Some(practitioner) => practitioner.clone(),
+            None => self.practitioner.clone(),
+        };
+        let disabled = amendment.disabled.unwrap_or(self.disabled);
+        let takes_up =
+            self.role != role || self.practitioner != practitioner || (self.disabled && !disabled);
+        if takes_up {
+            let before = self.role_since_ms.unwrap_or(self.created_ms);
+            self.role_since_ms = Some(now_ms.max(before.saturating_add(1)));
+        }
+        if takes_up || self.patient != patient || self.disabled != disabled {
+            self.sessions_from_ms = self.sessions_from_ms.max(now_ms.saturating_add(1));
+        }
+        (self.role, self.patient, self.practitioner) = (role, patient, practitioner);
+        self.disabled = disabled;
+    }
+
+    /// Names the Practitioner that was made for an account of before there were any.
+    pub fn name_practitioner(&mut self, reference: &str) {
+        self.practitioner = Some(reference.to_owned());
     }
 
     pub fn account(&self) -> Result<Account, Fault> {
@@ -283,6 +341,7 @@ impl Record {
             links: self.links.iter().map(|link| link.id.clone()).collect(),
             disabled: self.disabled,
             created_ms: self.created_ms,
+            role_since_ms: self.role_since_ms.unwrap_or(self.created_ms),
             sessions_from_ms: self.sessions_from_ms,
         })
     }

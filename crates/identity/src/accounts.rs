@@ -13,7 +13,8 @@ use crypto::Random;
 use store::{Guard, SharedStore, SideWrite, StoreError, Transaction, Write};
 
 use crate::account::{
-    Account, AccountError, MAX_DISPLAY_NAME, NewAccount, Password, Record, Role, Username,
+    Account, AccountError, Amendment, MAX_DISPLAY_NAME, NewAccount, Password, Record, Role,
+    Username,
 };
 use crate::fault::Fault;
 use crate::hidden::Hidden;
@@ -23,6 +24,8 @@ use crate::seal::NodeKey;
 use crate::totp::{self, Code, MAX_SECRET_BYTES, MIN_SECRET_BYTES, SECRET_BYTES};
 
 pub(crate) const SPACE: &str = "accounts";
+/// Accounts among which another operator is looked for.
+const MOST_ACCOUNTS: usize = 100_000;
 /// How often a change is tried again because somebody else changed the same record.
 const ATTEMPTS: usize = 8;
 
@@ -68,6 +71,42 @@ impl Accounts {
 
     /// Creates an account. The username must be free.
     pub fn create(&self, new: NewAccount, now_ms: i64) -> Result<Account, AccountError> {
+        self.create_with(new, now_ms, |_| Ok(Vec::new()))
+    }
+
+    /// Creates an account together with what `beside` makes of it; it may still name the account's
+    /// Practitioner. The username must be free.
+    pub fn create_with<E: From<AccountError>>(
+        &self,
+        new: NewAccount,
+        now_ms: i64,
+        beside: impl FnOnce(&mut Account) -> Result<Vec<Write>, E>,
+    ) -> Result<Account, E> {
+        let (mut account, hash, sealed) = self.prepared(new, now_ms)?;
+        let writes = beside(&mut account)?;
+        let record = Record::new(&account, hash, sealed);
+        let place = user_key(account.username.as_str());
+        let transaction = Transaction {
+            guards: vec![Guard::Side { space: SPACE, key: place.clone(), value: None }],
+            writes,
+            side: vec![
+                put(place, record.bytes().map_err(AccountError::from)?),
+                put(id_key(&account.id), account.username.as_str().as_bytes().to_vec()),
+            ],
+        };
+        match self.store.commit(transaction) {
+            Ok(_) => Ok(account),
+            Err(StoreError::GuardFailed) => Err(AccountError::Taken.into()),
+            Err(error) => Err(AccountError::from(Fault::from(error)).into()),
+        }
+    }
+
+    /// A new account with the hash of its password and its sealed one-time-code secret.
+    fn prepared(
+        &self,
+        new: NewAccount,
+        now_ms: i64,
+    ) -> Result<(Account, String, Option<String>), AccountError> {
         let account = Account {
             id: crypto::random::token(self.random(), 16).map_err(Fault::from)?,
             username: Username::new(&new.username)?,
@@ -81,29 +120,14 @@ impl Accounts {
             links: Vec::new(),
             disabled: false,
             created_ms: now_ms,
+            role_since_ms: now_ms,
             sessions_from_ms: i64::MIN,
         };
-        if (account.role == Role::Patient) != account.patient.is_some() {
-            return Err(AccountError::PatientLink);
-        }
+        check_patient(&account)?;
         let hash = self.hash_of(&new.password)?;
         let secret = new.totp_secret.as_ref().map(|secret| secret.reveal().as_slice());
         let sealed = secret.map(|secret| self.seal(&account.id, secret)).transpose()?;
-        let record = Record::new(&account, hash, sealed);
-        let place = user_key(account.username.as_str());
-        let transaction = Transaction {
-            guards: vec![Guard::Side { space: SPACE, key: place.clone(), value: None }],
-            side: vec![
-                put(place, record.bytes()?),
-                put(id_key(&account.id), account.username.as_str().as_bytes().to_vec()),
-            ],
-            ..Transaction::default()
-        };
-        match self.store.commit(transaction) {
-            Ok(_) => Ok(account),
-            Err(StoreError::GuardFailed) => Err(AccountError::Taken),
-            Err(error) => Err(Fault::from(error).into()),
-        }
+        Ok((account, hash, sealed))
     }
 
     /// The account with this username in any spelling; `None` for an unknown one.
@@ -129,6 +153,79 @@ impl Accounts {
     pub fn rename(&self, id: &str, display_name: &str) -> Result<Account, AccountError> {
         let name = self::display_name(display_name)?;
         self.change(id, |record| record.rename(&name))
+    }
+
+    /// Changes an account together with what `beside` makes of how it was and how it is to be. It
+    /// may be asked again, where somebody else changed the same account meanwhile.
+    ///
+    /// Errors: [`AccountError::LastOperator`] where nobody would be left to run the node.
+    pub fn amend<E: From<AccountError>>(
+        &self,
+        id: &str,
+        amendment: &Amendment,
+        now_ms: i64,
+        beside: impl Fn(&Account, &Account) -> Result<Vec<Write>, E>,
+    ) -> Result<Account, E> {
+        let mut amendment = amendment.clone();
+        if let Some(name) = &mut amendment.display_name {
+            *name = display_name(name)?;
+        }
+        for _ in 0..ATTEMPTS {
+            let Some((old, mut record)) = self.record(id).map_err(AccountError::from)? else {
+                return Err(AccountError::NotFound.into());
+            };
+            let before = record.account().map_err(AccountError::from)?;
+            record.amend(&amendment, now_ms);
+            let after = record.account().map_err(AccountError::from)?;
+            check_patient(&after)?;
+            let place = user_key(after.username.as_str());
+            let new = record.bytes().map_err(AccountError::from)?;
+            let mut guards =
+                vec![Guard::Side { space: SPACE, key: place.clone(), value: Some(old) }];
+            if runs_the_node(&before) && !runs_the_node(&after) {
+                guards.push(self.another_operator(id)?);
+            }
+            let writes = beside(&before, &after)?;
+            let transaction = Transaction { guards, writes, side: vec![put(place, new)] };
+            match self.store.commit(transaction) {
+                Ok(_) => {
+                    self.changes.happened();
+                    return Ok(after);
+                }
+                Err(StoreError::GuardFailed | StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(AccountError::from(Fault::from(error)).into()),
+            }
+        }
+        Err(AccountError::from(Fault::Contended).into())
+    }
+
+    /// A guard that somebody else stays an operator: two who disable each other meet in the store,
+    /// where only one of them can win.
+    fn another_operator(&self, id: &str) -> Result<Guard, AccountError> {
+        let snapshot = self.store.snapshot().map_err(Fault::from)?;
+        let all = snapshot.side_scan(SPACE, b"u/", MOST_ACCOUNTS).map_err(Fault::from)?;
+        for (key, bytes) in all {
+            let account = Record::read(&bytes)?.account()?;
+            if account.id != id && runs_the_node(&account) {
+                return Ok(Guard::Side { space: SPACE, key, value: Some(bytes) });
+            }
+        }
+        Err(AccountError::LastOperator)
+    }
+
+    /// Names `reference` as the Practitioner of an account that names none, together with `writes`.
+    /// Its sessions go on: nobody is somebody else by it.
+    pub fn name_practitioner(
+        &self,
+        id: &str,
+        reference: &str,
+        writes: &[Write],
+    ) -> Result<Account, AccountError> {
+        let (account, ()) = self.try_change_with(id, writes, |record| {
+            record.name_practitioner(reference);
+            Ok::<(), AccountError>(())
+        })?;
+        Ok(account)
     }
 
     /// Forbids signing in and ends every session, or allows signing in again.
@@ -334,6 +431,18 @@ impl Accounts {
         }
         Err(AccountError::from(Fault::Contended).into())
     }
+}
+
+/// An account of role patient names its patient, and no other does.
+fn check_patient(account: &Account) -> Result<(), AccountError> {
+    match (account.role == Role::Patient) == account.patient.is_some() {
+        true => Ok(()),
+        false => Err(AccountError::PatientLink),
+    }
+}
+
+fn runs_the_node(account: &Account) -> bool {
+    account.role == Role::Operator && !account.disabled
 }
 
 fn display_name(text: &str) -> Result<String, AccountError> {

@@ -26,7 +26,7 @@ mod sessions;
 mod throttle;
 mod totp;
 
-pub use account::{Account, AccountError, NewAccount, Password, Role, Username};
+pub use account::{Account, AccountError, Amendment, NewAccount, Password, Role, Username};
 pub use accounts::Accounts;
 pub use fault::Fault;
 pub use hidden::Hidden;

@@ -6,6 +6,7 @@ mod outside;
 mod passkeys;
 pub(crate) mod signatures;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -433,6 +434,18 @@ impl Sessions {
         self.store().commit(Transaction { side, ..Transaction::default() })?;
         self.accounts.changes().happened();
         Ok(())
+    }
+
+    /// When the owner of each account signed in last, in milliseconds since the Unix epoch, as far as
+    /// sessions tell that have not been swept away; at most `limit` of them are looked at.
+    pub fn last_signed_in(&self, limit: usize) -> Result<HashMap<String, i64>, Fault> {
+        let mut last: HashMap<String, i64> = HashMap::new();
+        for (_, bytes) in self.store().snapshot()?.side_scan(SPACE, b"", limit)? {
+            let Ok(session) = Record::read(&bytes) else { continue };
+            let at_ms = last.entry(session.account_id).or_insert(session.auth_time_ms);
+            *at_ms = session.auth_time_ms.max(*at_ms);
+        }
+        Ok(last)
     }
 
     /// Removes expired sessions from a sixteenth of the store at a time; sixteen calls see it all.

@@ -6,16 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use app::session::outside;
 use clap::{Parser, Subcommand};
-use identity::{NewAccount, Password, Role, base32};
 
 use crate::audit::AuditTask;
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
 use crate::{
-    agreements, apps, audit, config, consent, demo, import, keys, members, network, packages,
-    serve, terminology, validate,
+    accounts, agreements, apps, audit, config, consent, demo, import, keys, members, network,
+    packages, serve, terminology, validate,
 };
 
 /// How long a thread that has nothing to do stays: it keeps memory that others could have.
@@ -110,10 +108,10 @@ enum Command {
         #[command(subcommand)]
         task: network::Task,
     },
-    /// Work with accounts
+    /// Work with accounts of people and programs, also while the node serves
     Account {
         #[command(subcommand)]
-        task: AccountTask,
+        task: accounts::Task,
     },
     /// Work with agreements between institutions: list them, show one, verify one without a node
     Agreement {
@@ -146,73 +144,6 @@ enum Command {
     Code {
         /// The secret in base32
         secret: String,
-    },
-}
-
-#[derive(Subcommand)]
-enum AccountTask {
-    /// Add an account; prints its password and one-time code secret
-    Add {
-        /// The node's folder; the node must not be running
-        #[arg(long)]
-        dir: PathBuf,
-        /// clinician, privacy-officer, operator, registrar, steward, council-member, patient, proxy or
-        /// service
-        #[arg(long)]
-        role: String,
-        /// Name to sign in with
-        #[arg(long)]
-        username: String,
-        /// Name to show
-        #[arg(long)]
-        name: String,
-        /// The Patient's id, for role patient
-        #[arg(long)]
-        patient: Option<String>,
-        /// Who it is as a resource, `Practitioner/x`; apps are told
-        #[arg(long)]
-        practitioner: Option<String>,
-    },
-    /// Give an account back to somebody who has lost password and second factor: ends its sessions,
-    /// takes its passkeys and codes away, and prints a new password with a code good for a day
-    Recover {
-        /// The node's folder; with SQLite the node must not be running
-        #[arg(long)]
-        dir: PathBuf,
-        /// Name to sign in with
-        #[arg(long)]
-        username: String,
-        /// Print a secret for one-time codes too, for a node where passkeys cannot be had
-        #[arg(long)]
-        one_time_codes: bool,
-    },
-    /// Let somebody sign in through an outside provider of `node.toml`, when you know whose account
-    /// there it is
-    Link {
-        /// The node's folder; with SQLite the node must not be running
-        #[arg(long)]
-        dir: PathBuf,
-        /// Name to sign in with
-        #[arg(long)]
-        username: String,
-        /// The provider's id in `node.toml`
-        #[arg(long)]
-        provider: String,
-        /// The name of the account there: the value of `sub`, or of the claim in `account_claim`
-        #[arg(long)]
-        subject: String,
-    },
-    /// Remove the links of an account to an outside provider; sessions that began there end
-    Unlink {
-        /// The node's folder; with SQLite the node must not be running
-        #[arg(long)]
-        dir: PathBuf,
-        /// Name to sign in with
-        #[arg(long)]
-        username: String,
-        /// The provider's id in `node.toml`, or the issuer of one that is no longer there
-        #[arg(long)]
-        provider: String,
     },
 }
 
@@ -296,7 +227,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         Command::Keys { task } => keys::task::run(task)?,
         Command::Audit { task } => return audit::run(task),
         Command::Network { task } => return network::run(task),
-        Command::Account { task } => change_account(task)?,
+        Command::Account { task } => accounts::run(task)?,
         Command::Agreement { task } => agreements::run(&task)?,
         Command::App { task } => apps::run(task)?,
         Command::Terminology { task: TerminologyTask::Load { dir, version, paths } } => {
@@ -388,68 +319,4 @@ fn import_files(dir: &Path, paths: &[PathBuf], quiet: bool) -> Result<ExitCode, 
         say(&line);
     }
     Ok(if summary.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn change_account(task: AccountTask) -> Result<(), Fault> {
-    let (dir, role, username, name, patient, practitioner) = match task {
-        AccountTask::Add { dir, role, username, name, patient, practitioner } => {
-            (dir, role, username, name, patient, practitioner)
-        }
-        AccountTask::Recover { dir, username, one_time_codes } => {
-            return recover_account(&dir, &username, one_time_codes);
-        }
-        AccountTask::Link { dir, username, provider, subject } => {
-            let node = open(&dir, system_clock())?;
-            outside::link_by_operator(&node.app, &username, &provider, &subject)
-                .map_err(|e| e.message)?;
-            say(&format!("`{username}` may sign in through `{provider}` as `{subject}`"));
-            return Ok(());
-        }
-        AccountTask::Unlink { dir, username, provider } => {
-            let node = open(&dir, system_clock())?;
-            let removed = outside::unlink_by_operator(&node.app, &username, &provider)
-                .map_err(|e| e.message)?;
-            say(&format!("{removed} links of `{username}` to `{provider}` removed"));
-            return Ok(());
-        }
-    };
-    let role = Role::from_code(&role).ok_or(
-        "the role is one of clinician, privacy-officer, operator, registrar, steward, \
-         council-member, patient, service, proxy",
-    )?;
-    let node = open(&dir, system_clock())?;
-    let accounts = node.app.identity().accounts();
-    let secret = accounts.new_totp_secret()?;
-    let shown = base32(secret.reveal());
-    let password = crypto::random::token(&crypto::SystemRandom, 15)?;
-    accounts.create(
-        NewAccount {
-            username: username.clone(),
-            display_name: name,
-            role,
-            patient: patient.map(fhir::Id::new).transpose()?,
-            practitioner,
-            password: Password::plain(password.clone()),
-            totp_secret: Some(secret),
-        },
-        node.app.now_ms(),
-    )?;
-    say(&format!("username              {username}"));
-    say(&format!("password              {password}"));
-    say(&format!("one-time code secret  {shown}"));
-    Ok(())
-}
-
-fn recover_account(dir: &Path, username: &str, one_time_codes: bool) -> Result<(), Fault> {
-    let node = open(dir, system_clock())?;
-    let recovered = app::session::recover::recover(&node.app, username, one_time_codes);
-    let recovered = recovered.map_err(|e| e.message)?;
-    say(&format!("username              {username}"));
-    say(&format!("password              {}", recovered.password.reveal()));
-    say(&format!("recovery code         {}", recovered.code.reveal()));
-    if let Some(secret) = &recovered.totp_secret {
-        say(&format!("one-time code secret  {}", base32(secret.reveal())));
-    }
-    say("the code is good once and for a day; sign in with both and set up a second factor");
-    Ok(())
 }

@@ -194,7 +194,7 @@ async fn fill(
             })
         })?;
         progress.finish_and_clear();
-        accounts::make(&home, &sites, &apps, &world, now)
+        accounts::make(&home, &sites, &apps, &world)
     };
     tokio::task::spawn_blocking(work).await?
 }

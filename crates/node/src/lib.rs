@@ -1,5 +1,6 @@
 //! A node: configuration, wiring, and the command line of `consilium`.
 
+pub mod accounts;
 pub mod agreements;
 pub mod apps;
 pub mod audit;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use app::App;
 use app::governance::{self, cut, cut::By, propose};
 use crypto::Fingerprint;
+use crypto::aead::AeadKey;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use wire::{Founders, Membership, MembershipError, Motion, OrgId, SignedMembership};
@@ -72,6 +73,11 @@ pub enum Order {
     List {
         /// The list.
         list: SignedMembership,
+    },
+    /// Work with accounts. What is told may hold a password and is sealed.
+    Account {
+        /// What to do.
+        asked: crate::accounts::Asked,
     },
 }
 
@@ -213,6 +219,7 @@ pub fn obey(app: &App, folder: &Path) {
             continue;
         }
         let order = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let is_confidential = matches!(order, Some(Order::Account { .. }));
         let outcome = match order {
             Some(order) => carry_out(app, order),
             None => Err("the order cannot be read".to_owned()),
@@ -222,7 +229,9 @@ pub fn obey(app: &App, folder: &Path) {
             Err(message) => Answer { done: false, message },
         };
         let text = serde_json::to_vec(&answer).unwrap_or_default();
-        if let Err(error) = write(&path.with_extension("done"), &text) {
+        let text = if is_confidential { sealed(folder, &path, &text) } else { Ok(text) };
+        let answered = text.and_then(|text| Ok(write(&path.with_extension("done"), &text)?));
+        if let Err(error) = answered {
             tracing::error!(%error, "the answer to an order could not be written");
         }
         if let Err(error) = fs::remove_file(&path) {
@@ -247,6 +256,7 @@ fn carry_out(app: &App, order: Order) -> Result<String, String> {
             let draft = propose::Draft { adviser: None, title, reason, motion, days: 30 };
             propose::submit(app, None, draft).map(|id| format!("handed in as `{id}`"))
         }
+        Order::Account { asked } => return crate::accounts::carry_out(app, asked),
         Order::List { list } => governance::adopt(app, &list)
             .map(|serial| format!("the membership list {serial} is in force")),
     };
@@ -256,17 +266,65 @@ fn carry_out(app: &App, order: Order) -> Result<String, String> {
 /// Leaves an order for the node in `folder` and waits for its answer; `None` where no node answers
 /// within `patience`. The order then waits for the node's next start.
 pub fn order(folder: &Path, order: &Order, patience: Duration) -> Result<Option<Answer>, Fault> {
+    let path = leave(folder, order)?;
+    let Some(text) = answered(&path, patience)? else { return Ok(None) };
+    Ok(Some(serde_json::from_slice(&text)?))
+}
+
+/// The same with an answer that is sealed, and an order that does not wait for the next start: where
+/// no node answers it is taken back.
+pub fn confidential(
+    folder: &Path,
+    order: &Order,
+    patience: Duration,
+) -> Result<Option<Answer>, Fault> {
+    let path = leave(folder, order)?;
+    let found = match answered(&path, patience)? {
+        Some(text) => Some(text),
+        None => {
+            // A node that has just begun to carry it out ends that.
+            if fs::remove_file(&path).is_ok() { None } else { answered(&path, patience)? }
+        }
+    };
+    let Some(text) = found else { return Ok(None) };
+    let wrong = || "the node's answer cannot be read with the node's keys";
+    let opened = order_key(folder)?.open(context(&path).as_bytes(), &text).map_err(|_| wrong())?;
+    Ok(Some(serde_json::from_slice(&opened)?))
+}
+
+fn sealed(folder: &Path, path: &Path, text: &[u8]) -> Result<Vec<u8>, Fault> {
+    Ok(order_key(folder)?.seal(context(path).as_bytes(), text, &crypto::SystemRandom)?)
+}
+
+/// What answers are sealed with: derived from the key that seals what accounts are proved with.
+fn order_key(folder: &Path) -> Result<AeadKey, Fault> {
+    let vault = Keys::read(&folder.join("keys"))?.vault;
+    let derived = [b"consilium answers to orders".as_slice(), &vault].concat();
+    Ok(AeadKey::new(&crypto::hash::sha256(&derived))?)
+}
+
+/// An answer opens as the one to its own order alone.
+fn context(path: &Path) -> String {
+    format!("consilium order {}", path.file_stem().unwrap_or_default().to_string_lossy())
+}
+
+/// Leaves an order and says where.
+fn leave(folder: &Path, order: &Order) -> Result<PathBuf, Fault> {
     let orders = folder.join(ORDERS);
     fs::create_dir_all(&orders)?;
     let name = crypto::random::token(&crypto::SystemRandom, 16)?;
     let path = orders.join(format!("{name}.json"));
     write(&path, &serde_json::to_vec(order)?)?;
+    Ok(path)
+}
+
+/// The answer to an order, as soon as it is there.
+fn answered(path: &Path, patience: Duration) -> Result<Option<Vec<u8>>, Fault> {
     let answer = path.with_extension("done");
-    let turns = patience.as_millis() / 20;
-    for _ in 0..turns {
+    for _ in 0..patience.as_millis() / 20 {
         if let Ok(text) = fs::read(&answer) {
             fs::remove_file(&answer)?;
-            return Ok(Some(serde_json::from_slice(&text)?));
+            return Ok(Some(text));
         }
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -58,6 +58,8 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     let people_door = bind(config.listen).await?;
     let nodes = bind(config.network_listen).await?;
     let address = people_door.local_addr()?;
+    // Who works here is known before anybody asks.
+    tokio::task::block_in_place(|| app::accounts::start::bring_up(&app)).map_err(|e| e.message)?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
 

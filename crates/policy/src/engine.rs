@@ -20,7 +20,7 @@ use crate::purpose::Purpose;
 use crate::question::{Action, BreakGlass, Content, Decision, Question, Reason, Relation, Role};
 
 /// The policies as they are in the repository.
-pub(crate) const POLICIES: [(&str, &str); 10] = [
+pub(crate) const POLICIES: [(&str, &str); 11] = [
     ("guards.cedar", include_str!("../../../policies/guards.cedar")),
     ("clinician.cedar", include_str!("../../../policies/clinician.cedar")),
     ("patient.cedar", include_str!("../../../policies/patient.cedar")),
@@ -31,6 +31,7 @@ pub(crate) const POLICIES: [(&str, &str); 10] = [
     ("service.cedar", include_str!("../../../policies/service.cedar")),
     ("council-member.cedar", include_str!("../../../policies/council-member.cedar")),
     ("proxy.cedar", include_str!("../../../policies/proxy.cedar")),
+    ("accounts.cedar", include_str!("../../../policies/accounts.cedar")),
 ];
 
 /// The schema the policies are validated against.
@@ -300,10 +301,12 @@ impl Words {
         let flag =
             |name: &str, value: bool| (name.to_owned(), RestrictedExpression::new_bool(value));
         let purpose = self.purposes.get(&question.purpose)?.clone();
-        let demographics_only = question.content == Content::Demographic;
+        let directory_only = question.content == Content::Directory;
+        let demographics_only = directory_only || question.content == Content::Demographic;
         let mut facts = vec![
             ("purpose".to_owned(), RestrictedExpression::new_entity_uid(purpose)),
             flag("demographics_only", demographics_only),
+            flag("directory_only", directory_only),
             flag("same_organisation", question.same_organisation),
             flag("entrusted", question.entrusted),
             flag("evidence", question.evidence),
@@ -431,8 +434,46 @@ mod tests {
         assert_eq!(shown(&question), "no clinical-content-not-permitted");
         question.content = Content::of_type("Patient");
         assert_eq!(shown(&question), "yes registrar-keeps-demographics");
+        question.content = Content::of_type("Practitioner");
+        assert_eq!(shown(&question), "yes registrar-keeps-demographics");
         question.content = Content::of_type("Condition");
         assert_eq!(shown(&question), "no clinical-content-not-permitted");
+    }
+
+    #[test]
+    fn whoever_works_here_reads_the_directory_and_does_not_write_it() {
+        for role in [Role::Operator, Role::PrivacyOfficer, Role::Steward, Role::CouncilMember] {
+            let purpose = role.default_purpose();
+            let mut question = ready(role, Action::Read, purpose, Relation::Member);
+            for (kind, expected) in [
+                ("PractitionerRole", "yes staff-reads-directory"),
+                ("Patient", "no clinical-content-not-permitted"),
+                ("Person", "no clinical-content-not-permitted"),
+                ("Observation", "no clinical-content-not-permitted"),
+            ] {
+                question.content = Content::of_type(kind);
+                assert_eq!(shown(&question), expected, "{role} {kind}");
+            }
+            question.action = Action::Write;
+            question.content = Content::Directory;
+            assert_eq!(shown(&question), "no clinical-content-not-permitted", "{role}");
+        }
+    }
+
+    #[test]
+    fn accounts_are_changed_by_operators_who_are_there() {
+        let purpose = Purpose::HSYSADMIN;
+        let mut question =
+            ready(Role::Operator, Action::ManageAccounts, purpose, Relation::Unrelated);
+        assert_eq!(shown(&question), "yes operator-manages-accounts");
+        question.mfa_age_s = Some(301);
+        assert_eq!(shown(&question), "no second-factor-too-old");
+        question.mfa_age_s = None;
+        assert_eq!(shown(&question), "no second-factor-required");
+        for role in Role::ALL.iter().copied().filter(|role| *role != Role::Operator) {
+            let question = ready(role, Action::ManageAccounts, purpose, Relation::Unrelated);
+            assert!(shown(&question).starts_with("no "), "{role}");
+        }
     }
 
     #[test]

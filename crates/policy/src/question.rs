@@ -119,6 +119,12 @@ words! {
         ReadAgreements = "read-agreements",
         /// See and choose who may act for a patient.
         Appoint = "appoint",
+        /// Make accounts of this institution, change and end them.
+        ManageAccounts = "manage-accounts",
+        /// See which accounts there are: who they are and in which role.
+        ReadAccounts = "read-accounts",
+        /// See what one's own account says of oneself.
+        OwnAccount = "own-account",
     }
 }
 
@@ -143,26 +149,23 @@ words! {
     Content {
         /// Anything that may say something about health.
         Clinical = "clinical",
-        /// Who a patient is, and the directory of people, places and organisations.
+        /// Who a patient is.
         Demographic = "demographic",
+        /// The institution's directory of its people, places and organisations.
+        Directory = "directory",
     }
 }
 
 impl Content {
     /// The kind of content that resources of type `resource_type` are. A search or an operation
-    /// over several types is [`Content::Clinical`] unless every type is demographic.
+    /// over several types is [`Content::Clinical`].
     pub fn of_type(resource_type: &str) -> Self {
-        const DEMOGRAPHIC: &[&str] = &[
-            "Patient",
-            "RelatedPerson",
-            "Person",
-            "Practitioner",
-            "PractitionerRole",
-            "Organization",
-            "Location",
-            "HealthcareService",
-        ];
-        if DEMOGRAPHIC.contains(&resource_type) { Self::Demographic } else { Self::Clinical }
+        match resource_type {
+            "Patient" | "RelatedPerson" | "Person" => Self::Demographic,
+            "Practitioner" | "PractitionerRole" | "Organization" | "Location"
+            | "HealthcareService" => Self::Directory,
+            _ => Self::Clinical,
+        }
     }
 }
 

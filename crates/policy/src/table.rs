@@ -25,7 +25,8 @@ const HEAD: &str = "\
 #                                                        or a reason stated
 # agreement  an agreement in force, or the network's common one, covers asker, holder and purpose
 # switch     emergency override enabled here   grant     emergency override granted and running
-# directory  demographics and directory only, nothing clinical
+# persons    who patients are and the directory, nothing clinical
+# directory  the directory of this institution's people and places alone
 # entrusted  the proxy was given this right beside that of seeing
 #
 # What has no line or no column is refused.
@@ -55,8 +56,14 @@ const CONDITIONS: &[Condition] = &[
             q
         },
     },
-    Condition { word: "directory", without: |q| Question { content: Content::Clinical, ..q } },
     Condition { word: "entrusted", without: |q| Question { entrusted: false, ..q } },
+];
+
+/// Kinds of content, the most delicate first, with the word for what is refused of the ones before.
+const CONTENTS: &[(Content, Option<&str>)] = &[
+    (Content::Clinical, None),
+    (Content::Demographic, Some("persons")),
+    (Content::Directory, Some("directory")),
 ];
 
 /// Whose people a line is about.
@@ -114,15 +121,14 @@ pub fn print(engine: &Engine) -> String {
 
 /// What one question takes: `["no"]`, `["yes"]`, or the conditions that cannot be left out.
 fn cell(engine: &Engine, question: Question) -> Vec<&'static str> {
-    let best = Question { content: Content::Demographic, ..with_conditions_met(&question) };
-    let clinical = Question { content: Content::Clinical, ..best };
-    if !engine.covers(&best) && !engine.covers(&clinical) {
-        return vec!["no"];
-    }
+    let met = with_conditions_met(&question);
     let allowed = |question: &Question| engine.decide(question).allowed;
-    if !allowed(&best) {
-        return vec!["no"];
-    }
+    // What the least guarded content takes is said of it alone.
+    let open = CONTENTS.iter().find_map(|(content, word)| {
+        let best = Question { content: *content, ..met };
+        (engine.covers(&best) && allowed(&best)).then_some((best, word))
+    });
+    let Some((best, content)) = open else { return vec!["no"] };
     let needed = |condition: &&Condition| !allowed(&(condition.without)(best));
     let (mut words, mut least) = (Vec::new(), best);
     for condition in CONDITIONS {
@@ -140,6 +146,7 @@ fn cell(engine: &Engine, question: Question) -> Vec<&'static str> {
     if words.contains(&"2F") && (!old(300) || old(301)) {
         words.push("other-age");
     }
+    words.extend(*content);
     if words.is_empty() {
         words.push("yes");
     }

@@ -4,9 +4,9 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    Acting, Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links, MyAccesses,
-    MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, Network, Notices,
-    Objections, Papers, Proxies, Recalls, Reconciliation, Witnesses,
+    Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links,
+    MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, Network,
+    Notices, Objections, Papers, Proxies, Recalls, Reconciliation, Witnesses,
 };
 use crate::proxies::relationship::Relationship;
 use crate::words::{Message, Words};
@@ -96,6 +96,7 @@ impl Chrome {
             ],
             Role::Operator => vec![
                 item("nav-network", Network.to_string()),
+                item("nav-accounts", Accounts.to_string()),
                 item("nav-registry", AppRegistry.to_string()),
                 item("nav-witnesses", Witnesses.to_string()),
                 item("nav-reconciliation", Reconciliation.to_string()),
@@ -376,11 +377,17 @@ pub enum Notice {
     CutOff,
     /// A cut was taken back.
     Restored,
+    /// An account was changed.
+    AccountChanged,
+    /// An account may not sign in any more.
+    AccountDisabled,
+    /// An account may sign in again.
+    AccountEnabled,
 }
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 39] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -417,6 +424,9 @@ impl Notice {
         Self::ApplicationAside,
         Self::CutOff,
         Self::Restored,
+        Self::AccountChanged,
+        Self::AccountDisabled,
+        Self::AccountEnabled,
     ];
 
     /// The code under which it travels from an action to the page that shows it.
@@ -458,6 +468,9 @@ impl Notice {
             Self::ApplicationAside => "application-aside",
             Self::CutOff => "cut-off",
             Self::Restored => "restored",
+            Self::AccountChanged => "account-changed",
+            Self::AccountDisabled => "account-disabled",
+            Self::AccountEnabled => "account-enabled",
         }
     }
 
@@ -505,6 +518,9 @@ impl Notice {
             Self::ApplicationAside => "notice-application-aside",
             Self::CutOff => "notice-cut-off",
             Self::Restored => "notice-restored",
+            Self::AccountChanged => "notice-account-changed",
+            Self::AccountDisabled => "notice-account-disabled",
+            Self::AccountEnabled => "notice-account-enabled",
         })
     }
 }

@@ -151,6 +151,8 @@ fixed! {
     MyApps = "/apps";
     /// The registered apps: GET the page, POST a new one.
     AppRegistry = "/operator/apps";
+    /// The accounts of the institution: GET the page, POST a new one.
+    Accounts = "/operator/accounts";
     /// Possible links between patients of two organisations.
     Links = "/links";
 }
@@ -226,6 +228,12 @@ with_id! {
     PatientApps = "/patients/", "id", "/apps";
     /// Remove a registered app: POST.
     RemoveApp = "/operator/apps/", "id", "/remove";
+    /// An account: GET the page, POST a change.
+    OneAccount = "/operator/accounts/", "username", "";
+    /// Whether it may sign in: POST.
+    AccountState = "/operator/accounts/", "username", "/state";
+    /// Give it back to its owner: POST.
+    RecoverAccount = "/operator/accounts/", "username", "/recover";
     /// Try a dead letter again: POST.
     Redeliver = "/operator/letters/", "id", "/redeliver";
     /// Decide about one possible link: POST.

@@ -5,6 +5,7 @@
 //! step-up, and both come back to the page they wanted.
 
 mod account;
+mod accounts;
 mod agreements;
 mod apps;
 mod assets;
@@ -213,6 +214,10 @@ fn office_routes() -> Router<Web> {
         .route(paths::VerifyAudit::ROUTE, post(operator::verify))
         .route(paths::Answering::ROUTE, post(operator::answering))
         .route(paths::Redeliver::ROUTE, post(operator::redeliver))
+        .route(paths::Accounts::ROUTE, get(accounts::all).post(accounts::add))
+        .route(paths::OneAccount::ROUTE, get(accounts::one).post(accounts::change))
+        .route(paths::AccountState::ROUTE, post(accounts::state))
+        .route(paths::RecoverAccount::ROUTE, post(accounts::recover))
         .route(paths::Links::ROUTE, get(registrar::links))
         .route(paths::LinkDecision::ROUTE, post(registrar::decide))
         .route(paths::LinkUndo::ROUTE, post(registrar::undo))

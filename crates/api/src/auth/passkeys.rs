@@ -96,7 +96,7 @@ async fn finish_sign_in(
     let credential = credential.to_string();
     let session =
         app.run(move |app| passkeys::finish_sign_in(app, &ceremony, &credential, &address)).await?;
-    Ok(opened(&session))
+    Ok(opened(&app, &session))
 }
 
 async fn begin_step_up(

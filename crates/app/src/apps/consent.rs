@@ -267,7 +267,7 @@ fn gone() -> Error {
 /// user is only where a resource says it.
 fn grantable(app: &App, caller: &Caller, pending: &Pending) -> Result<Scopes> {
     let registry = app.store().registry();
-    let is_known = fhir_user(app, &caller.user)?.is_some();
+    let is_known = crate::accounts::fhir_user(app, &caller.user)?.is_some();
     Ok(pending.request.scopes.only(|scope| match scope {
         Scope::Resource(scope) => scope.level != Level::System && is_honoured(&registry, scope),
         Scope::FhirUser => is_known,
@@ -275,19 +275,5 @@ fn grantable(app: &App, caller: &Caller, pending: &Pending) -> Result<Scopes> {
         // An encounter is in context only where the app was opened from one.
         Scope::LaunchEncounter => pending.is_launched && pending.encounter.is_some(),
         _ => true,
-    }))
-}
-
-/// Who a user is as a resource, `Patient/x`, `Practitioner/x` or, acting for a patient,
-/// `RelatedPerson/x`.
-pub(super) fn fhir_user(app: &App, user: &crate::User) -> Result<Option<String>> {
-    if let Some(acting) = &user.acting {
-        return Ok(Some(format!("RelatedPerson/{}", acting.related)));
-    }
-    let found = app.identity().accounts().get(&user.id);
-    let found = found.map_err(|e| Error::internal(e.to_string()))?;
-    Ok(found.and_then(|account| match account.patient {
-        Some(patient) => Some(format!("Patient/{patient}")),
-        None => account.practitioner,
     }))
 }

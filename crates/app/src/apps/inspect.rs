@@ -6,7 +6,6 @@ use store::Transaction;
 
 use super::access::{Access, behind, check_binding, find};
 use super::authenticate::{Credentials, authenticate};
-use super::consent::fhir_user;
 use super::record::{Held, TOKENS, held, remove, revoke};
 use super::token::shown_s;
 use super::{Fault, fhir_base};
@@ -77,7 +76,7 @@ fn described(app: &App, access: &Access) -> Result<Value> {
         told["sub"] = json!(access.user.id);
     }
     if scopes.has(&Scope::FhirUser)
-        && let Some(who) = fhir_user(app, &access.user)?
+        && let Some(who) = crate::accounts::fhir_user(app, &access.user)?
     {
         told["fhirUser"] = json!(format!("{}/{who}", fhir_base(app)));
     }

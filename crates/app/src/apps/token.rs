@@ -8,7 +8,7 @@ use store::{StoreError, Transaction};
 
 use super::access::behind;
 use super::authenticate::{Credentials, Proved, proved};
-use super::consent::{fhir_user, grant_patient, through};
+use super::consent::{grant_patient, through};
 use super::record::{GRANTS, Grant, Held, TOKENS, client, held, put, put_token, revoke, unchanged};
 use super::{ACCESS_MS, BACKEND_MS, Fault, address, dpop, fhir_base, udap};
 use crate::audit::Event;
@@ -410,7 +410,7 @@ fn id_token(app: &App, grant: &Grant, user: &User) -> Result<String, Fault> {
         claims["nonce"] = json!(nonce);
     }
     if scopes.has(&Scope::FhirUser)
-        && let Some(who) = fhir_user(app, user)?
+        && let Some(who) = crate::accounts::fhir_user(app, user)?
     {
         claims["fhirUser"] = json!(format!("{}/{who}", fhir_base(app)));
     }

@@ -22,8 +22,43 @@ const OF_ALL: [&str; 5] = ["_id", "_lastUpdated", "_tag", "_profile", "_security
 #[derive(Clone, Debug)]
 pub struct Scope {
     own: Option<Id>,
+    only: Option<Only>,
     limits: Option<Limits>,
     withheld: Option<Arc<Withheld>>,
+}
+
+/// Which Persons somebody reaches who does not reach all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Only {
+    /// This one.
+    Person(Id),
+    /// Those of accounts, which have an identifier of this system.
+    Accounts {
+        /// The system.
+        system: String,
+    },
+}
+
+impl Only {
+    fn filter(&self, registry: &Registry, kind: &'static str) -> Filter {
+        match self {
+            _ if kind != "Person" => nothing(),
+            Self::Person(id) => Filter::Id(vec![id.to_string()]),
+            Self::Accounts { system } => {
+                let params = [("identifier".to_owned(), format!("{system}|"))];
+                let parsed = Parser::new(registry).parse(kind, &params);
+                parsed.map_or_else(|_| nothing(), |parsed| Filter::All(parsed.query.filters))
+            }
+        }
+    }
+
+    fn holds(&self, resource: &Resource) -> bool {
+        let id = resource.id().filter(|_| resource.type_name() == "Person");
+        id.is_some_and(|id| match self {
+            Self::Person(own) => id == *own,
+            Self::Accounts { .. } => crate::accounts::kept::is_own("Person", id.as_str()),
+        })
+    }
 }
 
 /// What an app's token leaves of it.
@@ -42,12 +77,17 @@ struct Limits {
 impl Scope {
     /// Everything at this institution.
     pub(super) fn all() -> Self {
-        Self { own: None, limits: None, withheld: None }
+        Self { own: None, only: None, limits: None, withheld: None }
     }
 
     /// What is in one patient's compartment.
     pub(super) fn patient(own: Id) -> Self {
-        Self { own: Some(own), limits: None, withheld: None }
+        Self { own: Some(own), only: None, limits: None, withheld: None }
+    }
+
+    /// The same of some Persons alone.
+    pub(super) fn only(self, only: Only) -> Self {
+        Self { only: Some(only), ..self }
     }
 
     /// The same without what patients have withheld from the caller.
@@ -96,13 +136,13 @@ impl Scope {
     /// Whether it reaches every resource of the type that was asked about.
     pub(super) fn is_unlimited(&self) -> bool {
         let granted = self.limits.as_ref().is_none_or(|limits| limits.is_unlimited);
-        granted && self.own.is_none() && self.withheld.is_none()
+        granted && self.own.is_none() && self.only.is_none() && self.withheld.is_none()
     }
 
     /// Whether it reaches everything at this institution, whatever is done with it.
     pub(super) fn is_whole(&self) -> bool {
         let granted = self.limits.as_ref().is_none_or(|limits| limits.is_whole);
-        granted && self.own.is_none() && self.withheld.is_none()
+        granted && self.own.is_none() && self.only.is_none() && self.withheld.is_none()
     }
 
     /// Whether it is an app's and reaches a part only.
@@ -113,7 +153,7 @@ impl Scope {
     /// Whether single resources of what the account may see are outside, so that each one has to
     /// be tested.
     pub(crate) fn is_by_item(&self) -> bool {
-        self.limits.is_some() || self.withheld.is_some()
+        self.limits.is_some() || self.only.is_some() || self.withheld.is_some()
     }
 
     /// What patients have withheld from the caller.
@@ -137,12 +177,18 @@ impl Scope {
     /// What a search for `kind` is to be narrowed by, all of them together.
     pub(crate) fn filters(&self, registry: &Registry, kind: &'static str) -> Vec<Filter> {
         let mut filters = self.linked_filters(registry, kind);
+        filters.extend(self.only_filter(registry, kind));
         if let Some(own) = &self.own
             && compartment(registry, "Patient", own, kind).is_none()
         {
             filters.push(nothing());
         }
         filters
+    }
+
+    /// What a search for Persons is narrowed by, where some of them alone are reached.
+    pub(crate) fn only_filter(&self, registry: &Registry, kind: &'static str) -> Option<Filter> {
+        self.only.as_ref().map(|only| only.filter(registry, kind))
     }
 
     /// The same for resources that a search goes by way of: those of no patient's count, where the
@@ -172,6 +218,7 @@ impl Scope {
     /// Whether a resource is inside.
     pub(crate) fn holds(&self, resource: &Resource) -> bool {
         self.withheld.as_ref().is_none_or(|withheld| withheld.lets(resource))
+            && self.only.as_ref().is_none_or(|only| only.holds(resource))
             && self.was_granted(resource)
     }
 

@@ -41,6 +41,7 @@ pub(crate) fn is_reserved(resource_type: &str, id: &str) -> bool {
 /// Refuses to change such a resource.
 pub(crate) fn check_free(resource_type: &str, id: &str) -> Result<()> {
     crate::proxies::check_free(resource_type, id)?;
+    crate::accounts::kept::check_free(resource_type, id)?;
     match is_reserved(resource_type, id) {
         true => Err(Error::new(
             Kind::Forbidden,

@@ -122,7 +122,7 @@ impl Arrangement {
         json!({
             "resourceType": "RelatedPerson",
             "id": self.id.as_str(),
-            "identifier": [super::person::identifier(app, &self.account)],
+            "identifier": [crate::accounts::resources::identifier(app, &self.account)],
             "active": self.active,
             "patient": {"reference": format!("Patient/{}", self.patient)},
             "relationship": [{"coding": [{"system": ROLE_CODE, "code": self.relationship}]}],

@@ -40,14 +40,17 @@ fn links(app: &App, caller: &Caller, permit: &Permit, filter: &mut Filter) -> Re
             if let Some(error) = refusal.filter(|_| targets.is_empty()) {
                 return Err(error);
             }
-            targets.iter_mut().try_for_each(|query| inner(app, caller, permit, query))
+            targets.iter_mut().try_for_each(|query| {
+                let own = authorise(app, caller, Action::searching(query.resource_type))?;
+                inner(app, caller, (permit, &own), query)
+            })
         }
         Filter::Has { source, param } => {
-            authorise(app, caller, Action::searching(source.resource_type))?;
+            let own = authorise(app, caller, Action::searching(source.resource_type))?;
             if permit.scope().own().is_some() && source.resource_type == "AuditEvent" {
                 asked::may_follow(&app.store().registry(), *param)?;
             }
-            inner(app, caller, permit, source)
+            inner(app, caller, (permit, &own), source)
         }
         Filter::All(filters) | Filter::Any(filters) => {
             filters.iter_mut().try_for_each(|filter| links(app, caller, permit, filter))
@@ -57,9 +60,16 @@ fn links(app: &App, caller: &Caller, permit: &Permit, filter: &mut Filter) -> Re
     }
 }
 
-fn inner(app: &App, caller: &Caller, permit: &Permit, query: &mut Query) -> Result<()> {
+/// Narrows what a search goes by way of: by its permit, and by what the caller reaches of the type.
+fn inner(
+    app: &App,
+    caller: &Caller,
+    (permit, own): (&Permit, &Permit),
+    query: &mut Query,
+) -> Result<()> {
     confine(app, caller, permit, query)?;
     let registry = app.store().registry();
     query.filters.extend(permit.scope().linked_filters(&registry, query.resource_type));
+    query.filters.extend(own.scope().only_filter(&registry, query.resource_type));
     Ok(())
 }

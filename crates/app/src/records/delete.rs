@@ -26,6 +26,7 @@ pub fn delete(
     let permit = authorise(app, caller, Action::deleting(key.resource_type))?;
     check_deletable(key.resource_type)?;
     crate::governance::publish::check_free(key.resource_type, key.id.as_str())?;
+    crate::accounts::kept::check_removable(key.resource_type, key.id.as_str())?;
     let snapshot = app.store().snapshot()?;
     let Some(old) = live(&*snapshot, &key)? else {
         standing.expect(None)?;
@@ -114,6 +115,7 @@ pub(crate) fn deleted_by_condition(
 /// Version and content of what is to be deleted.
 pub(crate) fn before(snapshot: &dyn Snapshot, key: &Key) -> Result<Option<(u64, Resource)>> {
     crate::governance::publish::check_free(key.resource_type, key.id.as_str())?;
+    crate::accounts::kept::check_removable(key.resource_type, key.id.as_str())?;
     let stored = snapshot.read(key)?.filter(|stored| stored.method != Method::Delete);
     let Some(stored) = stored else { return Ok(None) };
     let old = parse_stored(&stored)?;

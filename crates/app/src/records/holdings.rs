@@ -35,7 +35,7 @@ pub fn record(snapshot: &dyn Snapshot, patient: &Id) -> Result<Vec<Resource>> {
             continue;
         }
         let resource = parse_stored(&stored)?;
-        if !super::kept::is_governance(&resource) {
+        if !is_governance(&resource) {
             resources.push(resource);
         }
     }
@@ -115,6 +115,13 @@ fn explaining(reference: &str) -> Option<Key> {
     let (kind, id) = reference.split_once('/')?;
     let resource_type = EXPLAINING.into_iter().find(|known| *known == kind)?;
     Some(Key { resource_type, id: Id::new(id).ok()? })
+}
+
+/// Whether a resource is the node's own and about no care: what governs access, and the Person of an
+/// account, whose links say for whom else its owner acts.
+fn is_governance(resource: &Resource) -> bool {
+    let of_account = |id: Id| crate::accounts::kept::is_own(resource.type_name(), id.as_str());
+    super::kept::is_governance(resource) || resource.id().is_some_and(of_account)
 }
 
 /// The patient's latest encounter here: the treatment on which a question to others can rest.

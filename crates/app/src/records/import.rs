@@ -132,6 +132,9 @@ impl<'a> Import<'a> {
             Some(id) => id,
             None => self.app.new_id(),
         };
+        // A file is nobody's word on what the members have signed, who acts for whom, or who works here.
+        crate::governance::publish::check_free(resource_type, id.as_str())?;
+        crate::accounts::kept::check_removable(resource_type, id.as_str())?;
         validate::enforce_imported(self.app, &resource)?;
         let key = Key { resource_type, id };
         let write = Write::Put { key, resource, expect: Expect::Any, method: Method::Put };

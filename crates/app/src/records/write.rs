@@ -218,10 +218,11 @@ fn nothing_to_update() -> Error {
 /// Commits one resource with its audit entry.
 pub(crate) fn commit_one(
     app: &App,
-    write: Write,
+    mut write: Write,
     mut guards: Vec<Guard>,
     event: Event<'_>,
 ) -> Result<Written> {
+    crate::accounts::kept::check_write(app, &mut write)?;
     super::validate::enforce_write(app, &write)?;
     if let Write::Put { key, .. } = &write {
         kept::check_replaced(app, std::iter::once(key))?;

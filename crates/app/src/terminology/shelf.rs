@@ -1,7 +1,8 @@
 //! Where a node keeps its terminology: what was loaded from files, and with it what the store holds.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
+use fhir::Document;
 use store::Seq;
 use terminology::{Layer, Terminology};
 
@@ -50,7 +51,7 @@ impl Shelf {
     /// All but the resources of the store.
     pub(super) fn base(&self) -> Arc<Terminology> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        let loaded = state.loaded.clone();
+        let loaded = with_own(&state.loaded);
         state.base.get_or_insert_with(|| Arc::new(Terminology::new(loaded))).clone()
     }
 
@@ -69,7 +70,7 @@ impl Shelf {
         let changed = posted.follow(&*snapshot)?;
         let (mut layers, loads) = {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            (state.loaded.clone(), state.loads)
+            (with_own(&state.loaded), state.loads)
         };
         let terms = match known.filter(|known| !changed && known.loads == loads) {
             Some(known) => known.terms,
@@ -98,4 +99,20 @@ impl Shelf {
     fn whole(&self) -> Option<Whole> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).whole.clone()
     }
+}
+
+/// The node's own code systems below the layers that were loaded.
+fn with_own(loaded: &[Arc<Layer>]) -> Vec<Arc<Layer>> {
+    static OWN: LazyLock<Arc<Layer>> = LazyLock::new(|| {
+        let mut layer = Layer::new();
+        let read = Document::parse(super::ROLES.to_owned());
+        // A test reads the same text, so a faulty one is found before it is here.
+        if let Ok(document) = read
+            && let Err(error) = layer.add_resource(document.root())
+        {
+            tracing::error!(%error, "the code system of the roles cannot be read");
+        }
+        Arc::new(layer)
+    });
+    std::iter::once(OWN.clone()).chain(loaded.iter().cloned()).collect()
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use consilium_identity::{Hidden, NewAccount, Password, Role};
+use consilium_identity::{
+    Account, AccountError, Amendment, Hidden, NewAccount, Password, Role, Settings,
+};
 use fhir::Id;
 
 use crate::support::*;
@@ -106,4 +108,64 @@ fn a_new_secret_is_fresh_and_long() {
     assert!(accounts.set_totp(&ada.id, Some(&one)).unwrap().has_totp);
     assert!(!accounts.set_totp(&ada.id, None).unwrap().has_totp);
     assert_eq!(accounts.rename(&ada.id, " Ada E. ").unwrap().display_name, "Ada E.");
+}
+
+#[test]
+fn another_role_ends_sessions_and_a_new_name_does_not() {
+    let (sessions, _) = node(Settings::default());
+    let accounts = sessions.accounts();
+    let ada = accounts.find("ada").unwrap().unwrap();
+    let session = sessions.sign_in("ada", PASSWORD, None, HOME, START_MS).unwrap();
+    let token = session.token.as_str();
+    let amend = |amendment: Amendment, at_ms: i64| {
+        let none = |_: &Account, _: &Account| Ok::<_, AccountError>(Vec::new());
+        accounts.amend(&ada.id, &amendment, at_ms, none)
+    };
+    let named = Amendment { display_name: Some(" Ada Eklund ".into()), ..Amendment::default() };
+    let after = amend(named, START_MS + 1).unwrap();
+    assert_eq!((after.display_name.as_str(), after.role_since_ms), ("Ada Eklund", START_MS));
+    assert!(sessions.resolve(token, START_MS + 2).is_ok());
+    let role = Amendment { role: Some(Role::Registrar), ..Amendment::default() };
+    let after = amend(role.clone(), START_MS + 3).unwrap();
+    assert_eq!((after.role, after.role_since_ms), (Role::Registrar, START_MS + 3));
+    assert!(sessions.resolve(token, START_MS + 4).is_err());
+    // The same again changes nothing; who may sign in again takes the role up anew.
+    assert_eq!(amend(role, START_MS + 5).unwrap().role_since_ms, START_MS + 3);
+    let state = |disabled| Amendment { disabled: Some(disabled), ..Amendment::default() };
+    assert_eq!(amend(state(true), START_MS + 6).unwrap().role_since_ms, START_MS + 3);
+    assert_eq!(amend(state(false), START_MS + 6).unwrap().role_since_ms, START_MS + 6);
+    // Two moments that are one to the clock are still two.
+    let other = Amendment { practitioner: Some(Some("Practitioner/x".into())), ..state(false) };
+    assert_eq!(amend(other, START_MS + 6).unwrap().role_since_ms, START_MS + 7);
+    let patient = Amendment { role: Some(Role::Patient), ..Amendment::default() };
+    assert!(matches!(amend(patient, START_MS + 8), Err(AccountError::PatientLink)));
+}
+
+#[test]
+fn the_last_operator_stays_one_whatever_comes_in_between() {
+    let (sessions, _) = node(Settings::default());
+    let accounts = sessions.accounts();
+    let operator = |name: &str| {
+        let new = NewAccount { role: Role::Operator, practitioner: None, ..clinician(name) };
+        accounts.create(new, START_MS).unwrap()
+    };
+    let (sam, kim) = (operator("sam"), operator("kim"));
+    let end = Amendment { disabled: Some(true), ..Amendment::default() };
+    let none = |_: &Account, _: &Account| Ok::<_, AccountError>(Vec::new());
+    // While Sam's account is being closed, Sam closes Kim's: only one of them can win.
+    let once = std::cell::Cell::new(true);
+    let closed = accounts.amend(&sam.id, &end, START_MS, |_, _| {
+        if once.replace(false) {
+            accounts.amend(&kim.id, &end, START_MS, none)?;
+        }
+        Ok::<_, AccountError>(Vec::new())
+    });
+    assert!(matches!(closed, Err(AccountError::LastOperator)), "{closed:?}");
+    assert!(accounts.get(&kim.id).unwrap().unwrap().disabled);
+    assert!(!accounts.get(&sam.id).unwrap().unwrap().disabled);
+    let role = Amendment { role: Some(Role::Clinician), ..Amendment::default() };
+    assert!(matches!(
+        accounts.amend(&sam.id, &role, START_MS, none),
+        Err(AccountError::LastOperator)
+    ));
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use app::App;
+use app::accounts::add::{New, add};
 use fhir::Id;
-use identity::{NewAccount, Password, Role, base32};
+use identity::{Hidden, Role, base32};
 use serde::{Deserialize, Serialize};
 use synthetic::{Person, Site, World};
 
@@ -44,24 +45,18 @@ const STAFF: [(Role, &str, &str); 6] = [
 ];
 
 /// Makes the accounts of every hospital and writes them down.
-pub fn make(
-    folder: &Path,
-    sites: &[Site],
-    apps: &[App],
-    world: &World,
-    now_ms: i64,
-) -> Result<(), Fault> {
+pub fn make(folder: &Path, sites: &[Site], apps: &[App], world: &World) -> Result<(), Fault> {
     let mut list = Vec::new();
     for (site, app) in sites.iter().zip(apps) {
         for (role, username, name) in STAFF {
-            list.push(create(app, site, role, username, name, None, now_ms)?);
+            list.push(create(app, site, role, username, name, None)?);
         }
         if let Some(person) = holder(world, &site.org)
             && let Some(known) = person.at.get(&site.org)
         {
             let id = Id::new(&known.patient_id)?;
             let name = patient_name(known.resources.first().map_or("", String::as_str));
-            list.push(create(app, site, Role::Patient, "patient", &name, Some(id), now_ms)?);
+            list.push(create(app, site, Role::Patient, "patient", &name, Some(id))?);
         }
     }
     std::fs::write(folder.join("accounts.json"), serde_json::to_vec_pretty(&list)?)?;
@@ -99,24 +94,19 @@ fn create(
     username: &str,
     name: &str,
     patient: Option<Id>,
-    now_ms: i64,
 ) -> Result<Account, Fault> {
-    let accounts = app.identity().accounts();
-    let secret = accounts.new_totp_secret()?;
-    let totp_secret = base32(secret.reveal());
     let password = format!("{username}-{}", site.org);
-    accounts.create(
-        NewAccount {
-            username: username.to_owned(),
-            display_name: name.to_owned(),
-            role,
-            patient: patient.clone(),
-            practitioner: None,
-            password: Password::plain(password.clone()),
-            totp_secret: Some(secret),
-        },
-        now_ms,
-    )?;
+    let new = New {
+        username: username.to_owned(),
+        name: name.to_owned(),
+        role,
+        patient: patient.clone(),
+        practitioner: None,
+        specialty: (role == Role::Clinician).then(|| "Internal medicine".to_owned()),
+        password: Some(Hidden::new(password.clone())),
+    };
+    let added = add(app, None, new).map_err(|e| e.message)?;
+    let totp_secret = base32(added.totp_secret.reveal());
     Ok(Account {
         hospital: site.org.clone(),
         role: role.code().to_owned(),

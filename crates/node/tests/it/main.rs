@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod accountability;
+mod accounts;
 mod agreement_pages;
 mod agreements;
 mod app_client;

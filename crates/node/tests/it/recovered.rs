@@ -35,7 +35,7 @@ fn a_recovered_account_is_its_owners_again() {
         let program = app.holding(&tokens);
         program.get("/fhir/Patient").await.expect(200);
         let name = account.username.as_str();
-        let given = block_in_place(|| recover(&hospital.app, name, false)).unwrap();
+        let given = block_in_place(|| recover(&hospital.app, None, name, false)).unwrap();
         assert!(!format!("{given:?}").contains(given.password.reveal().as_str()));
         // Everything of before has ended: the session, the app, the password, the one-time codes.
         person.get("/fhir/Patient").await.expect(401);
@@ -52,7 +52,7 @@ fn a_recovered_account_is_its_owners_again() {
         let log = officer.get("/fhir/AuditEvent?_count=100").await.expect(200);
         assert!(log.text.contains("was recovered by the operator") && !log.text.contains(password));
         // A code that nobody used ends after a day; the operator gives another, and a secret too.
-        let given = block_in_place(|| recover(&hospital.app, name, true)).unwrap();
+        let given = block_in_place(|| recover(&hospital.app, None, name, true)).unwrap();
         ahead.fetch_add(24 * 60 * 60 * 1000 + 1, Ordering::SeqCst);
         let (password, code) = (given.password.reveal(), given.code.reveal());
         assert_eq!(sign_in(hospital, name, password, Some(code)).await, 401);
@@ -60,7 +60,7 @@ fn a_recovered_account_is_its_owners_again() {
         let now = identity::code_at(&secret, hospital.app.now_ms()).unwrap();
         assert_eq!(sign_in(hospital, name, password, Some(&now)).await, 200);
         for nobody in ["nobody", &hospital.account(Role::Service, None).username] {
-            assert!(block_in_place(|| recover(&hospital.app, nobody, false)).is_err());
+            assert!(block_in_place(|| recover(&hospital.app, None, nobody, false)).is_err());
         }
         drop(hospitals.stop().await);
     });

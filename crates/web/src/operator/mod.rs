@@ -1,3 +1,4 @@
 //! Pages of the operator.
 
+pub mod accounts;
 pub mod network;

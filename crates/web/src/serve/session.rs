@@ -107,6 +107,8 @@ tokened!(
     crate::apps::consent::ConsentForm,
     crate::apps::patient::ChooseForm,
     crate::apps::registry::RegisterForm,
+    crate::operator::accounts::AccountForm,
+    crate::operator::accounts::StateForm,
 );
 
 /// One request for a page.
@@ -399,6 +401,14 @@ pub fn id(text: &str) -> Result<Id, Stop> {
 
 /// Where a reader comes back to: the page of a form that was sent to an address without a page.
 fn back(path: &str) -> String {
+    // What is done to an account is answered on its page.
+    if let Some(rest) = path.strip_prefix("/operator/accounts/") {
+        let username = rest.split(['/', '?']).next().unwrap_or_default();
+        return format!("{}/{username}", crate::paths::Accounts);
+    }
+    if path.starts_with(crate::paths::Accounts::ROUTE) {
+        return path.to_owned();
+    }
     for (start, page) in [
         ("/privacy/break-glass/", BreakGlassReviews::ROUTE),
         ("/privacy/witnesses/", Witnesses::ROUTE),

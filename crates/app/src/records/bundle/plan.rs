@@ -315,6 +315,7 @@ impl Plan {
         resource: Resource,
     ) -> Result<()> {
         self.patients.extend(patients_of(&resource));
+        let expect = crate::accounts::kept::checked(app, key, &resource, expect)?;
         let write = Write::Put { key: key.clone(), resource, expect, method };
         self.side.extend(consent::deliver::after_write(app, &write)?);
         self.writes.push(write);

@@ -3,7 +3,7 @@
 use web::clinician::notices;
 use web::council::{self, affairs, new, proposal};
 use web::form::{Field, FieldFault};
-use web::operator::network;
+use web::operator::{accounts, network};
 use web::parts::standing::Standing;
 use web::privacy::{break_glass, denials, objections, papers, reconciliation, witnesses};
 use web::registrar::{links, recalls};
@@ -71,6 +71,22 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
             name: "network",
             html: network::render(&network_view(full), &frame(Role::Operator, "/operator"))
                 .unwrap(),
+        },
+        Page {
+            name: "accounts",
+            html: accounts::render(
+                &accounts_view(full),
+                &frame(Role::Operator, "/operator/accounts"),
+            )
+            .unwrap(),
+        },
+        Page {
+            name: "account-of-another",
+            html: accounts::render_one(
+                &account_view(full),
+                &frame(Role::Operator, "/operator/accounts/ada"),
+            )
+            .unwrap(),
         },
         Page {
             name: "council",
@@ -640,5 +656,62 @@ fn paper_view(full: bool) -> papers::PaperView {
             true => Field::default().with(FieldFault::NotAScan),
             false => Field::default(),
         },
+    }
+}
+
+fn account_row(number: usize) -> accounts::Row {
+    let (username, name, role) = match number {
+        0 => ("ada", "Dr. Ada Example-Longname", "clinician"),
+        1 => ("robin", "Robin Keller", "privacy-officer"),
+        _ => ("importer", "Nightly export", "service"),
+    };
+    accounts::Row {
+        username: username.into(),
+        name: name.into(),
+        role: role.into(),
+        disabled: number == 1,
+        passkeys: usize::from(number == 0) * 2,
+        second_factor: number < 2,
+        signed_in_ms: (number == 0).then_some(NOW_MS - 3_600_000),
+    }
+}
+
+fn shown_once() -> accounts::Shown {
+    accounts::Shown {
+        username: "ada".into(),
+        password: "not-a-real-password".into(),
+        secret: Some((
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into(),
+            "otpauth://totp/North:ada?secret=GEZDGNBVGY3TQOJQ&issuer=North".into(),
+        )),
+        recovery: None,
+    }
+}
+
+fn accounts_view(full: bool) -> accounts::ListView {
+    if !full {
+        return accounts::ListView::default();
+    }
+    accounts::ListView {
+        rows: (0..3).map(account_row).collect(),
+        total: 103,
+        next: Some("/operator/accounts?q=&role=&from=50".into()),
+        made: Some(shown_once()),
+        fault: Some("the username is taken; choose another".into()),
+        ..accounts::ListView::default()
+    }
+}
+
+fn account_view(full: bool) -> accounts::OneView {
+    accounts::OneView {
+        row: account_row(usize::from(!full)),
+        resource: "Person/account-0123456789abcdef0123456789abcdef01234567".into(),
+        practitioner: Some("Practitioner/account-0123456789abcdef0123456789abcdef01234567".into()),
+        patient: None,
+        since_ms: NOW_MS - 86_400_000,
+        is_own: false,
+        made: full.then(|| accounts::Shown { recovery: Some("ABCD-EFGH".into()), ..shown_once() }),
+        fault: full.then(|| "this is the last operator".into()),
+        form: accounts::TypedForm::default(),
     }
 }

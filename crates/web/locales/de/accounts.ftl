@@ -1,0 +1,50 @@
+# Konten der Einrichtung, für den Betrieb.
+nav-accounts = Konten
+role-service = Programm
+accounts-title = Konten
+accounts-lead = Wer sich hier anmelden kann, und als was. Jede Person steht im Verzeichnis als Practitioner oder Person, mit jeder Rolle und ihrer Zeit.
+accounts-once = Nur jetzt zu sehen: geben Sie es der Person
+accounts-username = Benutzername
+accounts-username-hint = 1 bis 64 Zeichen aus a–z, 0–9 und . _ @ -
+accounts-password = Passwort
+accounts-recovery = Wiederherstellungscode, einmal und einen Tag lang gültig
+accounts-secret = Geheimnis der Einmalcodes
+accounts-search = Benutzername oder Name
+accounts-role = Rolle
+accounts-any-role = Jede Rolle
+accounts-found = { $count ->
+    [one] 1 Konto
+   *[other] { $count } Konten
+}
+accounts-none = So ein Konto gibt es nicht.
+accounts-name = Name
+accounts-factor = Zweiter Faktor
+accounts-no-factor = Keiner
+accounts-signed-in = Letzte Anmeldung
+accounts-not-known = Nicht bekannt
+accounts-disabled = Gesperrt
+accounts-more = Weitere Konten
+accounts-new = Neues Konto
+accounts-fault = Das Konto wurde nicht angelegt:
+accounts-not-changed = Nichts wurde geändert:
+accounts-specialty = Fachgebiet
+accounts-specialty-hint = In Worten oder als Code system|code. Nur für Personen, die hier arbeiten.
+accounts-practitioner = Practitioner
+accounts-practitioner-hint = Practitioner/… von jemandem, der schon im Verzeichnis steht; leer wird einer angelegt.
+accounts-patient = Patient
+accounts-patient-hint = Die Kennung des Patienten, nur für die Rolle Patient.
+accounts-add = Konto anlegen
+accounts-since = In dieser Rolle seit
+accounts-resources = Im Verzeichnis als
+accounts-change = Ändern
+accounts-change-hint = Andere Rolle, anderer Practitioner oder Patient beendet jede Sitzung und was Apps erlaubt war. Die bisherige Rolle bleibt mit ihrem Ende im Verzeichnis.
+accounts-save = Speichern
+accounts-disable = Sperren
+accounts-disable-hint = Beendet jede Sitzung und was Apps erlaubt war, und verbietet die Anmeldung.
+accounts-enable = Anmeldung wieder erlauben
+accounts-enable-hint = Die Person hat die Rolle von heute an neu.
+accounts-recover = Konto zurückgeben
+accounts-recover-hint = Für jemanden, der Passwort und Geräte verloren hat und den Sie kennen. Nimmt Passkeys und Codes weg und zeigt ein neues Passwort mit einem Code.
+notice-account-changed = Das Konto ist geändert.
+notice-account-disabled = Das Konto kann sich nicht mehr anmelden.
+notice-account-enabled = Das Konto kann sich wieder anmelden.

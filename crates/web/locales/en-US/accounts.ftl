@@ -1,0 +1,50 @@
+# Accounts of the institution, for its operator.
+nav-accounts = Accounts
+role-service = Program
+accounts-title = Accounts
+accounts-lead = Who can sign in here, and as what. Each person stands in the directory as Practitioner or Person, with every role and its time.
+accounts-once = Shown only now: give it to the person
+accounts-username = User name
+accounts-username-hint = 1 to 64 of a–z, 0–9 and . _ @ -
+accounts-password = Password
+accounts-recovery = Recovery code, good once and for a day
+accounts-secret = Secret of one-time codes
+accounts-search = User name or name
+accounts-role = Role
+accounts-any-role = Any role
+accounts-found = { $count ->
+    [one] 1 account
+   *[other] { $count } accounts
+}
+accounts-none = No account is like this.
+accounts-name = Name
+accounts-factor = Second factor
+accounts-no-factor = None
+accounts-signed-in = Last sign-in
+accounts-not-known = Not known
+accounts-disabled = Disabled
+accounts-more = More accounts
+accounts-new = New account
+accounts-fault = The account was not made:
+accounts-not-changed = Nothing was changed:
+accounts-specialty = Specialty
+accounts-specialty-hint = Words, or the code as system|code. Only for those who work here.
+accounts-practitioner = Practitioner
+accounts-practitioner-hint = Practitioner/… of somebody who is in the directory already; one is made where it is empty.
+accounts-patient = Patient
+accounts-patient-hint = The patient’s id, for role patient alone.
+accounts-add = Make the account
+accounts-since = In this role since
+accounts-resources = In the directory as
+accounts-change = Change
+accounts-change-hint = Another role, Practitioner or Patient ends every session and what apps were allowed. The role that was held stays in the directory with its end.
+accounts-save = Save
+accounts-disable = Disable
+accounts-disable-hint = Ends every session and what apps were allowed, and forbids signing in.
+accounts-enable = Allow signing in again
+accounts-enable-hint = The person holds the role anew from today.
+accounts-recover = Give the account back
+accounts-recover-hint = For somebody who has lost password and devices and whom you know. Takes passkeys and codes away, and shows a new password with a code.
+notice-account-changed = The account is changed.
+notice-account-disabled = The account may not sign in any more.
+notice-account-enabled = The account may sign in again.

@@ -1,0 +1,50 @@
+# Cuentas de la institución, para su operador.
+nav-accounts = Cuentas
+role-service = Programa
+accounts-title = Cuentas
+accounts-lead = Quién puede iniciar sesión aquí, y como qué. Cada persona está en el directorio como Practitioner o Person, con cada función y su tiempo.
+accounts-once = Solo se muestra ahora: entrégueselo a la persona
+accounts-username = Nombre de usuario
+accounts-username-hint = De 1 a 64 caracteres de a–z, 0–9 y . _ @ -
+accounts-password = Contraseña
+accounts-recovery = Código de recuperación, válido una vez y durante un día
+accounts-secret = Secreto de los códigos de un solo uso
+accounts-search = Nombre de usuario o nombre
+accounts-role = Función
+accounts-any-role = Cualquier función
+accounts-found = { $count ->
+    [one] 1 cuenta
+   *[other] { $count } cuentas
+}
+accounts-none = No hay ninguna cuenta así.
+accounts-name = Nombre
+accounts-factor = Segundo factor
+accounts-no-factor = Ninguno
+accounts-signed-in = Último inicio de sesión
+accounts-not-known = No se sabe
+accounts-disabled = Cerrada
+accounts-more = Más cuentas
+accounts-new = Cuenta nueva
+accounts-fault = La cuenta no se creó:
+accounts-not-changed = No se cambió nada:
+accounts-specialty = Especialidad
+accounts-specialty-hint = En palabras, o el código como system|code. Solo para quienes trabajan aquí.
+accounts-practitioner = Practitioner
+accounts-practitioner-hint = Practitioner/… de alguien que ya está en el directorio; vacío, se crea uno.
+accounts-patient = Paciente
+accounts-patient-hint = El identificador del paciente, solo para la función paciente.
+accounts-add = Crear la cuenta
+accounts-since = En esta función desde
+accounts-resources = En el directorio como
+accounts-change = Cambiar
+accounts-change-hint = Otra función, otro Practitioner u otro paciente termina todas las sesiones y lo que se permitió a aplicaciones. La función anterior queda en el directorio con su final.
+accounts-save = Guardar
+accounts-disable = Cerrar
+accounts-disable-hint = Termina todas las sesiones y lo que se permitió a aplicaciones, e impide iniciar sesión.
+accounts-enable = Permitir de nuevo iniciar sesión
+accounts-enable-hint = La persona tiene la función de nuevo desde hoy.
+accounts-recover = Devolver la cuenta
+accounts-recover-hint = Para alguien que perdió contraseña y dispositivos y a quien usted conoce. Quita llaves y códigos, y muestra una contraseña nueva con un código.
+notice-account-changed = La cuenta está cambiada.
+notice-account-disabled = La cuenta ya no puede iniciar sesión.
+notice-account-enabled = La cuenta puede iniciar sesión de nuevo.
