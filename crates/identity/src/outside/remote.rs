@@ -134,7 +134,7 @@ impl Remote {
         }
         let asked = self.text(self.client.get(&metadata.jwks_uri), MAX_SET_BYTES).await;
         let set = asked.ok().filter(|(status, _)| *status == 200);
-        let set = set.and_then(|(_, text)| KeySet::parse(&text).ok());
+        let set = set.and_then(|(_, text)| KeySet::of_provider(&text).ok());
         match (set, known(&self.keys, now_ms, STALE_MS)) {
             (Some(set), _) => {
                 let new = Arc::new(set);
