@@ -333,7 +333,10 @@ mod tests {
         assert_eq!(KeySet::parse(&unnamed).err(), Some(KeySetError::NoKey));
         let (key, mut curve) = p384();
         curve["kid"] = json!("one");
-        assert_eq!(check(&signed(&key, None), &json!({"keys": [curve]})), Err(JwsError::UnknownKey));
+        assert_eq!(
+            check(&signed(&key, None), &json!({"keys": [curve]})),
+            Err(JwsError::UnknownKey)
+        );
     }
 
     #[test]

@@ -142,11 +142,7 @@ pub(crate) fn deletable(
 }
 
 /// A search whose links go no further than the caller may search, and what else it is narrowed by.
-pub(crate) fn within(
-    app: &App,
-    caller: &Caller,
-    mut query: Query,
-) -> Result<(Query, Vec<Filter>)> {
+pub(crate) fn within(app: &App, caller: &Caller, mut query: Query) -> Result<(Query, Vec<Filter>)> {
     let permit = authorise(app, caller, Action::searching(query.resource_type))?;
     let permit = permit.of_one(app, &query, None)?;
     confine(app, caller, &permit, &mut query)?;
@@ -183,7 +179,11 @@ pub(crate) fn live(snapshot: &dyn Snapshot, key: &Key) -> Result<Option<Stored>>
 
 /// What stands under a key that the caller may change or delete; nothing where it is outside of
 /// the permit.
-pub(crate) fn reached(snapshot: &dyn Snapshot, key: &Key, permit: &Permit) -> Result<Option<Stored>> {
+pub(crate) fn reached(
+    snapshot: &dyn Snapshot,
+    key: &Key,
+    permit: &Permit,
+) -> Result<Option<Stored>> {
     match live(snapshot, key)? {
         Some(stored) if permit.is_unlimited() || in_scope(&parse(&stored)?, permit.scope()) => {
             Ok(Some(stored))

@@ -104,7 +104,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    async fn get(&self, path: &str) -> Page {
+    pub async fn get(&self, path: &str) -> Page {
         self.send(Method::GET, path, None).await
     }
 
@@ -136,7 +136,7 @@ impl<'a> Browser<'a> {
 impl Page {
     /// Where the page goes on to by itself.
     #[track_caller]
-    fn on(&self) -> String {
+    pub fn on(&self) -> String {
         assert_eq!(self.status, 200, "{} {}", self.to, self.text);
         let at = self.text.split("content=\"0;url=").nth(1).expect("a way on");
         at.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")

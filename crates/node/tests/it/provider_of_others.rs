@@ -230,27 +230,27 @@ fn a_provider_that_others_wrote_signs_people_in_and_out() {
 /// Somebody links an account of the node to one at a provider, comes in through it, and is out here
 /// when out there.
 async fn in_and_out(hospital: &Hospital, person: &Person, id: &str) {
-        // The account is linked by its owner, who signs in there for that.
-        let account = hospital.account(Role::Clinician, None);
-        let now = hospital.app.now_ms();
-        let owner = Client::sign_in(&hospital.base, &account, Some(now)).await;
-        let browser = Browser::holding(hospital, &owner);
-        let request = browser.goes(&format!("/account/providers/{id}"), "").await;
-        let back = person.signs_in(&request, "ada").await;
-        let done = browser.comes_back(id, &back).await;
-        assert_eq!(done.to, "/account?notice=provider-linked", "{}", done.text);
+    // The account is linked by its owner, who signs in there for that.
+    let account = hospital.account(Role::Clinician, None);
+    let now = hospital.app.now_ms();
+    let owner = Client::sign_in(&hospital.base, &account, Some(now)).await;
+    let browser = Browser::holding(hospital, &owner);
+    let request = browser.goes(&format!("/account/providers/{id}"), "").await;
+    let back = person.signs_in(&request, "ada").await;
+    let done = browser.comes_back(id, &back).await;
+    assert_eq!(done.to, "/account?notice=provider-linked", "{}", done.text);
 
-        // Somebody who is signed in there is signed in here with one click.
-        let browser = Browser::new(hospital);
-        let request = browser.goes_to_sign_in(id, "/patients").await;
-        let back = person.signs_in(&request, "nobody else").await;
-        let done = browser.comes_back(id, &back).await;
-        assert_eq!((done.status, done.to.as_str()), (303, "/patients"), "{}", done.text);
-        browser.client().get("/fhir/Patient?_count=1").await.expect(200);
+    // Somebody who is signed in there is signed in here with one click.
+    let browser = Browser::new(hospital);
+    let request = browser.goes_to_sign_in(id, "/patients").await;
+    let back = person.signs_in(&request, "nobody else").await;
+    let done = browser.comes_back(id, &back).await;
+    assert_eq!((done.status, done.to.as_str()), (303, "/patients"), "{}", done.text);
+    browser.client().get("/fhir/Patient?_count=1").await.expect(200);
 
-        // Signing out there ends the session here, told by the back channel; the other stays.
-        let way = format!("{}/session/end?client_id=north", person.issuer);
-        person.signs_out(&way).await;
-        browser.client().get("/fhir/Patient?_count=1").await.expect(401);
-        owner.get("/fhir/Patient?_count=1").await.expect(200);
+    // Signing out there ends the session here, told by the back channel; the other stays.
+    let way = format!("{}/session/end?client_id=north", person.issuer);
+    person.signs_out(&way).await;
+    browser.client().get("/fhir/Patient?_count=1").await.expect(401);
+    owner.get("/fhir/Patient?_count=1").await.expect(200);
 }

@@ -1,6 +1,9 @@
 //! The check list of HL7 UDAP Security STU2 (FAST Security), clause by clause: each test names what
 //! it shows, at a node whose operator trusts one community.
 
+#[path = "udap_tiered.rs"]
+mod tiered;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;

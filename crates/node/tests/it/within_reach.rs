@@ -57,7 +57,13 @@ struct Pair {
 impl Pair {
     fn new(hospital: &Hospital, id: &str, mark: &str) -> Self {
         let absent = [id.len(), mark.len()].map(|length| {
-            hospital.app.new_token().chars().filter(char::is_ascii_alphanumeric).take(length).collect()
+            hospital
+                .app
+                .new_token()
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .take(length)
+                .collect()
         });
         Self { hidden: [id.to_owned(), mark.to_owned()], absent }
     }
@@ -179,9 +185,12 @@ fn an_app_changes_what_its_scope_reaches() {
             entry("DELETE", &format!("Observation/{spare}"), None),
         ]);
         app.post("/fhir", &bundle).await.expect(200);
-        app.post("/fhir", &transaction(&[entry("PATCH", &format!("Observation/{lab}"), Some(&amend()))]))
-            .await
-            .expect(200);
+        app.post(
+            "/fhir",
+            &transaction(&[entry("PATCH", &format!("Observation/{lab}"), Some(&amend()))]),
+        )
+        .await
+        .expect(200);
         doctor.get(&format!("/fhir/Observation/{spare}")).await.expect(410);
         let by_mark = format!("/fhir/Observation?identifier={inside}");
         assert_eq!(text(&app.put(&by_mark, &body).await.expect(200).json()["id"]), lab);
@@ -210,7 +219,8 @@ fn an_app_changes_what_its_scope_reaches() {
             entry("POST", "Observation", Some(&observation(&patient, "vital-signs", "x"))),
             entry("PUT", &format!("Observation/{lab}"), Some(&moved)),
         ] {
-            let good = entry("POST", "Observation", Some(&observation(&patient, "laboratory", "half")));
+            let good =
+                entry("POST", "Observation", Some(&observation(&patient, "laboratory", "half")));
             app.post("/fhir", &transaction(&[good, bad])).await.expect(403);
         }
         assert!(doctor.found("Observation?identifier=urn:test:mark|half").await.is_empty());
@@ -286,7 +296,8 @@ fn versions_of_what_is_inside_are_listed() {
     run(async {
         let hospital = &shared().await.all[0];
         let doctor = hospital.signed_in(Role::Clinician).await;
-        let person = |family: &str| json!({"resourceType": "Patient", "name": [{"family": family}]});
+        let person =
+            |family: &str| json!({"resourceType": "Patient", "name": [{"family": family}]});
         let [mine, other] = [doctor.create(&person("A")).await, doctor.create(&person("B")).await];
         let lab = doctor.create(&observation(&mine, "laboratory", "1")).await;
         doctor.create(&observation(&other, "laboratory", "2")).await;
@@ -300,7 +311,8 @@ fn versions_of_what_is_inside_are_listed() {
         let moved = doctor.create(&observation(&mine, "laboratory", "5")).await;
         let body = with_id(observation(&other, "laboratory", "5"), &moved);
         doctor.put(&format!("/fhir/Observation/{moved}"), &body).await.expect(200);
-        let app = program(hospital, &doctor, &mine, "patient/Observation.rs patient/Patient.r").await;
+        let app =
+            program(hospital, &doctor, &mine, "patient/Observation.rs patient/Patient.r").await;
         let mut expected = [
             format!("is Observation/{lab}"),
             format!("DELETE Observation/{gone}"),
@@ -321,7 +333,10 @@ fn versions_of_what_is_inside_are_listed() {
         // A part by content: versions that were outside are left out, of one resource too.
         let scope = format!("patient/Observation.rs?category={CATEGORY}|vital-signs");
         let part = program(hospital, &doctor, &mine, &scope).await;
-        assert_eq!(told(&part, "/fhir/Observation/_history").await, [format!("is Observation/{lab}")]);
+        assert_eq!(
+            told(&part, "/fhir/Observation/_history").await,
+            [format!("is Observation/{lab}")]
+        );
         let one = format!("/fhir/Observation/{lab}/_history");
         assert_eq!(told(&part, &one).await, [format!("is Observation/{lab}")]);
         // Nothing of what it may not search, and nothing at all without the letter.

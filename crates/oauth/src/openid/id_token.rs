@@ -118,8 +118,7 @@ struct Claims {
 
 /// Judges an ID token with the provider's keys.
 pub fn judge(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<IdToken, IdTokenError> {
-    let (claims, algorithm): (Claims, _) =
-        jwk::verify_telling(token, keys, &ALGORITHMS, &["JWT"])?;
+    let (claims, algorithm): (Claims, _) = jwk::verify_telling(token, keys, &ALGORITHMS, &["JWT"])?;
     if claims.iss.as_deref() != Some(expected.issuer) {
         return Err(IdTokenError::Issuer);
     }

@@ -107,7 +107,9 @@ impl Who {
     pub(crate) fn is_organisation(&self) -> bool {
         match self {
             Self::Organisation(_) => true,
-            Self::AnyOf { members, complete } => *complete && members.iter().all(Self::is_organisation),
+            Self::AnyOf { members, complete } => {
+                *complete && members.iter().all(Self::is_organisation)
+            }
             _ => false,
         }
     }
@@ -163,7 +165,8 @@ mod tests {
     fn a_reference_to_an_organisation_is_also_whom_its_entry_stands_for() {
         let outside: Box<str> = "uri:https:||clinic.example".into();
         let of = |id: &str| Who::Organisation(id.into());
-        let known = |name: &str| (name == "Organization/7").then(|| Who::Organisation(outside.clone()));
+        let known =
+            |name: &str| (name == "Organization/7").then(|| Who::Organisation(outside.clone()));
         let both = Who::AnyOf { members: vec![of("7"), of(&outside)], complete: true };
         assert!(both.is_organisation());
         for (text, expected) in [

@@ -11,7 +11,8 @@ use super::super::patch::Patch;
 use super::super::references::{self, Known};
 use super::super::validate::enforce;
 use super::super::write::{
-    Written, check_form, check_storable, check_taken, existing, replaced, told, updated_by_condition,
+    Written, check_form, check_storable, check_taken, existing, replaced, told,
+    updated_by_condition,
 };
 use super::super::{integrity, parameters, parse as parse_stored, patients_of};
 use super::pending::Pending;
@@ -473,12 +474,7 @@ impl Asking<'_> {
     }
 }
 
-fn aim(
-    asking: Asking<'_>,
-    leave: &Leave,
-    entry: &Entry,
-    guards: &mut Vec<Guard>,
-) -> Result<Aim> {
+fn aim(asking: Asking<'_>, leave: &Leave, entry: &Entry, guards: &mut Vec<Guard>) -> Result<Aim> {
     let permit = || leave.permit(&entry.request);
     match &entry.request {
         Request::Create { resource_type, if_none_exist, .. } => {

@@ -43,10 +43,7 @@ pub(super) fn page(
         for version in found.into_iter().filter(|version| first.contains(&version.seq)) {
             let is_wanted = version.last_updated_ms >= request.since_ms
                 && (version.key.resource_type != "AuditEvent" || resource_type == "AuditEvent");
-            if !is_wanted
-                || !stood(snapshot, &version, request.at_ms)?
-                || !reach.shows(&version)?
-            {
+            if !is_wanted || !stood(snapshot, &version, request.at_ms)? || !reach.shows(&version)? {
                 continue;
             }
             if versions.len() == count {
@@ -102,8 +99,8 @@ impl<'a> Reach<'a> {
     }
 
     fn shows(&mut self, version: &Stored) -> Result<bool> {
-        let is_inside = version.method == Method::Delete
-            || in_scope(&parse(version)?, self.permit.scope());
+        let is_inside =
+            version.method == Method::Delete || in_scope(&parse(version)?, self.permit.scope());
         if !is_inside {
             return Ok(false);
         }
