@@ -2,8 +2,9 @@
 //! what came of them (Bulk Data 4.0.0-ballot, `$bulk-submit` and `$bulk-submit-status`).
 //!
 //! A submission is a record in the side space [`SPACE`]; each of its manifests is an import job.
-//! It belongs to the account that opened it, and to the app where one did; its id is made from these, the
-//! submitter and the submission's own id, so that a request which arrives twice opens nothing twice.
+//! It belongs to the account that opened it, and to the app where one did; its id is made from
+//! these, the submitter and the submission's own id, so that a request which arrives twice opens
+//! nothing twice.
 //! Whoever asks after it must still be allowed to import: another app of the account, and a token
 //! for less, are told what they are told of one that does not exist, or nothing at all.
 

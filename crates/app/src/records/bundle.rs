@@ -4,8 +4,8 @@
 //! A transaction is all of it or nothing. Its order inside the Bundle does not matter; deletions
 //! come first, then creations, then updates and patches, then reads.
 //!
-//! Conditions, and references by a search, look at what the caller may search and at nothing else; what is hidden from
-//! them is treated as what does not exist, by the same words.
+//! Conditions, and references by a search, look at what the caller may search and at nothing else;
+//! what is hidden from them is treated as what does not exist, by the same words.
 
 mod pending;
 mod plan;

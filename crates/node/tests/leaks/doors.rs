@@ -403,10 +403,8 @@ async fn conditions(visit: &mut Visit<'_>, item: &Item) {
         }
         made.status
     };
-    let (this, that) = (
-        create(&format!("identifier={mark}")).await,
-        create("identifier=mkqnobody!").await,
-    );
+    let (this, that) =
+        (create(&format!("identifier={mark}")).await, create("identifier=mkqnobody!").await);
     if this != that {
         visit.leak("conditional create", format_args!("{this} for {}", item.reference()));
     }
