@@ -1,6 +1,6 @@
 //! From the entries of a transaction to one transaction of the store.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map};
 
 use fhir::{Id, Resource};
 use store::{Expect, Guard, Key, Method, SideWrite, Snapshot, Transaction, Write};
@@ -81,10 +81,9 @@ pub(super) fn check(app: &App, caller: &Caller, entries: &[Entry]) -> Result<Lea
                 check_read(app, caller, url, &mut readable).map_err(|e| at_entry(e, at))?;
         }
         let Some((resource_type, acting)) = Acting::of(&entry.request) else { continue };
-        if !leave.permits.contains_key(&(resource_type, acting)) {
-            let permit = authorise(app, caller, acting.action(resource_type))
-                .map_err(|e| at_entry(e, at))?;
-            leave.permits.insert((resource_type, acting), permit);
+        if let hash_map::Entry::Vacant(free) = leave.permits.entry((resource_type, acting)) {
+            let permit = authorise(app, caller, acting.action(resource_type));
+            free.insert(permit.map_err(|e| at_entry(e, at))?);
         }
         let permit = leave.permit(&entry.request)?;
         check_write(entry, permit)
