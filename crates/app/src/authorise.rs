@@ -60,11 +60,15 @@ impl Action {
         }
     }
 
-    /// Listing the versions of resources of a type: of one resource that is reading, of all of
-    /// them searching (SMART App Launch 2.2, scopes for requesting FHIR resources).
+    /// Listing the versions of resources of a type (`*` for all): of one resource that is reading, of
+    /// all of them searching (SMART App Launch 2.2, scopes for requesting FHIR resources).
     pub fn listing_versions(resource_type: &str, of_one: bool) -> Self {
-        let letter = if of_one { Permission::Read } else { Permission::Search };
-        Self { needs: Needs::one(resource_type, letter), ..Self::reading(resource_type) }
+        let needs = match (of_one, resource_type) {
+            (true, one) => Needs::one(one, Permission::Read),
+            (false, "*") => Needs::Somewhere(Permission::Search),
+            (false, one) => Needs::one(one, Permission::Search),
+        };
+        Self { needs, ..Self::reading(resource_type) }
     }
 
     /// Creating resources of a type.
@@ -188,6 +192,17 @@ impl Permit {
         match withheld.of_one(&app.store().registry(), query, centre)? {
             Some(one) => Ok(Self { scope: self.scope.without(Some(one)), ..self }),
             None => Ok(self),
+        }
+    }
+
+    /// For doors that list everything that is inside, whoever it is about.
+    ///
+    /// Errors: [`crate::Kind::Forbidden`] for a program of another organisation, which asks for one
+    /// patient at a time.
+    pub(crate) fn check_all(&self) -> Result<()> {
+        match self.scope.withheld().is_some_and(|withheld| withheld.is_elsewhere()) {
+            true => Err(outside::one_at_a_time()),
+            false => Ok(()),
         }
     }
 

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_2048_8192_SHA384, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
 };
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -200,7 +200,9 @@ fn verifier(algorithm: Algorithm) -> &'static dyn VerificationAlgorithm {
     match algorithm {
         Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
         Algorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
+        Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
         Algorithm::Es256 => &ECDSA_P256_SHA256_FIXED,
+        Algorithm::EdDsa => &ED25519,
         Algorithm::Es384 => &ECDSA_P384_SHA384_FIXED,
     }
 }

@@ -1,8 +1,24 @@
-//! SHA-256, hexadecimal text, and SHA-1 where a standard prescribes it.
+//! SHA-2, hexadecimal text, and SHA-1 where a standard prescribes it.
+
+use aws_lc_rs::digest::{SHA384, SHA512, digest};
 
 /// SHA-256 (FIPS 180-4) of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha256_of_parts(&[bytes])
+}
+
+/// SHA-384.
+pub fn sha384(bytes: &[u8]) -> [u8; 48] {
+    let mut out = [0; 48];
+    out.copy_from_slice(digest(&SHA384, bytes).as_ref());
+    out
+}
+
+/// SHA-512.
+pub fn sha512(bytes: &[u8]) -> [u8; 64] {
+    let mut out = [0; 64];
+    out.copy_from_slice(digest(&SHA512, bytes).as_ref());
+    out
 }
 
 /// What is hashed at once in one piece: making a context costs as much as a block.

@@ -18,17 +18,21 @@ const MAX_KEYS: usize = 32;
 /// The smallest RSA modulus that is taken, in base64url characters: 2048 bits (RFC 7518, 3.3).
 const MIN_MODULUS_CHARS: usize = 341;
 
-/// A signature algorithm of RFC 7518.
+/// A signature algorithm of RFC 7518 or RFC 8037.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
     Rs384,
+    /// RSASSA-PSS with SHA-256.
+    Ps256,
     /// ECDSA with P-256 and SHA-256.
     Es256,
     /// ECDSA with P-384 and SHA-384.
     Es384,
+    /// EdDSA with Ed25519, which hashes with SHA-512.
+    EdDsa,
 }
 
 impl Algorithm {
@@ -37,8 +41,10 @@ impl Algorithm {
         match self {
             Self::Rs256 => "RS256",
             Self::Rs384 => "RS384",
+            Self::Ps256 => "PS256",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::EdDsa => "EdDSA",
         }
     }
 
@@ -46,8 +52,10 @@ impl Algorithm {
         match self {
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
             Self::Rs384 => jsonwebtoken::Algorithm::RS384,
+            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
             Self::Es256 => jsonwebtoken::Algorithm::ES256,
             Self::Es384 => jsonwebtoken::Algorithm::ES384,
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
         }
     }
 }
@@ -66,14 +74,29 @@ pub enum KeySetError {
     NoKey,
 }
 
-/// The public keys of a program.
+/// The public keys of a program, or of a provider.
 #[derive(Clone, Debug)]
-pub struct KeySet(Vec<Jwk>);
+pub struct KeySet {
+    keys: Vec<Jwk>,
+    /// Whether they are a provider's: then a token may leave out the name of its key where only one
+    /// can have signed it.
+    of_provider: bool,
+}
 
 impl KeySet {
     /// Reads a JWK set. Keys of other kinds, for other uses or without a `kid` are passed over; a
     /// set without any that can be used is refused.
     pub fn parse(text: &str) -> Result<Self, KeySetError> {
+        Self::read(text, false)
+    }
+
+    /// The same for an OpenID provider, whose keys need no `kid` where only one serves an algorithm
+    /// (OpenID Connect Core 1.0, section 10.1).
+    pub fn of_provider(text: &str) -> Result<Self, KeySetError> {
+        Self::read(text, true)
+    }
+
+    fn read(text: &str, of_provider: bool) -> Result<Self, KeySetError> {
         if text.len() > MAX_SET_BYTES {
             return Err(KeySetError::Malformed);
         }
@@ -88,22 +111,26 @@ impl KeySet {
             serde_json::from_value::<Jwk>(serde_json::Value::Object(key)).ok()
         };
         let set = JwkSet { keys: raw.keys.into_iter().filter_map(read).collect() };
-        let keys: Vec<Jwk> = set.keys.into_iter().filter(is_usable).collect();
-        if keys.is_empty() { Err(KeySetError::NoKey) } else { Ok(Self(keys)) }
+        let fits = |key: &Jwk| is_usable(key, of_provider);
+        let keys: Vec<Jwk> = set.keys.into_iter().filter(fits).collect();
+        if keys.is_empty() { Err(KeySetError::NoKey) } else { Ok(Self { keys, of_provider }) }
     }
 
-    /// The one key with this name that serves an algorithm; `None` where there is none or more
-    /// than one (SMART App Launch 2.2, asymmetric authentication).
-    fn find(&self, kid: &str, algorithm: Algorithm) -> Option<&Jwk> {
+    /// The one key with this name, or without a name the only one, that serves an algorithm; `None`
+    /// where there is none or more than one (SMART App Launch 2.2, asymmetric authentication).
+    fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Jwk> {
+        if kid.is_none() && !self.of_provider {
+            return None;
+        }
         let fits = |key: &&Jwk| {
-            let named = key.common.key_id.as_deref() == Some(kid);
+            let named = kid.is_none() || key.common.key_id.as_deref() == kid;
             let stated = key
                 .common
                 .key_algorithm
                 .is_none_or(|stated| stated.to_string().eq_ignore_ascii_case(algorithm.name()));
             named && stated && serves(key, algorithm)
         };
-        let mut found = self.0.iter().filter(fits);
+        let mut found = self.keys.iter().filter(fits);
         found.next().filter(|_| found.next().is_none())
     }
 }
@@ -114,14 +141,18 @@ struct RawSet {
     keys: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
-fn is_usable(key: &Jwk) -> bool {
+fn is_usable(key: &Jwk, of_provider: bool) -> bool {
     let for_signing =
         key.common.public_key_use.as_ref().is_none_or(|stated| *stated == PublicKeyUse::Signature);
-    let named = key.common.key_id.as_ref().is_some_and(|kid| !kid.is_empty());
+    let named = key.common.key_id.as_ref().map_or(of_provider, |kid| !kid.is_empty());
     let sound = match &key.algorithm {
         AlgorithmParameters::RSA(rsa) => rsa.n.len() >= MIN_MODULUS_CHARS,
         AlgorithmParameters::EllipticCurve(curve) => {
             matches!(curve.curve, EllipticCurve::P256 | EllipticCurve::P384)
+        }
+        // Programs sign with the algorithms of SMART, which has none for it.
+        AlgorithmParameters::OctetKeyPair(pair) => {
+            of_provider && pair.curve == EllipticCurve::Ed25519
         }
         _ => false,
     };
@@ -133,13 +164,16 @@ pub(crate) fn serves(key: &Jwk, algorithm: Algorithm) -> bool {
     match &key.algorithm {
         AlgorithmParameters::RSA(rsa) => {
             rsa.n.len() >= MIN_MODULUS_CHARS
-                && matches!(algorithm, Algorithm::Rs256 | Algorithm::Rs384)
+                && matches!(algorithm, Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Ps256)
         }
         AlgorithmParameters::EllipticCurve(curve) => match curve.curve {
             EllipticCurve::P256 => algorithm == Algorithm::Es256,
             EllipticCurve::P384 => algorithm == Algorithm::Es384,
             _ => false,
         },
+        AlgorithmParameters::OctetKeyPair(pair) => {
+            pair.curve == EllipticCurve::Ed25519 && algorithm == Algorithm::EdDsa
+        }
         _ => false,
     }
 }
@@ -162,6 +196,16 @@ pub fn verify_typed<T: DeserializeOwned>(
     algorithms: &[Algorithm],
     types: &[&str],
 ) -> Result<T, JwsError> {
+    verify_telling(token, set, algorithms, types).map(|(claims, _)| claims)
+}
+
+/// The same with the algorithm that signed, by which other values in the token are hashed.
+pub fn verify_telling<T: DeserializeOwned>(
+    token: &str,
+    set: &KeySet,
+    algorithms: &[Algorithm],
+    types: &[&str],
+) -> Result<(T, Algorithm), JwsError> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(JwsError::TooLong);
     }
@@ -176,9 +220,8 @@ pub fn verify_typed<T: DeserializeOwned>(
     if header.typ.as_deref().is_some_and(|typ| !fits(typ)) {
         return Err(JwsError::WrongType);
     }
-    let kid = header.kid.as_deref().ok_or(JwsError::UnknownKey)?;
-    let key = set.find(kid, algorithm).ok_or(JwsError::UnknownKey)?;
-    checked(token, key, algorithm)
+    let key = set.find(header.kid.as_deref(), algorithm).ok_or(JwsError::UnknownKey)?;
+    Ok((checked(token, key, algorithm)?, algorithm))
 }
 
 /// The claims of a token that `key` signed.
@@ -256,6 +299,44 @@ mod tests {
         other["kid"] = json!("two");
         let both = json!({"keys": [public, other]});
         assert_eq!(check(&signed(&key, Some("two")), &both), Err(JwsError::BadSignature));
+    }
+
+    /// A key on Ed25519, and its public part without a name.
+    fn ed25519() -> (EncodingKey, Value) {
+        use aws_lc_rs::signature::Ed25519KeyPair;
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        let der = pair.to_pkcs8v1().unwrap();
+        (EncodingKey::from_ed_der(der.as_ref()), json!({"kty": "OKP", "crv": "Ed25519", "x": x}))
+    }
+
+    #[test]
+    fn a_providers_key_may_go_without_a_name_where_it_is_the_only_one() {
+        let (key, public) = ed25519();
+        let (_, other) = ed25519();
+        let (_, curve) = p384();
+        let header = Header::new(jsonwebtoken::Algorithm::EdDSA);
+        let token = jsonwebtoken::encode(&header, &json!({"sub": "ada"}), &key).unwrap();
+        let judged = |keys: &[&Value]| {
+            let set = KeySet::of_provider(&json!({"keys": keys}).to_string()).unwrap();
+            let all = [Algorithm::EdDsa, Algorithm::Es384];
+            verify_telling::<Value>(&token, &set, &all, &["JWT"])
+        };
+        // A key of another kind beside it does not matter; a second of its own kind does.
+        let (claims, algorithm) = judged(&[&curve, &public]).unwrap();
+        assert_eq!((claims["sub"].as_str(), algorithm), (Some("ada"), Algorithm::EdDsa));
+        assert_eq!(judged(&[&public, &other]), Err(JwsError::UnknownKey));
+        assert_eq!(judged(&[&other]), Err(JwsError::BadSignature));
+        assert_eq!(judged(&[&curve]), Err(JwsError::UnknownKey));
+        // Programs must name theirs.
+        let unnamed = json!({"keys": [public]}).to_string();
+        assert_eq!(KeySet::parse(&unnamed).err(), Some(KeySetError::NoKey));
+        let (key, mut curve) = p384();
+        curve["kid"] = json!("one");
+        assert_eq!(
+            check(&signed(&key, None), &json!({"keys": [curve]})),
+            Err(JwsError::UnknownKey)
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub mod witness;
 pub use certificate::{Fingerprint, NodeCertificate};
 pub use checkpoint::{Checkpoint, Cosigned, SignedCheckpoint};
 pub use derive::{MacKey, derive};
-pub use hash::sha256;
+pub use hash::{sha256, sha384, sha512};
 pub use jws::JwsError;
 pub use key::{PublicKey, Signature, SigningKey};
 pub use log::{FaultKind, Head, LogEntry, LogFault, LogVerifier};

@@ -31,7 +31,7 @@ pub use accounts::Accounts;
 pub use fault::Fault;
 pub use hidden::Hidden;
 pub use outside::{
-    Answer, Begun, Ended, Errand, Linked, MAX_LINKS, OutsideError, Proved, Provider,
+    About, Answer, Begun, Ended, Errand, Linked, MAX_LINKS, Member, OutsideError, Proved, Provider,
     ProviderAuthentication, ProviderFault, Providers, Purpose,
 };
 pub use passkey::approval::{Approval, ApprovalFault};

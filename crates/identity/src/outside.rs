@@ -6,6 +6,7 @@
 //! account may do is this node's matter. What leaves for a provider and what is believed of it is
 //! in [`oauth::openid`]; here are the request that waits, the calls over HTTP, and the links.
 
+mod community;
 mod errand;
 mod link;
 mod provider;
@@ -22,6 +23,7 @@ use crate::fault::Fault;
 use crate::passkey::PasskeyError;
 use crate::session::SessionError;
 
+pub use community::{About, Member};
 pub use errand::{Answer, Begun, Errand, Purpose};
 pub(crate) use link::Link;
 pub use link::Linked;
@@ -57,6 +59,9 @@ pub enum OutsideError {
     /// The provider's description cannot be used.
     #[error("the provider cannot be used: {0}")]
     Metadata(#[from] MetadataError),
+    /// The community does not vouch for the provider, or it is not what it must be.
+    #[error("the provider is not trusted: {0}")]
+    Untrusted(&'static str),
     /// The provider does not take the code.
     #[error("the provider refused the code: `{0}`")]
     Code(String),
@@ -198,21 +203,28 @@ impl Providers {
         self.0.all.iter().find(|(provider, _)| provider.id == id).ok_or(OutsideError::Unknown)
     }
 
+    /// The provider of a UDAP community with this issuer identifier.
+    pub fn of_community(&self, issuer: &str) -> Option<&Provider> {
+        self.all().find(|provider| provider.is_of_community() && provider.issuer == issuer)
+    }
+
     /// The address at which the browser of `begun` is to ask the provider. The answer must come
     /// from the same browser, at `begun.redirect`, within ten minutes.
     ///
     /// Errors: [`OutsideError::Unknown`], [`OutsideError::Unreachable`],
-    /// [`OutsideError::Metadata`].
+    /// [`OutsideError::Untrusted`], [`OutsideError::Metadata`].
     pub async fn begin(
         &self,
         begun: Begun<'_>,
+        member: Option<&dyn Member>,
         random: &dyn Random,
         now_ms: i64,
     ) -> Result<String> {
         let (provider, remote) = self.find(begun.provider)?;
-        let metadata = remote.metadata(provider, now_ms).await?;
+        let place = remote.place(provider, (member, begun.redirect), now_ms).await?;
         let (errand, state) = self.0.errands.keep(&begun, random, provider.max_age_s, now_ms)?;
-        Ok(authorization(provider, &metadata, &errand, &state, begun.redirect))
+        let there = (&place.metadata, place.client_id.as_str());
+        Ok(authorization(provider, there, &errand, &state, begun.redirect))
     }
 
     /// Takes the errand that an answer belongs to; it cannot be taken again. An answer that names
@@ -237,12 +249,13 @@ impl Providers {
         &self,
         errand: &Errand,
         answer: &Answer,
-        redirect: &str,
+        (redirect, member): (&str, Option<&dyn Member>),
         assertion: impl FnOnce(&str) -> std::result::Result<String, &'static str>,
         now_ms: i64,
     ) -> Result<Proved> {
         let (provider, remote) = self.find(&errand.provider)?;
-        let metadata = remote.metadata(provider, now_ms).await?;
+        let place = remote.place(provider, (member, redirect), now_ms).await?;
+        let metadata = &place.metadata;
         if metadata.states_issuer && answer.iss.is_none() {
             return Err(OutsideError::MixUp);
         }
@@ -250,17 +263,23 @@ impl Providers {
             return Err(OutsideError::Denied(errand::word(error)));
         }
         let code = answer.code.as_deref().ok_or(OutsideError::Expired)?;
-        let proof = match provider.authentication {
+        let proof = match &provider.authentication {
             ProviderAuthentication::PrivateKey => {
                 Some(assertion(&metadata.token_endpoint).map_err(OutsideError::Unreachable)?)
             }
+            ProviderAuthentication::Community(_) => {
+                let made = member.and_then(|member| {
+                    member.assertion(&place.client_id, &metadata.token_endpoint)
+                });
+                Some(made.ok_or(OutsideError::Unreachable("this node cannot sign"))?)
+            }
             _ => None,
         };
-        let tokens = remote.exchange(provider, &metadata, errand, (code, redirect), proof).await?;
+        let tokens = remote.exchange(provider, &place, errand, (code, redirect), proof).await?;
         let now_s = now_ms.div_euclid(1000);
         let expected = Expected {
             issuer: &provider.issuer,
-            client: &provider.client_id,
+            client: &place.client_id,
             nonce: &errand.nonce,
             access_token: tokens.access_token.as_deref(),
             account_claim: &provider.account_claim,
@@ -268,7 +287,7 @@ impl Providers {
             now_s,
         };
         let token = remote
-            .judged(&metadata, now_ms, |keys| openid::judge(&tokens.id_token, keys, &expected))
+            .judged(metadata, now_ms, |keys| openid::judge(&tokens.id_token, keys, &expected))
             .await?;
         Ok(Proved {
             issuer: provider.issuer.clone(),
@@ -290,8 +309,8 @@ impl Providers {
         }
         let metadata = remote.metadata(provider, now_ms).await.ok()?;
         let end = metadata.end_session_endpoint.as_ref()?;
-        let query =
-            [("client_id", provider.client_id.as_str()), ("post_logout_redirect_uri", home)];
+        let client = remote.client_id(provider);
+        let query = [("client_id", client.as_str()), ("post_logout_redirect_uri", home)];
         Some(errand::with_query(end, &query))
     }
 
@@ -302,11 +321,8 @@ impl Providers {
         let (provider, remote) = self.find(id)?;
         let metadata = remote.metadata(provider, now_ms).await?;
         let now_s = now_ms.div_euclid(1000);
-        let parties = (
-            provider.issuer.as_str(),
-            provider.client_id.as_str(),
-            provider.account_claim.as_str(),
-        );
+        let client = remote.client_id(provider);
+        let parties = (provider.issuer.as_str(), &*client, provider.account_claim.as_str());
         let ended = remote
             .judged(&metadata, now_ms, |keys| openid::judge_logout(token, keys, parties, now_s))
             .await?;

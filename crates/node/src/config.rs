@@ -697,9 +697,12 @@ time_zone = ""
 # issuer = "https://idp.university.example"
 # client_id = "consilium-north"
 # How this node proves itself there: "key" with its own key, which it publishes at /oauth/keys,
-# "secret-basic" or "secret-post" with the secret in secret_file, or "none".
+# "secret-basic" or "secret-post" with the secret in secret_file, "none", or "udap" at a provider of
+# this node's UDAP community: it registers itself there (without client_id), saying who answers for it.
 # authentication = "key"
 # secret_file = "university.secret"
+# contact = "mailto:it@north.example"
+# logo = "https://north.example/logo.png"
 # scopes = "openid"
 # The claim that names the account there for good.
 # account_claim = "sub"

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use identity::{Hidden, Provider, ProviderAuthentication, Providers};
+use identity::{About, Hidden, Provider, ProviderAuthentication, Providers};
 use serde::Deserialize;
 
 use crate::config::Config;
@@ -22,7 +22,8 @@ pub struct Entry {
     pub label: String,
     /// Its issuer identifier.
     pub issuer: String,
-    /// This node's id there.
+    /// This node's id there; none where it registers itself.
+    #[serde(default)]
     pub client_id: String,
     /// How this node proves itself there.
     #[serde(default)]
@@ -30,6 +31,12 @@ pub struct Entry {
     /// File with the secret, for the two ways that have one.
     #[serde(default)]
     pub secret_file: String,
+    /// A `mailto:` address of whoever answers for this node, where it registers itself.
+    #[serde(default)]
+    pub contact: String,
+    /// An `https` address of a picture of this node, where it registers itself.
+    #[serde(default)]
+    pub logo: String,
     /// The scopes that are asked for.
     #[serde(default = "scopes")]
     pub scopes: String,
@@ -61,6 +68,9 @@ pub enum Authentication {
     SecretBasic,
     /// `client_secret_post`.
     SecretPost,
+    /// As a member of the UDAP community, at a provider of the same, where this node registers
+    /// itself.
+    Udap,
     /// Not at all.
     None,
 }
@@ -81,6 +91,15 @@ fn max_age() -> u32 {
 ///
 /// Errors: a secret that cannot be read, and what cannot be used.
 pub fn providers(folder: &Path, config: &Config) -> Result<Providers, Fault> {
+    let is_of_community = |entry: &&Entry| entry.authentication == Authentication::Udap;
+    if let Some(entry) = config.sign_in.iter().find(is_of_community)
+        && config.udap_anchors.is_empty()
+    {
+        let id = &entry.id;
+        return Err(
+            format!("`authentication` of `{id}` is `udap`, so `udap_anchors` is needed").into()
+        );
+    }
     let list = config.sign_in.iter().map(|entry| provider(folder, entry));
     let list = list.collect::<Result<Vec<_>, Fault>>()?;
     Providers::new(list).map_err(|e| format!("`sign_in`: {e}").into())
@@ -96,13 +115,22 @@ fn provider(folder: &Path, entry: &Entry) -> Result<Provider, Fault> {
             Authentication::SecretPost => {
                 ProviderAuthentication::SecretPost(secret(folder, entry)?)
             }
+            Authentication::Udap => ProviderAuthentication::Community(About {
+                contact: entry.contact.clone(),
+                logo: entry.logo.clone(),
+            }),
             Authentication::None => ProviderAuthentication::None,
         },
         id: entry.id.clone(),
         label: entry.label.clone(),
         issuer: entry.issuer.clone(),
         client_id: entry.client_id.clone(),
-        scopes: entry.scopes.clone(),
+        scopes: match entry.authentication {
+            Authentication::Udap if !entry.scopes.split(' ').any(|one| one == "udap") => {
+                format!("{} udap", entry.scopes)
+            }
+            _ => entry.scopes.clone(),
+        },
         account_claim: entry.account_claim.clone(),
         second_factor_acr: entry.second_factor_acr.clone(),
         second_factor_amr: entry.second_factor_amr.clone(),

@@ -44,6 +44,9 @@ pub enum Code {
     InvalidScope,
     /// The person has refused.
     AccessDenied,
+    /// The identity provider that the client names is not one that this node trusts (UDAP, Tiered
+    /// OAuth).
+    InvalidIdp,
     /// The proof of possession does not hold (RFC 9449, section 5).
     InvalidDpopProof,
     /// The proof of possession needs the server's nonce (RFC 9449, section 8).
@@ -75,6 +78,7 @@ impl Code {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
             Self::AccessDenied => "access_denied",
+            Self::InvalidIdp => "invalid_idp",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
             Self::UnmetAuthentication => "unmet_authentication_requirements",

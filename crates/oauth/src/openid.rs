@@ -15,9 +15,12 @@ pub use logout_token::{LogoutToken, LogoutTokenError, judge_logout};
 use crypto::jwk::Algorithm;
 
 /// The algorithms that are taken for tokens of a provider: what every provider must offer (Core,
-/// section 15.1) and its successor. Both hash with SHA-256, which `at_hash` follows. `none` and
-/// the symmetric ones are never taken.
-pub const ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Es256];
+/// section 15.1) and those that may be set instead. `at_hash` follows them. `none` and the
+/// symmetric ones are never taken.
+pub const ALGORITHMS: [Algorithm; 5] =
+    [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa];
+/// The same in words, for messages.
+const ALGORITHMS_NAMED: &str = "RS256, PS256, ES256, ES384 or EdDSA for ID tokens";
 /// How far clocks may differ, in seconds.
 pub const SKEW_S: i64 = 60;
 /// Longest description of a provider that is read, in bytes.
@@ -94,7 +97,7 @@ pub fn metadata(text: &str, issuer: &str) -> Result<Metadata, MetadataError> {
     }
     let known = |one: &str| ALGORITHMS.iter().any(|algorithm| algorithm.name() == one);
     if lacks(&raw.id_token_signing_alg_values_supported, &known) {
-        return Err(MetadataError::Lacks("RS256 or ES256 for ID tokens"));
+        return Err(MetadataError::Lacks(ALGORITHMS_NAMED));
     }
     for (name, address) in [
         ("authorization_endpoint", &raw.authorization_endpoint),
@@ -197,7 +200,7 @@ mod tests {
             ),
             (
                 |d| d["id_token_signing_alg_values_supported"] = json!(["HS256", "none"]),
-                MetadataError::Lacks("RS256 or ES256 for ID tokens"),
+                MetadataError::Lacks(ALGORITHMS_NAMED),
             ),
         ];
         for (change, expected) in cases {

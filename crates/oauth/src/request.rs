@@ -11,7 +11,7 @@ use crate::scopes::{Scope, Scopes};
 const MAX_ECHO: usize = 2_000;
 /// Parameters that are understood; each may be given once. Others are ignored, as RFC 6749
 /// section 3.1 says.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -29,6 +29,7 @@ const KNOWN: [&str; 17] = [
     "max_age",
     "claims",
     "dpop_jkt",
+    "idp",
 ];
 
 /// What a request is judged with.
@@ -61,6 +62,9 @@ pub struct Request {
     pub demand: Demand,
     /// The thumbprint of the key that the code is bound to (RFC 9449, section 10).
     pub key: Option<String>,
+    /// The identity provider at which the client says that its user is known (UDAP, Tiered OAuth);
+    /// it counts with the scope `udap` alone.
+    pub idp: Option<String>,
 }
 
 /// Why a request cannot go on.
@@ -152,6 +156,11 @@ pub fn judge(params: &[(String, String)], context: Context<'_>) -> Result<Reques
     }
     let no_scope = |why| sent(Code::InvalidScope, why);
     let asked = value(params, "scope").unwrap_or_default();
+    let is_tiered = asked.split_ascii_whitespace().any(|scope| scope == "udap");
+    let idp = value(params, "idp").filter(|_| is_tiered);
+    if idp.is_some_and(|idp| idp.len() > MAX_ECHO) {
+        return Err(invalid("`idp` has at most 2,000 characters"));
+    }
     let asked = Scopes::parse(asked).ok_or_else(|| no_scope("`scope` is too long"))?;
     let launch = value(params, "launch");
     if launch.is_none() && asked.has(&Scope::Launch) {
@@ -171,6 +180,7 @@ pub fn judge(params: &[(String, String)], context: Context<'_>) -> Result<Reques
         nonce: nonce.map(str::to_owned),
         demand,
         key: key.map(str::to_owned),
+        idp: idp.map(str::to_owned),
     })
 }
 

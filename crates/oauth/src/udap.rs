@@ -4,6 +4,7 @@
 //! what was signed.
 
 mod asking;
+pub mod provider;
 mod statement;
 
 pub use asking::{Asking, AskingError};

@@ -6,6 +6,7 @@ use oauth::{Client, Kind as TokenKind, Refusal, Request, Scope, Token, request};
 
 use super::fhir_base;
 use super::record::{Held, client, held};
+use super::udap::tiered;
 use crate::{App, Result};
 
 /// How long a person may take, in milliseconds.
@@ -26,6 +27,8 @@ pub struct Pending {
     pub(super) encounter: Option<String>,
     /// Whether the patient comes from an EHR launch and is not to be chosen again.
     pub(super) is_launched: bool,
+    /// The provider of the community at which the person is to sign in, by its id.
+    pub(super) provider: Option<String>,
     /// The account that decides: of the launch, or of whoever saw the request first.
     pub(super) account: Option<String>,
     /// What the person was last asked: about which patient, for which scopes.
@@ -69,10 +72,18 @@ pub fn begin(app: &App, params: &[(String, String)]) -> Result<Begun> {
         patient: None,
         encounter: None,
         is_launched: false,
+        provider: None,
         account: None,
         shown: None,
         created_ms: app.now_ms(),
     };
+    match tiered::chosen(app, &pending) {
+        Ok(provider) => pending.provider = provider,
+        Err(code) => {
+            let why = "this node does not take users from the identity provider that `idp` names";
+            return Ok(Begun::Sent(tiered::told(app, &pending, code, why)));
+        }
+    }
     if let Some(launch) = pending.request.launch.clone() {
         match launched(app, &pending, &launch)? {
             Some((account, patient, encounter)) => {

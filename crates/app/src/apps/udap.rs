@@ -5,6 +5,7 @@
 
 pub mod metadata;
 pub mod register;
+pub mod tiered;
 
 use crypto::RsaKey;
 use crypto::chain::Anchors;

@@ -9,6 +9,8 @@ pub(crate) enum Needs {
     /// At least one of these letters for a type, be it for some resources only; those are then
     /// all that the permit reaches.
     Some(&'static str, Permissions),
+    /// This letter for something of at least one type; what has it is all that the permit reaches.
+    Somewhere(Permission),
     /// Each of these letters for every resource of a type (`*` for all types).
     All(&'static str, Permissions),
     /// Reading and searching of at least one type in full: the door asks
@@ -23,7 +25,7 @@ impl Needs {
     pub fn kind(self) -> Option<&'static str> {
         match self {
             Self::Some(kind, _) | Self::All(kind, _) => Some(kind),
-            Self::Export => Some("*"),
+            Self::Somewhere(_) | Self::Export => Some("*"),
             Self::Person => None,
         }
     }

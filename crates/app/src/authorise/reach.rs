@@ -109,6 +109,12 @@ impl Scope {
                 alternatives(granted, kind, any).next()?;
                 (any, gives_all(granted, kind, any))
             }
+            Needs::Somewhere(letter) => {
+                let any = Permissions::NONE.with(letter);
+                let gives = |kind: &&&str| alternatives(granted, kind, any).next().is_some();
+                fhir::resource_types().iter().find(gives)?;
+                (any, gives_all(granted, "*", any))
+            }
             Needs::All(kind, all) => {
                 if !gives_all(granted, kind, all) {
                     return None;

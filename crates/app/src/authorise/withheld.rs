@@ -148,6 +148,11 @@ impl Withheld {
         }
     }
 
+    /// Whether it is kept from another organisation.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Elsewhere(_))
+    }
+
     /// What is kept from a caller of another organisation who asks for the one patient whom `query`
     /// is confined to, or `centre` is; `None` where a caller of this one asks, or nobody is asked for.
     ///

@@ -2,8 +2,11 @@
 //! what came of them (Bulk Data 4.0.0-ballot, `$bulk-submit` and `$bulk-submit-status`).
 //!
 //! A submission is a record in the side space [`SPACE`]; each of its manifests is an import job.
-//! It belongs to the account that opened it, and its id is made from that account, the submitter
-//! and the submission's own id, so that a request which arrives twice opens nothing twice.
+//! It belongs to the account that opened it, and to the app where one did; its id is made from
+//! these, the submitter and the submission's own id, so that a request which arrives twice opens
+//! nothing twice.
+//! Whoever asks after it must still be allowed to import: another app of the account, and a token
+//! for less, are told what they are told of one that does not exist, or nothing at all.
 
 use fhir::Id;
 use serde::{Deserialize, Serialize};
@@ -73,6 +76,9 @@ struct Submitted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
     owner: String,
+    /// The app that opened it, where one did.
+    #[serde(default)]
+    client: Option<String>,
     submission: String,
     status: Status,
     manifests: Vec<Submitted>,
@@ -124,6 +130,7 @@ pub fn submit(app: &App, caller: &Caller, request: &SubmitRequest) -> Result<()>
     let before = load(app, &key)?;
     let mut record = before.clone().unwrap_or_else(|| Record {
         owner: caller.user.id.clone(),
+        client: client(caller),
         submission: request.submission.clone(),
         status: Status::InProgress,
         manifests: Vec::new(),
@@ -183,10 +190,9 @@ pub fn find(app: &App, caller: &Caller, submitter: &Submitter, submission: &str)
 
 /// How far a submission of the caller is.
 ///
-/// Errors: [`Kind::NotFound`] for another's, and for one that has expired.
+/// Errors: [`Kind::Forbidden`] for who may not import, [`Kind::NotFound`] for another's, and for one that has expired.
 pub fn report(app: &App, caller: &Caller, key: &Id) -> Result<Report> {
-    let record =
-        load(app, key)?.filter(|record| record.owner == caller.user.id).ok_or_else(gone)?;
+    let record = own(app, caller, key)?;
     let parts = record.manifests.into_iter().map(|part| {
         let job = Id::new(&part.job).ok().and_then(|id| jobs::status(app, caller, &id).ok());
         let done = job.as_ref().filter(|job| job.state == State::Done);
@@ -204,8 +210,7 @@ pub fn report(app: &App, caller: &Caller, key: &Id) -> Result<Report> {
 
 /// Forgets a submission of the caller; what it has stored stays.
 pub fn release(app: &App, caller: &Caller, key: &Id) -> Result<()> {
-    let record =
-        load(app, key)?.filter(|record| record.owner == caller.user.id).ok_or_else(gone)?;
+    let record = own(app, caller, key)?;
     let event = Event::by(caller, Pattern::Delete).note("a submission was released");
     save(app, key, Some(&record), None, event)
 }
@@ -230,8 +235,25 @@ fn gone() -> Error {
     Error::new(Kind::NotFound, "there is no such submission; it may have expired")
 }
 
+/// The app that asks, where one does.
+fn client(caller: &Caller) -> Option<String> {
+    caller.granted.as_ref().map(|granted| granted.client.clone())
+}
+
+/// A submission of the caller, who may still make one.
+fn own(app: &App, caller: &Caller, key: &Id) -> Result<Record> {
+    check_caller(app, caller)?;
+    let is_own = |record: &Record| {
+        record.owner == caller.user.id
+            && (caller.granted.is_none() || record.client == client(caller))
+    };
+    load(app, key)?.filter(is_own).ok_or_else(gone)
+}
+
 fn key(caller: &Caller, submitter: &Submitter, submission: &str) -> Result<Id> {
-    let parts = [&caller.user.id, &submitter.system, &submitter.value, submission];
+    let app = client(caller);
+    let mut parts = vec![&*caller.user.id, &*submitter.system, &*submitter.value, submission];
+    parts.extend(app.as_deref());
     if submission.is_empty() || submitter.value.is_empty() {
         let message = "`submissionId` and the value of `submitter` are needed";
         return Err(Error::invalid("required", message));

@@ -3,6 +3,9 @@
 //!
 //! A transaction is all of it or nothing. Its order inside the Bundle does not matter; deletions
 //! come first, then creations, then updates and patches, then reads.
+//!
+//! Conditions, and references by a search, look at what the caller may search and at nothing else;
+//! what is hidden from them is treated as what does not exist, by the same words.
 
 mod pending;
 mod plan;
@@ -233,8 +236,8 @@ fn target(url: &str) -> Result<Target> {
 pub fn transaction(app: &App, caller: &Caller, entries: &[Entry]) -> Result<Vec<Answer>> {
     let accepted = notify::accept::accept_all(app, caller, entries)?;
     let entries = accepted.as_deref().unwrap_or(entries);
-    let sees_all = plan::check(app, caller, entries)?;
-    retry(|| plan::Plan::make(app, caller, entries, sees_all)?.commit(app, caller, entries))
+    let leave = plan::check(app, caller, entries)?;
+    retry(|| plan::Plan::make(app, caller, entries, &leave)?.commit(app, caller, entries))
 }
 
 /// The one resource that a conditional reference names, by what the store holds.

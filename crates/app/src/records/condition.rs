@@ -1,13 +1,15 @@
 //! Conditions that a client states: searches that decide what an interaction acts on (FHIR R4 http,
 //! conditional interactions), and versions that must stand (`If-Match`).
 
-use store::query::{Parser, Query};
+use store::query::{Filter, Parser, Query};
 use store::{Expect, Guard, Key, Method, Snapshot, Stored};
 
+use super::confine::confine;
 use super::search::refused;
-use crate::authorise::Permit;
+use super::{in_scope, parse};
+use crate::authorise::{Action, Permit, authorise};
 use crate::terminology::Lists;
-use crate::{App, Error, Kind, Result};
+use crate::{App, Caller, Error, Kind, Result};
 
 /// Names and values of a query, decoded.
 pub type Params = Vec<(String, String)>;
@@ -37,6 +39,15 @@ impl Standing {
             return Ok(Self::Existing);
         }
         text.split(',').map(etag).collect::<Result<_>>().map(Self::Versions)
+    }
+
+    /// The same for a caller who sees a part: what was found to be inside must be what is written
+    /// over, so without a stated version the one that stands is expected.
+    pub(crate) fn expect_within(&self, permit: &Permit, current: Option<u64>) -> Result<Expect> {
+        match (self.expect(current)?, current) {
+            (Expect::Any, Some(version)) if !permit.is_unlimited() => Ok(Expect::Version(version)),
+            (expect, _) => Ok(expect),
+        }
     }
 
     /// What the store must hold, given what stands now. Errors: [`Kind::Precondition`] when the
@@ -94,6 +105,51 @@ pub(crate) fn condition(
     Ok(search.query)
 }
 
+/// The search of a conditional interaction, within what the caller may search: what is hidden from
+/// them does not count, as if it did not exist. `permit` is that for the write.
+///
+/// Errors: those of [`condition`]; [`Kind::Forbidden`] where an app may not search the type.
+pub(crate) fn visible(
+    app: &App,
+    caller: &Caller,
+    permit: &Permit,
+    resource_type: &'static str,
+    params: &[(String, String)],
+) -> Result<Query> {
+    let query = condition(app, &Lists::new(app, caller), resource_type, params)?;
+    if permit.is_whole() && !query.filters.iter().any(Filter::has_links) {
+        return Ok(query);
+    }
+    let (mut query, limits) = within(app, caller, query)?;
+    query.filters.extend(limits);
+    Ok(query)
+}
+
+/// The same for a deletion: what the caller may find but not delete does not count either.
+pub(crate) fn deletable(
+    app: &App,
+    caller: &Caller,
+    permit: &Permit,
+    resource_type: &'static str,
+    params: &[(String, String)],
+) -> Result<Query> {
+    let mut query = visible(app, caller, permit, resource_type, params)?;
+    if !permit.is_unlimited() {
+        let permit = permit.clone().of_one(app, &query, None)?;
+        query.filters.extend(permit.scope().filters(&app.store().registry(), resource_type));
+    }
+    Ok(query)
+}
+
+/// A search whose links go no further than the caller may search, and what else it is narrowed by.
+pub(crate) fn within(app: &App, caller: &Caller, mut query: Query) -> Result<(Query, Vec<Filter>)> {
+    let permit = authorise(app, caller, Action::searching(query.resource_type))?;
+    let permit = permit.of_one(app, &query, None)?;
+    confine(app, caller, &permit, &mut query)?;
+    let limits = permit.scope().filters(&app.store().registry(), query.resource_type);
+    Ok((query, limits))
+}
+
 /// The keys that match, at most `limit`.
 pub(crate) fn matching(snapshot: &dyn Snapshot, query: &Query, limit: usize) -> Result<Vec<Key>> {
     let found = snapshot.find(query, limit, false)?;
@@ -116,21 +172,24 @@ pub(crate) fn multiple() -> Error {
     Error::new(Kind::MultipleMatches, "the condition matches more than one resource")
 }
 
-/// A search that decides a write tells what exists, so it is for callers who may see everything.
-pub(crate) fn check_may_state(permit: &Permit) -> Result<()> {
-    match permit.is_whole() {
-        true => Ok(()),
-        false => Err(Error::new(
-            Kind::Forbidden,
-            "conditional interactions are for staff; name the resource by `Type/id`",
-        )
-        .by_rule("own-record")),
-    }
-}
-
 /// What stands under `key`, deletions left out.
 pub(crate) fn live(snapshot: &dyn Snapshot, key: &Key) -> Result<Option<Stored>> {
     Ok(snapshot.read(key)?.filter(|stored| stored.method != Method::Delete))
+}
+
+/// What stands under a key that the caller may change or delete; nothing where it is outside of
+/// the permit.
+pub(crate) fn reached(
+    snapshot: &dyn Snapshot,
+    key: &Key,
+    permit: &Permit,
+) -> Result<Option<Stored>> {
+    match live(snapshot, key)? {
+        Some(stored) if permit.is_unlimited() || in_scope(&parse(&stored)?, permit.scope()) => {
+            Ok(Some(stored))
+        }
+        _ => Ok(None),
+    }
 }
 
 #[cfg(test)]

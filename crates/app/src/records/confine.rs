@@ -10,7 +10,7 @@ use crate::{App, Caller, Result};
 /// Narrows the links of `query`: types that the caller may not search are left out of chains, and
 /// refused where they are named; resources of patients count only where they are in the caller's
 /// own compartment, if the permit is for one, and what an app was not allowed does not count.
-pub(super) fn confine(
+pub(crate) fn confine(
     app: &App,
     caller: &Caller,
     permit: &Permit,
@@ -27,30 +27,31 @@ pub(super) fn confine(
 fn links(app: &App, caller: &Caller, permit: &Permit, filter: &mut Filter) -> Result<()> {
     match filter {
         Filter::Chain { targets, .. } => {
-            let mut refusal = None;
-            let allowed =
-                |query: &Query| authorise(app, caller, Action::searching(query.resource_type));
-            targets.retain(|query| match allowed(query) {
-                Ok(_) => true,
-                Err(error) => {
-                    refusal = Some(error);
-                    false
+            let (mut refusal, mut failure) = (None, None);
+            targets.retain_mut(|query| {
+                match authorise(app, caller, Action::searching(query.resource_type)) {
+                    Ok(linked) => {
+                        failure =
+                            failure.take().or(inner(app, caller, (permit, &linked), query).err());
+                        true
+                    }
+                    Err(error) => {
+                        refusal = Some(error);
+                        false
+                    }
                 }
             });
-            if let Some(error) = refusal.filter(|_| targets.is_empty()) {
-                return Err(error);
+            match refusal.filter(|_| targets.is_empty()).or(failure) {
+                Some(error) => Err(error),
+                None => Ok(()),
             }
-            targets.iter_mut().try_for_each(|query| {
-                let own = authorise(app, caller, Action::searching(query.resource_type))?;
-                inner(app, caller, (permit, &own), query)
-            })
         }
         Filter::Has { source, param } => {
-            let own = authorise(app, caller, Action::searching(source.resource_type))?;
+            let linked = authorise(app, caller, Action::searching(source.resource_type))?;
             if permit.scope().own().is_some() && source.resource_type == "AuditEvent" {
                 asked::may_follow(&app.store().registry(), *param)?;
             }
-            inner(app, caller, (permit, &own), source)
+            inner(app, caller, (permit, &linked), source)
         }
         Filter::All(filters) | Filter::Any(filters) => {
             filters.iter_mut().try_for_each(|filter| links(app, caller, permit, filter))
@@ -60,16 +61,18 @@ fn links(app: &App, caller: &Caller, permit: &Permit, filter: &mut Filter) -> Re
     }
 }
 
-/// Narrows what a search goes by way of: by its permit, and by what the caller reaches of the type.
+/// Narrows a search that a link leads to: by its permit, and by what the caller reaches of the type.
+/// Where the search itself is about nobody (an Organization), nothing was withheld from its permit;
+/// of what it leads to, something may be.
 fn inner(
     app: &App,
     caller: &Caller,
-    (permit, own): (&Permit, &Permit),
+    (permit, linked): (&Permit, &Permit),
     query: &mut Query,
 ) -> Result<()> {
+    let permit = if permit.scope().withheld().is_some() { permit } else { linked };
     confine(app, caller, permit, query)?;
     let registry = app.store().registry();
     query.filters.extend(permit.scope().linked_filters(&registry, query.resource_type));
-    query.filters.extend(own.scope().only_filter(&registry, query.resource_type));
     Ok(())
 }

@@ -1,18 +1,15 @@
 //! Deletes resources: one by its key, or those that a search finds.
 
 use fhir::Resource;
-use store::{Guard, Key, Method, Snapshot, Transaction, Write};
+use store::{Guard, Key, Snapshot, Transaction, Write};
 
-use super::condition::{
-    MAX_DELETED, Standing, check_may_state, condition, live, matching, multiple,
-};
+use super::condition::{MAX_DELETED, Standing, deletable, matching, multiple, reached};
 use super::write::{Written, retry, stated, told};
-use super::{in_scope, integrity, kept, parse as parse_stored, patients_of};
+use super::{integrity, kept, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::authorise::{Action, authorise};
+use crate::authorise::{Action, Permit, authorise};
 use crate::services::ConditionalDelete;
-use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result, consent};
 
 /// Deletes a resource; deleting what is not there succeeds and changes nothing. With a stated
@@ -28,17 +25,13 @@ pub fn delete(
     crate::governance::publish::check_free(key.resource_type, key.id.as_str())?;
     crate::accounts::kept::check_removable(key.resource_type, key.id.as_str())?;
     let snapshot = app.store().snapshot()?;
-    let Some(old) = live(&*snapshot, &key)? else {
+    let Some(old) = reached(&*snapshot, &key, &permit)? else {
         standing.expect(None)?;
         return Ok(None);
     };
     let (version, old) = (old.version, parse_stored(&old)?);
-    if !in_scope(&old, permit.scope()) {
-        standing.expect(None)?;
-        return Ok(None);
-    }
     kept::check(&old)?;
-    let expect = standing.expect(Some(version))?;
+    let expect = standing.expect_within(&permit, Some(version))?;
     integrity::of_deleted(app, &*snapshot, std::slice::from_ref(&key))?;
     drop(snapshot);
     let reference = format!("{}/{}", key.resource_type, key.id);
@@ -63,8 +56,7 @@ pub fn delete_matching(
 ) -> Result<Vec<Written>> {
     let permit = authorise(app, caller, Action::deleting(resource_type))?;
     check_deletable(resource_type)?;
-    check_may_state(&permit)?;
-    let query = condition(app, &Lists::new(app, caller), resource_type, params)?;
+    let query = deletable(app, caller, &permit, resource_type, params)?;
     retry(|| {
         let snapshot = app.store().snapshot()?;
         let keys = deleted_by_condition(app, &*snapshot, &query)
@@ -74,8 +66,8 @@ pub fn delete_matching(
         let mut transaction = Transaction::default();
         transaction.guards.push(Guard::Found { query: query.clone(), keys: keys.clone() });
         for key in keys {
-            let Some((version, old)) = before(&*snapshot, &key)? else { continue };
-            let expect = standing.expect(Some(version))?;
+            let Some((version, old)) = before(&*snapshot, &key, &permit)? else { continue };
+            let expect = standing.expect_within(&permit, Some(version))?;
             let reference = format!("{resource_type}/{}", key.id);
             event = event.patients(patients_of(&old)).data(reference);
             transaction.side.extend(consent::deliver::after_delete(app, &key, &old)?);
@@ -112,12 +104,15 @@ pub(crate) fn deleted_by_condition(
     }
 }
 
-/// Version and content of what is to be deleted.
-pub(crate) fn before(snapshot: &dyn Snapshot, key: &Key) -> Result<Option<(u64, Resource)>> {
+/// Version and content of what is to be deleted; nothing where the caller may not delete it.
+pub(crate) fn before(
+    snapshot: &dyn Snapshot,
+    key: &Key,
+    permit: &Permit,
+) -> Result<Option<(u64, Resource)>> {
     crate::governance::publish::check_free(key.resource_type, key.id.as_str())?;
     crate::accounts::kept::check_removable(key.resource_type, key.id.as_str())?;
-    let stored = snapshot.read(key)?.filter(|stored| stored.method != Method::Delete);
-    let Some(stored) = stored else { return Ok(None) };
+    let Some(stored) = reached(snapshot, key, permit)? else { return Ok(None) };
     let old = parse_stored(&stored)?;
     kept::check(&old)?;
     Ok(Some((stored.version, old)))

@@ -38,7 +38,7 @@ pub(crate) fn of_written<'a>(
     let mut checked: HashSet<Key> = HashSet::new();
     let mut guards = Vec::new();
     for resource in resources {
-        let known = before(app, &*snapshot, resource)?;
+        let known = before(app, caller, &*snapshot, resource)?;
         for key in targets(app, resource) {
             if written.contains(&key) || !checked.insert(key.clone()) {
                 continue;
@@ -64,12 +64,24 @@ pub(crate) fn of_written<'a>(
     Ok(guards)
 }
 
-/// What the version that is replaced refers to: whoever changes it has seen that.
-fn before(app: &App, snapshot: &dyn Snapshot, resource: &Resource) -> Result<HashSet<Key>> {
+/// What the version that is replaced refers to: whoever changes it has seen that. A new resource
+/// may come with the id of one that the caller neither sees nor changes.
+fn before(
+    app: &App,
+    caller: &Caller,
+    snapshot: &dyn Snapshot,
+    resource: &Resource,
+) -> Result<HashSet<Key>> {
     let kind = fhir::resource_type(resource.type_name());
     let Some((resource_type, id)) = kind.zip(resource.id()) else { return Ok(HashSet::new()) };
     let Some(old) = live(snapshot, &Key { resource_type, id })? else { return Ok(HashSet::new()) };
-    Ok(targets(app, &parse_stored(&old)?).into_iter().collect())
+    let parsed = parse_stored(&old)?;
+    let changes = permitted(app, caller, Action::updating(resource_type))
+        .is_some_and(|permit| in_scope(&parsed, permit.scope()));
+    if !changes && !may_see(app, caller, &old)? {
+        return Ok(HashSet::new());
+    }
+    Ok(targets(app, &parsed).into_iter().collect())
 }
 
 /// Whether the caller may read a resource, or it is the patient whom they are or whom their app is

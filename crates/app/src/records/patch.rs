@@ -5,13 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use fhir::{Document, Resource};
 use store::{Guard, Key, Method, Write};
 
-use super::condition::{Standing, at_most_one, check_may_state, condition};
+use super::condition::{Standing, at_most_one, visible};
 use super::write::{Written, check_content, commit_one, retry, stated, told};
 use super::{in_scope, integrity, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
-use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result, notify};
 
 /// Media type of JSON Patch (RFC 6902).
@@ -125,7 +124,7 @@ pub fn patch(
     retry(|| apply(app, caller, &permit, key, patch, standing, Vec::new()))
 }
 
-/// Patches the one resource that matches `params`. Errors: [`Kind::NotFound`] when none does,
+/// Patches the one resource that matches `params` and that the caller may search. Errors: [`Kind::NotFound`] when none does,
 /// [`Kind::MultipleMatches`].
 pub fn patch_matching(
     app: &App,
@@ -136,8 +135,7 @@ pub fn patch_matching(
     standing: &Standing,
 ) -> Result<Written> {
     let permit = authorise(app, caller, Action::updating(resource_type))?;
-    check_may_state(&permit)?;
-    let query = condition(app, &Lists::new(app, caller), resource_type, params)?;
+    let query = visible(app, caller, &permit, resource_type, params)?;
     retry(|| {
         let found = at_most_one(&*app.store().snapshot()?, query.clone());
         let (found, guard) = found.map_err(|error| told(app, caller, resource_type, error))?;

@@ -2,15 +2,16 @@
 //! follow, are part of the same transaction.
 
 use fhir::{Id, Resource};
-use store::{Committed, Guard, Key, Method, Snapshot, StoreError, Transaction, Version, Write};
+use store::{
+    Committed, Guard, Key, Method, Snapshot, StoreError, Stored, Transaction, Version, Write,
+};
 
-use super::condition::{Standing, at_most_one, check_may_state, condition, live, multiple};
-use super::{in_scope, integrity, kept, parameters, parse as parse_stored, patients_of};
+use super::condition::{Standing, at_most_one, multiple, reached, visible};
+use super::{integrity, kept, parameters, parse as parse_stored, patients_of};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, Permit, authorise};
 use crate::operate::reindex;
-use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result, consent, notify};
 
 /// How often a write is tried again after another write came in between.
@@ -47,8 +48,8 @@ impl From<&Version> for Written {
 }
 
 /// Creates a resource under an id that the node chooses. With `if_none_exist` (a search), does so
-/// only when nothing matches; one match is answered as it stands, several are
-/// [`Kind::MultipleMatches`].
+/// only when nothing matches that the caller may search; one match is answered as it stands,
+/// several are [`Kind::MultipleMatches`].
 pub fn create(
     app: &App,
     caller: &Caller,
@@ -62,8 +63,7 @@ pub fn create(
     let Some(params) = if_none_exist else {
         return put_new(app, caller, resource_type, resource, Vec::new());
     };
-    check_may_state(&permit)?;
-    let query = condition(app, &Lists::new(app, caller), resource_type, params)?;
+    let query = visible(app, caller, &permit, resource_type, params)?;
     retry(|| {
         let snapshot = app.store().snapshot()?;
         let (found, guard) = at_most_one(&*snapshot, query.clone())
@@ -108,15 +108,18 @@ pub fn update(
     let resource = notify::accept::accept(app, caller, resource)?;
     check_content(&resource, key.resource_type, &permit)?;
     check_id(&resource, &key.id)?;
-    put(app, caller, &permit, &key, resource, standing, Vec::new())
+    let is_retried = *standing == Standing::Anything && !permit.is_unlimited();
+    let attempt = || put(app, caller, &permit, &key, resource.clone(), standing, Vec::new());
+    if is_retried { retry(attempt) } else { attempt() }
 }
 
 /// Updates the one resource that matches `params`, or creates one (FHIR R4 http, conditional
 /// update): without a match under the id in the body, where there is one that is free, else under
-/// an id that the node chooses.
+/// an id that the node chooses. Only what the caller may search matches.
 ///
 /// Errors: [`Kind::MultipleMatches`]; [`Kind::Invalid`] when the one match has another id than the
-/// body; [`Kind::Conflict`] when nothing matches and the id in the body is taken.
+/// body; [`Kind::Conflict`] when nothing matches and the id in the body is taken;
+/// [`Kind::NotFound`] for a caller who sees a part, where it is free, or taken by what is hidden.
 pub fn update_matching(
     app: &App,
     caller: &Caller,
@@ -128,13 +131,12 @@ pub fn update_matching(
     let permit = authorise(app, caller, Action::updating(resource_type))?;
     let resource = notify::accept::accept(app, caller, resource)?;
     check_content(&resource, resource_type, &permit)?;
-    check_may_state(&permit)?;
-    let query = condition(app, &Lists::new(app, caller), resource_type, params)?;
+    let query = visible(app, caller, &permit, resource_type, params)?;
     retry(|| {
         let snapshot = app.store().snapshot()?;
         let (found, guard) = at_most_one(&*snapshot, query.clone())
             .map_err(|error| told(app, caller, resource_type, error))?;
-        let key = updated_by_condition(&*snapshot, resource_type, found, &resource)?;
+        let key = updated_by_condition(&*snapshot, &permit, resource_type, found, &resource)?;
         drop(snapshot);
         match key {
             Some((key, _)) => {
@@ -153,6 +155,7 @@ pub fn update_matching(
 /// resource that does not match is a conflict (as R5 says, where R4 is silent).
 pub(crate) fn updated_by_condition(
     snapshot: &dyn Snapshot,
+    permit: &Permit,
     resource_type: &'static str,
     found: Option<Key>,
     resource: &Resource,
@@ -161,7 +164,7 @@ pub(crate) fn updated_by_condition(
         (None, None) => Ok(None),
         (None, Some(id)) => {
             let key = Key { resource_type, id };
-            if live(snapshot, &key)?.is_some() {
+            if replaced(snapshot, &key, permit)?.is_some() {
                 return Err(Error::new(
                     Kind::Conflict,
                     "nothing matches, and the `id` in the body belongs to a resource that does not match",
@@ -188,20 +191,11 @@ fn put(
     mut guards: Vec<Guard>,
 ) -> Result<Written> {
     let mut patients = patients_of(&resource);
-    let old = live(&*app.store().snapshot()?, key)?;
-    match &old {
-        Some(old) => {
-            let old = parse_stored(old)?;
-            if !in_scope(&old, permit.scope()) {
-                return Err(nothing_to_update());
-            }
-            patients.extend(patients_of(&old));
-        }
-        // That an id is free would tell those who see a part only which ones are not.
-        None if !permit.is_unlimited() => return Err(nothing_to_update()),
-        None => {}
+    let old = replaced(&*app.store().snapshot()?, key, permit)?;
+    if let Some(old) = &old {
+        patients.extend(patients_of(&parse_stored(old)?));
     }
-    let expect = standing.expect(old.map(|old| old.version))?;
+    let expect = standing.expect_within(permit, old.map(|old| old.version))?;
     guards.extend(integrity::of_new(app, caller, &resource)?);
     let reference = format!("{}/{}", key.resource_type, key.id);
     let event = Event::by(caller, Pattern::Update).patients(patients).data(reference);
@@ -209,10 +203,23 @@ fn put(
     commit_one(app, write, guards, event).map_err(|error| stated(error, standing))
 }
 
-/// Nothing under the id, or nothing that the caller may see: one message for both.
-fn nothing_to_update() -> Error {
-    let message = "there is no such resource, or you may not see it; create resources by `POST`";
-    Error::new(Kind::NotFound, message)
+/// What stands under a key that is to be written; `None` where the caller may take a free one.
+///
+/// Errors: [`Kind::NotFound`] for a caller who sees a part, where nothing stands there or nothing
+/// that they may change: that an id is free would tell which ones are not.
+pub(crate) fn replaced(
+    snapshot: &dyn Snapshot,
+    key: &Key,
+    permit: &Permit,
+) -> Result<Option<Stored>> {
+    match reached(snapshot, key, permit)? {
+        None if !permit.is_unlimited() => {
+            let message =
+                "there is no such resource, or you may not see it; create resources by `POST`";
+            Err(Error::new(Kind::NotFound, message))
+        }
+        old => Ok(old),
+    }
 }
 
 /// Commits one resource with its audit entry.
@@ -290,6 +297,12 @@ pub(crate) fn check_content(
     resource_type: &str,
     permit: &Permit,
 ) -> Result<()> {
+    check_form(resource, resource_type, permit)?;
+    check_taken(resource, permit)
+}
+
+/// What of [`check_content`] can be known before references are rewritten.
+pub(crate) fn check_form(resource: &Resource, resource_type: &str, permit: &Permit) -> Result<()> {
     check_storable(resource, resource_type)?;
     if notify::accept::is_foreign(resource, permit.account()) {
         return Err(Error::new(
@@ -297,15 +310,20 @@ pub(crate) fn check_content(
             "whose a subscription is is stated by the node; leave the extension `subscription-owner` out",
         ));
     }
-    if !permit.scope().takes(resource) {
-        return Err(match permit.scope().own() {
-            Some(_) => Error::new(Kind::Forbidden, "you may only write about your own record")
-                .by_rule("own-record"),
-            None => Error::new(Kind::Forbidden, "this is about what you may not write")
-                .by_rule("not-in-reach"),
-        });
-    }
     Ok(())
+}
+
+/// Checks that the caller may write a resource as it is to stand.
+pub(crate) fn check_taken(resource: &Resource, permit: &Permit) -> Result<()> {
+    if permit.scope().takes(resource) {
+        return Ok(());
+    }
+    Err(match permit.scope().own() {
+        Some(_) => Error::new(Kind::Forbidden, "you may only write about your own record")
+            .by_rule("own-record"),
+        None => Error::new(Kind::Forbidden, "this is about what you may not write")
+            .by_rule("not-in-reach"),
+    })
 }
 
 /// Checks what must hold of any content before it is stored, whoever brings it.

@@ -2,13 +2,14 @@
 //! change and every refusal is recorded.
 
 use identity::{
-    Account, Answer, Begun, Errand, Linked, OutsideError, Proved, Provider, Purpose, Role,
+    Account, Answer, Begun, Errand, Linked, Member, OutsideError, Proved, Provider, Purpose, Role,
 };
 use serde_json::json;
 use store::Write;
 
 use super::passkeys::refused as by_passkey;
 use super::{SignedIn, by, ended, opened, resolved, unauthenticated, view};
+use crate::apps::udap::tiered::member;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Error, Kind, Result};
@@ -40,6 +41,21 @@ pub struct Going<'a> {
     pub next: &'a str,
     /// The client's address.
     pub address: &'a str,
+}
+
+/// An answer that led nowhere, and where the person wanted to go where that is known.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: Error,
+    /// Where to go afterwards.
+    pub next: Option<String>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, next: None }
+    }
 }
 
 /// What came of an answer.
@@ -103,7 +119,9 @@ pub async fn begin(app: &App, going: Going<'_>) -> Result<String> {
                 address: going.address,
             };
             let random = Chance(app.clone());
-            app.providers().begin(begun, &random, app.now_ms()).await
+            let member = member(app);
+            let member = member.as_ref().map(|member| member as &dyn Member);
+            app.providers().begin(begun, member, &random, app.now_ms()).await
         }
         Err(error) => Err(error),
     };
@@ -139,17 +157,20 @@ pub async fn finish(
     answer: &Answer,
     (browser, token): (&str, &str),
     address: &str,
-) -> Result<(Outcome, String)> {
+) -> std::result::Result<(Outcome, String), Failed> {
     let errand = match app.providers().take(provider, answer, browser, app.now_ms()) {
         Ok(errand) => errand,
         Err(error) => {
-            return Err(recorded(app, error, Purpose::SignIn, token, address).await?);
+            return Err(recorded(app, error, Purpose::SignIn, token, address).await?.into());
         }
     };
     let Errand { purpose, next, .. } = errand.clone();
     let redirect = redirect(app, provider);
     let assertion = |audience: &str| assertion(app, provider, audience);
-    let proved = app.providers().prove(&errand, answer, &redirect, assertion, app.now_ms()).await;
+    let member = member(app);
+    let member = member.as_ref().map(|member| member as &dyn Member);
+    let place = (redirect.as_str(), member);
+    let proved = app.providers().prove(&errand, answer, place, assertion, app.now_ms()).await;
     let taken = match proved {
         Ok(proved) => {
             let (token, address) = (token.to_owned(), address.to_owned());
@@ -159,8 +180,11 @@ pub async fn finish(
     };
     match taken {
         Ok(outcome) => Ok((outcome, next)),
-        Err(Stop::Outside(error)) => Err(recorded(app, error, purpose, token, address).await?),
-        Err(Stop::Error(error)) => Err(error),
+        Err(Stop::Outside(error)) => {
+            let error = recorded(app, error, purpose, token, address).await?;
+            Err(Failed { error, next: Some(next) })
+        }
+        Err(Stop::Error(error)) => Err(Failed { error, next: Some(next) }),
     }
 }
 
@@ -388,6 +412,10 @@ fn refused(error: OutsideError) -> Error {
         E::Unreachable(_) | E::Metadata(_) => {
             tracing::warn!(reason = %error, "an outside provider cannot be used");
             unauthenticated(&error, "outside-unreachable")
+        }
+        E::Untrusted(_) => {
+            tracing::warn!(reason = %error, "a provider of the community was refused");
+            unauthenticated(&error, "outside-untrusted")
         }
         E::Token(token) => {
             let rule = format!("outside-token-{}", token.code());

@@ -142,7 +142,7 @@ impl Errands {
 /// is always sent: it makes the provider say when the person signed in.
 pub(super) fn authorization(
     provider: &Provider,
-    metadata: &Metadata,
+    (metadata, client_id): (&Metadata, &str),
     errand: &Errand,
     state: &str,
     redirect: &str,
@@ -151,7 +151,7 @@ pub(super) fn authorization(
     let max_age = provider.max_age_s.to_string();
     let mut query = vec![
         ("response_type", "code"),
-        ("client_id", provider.client_id.as_str()),
+        ("client_id", client_id),
         ("redirect_uri", redirect),
         ("scope", provider.scopes.as_str()),
         ("state", state),

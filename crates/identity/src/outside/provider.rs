@@ -1,5 +1,6 @@
 //! An OpenID provider as the operator has configured it.
 
+use super::community::About;
 use crate::hidden::Hidden;
 
 /// Most providers of a node.
@@ -56,6 +57,8 @@ pub enum ProviderAuthentication {
     SecretPost(Hidden<String>),
     /// `private_key_jwt`, with the node's own key.
     PrivateKey,
+    /// As a member of a UDAP community, where this node registers itself and has its id from.
+    Community(About),
 }
 
 /// Why a provider cannot be used as it is configured.
@@ -77,6 +80,9 @@ pub enum ProviderFault {
     /// Something is empty that must not be.
     #[error("`{1}` of `{0}` must not be empty")]
     Empty(String, &'static str),
+    /// It does not say what this node says of itself there.
+    #[error("`{0}` needs `contact`, a `mailto:` address, and `logo`, an `https` address")]
+    About(String),
     /// The scopes lack `openid`.
     #[error("`scopes` of `{0}` must hold `openid`")]
     Scopes(String),
@@ -99,6 +105,11 @@ impl Provider {
         let by_class = acr.is_some_and(|acr| self.second_factor_acr.iter().any(|one| one == acr));
         let stated = |method: &String| amr.iter().any(|one| one.as_ref() == method);
         by_class || self.second_factor_amr.iter().any(stated)
+    }
+
+    /// Whether this node registers itself there as a member of a UDAP community.
+    pub fn is_of_community(&self) -> bool {
+        matches!(self.authentication, ProviderAuthentication::Community(_))
     }
 
     /// Whether a second factor can be shown there at all.
@@ -124,8 +135,17 @@ pub(super) fn check(list: &[Provider]) -> Result<(), ProviderFault> {
         if !oauth::openid::is_issuer(&one.issuer) || twice {
             return Err(ProviderFault::Issuer(id));
         }
-        let empty = [("label", &one.label), ("client_id", &one.client_id)];
-        if let Some((name, _)) = empty.iter().find(|(_, text)| text.trim().is_empty()) {
+        let of_itself = match &one.authentication {
+            ProviderAuthentication::Community(about) => {
+                if !about.contact.starts_with("mailto:") || !about.logo.starts_with("https://") {
+                    return Err(ProviderFault::About(id));
+                }
+                None
+            }
+            _ => Some(("client_id", &one.client_id)),
+        };
+        let mut empty = std::iter::once(("label", &one.label)).chain(of_itself);
+        if let Some((name, _)) = empty.find(|(_, text)| text.trim().is_empty()) {
             return Err(ProviderFault::Empty(id, name));
         }
         if !one.scopes.split(' ').any(|scope| scope == "openid") {

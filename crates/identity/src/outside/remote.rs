@@ -8,11 +8,12 @@ use std::time::Duration;
 use crypto::JwsError;
 use crypto::jwk::{KeySet, MAX_SET_BYTES};
 use oauth::openid::{IdTokenError, LogoutTokenError, MAX_METADATA_BYTES, Metadata, metadata};
+use oauth::udap::provider::{MAX_DESCRIPTION_BYTES, judge as judge_provider, signed_metadata};
 use parking_lot::Mutex;
 use reqwest::{Client, RequestBuilder, redirect, retry};
 use serde::Deserialize;
 
-use super::{Errand, OutsideError, Provider, ProviderAuthentication, Result, errand};
+use super::{Errand, Member, OutsideError, Provider, ProviderAuthentication, Result, errand};
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -24,6 +25,8 @@ const FRESH_MS: i64 = 3_600_000;
 const STALE_MS: i64 = 24 * FRESH_MS;
 /// How often keys are asked for because a token names one that is not known, in milliseconds.
 const AGAIN_MS: i64 = 10_000;
+/// Longest id of this node at a provider, in bytes.
+const MAX_CLIENT: usize = 500;
 /// Longest answer with tokens, in bytes.
 const MAX_TOKENS: usize = 128 * 1024;
 
@@ -33,6 +36,16 @@ pub(super) struct Remote {
     client: Client,
     metadata: Kept<Metadata>,
     keys: Kept<KeySet>,
+    place: Kept<Place>,
+}
+
+/// Where a provider is, and under which id this node is known there.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// What is used of its description.
+    pub metadata: Metadata,
+    /// This node's id.
+    pub client_id: String,
 }
 
 type Kept<T> = Mutex<Option<(Arc<T>, i64)>>;
@@ -42,6 +55,12 @@ type Kept<T> = Mutex<Option<(Arc<T>, i64)>>;
 pub(super) struct Tokens {
     pub id_token: String,
     pub access_token: Option<String>,
+}
+
+/// What a registration led to.
+#[derive(Deserialize)]
+struct Registered {
+    client_id: String,
 }
 
 /// Why the token endpoint gave none (RFC 6749, section 5.2).
@@ -82,7 +101,12 @@ impl Remote {
             .connect_timeout(CONNECT)
             .timeout(PATIENCE)
             .build()?;
-        Ok(Self { client, metadata: Mutex::default(), keys: Mutex::default() })
+        Ok(Self {
+            client,
+            metadata: Mutex::default(),
+            keys: Mutex::default(),
+            place: Mutex::default(),
+        })
     }
 
     /// The provider's description.
@@ -104,6 +128,70 @@ impl Remote {
         let new = Arc::new(metadata(&text, &provider.issuer)?);
         *self.metadata.lock() = Some((Arc::clone(&new), now_ms));
         Ok(new)
+    }
+
+    /// Where the provider is. At one of a UDAP community this node registers itself where it has not
+    /// for a day; `redirect` is where people are sent back to.
+    ///
+    /// Errors: [`OutsideError::Untrusted`] for one that the community does not vouch for.
+    pub async fn place(
+        &self,
+        provider: &Provider,
+        (member, redirect): (Option<&dyn Member>, &str),
+        now_ms: i64,
+    ) -> Result<Arc<Place>> {
+        let metadata = self.metadata(provider, now_ms).await?;
+        let ProviderAuthentication::Community(about) = &provider.authentication else {
+            let (metadata, client_id) = ((*metadata).clone(), provider.client_id.clone());
+            return Ok(Arc::new(Place { metadata, client_id }));
+        };
+        if let Some(kept) = known(&self.place, now_ms, STALE_MS) {
+            return Ok(kept);
+        }
+        let member = member.ok_or(OutsideError::Untrusted("this node is in no community"))?;
+        let issuer = provider.issuer.trim_end_matches('/');
+        let community = [("community", member.community())];
+        let address = errand::with_query(&format!("{issuer}/.well-known/udap"), &community);
+        let (status, text) = self.text(self.client.get(address), MAX_DESCRIPTION_BYTES).await?;
+        if status != 200 {
+            return Err(OutsideError::Unreachable("it does not give its UDAP metadata"));
+        }
+        let untrusted = OutsideError::Untrusted;
+        let token = signed_metadata(&text).map_err(untrusted)?;
+        let signed = member.signed(&token);
+        let signed = signed.ok_or(untrusted("no certificate of the community vouches for it"))?;
+        let there = judge_provider(&signed, &provider.issuer, now_ms.div_euclid(1000));
+        let there = there.map_err(untrusted)?;
+        let statement = member.statement(&there.registration_endpoint, redirect, about);
+        let statement = statement.ok_or(OutsideError::Unreachable("this node cannot sign"))?;
+        let body = serde_json::json!({"software_statement": statement, "udap": "1"}).to_string();
+        let request = self
+            .client
+            .post(&there.registration_endpoint)
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .body(body);
+        let (status, text) = self.text(request, MAX_TOKENS).await?;
+        let registered = serde_json::from_str::<Registered>(&text).ok();
+        let registered = registered.filter(|_| matches!(status, 200 | 201));
+        let registered = registered.filter(|new| (1..=MAX_CLIENT).contains(&new.client_id.len()));
+        let refused = OutsideError::Unreachable("it does not register this node");
+        let new = Arc::new(Place {
+            metadata: Metadata {
+                authorization_endpoint: there.authorization_endpoint,
+                token_endpoint: there.token_endpoint,
+                ..(*metadata).clone()
+            },
+            client_id: registered.ok_or(refused)?.client_id,
+        });
+        *self.place.lock() = Some((Arc::clone(&new), now_ms));
+        Ok(new)
+    }
+
+    /// The id under which this node is known there, as far as that is known.
+    pub fn client_id(&self, provider: &Provider) -> String {
+        let place = self.place.lock();
+        place.as_ref().map_or_else(|| provider.client_id.clone(), |(one, _)| one.client_id.clone())
     }
 
     /// Judges a token with the provider's keys. Where it names one that is not known they are asked
@@ -134,7 +222,7 @@ impl Remote {
         }
         let asked = self.text(self.client.get(&metadata.jwks_uri), MAX_SET_BYTES).await;
         let set = asked.ok().filter(|(status, _)| *status == 200);
-        let set = set.and_then(|(_, text)| KeySet::parse(&text).ok());
+        let set = set.and_then(|(_, text)| KeySet::of_provider(&text).ok());
         match (set, known(&self.keys, now_ms, STALE_MS)) {
             (Some(set), _) => {
                 let new = Arc::new(set);
@@ -150,7 +238,7 @@ impl Remote {
     pub async fn exchange(
         &self,
         provider: &Provider,
-        metadata: &Metadata,
+        Place { metadata, client_id }: &Place,
         errand: &Errand,
         (code, redirect): (&str, &str),
         assertion: Option<String>,
@@ -164,17 +252,20 @@ impl Remote {
         let mut request = self.client.post(&metadata.token_endpoint);
         match &provider.authentication {
             ProviderAuthentication::SecretBasic(secret) => {
-                let (id, secret) = (coded(&provider.client_id), coded(secret.reveal()));
+                let (id, secret) = (coded(client_id), coded(secret.reveal()));
                 request = request.basic_auth(id, Some(secret));
             }
             ProviderAuthentication::SecretPost(secret) => {
                 form.extend([
-                    ("client_id", provider.client_id.as_str()),
+                    ("client_id", client_id.as_str()),
                     ("client_secret", secret.reveal().as_str()),
                 ]);
             }
             ProviderAuthentication::PrivateKey | ProviderAuthentication::None => {
-                form.push(("client_id", &provider.client_id));
+                form.push(("client_id", client_id));
+            }
+            ProviderAuthentication::Community(_) => {
+                form.extend([("client_id", client_id.as_str()), ("udap", "1")]);
             }
         }
         if let Some(assertion) = &assertion {

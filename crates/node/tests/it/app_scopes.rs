@@ -10,7 +10,7 @@ use crate::app_client::App;
 use crate::client::{Client, parameters, text};
 use crate::hospitals::{Hospital, run, shared};
 
-const CATEGORY: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
+pub const CATEGORY: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
 
 /// Two patients with two observations each, of which one is a laboratory's, and a practitioner.
 struct World {
@@ -53,7 +53,7 @@ async fn world(doctor: &Client, hospital: &Hospital) -> World {
 }
 
 /// A program of a clinician's app with these scopes, for a patient.
-async fn program(hospital: &Hospital, doctor: &Client, patient: &str, scope: &str) -> Client {
+pub async fn program(hospital: &Hospital, doctor: &Client, patient: &str, scope: &str) -> Client {
     let app = App::public(hospital, scope);
     let waiting = App::waiting(app.authorize(&app.request(scope)).await);
     if scope.contains("patient/") {
@@ -131,8 +131,10 @@ fn the_patient_in_context_is_the_limit() {
         app.get(&format!("/fhir/Observation/{}/_history", w.lab)).await.expect(200);
         app.get(&format!("/fhir/Observation/{}/_history", w.others_lab)).await.expect(404);
         app.get(&format!("/fhir/Observation/{}/_history?_count=0", w.others_lab)).await.expect(404);
-        app.get("/fhir/Observation/_history").await.expect(404);
-        app.get("/fhir/_history").await.expect(403);
+        for listed in ["/fhir/Observation/_history", "/fhir/_history"] {
+            let listed = app.get(listed).await.expect(200).text;
+            assert!(listed.contains(&w.lab) && !listed.contains(&w.others_lab), "{listed}");
+        }
     });
 }
 
@@ -164,9 +166,10 @@ fn a_granular_scope_is_kept_to() {
         // Another token of the same person does not turn them.
         let narrow = program(hospital, &doctor, &w.mine, "user/Observation.rs?category=x").await;
         narrow.get(&next).await.expect(410);
-        // History of a part: of one resource, and of the type not at all.
+        // History of a part: of one resource, and of the type.
         app.get(&format!("/fhir/Observation/{}/_history", w.vital)).await.expect(404);
-        app.get("/fhir/Observation/_history").await.expect(404);
+        let listed = app.get("/fhir/Observation/_history?_count=1000").await.expect(200).text;
+        assert!(listed.contains(&w.lab) && !listed.contains(&w.vital), "{listed}");
         // $everything leaves out what the scope does.
         let all = app.get(&format!("/fhir/Patient/{}/$everything", w.mine)).await.expect(200);
         assert!(all.text.contains(&w.lab) && !all.text.contains(&w.vital));
@@ -196,9 +199,10 @@ fn a_granular_scope_is_kept_to() {
         for path in ["/fhir/$export?_type=Observation", "/fhir/Patient/$export?_type=Observation"] {
             app.send(Method::GET, path, None, &export).await.expect(403);
         }
-        let patch = format!("/fhir/Observation?_tag={tag}&_id={}", w.vital);
-        app.put(&patch, &lab).await.expect(403);
-        app.delete(&patch).await.expect(403);
+        // A condition finds what is inside, and nothing else.
+        let condition = format!("/fhir/Observation?_tag={tag}&_id={}", w.vital);
+        app.delete(&condition).await.expect(204);
+        doctor.get(&format!("/fhir/Observation/{}", w.vital)).await.expect(200);
     });
 }
 
@@ -278,19 +282,20 @@ fn what_no_scope_says_no_app_does() {
         let topic = doctor.post("/fhir/Subscription", &subscription).await.expect(201).json();
         let bind = format!("/fhir/Subscription/{}/$get-ws-binding-token", text(&topic["id"]));
         app.post(&bind, &json!({"resourceType": "Parameters"})).await.expect(403);
-        // A condition, and a reference by a search, would tell what exists.
+        // A condition asks for a letter that searches, and a reference by a search too.
         let fresh = json!({
             "resourceType": "Condition", "subject": {"reference": format!("Patient/{}", w.mine)},
         });
         let condition = [("if-none-exist", "_id=x")];
         let body = Some(fresh.to_string());
-        app.send(Method::POST, "/fhir/Condition", body, &condition).await.expect(403);
+        let blind = program(hospital, &doctor, &w.mine, "user/Condition.cud").await;
+        blind.send(Method::POST, "/fhir/Condition", body, &condition).await.expect(403);
         let mut by_search = fresh.clone();
         by_search["asserter"] = json!({"reference": "Practitioner?identifier=urn:x|1"});
         let entry =
             json!({"request": {"method": "POST", "url": "Condition"}, "resource": by_search});
         let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry]});
-        app.post("/fhir", &bundle).await.expect(403);
+        blind.post("/fhir", &bundle).await.expect(403);
         // Plain writes about the patient in context are what was allowed; about others they are not.
         app.post("/fhir/Condition", &fresh).await.expect(201);
         let about = json!({
@@ -342,6 +347,7 @@ fn a_scope_never_exceeds_the_user() {
         );
         let body = doctor.get(&format!("/fhir/Observation/{}", w.lab)).await.json();
         app.put(&format!("/fhir/Observation/{}", w.lab), &body).await.expect(403);
-        app.get("/fhir/Observation/_history").await.expect(404);
+        let listed = app.get("/fhir/Observation/_history").await.expect(200).text;
+        assert!(listed.contains(&w.lab) && !listed.contains(&w.others_lab), "{listed}");
     });
 }

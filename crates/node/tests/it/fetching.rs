@@ -14,6 +14,7 @@ use identity::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::app_scopes::program;
 use crate::client::{Answer, Client, text};
 use crate::hospitals::{Hospitals, Setup, run};
 
@@ -249,6 +250,41 @@ fn manifests_are_submitted_and_asked_after() {
         other.post("/fhir/$bulk-submit-status", &ask).await.expect(404);
         client.delete(&place).await.expect(202);
         client.get(&place).await.expect(404);
+    });
+}
+
+/// A submission of an app is that app's: another app of the same person, and a token for less, learn
+/// nothing of it.
+#[test]
+fn a_submission_of_an_app_is_told_to_that_app_alone() {
+    run(async {
+        let hospitals = allowed().await;
+        let hospital = &hospitals.all[0];
+        let doctor = hospital.signed_in(Role::Clinician).await;
+        let patient = doctor.found("Patient?_count=1").await.remove(0);
+        let program = async |scope| program(hospital, &doctor, &patient, scope).await;
+        let (app, other) = (program("user/*.cruds").await, program("user/*.cruds").await);
+        let narrow = program("user/*.rs user/Basic.cu").await;
+        let begin = submission("mine", None, Some("in-progress"), &[]);
+        let ask = submission("mine", None, None, &[]);
+        app.post("/fhir/$bulk-submit", &begin).await.expect(200);
+        let place = app.post("/fhir/$bulk-submit-status", &ask).await.expect(202);
+        let place = place.header("content-location").to_owned();
+        app.get(&place).await.expect(202);
+        for (client, status) in [(&other, 404), (&narrow, 403)] {
+            client.get(&place).await.expect(status);
+            client.delete(&place).await.expect(status);
+            client.post("/fhir/$bulk-submit-status", &ask).await.expect(status);
+        }
+        // Under the same name the other app has one of its own.
+        let stop = submission("mine", None, Some("stopped"), &[]);
+        other.post("/fhir/$bulk-submit", &stop).await.expect(200);
+        app.get(&place).await.expect(202);
+        narrow.post("/fhir/$bulk-submit", &stop).await.expect(403);
+        // The person whose name the app acts in may see what it does.
+        doctor.get(&place).await.expect(202);
+        app.delete(&place).await.expect(202);
+        app.get(&place).await.expect(404);
     });
 }
 

@@ -34,7 +34,7 @@ pub fn works(arguments: &[&str]) -> String {
     text
 }
 
-fn fails(arguments: &[&str]) -> String {
+pub fn fails(arguments: &[&str]) -> String {
     let (success, text) = consilium(arguments);
     assert!(!success, "{arguments:?}: {text}");
     text

@@ -79,4 +79,5 @@ mod transactions;
 mod udap_clauses;
 mod validate;
 mod views;
+mod within_reach;
 mod witnesses;

@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consilium_node::wiring::system_clock;
 use crypto::RsaKey;
+use crypto::chain::Anchors;
 use crypto::jwk::{Algorithm, KeySet, verify};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -51,9 +52,24 @@ struct Inner {
     grants: Mutex<BTreeMap<String, Grant>>,
     /// Where the node publishes the key that it proves itself with.
     node_keys: Mutex<String>,
+    /// The community in which nodes register themselves here.
+    community: Option<Membership>,
     up: AtomicBool,
     times: Mutex<BTreeMap<&'static str, usize>>,
 }
+
+/// A provider as a member of a UDAP community.
+pub struct Membership {
+    /// Whom it trusts.
+    pub anchors: Anchors,
+    /// Signs its metadata under its certificate.
+    pub sign: Box<dyn Fn(&str, Value) -> String + Send + Sync>,
+    /// The statements of those who have registered.
+    pub registered: Mutex<Vec<Value>>,
+}
+
+/// The id that a node gets where it registers itself.
+pub const GIVEN: &str = "given-1";
 
 /// A provider that listens.
 #[derive(Clone)]
@@ -61,6 +77,11 @@ pub struct Provider(Arc<Inner>);
 
 impl Provider {
     pub async fn start() -> Self {
+        Self::start_in(None).await
+    }
+
+    /// The same as a member of a community.
+    pub async fn start_in(community: Option<Membership>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let new = || RsaKey::generate().unwrap();
@@ -70,6 +91,7 @@ impl Provider {
             other: new(),
             grants: Mutex::default(),
             node_keys: Mutex::default(),
+            community,
             up: AtomicBool::new(true),
             times: Mutex::default(),
         }));
@@ -77,6 +99,8 @@ impl Provider {
             .route("/.well-known/openid-configuration", get(described))
             .route("/keys", get(keys))
             .route("/token", post(token))
+            .route("/.well-known/udap", get(udap))
+            .route("/register", post(register))
             .with_state(provider.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         provider
@@ -84,6 +108,16 @@ impl Provider {
 
     pub fn issuer(&self) -> &str {
         &self.0.issuer
+    }
+
+    /// The id that the node has here.
+    pub fn client(&self) -> &'static str {
+        if self.0.community.is_some() { GIVEN } else { CLIENT }
+    }
+
+    /// The statements of those who have registered.
+    pub fn statements(&self) -> Vec<Value> {
+        self.0.community.iter().flat_map(|own| own.registered.lock().clone()).collect()
     }
 
     /// Where the node's own keys are, by which it proves itself.
@@ -124,13 +158,13 @@ impl Provider {
         let query: BTreeMap<String, String> =
             form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         assert_eq!(query["response_type"], "code");
-        assert_eq!(query["client_id"], CLIENT);
+        assert_eq!(query["client_id"], self.client());
         assert_eq!(query["code_challenge_method"], "S256");
         assert!(query["state"].len() >= 32 && query["nonce"].len() >= 43);
         assert!(query.contains_key("max_age"), "the provider is to say when it was");
         let now_s = system_clock()() / 1000;
         let mut claims = json!({
-            "iss": self.0.issuer, "aud": CLIENT, "sub": sub, "iat": now_s, "exp": now_s + 300,
+            "iss": self.0.issuer, "aud": self.client(), "sub": sub, "iat": now_s, "exp": now_s + 300,
             "auth_time": now_s, "nonce": query["nonce"], "sid": format!("sid-{sub}"),
         });
         change(&mut claims);
@@ -200,6 +234,41 @@ async fn keys(State(provider): State<Provider>) -> Response {
         .into_response()
 }
 
+/// What the provider offers in its community.
+async fn udap(State(provider): State<Provider>) -> Response {
+    provider.count("udap");
+    let Some(own) = &provider.0.community else { return StatusCode::NOT_FOUND.into_response() };
+    let (issuer, now_s) = (provider.issuer(), system_clock()() / 1000);
+    let claims = json!({
+        "iss": issuer, "sub": issuer, "iat": now_s, "exp": now_s + 600, "jti": "m-1",
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+        "registration_endpoint": format!("{issuer}/register"),
+    });
+    Json(json!({
+        "udap_versions_supported": ["1"],
+        "udap_profiles_supported": ["udap_dcr", "udap_authn", "udap_to"],
+        "scopes_supported": ["openid", "udap"],
+        "token_endpoint": "https://elsewhere.example/not-signed",
+        "signed_metadata": (own.sign)(issuer, claims),
+    }))
+    .into_response()
+}
+
+/// Takes whoever has a certificate of the community.
+async fn register(State(provider): State<Provider>, Json(body): Json<Value>) -> Response {
+    provider.count("register");
+    let Some(own) = &provider.0.community else { return StatusCode::NOT_FOUND.into_response() };
+    let text = body["software_statement"].as_str().unwrap_or_default();
+    match own.anchors.verify::<Value>(text, system_clock()() / 1000) {
+        Ok(signed) if body["udap"] == "1" && json!(signed.uris[0]) == signed.claims["iss"] => {
+            own.registered.lock().push(signed.claims);
+            (StatusCode::CREATED, Json(json!({"client_id": GIVEN}))).into_response()
+        }
+        _ => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
 /// The token endpoint: a code is good once, for the client that proves itself, with the verifier.
 async fn token(
     State(provider): State<Provider>,
@@ -217,14 +286,29 @@ async fn exchanged(
     form: &BTreeMap<String, String>,
 ) -> Result<Value, &'static str> {
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-    let address = provider.0.node_keys.lock().clone();
-    let keys = reqwest::get(address).await.unwrap().text().await.unwrap();
-    let set = KeySet::parse(&keys).map_err(|_| "invalid_client")?;
-    let proof: Value = verify(field("client_assertion"), &set, &[Algorithm::Rs256])
-        .map_err(|_| "invalid_client")?;
+    let proof = match &provider.0.community {
+        Some(own) => {
+            let now_s = system_clock()() / 1000;
+            let signed = own.anchors.verify::<Value>(field("client_assertion"), now_s);
+            let signed = signed.map_err(|_| "invalid_client")?;
+            let known = own.registered.lock().last().map(|one| one["iss"].clone());
+            if field("udap") != "1" || known != signed.uris.first().map(|uri| json!(uri)) {
+                return Err("invalid_client");
+            }
+            signed.claims
+        }
+        None => {
+            let address = provider.0.node_keys.lock().clone();
+            let keys = reqwest::get(address).await.unwrap().text().await.unwrap();
+            let set = KeySet::parse(&keys).map_err(|_| "invalid_client")?;
+            verify::<Value>(field("client_assertion"), &set, &[Algorithm::Rs256])
+                .map_err(|_| "invalid_client")?
+        }
+    };
     let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
     let audience = format!("{}/token", provider.issuer());
-    if (proof["iss"].as_str(), proof["sub"].as_str()) != (Some(CLIENT), Some(CLIENT))
+    if (proof["iss"].as_str(), proof["sub"].as_str())
+        != (Some(provider.client()), Some(provider.client()))
         || proof["aud"] != *audience
         || field("client_assertion_type") != kind
     {

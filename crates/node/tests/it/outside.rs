@@ -16,6 +16,7 @@ use tokio::task::block_in_place;
 
 use crate::client::{Account, Client};
 use crate::hospitals::{Hospital, Hospitals, Setup, clock, run};
+use crate::keys::{fails, works};
 use crate::openid_provider::{CLIENT, Provider, Signing};
 
 /// At an address where passkeys can be had; only operators must have one.
@@ -103,7 +104,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    async fn get(&self, path: &str) -> Page {
+    pub async fn get(&self, path: &str) -> Page {
         self.send(Method::GET, path, None).await
     }
 
@@ -135,7 +136,7 @@ impl<'a> Browser<'a> {
 impl Page {
     /// Where the page goes on to by itself.
     #[track_caller]
-    fn on(&self) -> String {
+    pub fn on(&self) -> String {
         assert_eq!(self.status, 200, "{} {}", self.to, self.text);
         let at = self.text.split("content=\"0;url=").nth(1).expect("a way on");
         at.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")
@@ -351,6 +352,63 @@ fn the_operator_links_too_and_administrators_still_need_a_passkey() {
         assert!(held.text.contains("passkey"), "{}", held.text);
         assert_eq!(browser.get("/operator").await.to, "/account");
         browser.post("/step-up/outside/university", &[]).await.refused("needs a passkey");
+    });
+}
+
+/// The operator links and unlinks at the node's folder, while the node does not run.
+#[test]
+fn the_operator_links_and_unlinks_by_command() {
+    run(async {
+        let (hospitals, university, _) = start(consilium_node::wiring::system_clock()).await;
+        let hospital = &hospitals.all[0];
+        let (account, other) =
+            (hospital.account(Role::Clinician, None), hospital.account(Role::Clinician, None));
+        let home = hospitals.home(hospital);
+        let home = home.to_str().unwrap().to_owned();
+        let folder = hospitals.stop().await;
+        let link = |name: &str, provider: &str, subject: &str| {
+            let arguments = ["account", "link", "--dir", &home, "--username", name];
+            [&arguments[..], &["--provider", provider, "--subject", subject]].concat().join("\n")
+        };
+        let unlink = |name: &str, provider: &str| {
+            let arguments = ["account", "unlink", "--dir", &home, "--username", name];
+            [&arguments[..], &["--provider", provider]].concat().join("\n")
+        };
+        let works = |line: String| works(&line.split('\n').collect::<Vec<_>>());
+        let fails = |line: String| fails(&line.split('\n').collect::<Vec<_>>());
+        let (name, other) = (account.username.as_str(), other.username.as_str());
+        let said = works(link(name, "university", "ada-7"));
+        assert!(said.contains("through `university` as `ada-7`"), "{said}");
+        // One account there is one account here; who and what must be known.
+        assert!(fails(link(other, "university", "ada-7")).contains("linked to another account"));
+        fails(link("nobody", "university", "ada-8"));
+        fails(link(name, "nowhere", "ada-8"));
+        let said = works(unlink(name, "university"));
+        assert!(said.contains("1 links"), "{said}");
+        assert!(works(unlink(name, university.issuer())).contains("0 links"));
+        fails(unlink("nobody", "university"));
+        works(link(other, "university", "ada-7"));
+        // What was done is in the audit, and holds when the node comes back.
+        let node = block_in_place(|| {
+            let home = std::path::Path::new(&home);
+            consilium_node::wiring::open(home, consilium_node::wiring::system_clock())
+        });
+        let node = node.expect("the node opens");
+        let accounts = node.app.identity().accounts();
+        let links = |name: &str| {
+            let id = accounts.find(name).unwrap().unwrap().id;
+            accounts.links(&id).unwrap().into_iter().map(|link| link.subject).collect::<Vec<_>>()
+        };
+        assert_eq!((links(name), links(other)), (vec![], vec!["ada-7".to_owned()]));
+        let every = store::query::Query::every("AuditEvent");
+        let snapshot = node.app.store().snapshot().unwrap();
+        let entries = snapshot.find(&every, 1_000, true).unwrap();
+        let texts: Vec<String> =
+            snapshot.load(&entries).unwrap().into_iter().map(|entry| entry.text).collect();
+        let told = |words: &str| texts.iter().filter(|text| text.contains(words)).count();
+        assert_eq!(told(&format!("linked to {} by the operator", university.issuer())), 2);
+        assert_eq!(told("removed by the operator"), 1);
+        drop(folder);
     });
 }
 

@@ -1,6 +1,9 @@
 //! The check list of HL7 UDAP Security STU2 (FAST Security), clause by clause: each test names what
 //! it shows, at a node whose operator trusts one community.
 
+#[path = "udap_tiered.rs"]
+mod tiered;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
@@ -568,7 +571,8 @@ fn patients_decide_what_another_organisation_gets() {
             .await;
         let clinic = "https://clinic.example/fhir/Organization/north";
         let uri = json!({"system": "urn:ietf:rfc:3986", "value": clinic});
-        clinician.create(&json!({"resourceType": "Organization", "identifier": [uri]})).await;
+        let entry = json!({"resourceType": "Organization", "identifier": [uri]});
+        let directory = clinician.create(&entry).await;
         let officer = hospital.signed_in(Role::PrivacyOfficer).await;
         let consent = |provision: Value| {
             json!({"resourceType": "Consent", "status": "active",
@@ -583,6 +587,14 @@ fn patients_decide_what_another_organisation_gets() {
         let recipient = json!([{"reference": {"identifier": uri}, "role": {"coding": [{"code": "IRCP",
             "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"}]}}]);
         officer.create(&consent(json!({"type": "deny", "actor": recipient}))).await;
+        // The same organisation by a reference to its entry in the directory.
+        let referring = clinician.create(&json!({"resourceType": "Patient"})).await;
+        let kept_too = clinician.create(&coded(&referring, loinc, "8867-4")).await;
+        let mut by_reference = consent(json!({"type": "deny", "actor": [{
+            "reference": {"reference": format!("Organization/{directory}")},
+            "role": recipient[0]["role"]}]}));
+        by_reference["patient"]["reference"] = json!(format!("Patient/{referring}"));
+        officer.create(&by_reference).await;
         let program = authority.program("https://clinic.example/five", 50, 2090);
         let made = program.register(hospital, json!({"scope": "system/*.rs"})).await.expect(201);
         let client = text(&made.json()["client_id"]);
@@ -607,6 +619,9 @@ fn patients_decide_what_another_organisation_gets() {
         // saying so.
         reads(&asking_for("https://clinic.example/org/6").await, [200, 404, 200, 404]).await;
         theirs.get(&format!("/fhir/Patient/{closed}")).await.expect(404);
+        theirs.get(&format!("/fhir/Observation/{kept_too}")).await.expect(404);
+        let unnamed = asking_for("https://clinic.example/org/6").await;
+        unnamed.get(&format!("/fhir/Observation/{kept_too}")).await.expect(200);
         theirs.get(&format!("/fhir/Observation/{kept}/_history")).await.expect(404);
         let found = async |search: &str| {
             let answer = theirs.get(&format!("/fhir/{search}")).await.expect(200);

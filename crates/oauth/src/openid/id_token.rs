@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use crypto::jwk::{self, KeySet};
+use crypto::jwk::{self, Algorithm, KeySet};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
@@ -118,7 +118,7 @@ struct Claims {
 
 /// Judges an ID token with the provider's keys.
 pub fn judge(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<IdToken, IdTokenError> {
-    let claims: Claims = jwk::verify(token, keys, &ALGORITHMS)?;
+    let (claims, algorithm): (Claims, _) = jwk::verify_telling(token, keys, &ALGORITHMS, &["JWT"])?;
     if claims.iss.as_deref() != Some(expected.issuer) {
         return Err(IdTokenError::Issuer);
     }
@@ -128,7 +128,7 @@ pub fn judge(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<IdTo
         return Err(IdTokenError::Nonce);
     }
     if let (Some(stated), Some(access)) = (&claims.at_hash, expected.access_token)
-        && *stated != half_hash(access)
+        && *stated != half_hash(access, algorithm)
     {
         return Err(IdTokenError::AccessToken);
     }
@@ -173,9 +173,15 @@ fn check_times(claims: &Claims, now_s: i64) -> Result<(), IdTokenError> {
     }
 }
 
-/// The left half of the hash of an access token (Core, section 3.1.3.6).
-fn half_hash(access_token: &str) -> String {
-    let hash = crypto::sha256(access_token.as_bytes());
+/// The left half of the hash of an access token, by the hash of the algorithm that signed the ID
+/// token (Core, section 3.1.3.6).
+fn half_hash(access_token: &str, algorithm: Algorithm) -> String {
+    let bytes = access_token.as_bytes();
+    let hash = match algorithm {
+        Algorithm::Rs256 | Algorithm::Ps256 | Algorithm::Es256 => crypto::sha256(bytes).to_vec(),
+        Algorithm::Rs384 | Algorithm::Es384 => crypto::sha384(bytes).to_vec(),
+        Algorithm::EdDsa => crypto::sha512(bytes).to_vec(),
+    };
     let (left, _) = hash.split_at(hash.len() / 2);
     URL_SAFE_NO_PAD.encode(left)
 }

@@ -41,10 +41,19 @@ pub fn user_of(organisation: &str, user: &str) -> String {
 }
 
 impl Who {
-    /// Who is meant by a relative or absolute reference.
+    /// Who is meant by a relative or absolute reference. `Organization/x` is the member of the network
+    /// with that id, and whomever the Organization that is known under it stands for: one outside
+    /// the network by its URI, or a member under an id of the record's own. Whoever denies it
+    /// denies both.
     pub(crate) fn referred(text: &str, directory: Directory<'_>) -> Self {
         if let Some(id) = organisation(text) {
-            return Self::Organisation(id.into());
+            let member = Self::Organisation(id.into());
+            return match relative(text).and_then(directory) {
+                Some(known @ Self::Organisation(_)) if known != member => {
+                    Self::AnyOf { members: vec![member, known], complete: true }
+                }
+                _ => member,
+            };
         }
         let Some(relative) = relative(text) else { return Self::Unknown };
         directory(relative).unwrap_or_else(|| match relative.split_once('/') {
@@ -96,7 +105,13 @@ impl Who {
 
     /// Whether this is certainly an organisation and nobody in particular.
     pub(crate) fn is_organisation(&self) -> bool {
-        matches!(self, Self::Organisation(_))
+        match self {
+            Self::Organisation(_) => true,
+            Self::AnyOf { members, complete } => {
+                *complete && members.iter().all(Self::is_organisation)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -140,4 +155,30 @@ fn kind(name: &str) -> &str {
 
 pub(crate) fn short(org: &str) -> &str {
     organisation(org).unwrap_or(org)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_to_an_organisation_is_also_whom_its_entry_stands_for() {
+        let outside: Box<str> = "uri:https:||clinic.example".into();
+        let of = |id: &str| Who::Organisation(id.into());
+        let known =
+            |name: &str| (name == "Organization/7").then(|| Who::Organisation(outside.clone()));
+        let both = Who::AnyOf { members: vec![of("7"), of(&outside)], complete: true };
+        assert!(both.is_organisation());
+        for (text, expected) in [
+            ("Organization/7", both.clone()),
+            ("https://here.example/fhir/Organization/7/_history/2", both),
+            ("Organization/8", of("8")),
+            ("urn:consilium:org:7", of("7")),
+        ] {
+            assert_eq!(Who::referred(text, &known), expected, "{text}");
+        }
+        assert_eq!(Who::referred("Organization/7", &|_| Some(of("7"))), of("7"));
+        // An entry that tells nothing takes nothing away.
+        assert_eq!(Who::referred("Organization/7", &|_| Some(Who::Unknown)), of("7"));
+    }
 }

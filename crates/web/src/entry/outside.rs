@@ -81,7 +81,7 @@ impl OutsideFault {
             "outside-expired" => Self::Expired,
             "outside-mix-up" => Self::MixUp,
             "outside-denied" => Self::Denied,
-            "outside-unreachable" => Self::Unreachable,
+            "outside-unreachable" | "outside-untrusted" => Self::Unreachable,
             "outside-token-auth-time" => Self::TooLongAgo,
             "outside-not-linked" => Self::NotLinked,
             "outside-taken" => Self::Taken,

@@ -3,6 +3,7 @@
 use app::apps::begin::{Begun, begin};
 use app::apps::consent::{self, Decision, Question, Unmet};
 use app::apps::register::{self, New, Proof};
+use app::apps::udap::tiered;
 use app::apps::{launch, origins, standing};
 use app::{Caller, Error, Kind, User};
 use axum::extract::rejection::{FormRejection, QueryRejection};
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use store::Key;
 
 use super::clinician::found_for;
+use super::outside::for_request;
 use super::person;
 use super::proxies::for_app;
 use super::session::{Made, Stop, Visit, done, id, page, see_other};
@@ -55,6 +57,14 @@ fn at(request: &str) -> String {
     format!("{}?request={}", crate::paths::AppConsent, crate::paths::Encoded(request))
 }
 
+/// The request whose page an address is.
+pub fn request_at(address: &str) -> Option<String> {
+    let (path, query) = address.split_once('?')?;
+    let is_page = path == crate::paths::AppConsent.to_string();
+    let mut pairs = form_urlencoded::parse(query.as_bytes()).filter(|_| is_page);
+    pairs.find(|(name, _)| name == "request").map(|(_, value)| value.into_owned())
+}
+
 fn refused(visit: &Visit, why: Why) -> Made {
     let html = onward::render_refused(why, &visit.chrome)?;
     Ok((StatusCode::BAD_REQUEST, Html(html)).into_response())
@@ -90,6 +100,11 @@ fn or_elsewhere(visit: &Visit, request: &str, made: Made) -> Made {
 }
 
 async fn try_consent(visit: &mut Visit, wanted: &Wanted) -> Made {
+    let (request, token) = (wanted.request.clone(), visit.token.clone().unwrap_or_default());
+    let elsewhere = visit.app().run(move |app| tiered::wanted(app, &request, &token)).await?;
+    if let Some(provider) = elsewhere {
+        return for_request(visit, &provider, &wanted.request, &at(&wanted.request)).await;
+    }
     let user = &visit.require(PEOPLE)?.clone();
     let caller = visit.caller(user);
     let request = wanted.request.clone();

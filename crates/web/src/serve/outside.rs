@@ -3,7 +3,8 @@
 //! Whoever goes to a provider goes by a page of ours, since our forms send to this site alone, and
 //! whoever comes back comes by one, since cookies stay behind when another site leads here.
 
-use app::session::outside::{self, Going, Offered, Outcome};
+use app::apps::udap::tiered;
+use app::session::outside::{self, Failed, Going, Offered, Outcome};
 use app::{Error, Kind};
 use axum::Json;
 use axum::extract::rejection::{FormRejection, QueryRejection};
@@ -117,6 +118,41 @@ async fn go(visit: &Visit, provider: &str, purpose: Purpose, next: &str) -> Made
     }
 }
 
+/// Sends the person of an app's request to the provider that it names, and back to `next`. Where that
+/// cannot be, the app is told.
+pub async fn for_request(visit: &Visit, provider: &str, request: &str, next: &str) -> Made {
+    let going = Going {
+        provider,
+        purpose: Purpose::SignIn,
+        browser: visit.root(),
+        token: visit.token.as_deref().unwrap_or_default(),
+        next,
+        address: &visit.address,
+    };
+    match outside::begin(visit.app(), going).await {
+        Ok(address) => page(onward::render(Way::Provider, &address, &visit.chrome)?),
+        Err(error) => told_or_refused(visit, provider, Some(request.to_owned()), error).await,
+    }
+}
+
+/// The way back to the app whose request wanted the person signed in at a provider, or the page that
+/// says why not.
+async fn told_or_refused(
+    visit: &Visit,
+    provider: &str,
+    request: Option<String>,
+    error: Error,
+) -> Made {
+    if let Some(request) = request {
+        let reason = error.clone();
+        let told = visit.app().run(move |app| tiered::refuse(app, &request, &reason)).await?;
+        if let Some(address) = told {
+            return Ok(see_other(&address));
+        }
+    }
+    refused(visit, provider, error).await
+}
+
 /// `GET /sign-in/outside/{id}/callback`
 pub async fn callback(
     visit: Visit,
@@ -158,7 +194,10 @@ async fn try_return(
     let (browser, address) = ((visit.root(), token.as_str()), visit.address.as_str());
     let (outcome, next) = match outside::finish(visit.app(), id, &answer, browser, address).await {
         Ok(done) => done,
-        Err(error) => return refused(visit, id, error).await,
+        Err(Failed { error, next }) => {
+            let request = next.as_deref().and_then(super::apps::request_at);
+            return told_or_refused(visit, id, request, error).await;
+        }
     };
     match outcome {
         Outcome::SignedIn(opened) => {

@@ -39,6 +39,10 @@ pub fn metadata(app: &App, community: Option<&str>) -> Result<Option<Value>> {
         extensions.push("hl7-b2b");
         scopes.extend(own.scopes.split_ascii_whitespace());
     }
+    if super::tiered::is_offered(app) {
+        profiles.push("udap_to");
+        scopes.push(super::tiered::SCOPE);
+    }
     let algorithms = crypto::chain::ALGORITHMS.map(crypto::jwk::Algorithm::name);
     let mut told = json!({
         "udap_versions_supported": ["1"],

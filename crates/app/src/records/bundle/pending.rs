@@ -7,15 +7,16 @@ use fhirpath::search::{IndexEntry, ParamNumber};
 use store::query::{Candidate, Filter, Links, Query, ReferenceTest, Test};
 use store::{Guard, Key, Snapshot, StoreError};
 
-use super::super::condition::{condition, matching, multiple, query_pairs};
+use super::super::condition::{condition, matching, multiple, query_pairs, within};
 use super::{Entry, Request, known_type, unmatched};
 use crate::terminology::Lists;
-use crate::{App, Result};
+use crate::{App, Caller, Result};
 
 /// The resources that stand after the writes, where the transaction puts or removes them.
 pub(super) struct Pending<'a> {
     app: &'a App,
-    lists: &'a Lists<'a>,
+    caller: &'a Caller,
+    lists: Lists<'a>,
     snapshot: &'a dyn Snapshot,
     entries: &'a [Entry],
     /// Where the content of a written resource is, by entry.
@@ -32,33 +33,37 @@ pub(super) struct Pending<'a> {
 
 impl<'a> Pending<'a> {
     pub(super) fn new(
-        (app, lists): (&'a App, &'a Lists<'a>),
+        (app, caller): (&'a App, &'a Caller),
         snapshot: &'a dyn Snapshot,
         entries: &'a [Entry],
         written: Vec<(Key, usize)>,
         touched: HashSet<Key>,
     ) -> Self {
         let (indexed, found) = (HashMap::new(), HashMap::new());
-        let guards = Vec::new();
-        Self { app, lists, snapshot, entries, written, touched, indexed, found, guards }
+        let (guards, lists) = (Vec::new(), Lists::new(app, caller));
+        Self { app, caller, lists, snapshot, entries, written, touched, indexed, found, guards }
     }
 
-    /// What a conditional reference stands for: exactly one resource.
+    /// What a conditional reference stands for: exactly one resource of those that the caller may
+    /// search, or that the transaction writes.
     pub(super) fn resolve(&mut self, reference: &str) -> Result<String> {
         if let Some(found) = self.found.get(reference) {
             return Ok(found.clone());
         }
         let (kind, params) = reference.split_once('?').unwrap_or((reference, ""));
-        let query = condition(self.app, self.lists, known_type(kind)?, &query_pairs(params))?;
+        let query = condition(self.app, &self.lists, known_type(kind)?, &query_pairs(params))?;
+        let (query, limits) = within(self.app, self.caller, query)?;
         let replaced = self.touched.iter().filter(|key| key.resource_type == query.resource_type);
         // Those that are replaced do not count, and two others are too many already.
         let limit = 2 + replaced.count();
-        let standing = matching(self.snapshot, &query, limit)?;
+        let mut visible = query.clone();
+        visible.filters.extend(limits);
+        let standing = matching(self.snapshot, &visible, limit)?;
         let mut keys: Vec<Key> =
             standing.iter().filter(|key| !self.touched.contains(*key)).cloned().collect();
         keys.extend(self.among_written(&query)?);
         if standing.len() < limit {
-            self.guards.push(Guard::Found { query, keys: standing });
+            self.guards.push(Guard::Found { query: visible, keys: standing });
         }
         match (keys.pop(), keys.pop()) {
             (Some(key), None) => {

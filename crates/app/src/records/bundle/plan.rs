@@ -1,17 +1,18 @@
 //! From the entries of a transaction to one transaction of the store.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map};
 
 use fhir::{Id, Resource};
 use store::{Expect, Guard, Key, Method, SideWrite, Snapshot, Transaction, Write};
 
-use super::super::condition::{Standing, at_most_one, check_may_state, condition, live};
+use super::super::condition::{Standing, at_most_one, deletable, live, reached, visible};
 use super::super::delete::{before, check_deletable, deleted_by_condition};
 use super::super::patch::Patch;
 use super::super::references::{self, Known};
 use super::super::validate::enforce;
 use super::super::write::{
-    Written, check_content, check_storable, existing, told, updated_by_condition,
+    Written, check_form, check_storable, check_taken, existing, replaced, told,
+    updated_by_condition,
 };
 use super::super::{integrity, kept, parameters, parse as parse_stored, patients_of};
 use super::pending::Pending;
@@ -23,34 +24,68 @@ use crate::operate::reindex;
 use crate::terminology::Lists;
 use crate::{App, Caller, Error, Kind, Result, consent, notify};
 
-/// Checks every entry by itself: permission, content, and what a read asks for. Returns whether the
-/// caller may read all there is of what the entries read.
-pub(super) fn check(app: &App, caller: &Caller, entries: &[Entry]) -> Result<bool> {
-    let mut sees_all = true;
-    let mut permits: HashMap<(&'static str, &'static str), Permit> = HashMap::new();
+/// What the caller may do of what the entries ask for.
+pub(super) struct Leave {
+    /// Whether they may read all there is of what the entries read.
+    sees_all: bool,
+    /// What they may write, by type and by what is done.
+    permits: HashMap<(&'static str, Acting), Permit>,
+}
+
+/// What an entry does to a resource.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Acting {
+    Creating,
+    Updating,
+    Deleting,
+}
+
+impl Acting {
+    /// What an entry does to which type; nothing for a read.
+    fn of(request: &Request) -> Option<(&'static str, Self)> {
+        Some(match request {
+            Request::Create { resource_type, .. } => (resource_type, Self::Creating),
+            Request::Update { target, .. } | Request::Patch { target, .. } => {
+                (target.resource_type(), Self::Updating)
+            }
+            Request::Delete { target, .. } => (target.resource_type(), Self::Deleting),
+            Request::Get { .. } => return None,
+        })
+    }
+
+    fn action(self, resource_type: &str) -> Action {
+        match self {
+            Self::Creating => Action::creating(resource_type),
+            Self::Updating => Action::updating(resource_type),
+            Self::Deleting => Action::deleting(resource_type),
+        }
+    }
+}
+
+impl Leave {
+    /// The permit for a write, which was asked for when the entries were checked.
+    fn permit(&self, request: &Request) -> Result<&Permit> {
+        Acting::of(request)
+            .and_then(|acting| self.permits.get(&acting))
+            .ok_or_else(|| Error::internal("an entry was not checked"))
+    }
+}
+
+/// Checks every entry by itself: permission, content, and what a read asks for.
+pub(super) fn check(app: &App, caller: &Caller, entries: &[Entry]) -> Result<Leave> {
+    let mut leave = Leave { sees_all: true, permits: HashMap::new() };
     let mut readable: HashMap<&'static str, bool> = HashMap::new();
     for (at, entry) in entries.iter().enumerate() {
-        type Acting = fn(&str) -> Action;
-        let (resource_type, method, action): (&'static str, _, Acting) = match &entry.request {
-            Request::Create { resource_type, .. } => (resource_type, "POST", Action::creating),
-            Request::Update { target, .. } | Request::Patch { target, .. } => {
-                (target.resource_type(), "PUT", Action::updating)
-            }
-            Request::Delete { target, .. } => (target.resource_type(), "DELETE", Action::deleting),
-            Request::Get { url } => {
-                sees_all &=
-                    check_read(app, caller, url, &mut readable).map_err(|e| at_entry(e, at))?;
-                continue;
-            }
-        };
-        let permit = match permits.get(&(resource_type, method)) {
-            Some(permit) => permit,
-            None => {
-                let permit =
-                    authorise(app, caller, action(resource_type)).map_err(|e| at_entry(e, at))?;
-                permits.entry((resource_type, method)).or_insert(permit)
-            }
-        };
+        if let Request::Get { url } = &entry.request {
+            leave.sees_all &=
+                check_read(app, caller, url, &mut readable).map_err(|e| at_entry(e, at))?;
+        }
+        let Some((resource_type, acting)) = Acting::of(&entry.request) else { continue };
+        if let hash_map::Entry::Vacant(free) = leave.permits.entry((resource_type, acting)) {
+            let permit = authorise(app, caller, acting.action(resource_type));
+            free.insert(permit.map_err(|e| at_entry(e, at))?);
+        }
+        let permit = leave.permit(&entry.request)?;
         check_write(entry, permit)
             .and_then(|()| match &entry.request {
                 Request::Create { resource, .. } | Request::Update { resource, .. } => {
@@ -60,53 +95,20 @@ pub(super) fn check(app: &App, caller: &Caller, entries: &[Entry]) -> Result<boo
             })
             .map_err(|e| at_entry(e, at))?;
     }
-    Ok(sees_all)
+    Ok(leave)
 }
 
 fn check_write(entry: &Entry, permit: &Permit) -> Result<()> {
-    // Overwriting somebody else's resource is prevented by giving limited callers no changes in
-    // transactions; they have the plain interactions.
-    let only_new = |what: &str| match permit.is_unlimited() {
-        true => Ok(()),
-        false => Err(Error::new(Kind::Forbidden, format!("{what} one resource at a time"))
-            .by_rule("own-record")),
-    };
-    if let Request::Create { resource, .. } | Request::Update { resource, .. } = &entry.request
-        && !permit.is_whole()
-        && has_conditional_reference(resource)
-    {
-        let message = "a reference by a search tells what exists; refer to `Type/id`";
-        return Err(Error::new(Kind::Forbidden, message).by_rule("own-record"));
-    }
     match &entry.request {
-        Request::Create { resource_type, resource, if_none_exist } => {
-            if if_none_exist.is_some() {
-                check_may_state(permit)?;
-            }
-            check_content(resource, resource_type, permit)
+        Request::Create { resource_type, resource, .. } => {
+            check_form(resource, resource_type, permit)
         }
         Request::Update { target, resource, .. } => {
-            only_new("update")?;
-            check_content(resource, target.resource_type(), permit)
+            check_form(resource, target.resource_type(), permit)
         }
-        Request::Patch { .. } => only_new("patch"),
-        Request::Delete { target, .. } => {
-            only_new("delete")?;
-            check_deletable(target.resource_type())
-        }
-        Request::Get { .. } => Ok(()),
+        Request::Delete { target, .. } => check_deletable(target.resource_type()),
+        Request::Patch { .. } | Request::Get { .. } => Ok(()),
     }
-}
-
-/// Whether a reference is a search, `Patient?identifier=…`.
-fn has_conditional_reference(resource: &Resource) -> bool {
-    let mut found = false;
-    fhir::edit::walk_references(resource.root(), &mut |value| {
-        let text = value.as_str();
-        let kind = text.as_ref().and_then(|text| text.split_once('?')).map(|(kind, _)| kind);
-        found |= kind.is_some_and(|kind| fhir::resource_type(kind).is_some());
-    });
-    found
 }
 
 /// What can be known of a read before the writes: that its type exists and may be read, and that
@@ -200,10 +202,10 @@ impl Plan {
         app: &App,
         caller: &Caller,
         entries: &[Entry],
-        sees_all: bool,
+        leave: &Leave,
     ) -> Result<Self> {
         let snapshot = app.store().snapshot()?;
-        let lists = Lists::new(app, caller);
+        let asking = Asking { app, caller, snapshot: &*snapshot };
         let mut guards = Vec::new();
         let mut aims: Vec<Aim> = Vec::with_capacity(entries.len());
         let mut conditions: HashSet<(&str, &[(String, String)])> = HashSet::new();
@@ -215,13 +217,13 @@ impl Plan {
                 let message = "two entries create under the same condition";
                 return Err(at_entry(Error::invalid("duplicate", message), at));
             }
-            let aim = aim((app, &lists), &*snapshot, entry, &mut guards)
+            let aim = aim(asking, leave, entry, &mut guards)
                 .map_err(|e| told(app, caller, "Bundle", e))
                 .map_err(|e| at_entry(e, at))?;
             aims.push(aim);
         }
         let touched = touched(&aims)?;
-        if sees_all {
+        if leave.sees_all {
             check_reads(&*snapshot, entries, &aims, &touched)?;
         }
         let known = known(entries, &aims)?;
@@ -230,11 +232,11 @@ impl Plan {
             _ => None,
         });
         let (written, all) = (written.collect(), touched.clone());
-        let mut pending = Pending::new((app, &lists), &*snapshot, entries, written, all);
+        let mut pending = Pending::new((app, caller), &*snapshot, entries, written, all);
         let slots = Vec::with_capacity(entries.len());
         let (writes, side, patients) = (Vec::new(), Vec::new(), Vec::new());
         let mut plan = Self { writes, guards, side, patients, slots };
-        plan.order(app, entries, aims, &known, &mut pending)?;
+        plan.order((app, leave), entries, aims, &known, &mut pending)?;
         plan.guards.append(&mut pending.guards);
         let new = plan.writes.iter().filter_map(|write| match write {
             Write::Put { resource, .. } => Some(resource),
@@ -249,7 +251,7 @@ impl Plan {
     /// Turns aims into writes: deletions, then creations, then updates and patches.
     fn order(
         &mut self,
-        app: &App,
+        (app, leave): (&App, &Leave),
         entries: &[Entry],
         aims: Vec<Aim>,
         known: &Known,
@@ -269,12 +271,15 @@ impl Plan {
                     let new = references::rewrite(root, known, full_url, &mut |reference| {
                         pending.resolve(reference).map(Some)
                     });
-                    match new? {
+                    let new = match new? {
                         Some(text) => {
-                            Resource::parse(text).map_err(|e| Error::internal(e.to_string()))
+                            Resource::parse(text).map_err(|e| Error::internal(e.to_string()))?
                         }
-                        None => Ok(resource.clone()),
-                    }
+                        None => resource.clone(),
+                    };
+                    // Whom it is about is known only now.
+                    check_taken(&new, leave.permit(&entry.request)?)?;
+                    Ok(new)
                 };
                 *slot = Slot::Write(self.writes.len());
                 match (aim, &entry.request) {
@@ -446,86 +451,97 @@ fn known(entries: &[Entry], aims: &[Aim]) -> Result<Known> {
     Ok(known)
 }
 
-/// Whose conditions are read, and with which lists of codes.
-type Asking<'a> = (&'a App, &'a Lists<'a>);
+/// Who asks, and of what state of the store.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+    snapshot: &'a dyn Snapshot,
+}
 
-fn aim(
-    asking: Asking<'_>,
-    snapshot: &dyn Snapshot,
-    entry: &Entry,
-    guards: &mut Vec<Guard>,
-) -> Result<Aim> {
-    let (app, lists) = asking;
+impl Asking<'_> {
+    /// The one resource that a condition finds among what the caller may search.
+    fn found(
+        self,
+        permit: &Permit,
+        resource_type: &'static str,
+        params: &[(String, String)],
+        guards: &mut Vec<Guard>,
+    ) -> Result<Option<Key>> {
+        let query = visible(self.app, self.caller, permit, resource_type, params)?;
+        let (found, guard) = at_most_one(self.snapshot, query)?;
+        guards.push(guard);
+        Ok(found)
+    }
+}
+
+fn aim(asking: Asking<'_>, leave: &Leave, entry: &Entry, guards: &mut Vec<Guard>) -> Result<Aim> {
+    let permit = || leave.permit(&entry.request);
     match &entry.request {
         Request::Create { resource_type, if_none_exist, .. } => {
-            if let Some(params) = if_none_exist {
-                let (found, guard) =
-                    at_most_one(snapshot, condition(app, lists, resource_type, params)?)?;
-                guards.push(guard);
-                if let Some(key) = found {
-                    return Ok(Aim::Found(existing(snapshot, &key)?));
-                }
+            if let Some(params) = if_none_exist
+                && let Some(key) = asking.found(permit()?, resource_type, params, guards)?
+            {
+                return Ok(Aim::Found(existing(asking.snapshot, &key)?));
             }
-            let key = Key { resource_type, id: app.new_id() };
+            let key = Key { resource_type, id: asking.app.new_id() };
             Ok(Aim::Put(key, Expect::Absent, Method::Post))
         }
         Request::Update { target, resource, standing } => {
-            updated(asking, snapshot, target, resource, standing, guards)
+            updated(asking, permit()?, (target, resource), standing, guards)
         }
         Request::Patch { target, patch, standing } => {
-            patched(asking, snapshot, target, patch, standing, guards)
+            patched(asking, permit()?, (target, patch), standing, guards)
         }
-        Request::Delete { target, standing } => deleted(asking, snapshot, target, standing, guards),
+        Request::Delete { target, standing } => {
+            deleted(asking, permit()?, target, standing, guards)
+        }
         Request::Get { .. } => Ok(Aim::Get),
     }
 }
 
 fn updated(
-    (app, lists): Asking<'_>,
-    snapshot: &dyn Snapshot,
-    target: &Target,
-    resource: &Resource,
+    asking: Asking<'_>,
+    permit: &Permit,
+    (target, resource): (&Target, &Resource),
     standing: &Standing,
     guards: &mut Vec<Guard>,
 ) -> Result<Aim> {
+    let snapshot = asking.snapshot;
     let key = match target {
         Target::Key(key) => key.clone(),
         Target::Search { resource_type, params } => {
-            let (found, guard) =
-                at_most_one(snapshot, condition(app, lists, resource_type, params)?)?;
-            guards.push(guard);
-            match updated_by_condition(snapshot, resource_type, found, resource)? {
+            let found = asking.found(permit, resource_type, params, guards)?;
+            match updated_by_condition(snapshot, permit, resource_type, found, resource)? {
                 Some((key, _)) => key,
                 None => {
                     standing.expect(None)?;
-                    let key = Key { resource_type, id: app.new_id() };
+                    let key = Key { resource_type, id: asking.app.new_id() };
                     return Ok(Aim::Put(key, Expect::Absent, Method::Post));
                 }
             }
         }
     };
-    let current = live(snapshot, &key)?.map(|stored| stored.version);
-    Ok(Aim::Put(key, standing.expect(current)?, Method::Put))
+    let current = replaced(snapshot, &key, permit)?.map(|stored| stored.version);
+    Ok(Aim::Put(key, standing.expect_within(permit, current)?, Method::Put))
 }
 
 fn patched(
-    (app, lists): Asking<'_>,
-    snapshot: &dyn Snapshot,
-    target: &Target,
-    patch: &Patch,
+    asking: Asking<'_>,
+    permit: &Permit,
+    (target, patch): (&Target, &Patch),
     standing: &Standing,
     guards: &mut Vec<Guard>,
 ) -> Result<Aim> {
+    let app = asking.app;
     let key = match target {
         Target::Key(key) => key.clone(),
         Target::Search { resource_type, params } => {
-            let (found, guard) =
-                at_most_one(snapshot, condition(app, lists, resource_type, params)?)?;
-            guards.push(guard);
+            let found = asking.found(permit, resource_type, params, guards)?;
             found.ok_or_else(Error::not_found)?
         }
     };
-    let stored = live(snapshot, &key)?.ok_or_else(Error::not_found)?;
+    let stored = reached(asking.snapshot, &key, permit)?.ok_or_else(Error::not_found)?;
     standing.expect(Some(stored.version))?;
     let new = patch.apply(&parse_stored(&stored)?, app.now_ms())?;
     if notify::accept::is_checked(&new) {
@@ -539,30 +555,34 @@ fn patched(
 }
 
 fn deleted(
-    (app, lists): Asking<'_>,
-    snapshot: &dyn Snapshot,
+    asking: Asking<'_>,
+    permit: &Permit,
     target: &Target,
     standing: &Standing,
     guards: &mut Vec<Guard>,
 ) -> Result<Aim> {
+    let (app, snapshot) = (asking.app, asking.snapshot);
     let keys = match target {
         Target::Key(key) => vec![key.clone()],
         Target::Search { resource_type, params } => {
-            let query = condition(app, lists, resource_type, params)?;
+            let query = deletable(app, asking.caller, permit, resource_type, params)?;
             let keys = deleted_by_condition(app, snapshot, &query)?;
             guards.push(Guard::Found { query, keys: keys.clone() });
             keys
         }
     };
-    integrity::of_deleted(app, snapshot, &keys)?;
     let mut list = Vec::with_capacity(keys.len());
     for key in keys {
-        match before(snapshot, &key)? {
-            Some((version, old)) => list.push((key, standing.expect(Some(version))?, old)),
+        match before(snapshot, &key, permit)? {
+            Some((version, old)) => {
+                list.push((key, standing.expect_within(permit, Some(version))?, old));
+            }
             None => {
                 standing.expect(None)?;
             }
         }
     }
+    let keys: Vec<Key> = list.iter().map(|(key, ..)| key.clone()).collect();
+    integrity::of_deleted(app, snapshot, &keys)?;
     Ok(Aim::Delete(list))
 }
