@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use fhir::{Id, Resource};
@@ -19,8 +20,9 @@ use policy::consent::{
 use policy::labels::Labelling;
 use policy::{Purpose, Role};
 use store::query::{Filter, Query, compartment, is_in_compartment};
-use store::{HistoryOf, Key, Method, Seq, Snapshot};
+use store::{HistoryOf, Key, Method, Seq, SharedStore, Snapshot};
 
+use super::carried::{self, Carried};
 use super::outside::{self, Outside};
 use crate::consent::standing;
 use crate::consent::who::directory;
@@ -45,14 +47,20 @@ pub(crate) enum Withheld {
 }
 
 /// What patients keep from somebody of this institution.
-#[derive(Debug)]
 pub(crate) struct Here {
+    store: SharedStore,
     labelling: Labelling,
     requests: Vec<Request>,
     defaults: Defaults,
     patients: HashMap<Id, Kept>,
     /// What somebody who acts for a patient never sees, whatever the consents say.
     closed: Option<Closed>,
+}
+
+impl fmt::Debug for Here {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Here").field("patients", &self.patients.len()).finish_non_exhaustive()
+    }
 }
 
 /// Kinds that whoever acts for a patient does not see.
@@ -84,8 +92,15 @@ impl Closed {
 #[derive(Debug)]
 struct Kept {
     consents: Arc<Compiled>,
-    /// Resources that the caller may see; `None` where nothing was decided one by one.
-    open: Option<HashSet<Key>>,
+    /// What was decided; `None` where nothing was decided one by one.
+    open: Option<Open>,
+}
+
+/// What of a patient's resources is open to the caller, and the files of the others.
+#[derive(Debug, Default)]
+struct Open {
+    keys: HashSet<Key>,
+    closed_files: HashSet<Id>,
 }
 
 impl Withheld {
@@ -113,13 +128,36 @@ impl Withheld {
             let open = open((app, snapshot), patient, &requests, &consents, &defaults)?;
             patients.insert(patient.clone(), Kept { consents, open: Some(open) });
         }
-        let labelling = app.settings().labelling.clone();
-        let here = Here { labelling, requests, defaults, patients, closed: Some(closed) };
+        let (store, labelling) = (app.store().clone(), app.settings().labelling.clone());
+        let here = Here { store, labelling, requests, defaults, patients, closed: Some(closed) };
         Ok((Self::Here(here), until_ms))
     }
 
     /// Whether a resource may be seen. What is newer than the decisions is decided for itself.
     pub(crate) fn lets(&self, resource: &Resource) -> bool {
+        if !self.lets_by_itself(resource) {
+            return false;
+        }
+        if !carried::is_carrier(resource.type_name()) {
+            return true;
+        }
+        let (store, is_closed_else, knows_files) = match self {
+            Self::Here(here) => (&here.store, false, here.knows_files()),
+            Self::Elsewhere(outside) => (outside.store(), true, false),
+        };
+        Carried { store, withheld: self, is_closed_else, knows_files }.lets(resource)
+    }
+
+    /// Whether somebody keeps nothing of their record from the caller.
+    pub(super) fn leaves_all_of(&self, patient: &Id) -> bool {
+        match self {
+            Self::Here(here) => !here.patients.contains_key(patient),
+            Self::Elsewhere(_) => false,
+        }
+    }
+
+    /// The same without a look at what it was made for, where it is about nobody by itself.
+    pub(super) fn lets_by_itself(&self, resource: &Resource) -> bool {
         let kind = resource.type_name();
         if self.closed().is_some_and(|closed| !closed.lets(resource)) {
             return false;
@@ -130,7 +168,9 @@ impl Withheld {
         let mut about = patients_of(resource);
         about.extend(holdings::patients_beside(resource));
         match self {
+            Self::Here(here) if here.closes_file(resource) => false,
             Self::Here(here) => here.opens(resource, &about),
+            Self::Elsewhere(_) if about.is_empty() && carried::is_carrier(kind) => true,
             Self::Elsewhere(outside) => outside.opens(resource, &about),
         }
     }
@@ -190,6 +230,17 @@ impl Withheld {
 }
 
 impl Here {
+    fn knows_files(&self) -> bool {
+        self.patients.values().all(|kept| kept.open.is_some())
+    }
+
+    fn closes_file(&self, resource: &Resource) -> bool {
+        let Some(id) = resource.id().filter(|_| resource.type_name() == "Binary") else {
+            return false;
+        };
+        self.patients.values().filter_map(|kept| kept.open.as_ref()).any(|open| open.closed_files.contains(&id))
+    }
+
     fn opens(&self, resource: &Resource, about: &[Id]) -> bool {
         about.iter().filter_map(|id| self.patients.get(id)).all(|kept| self.leaves(kept, resource))
     }
@@ -199,7 +250,7 @@ impl Here {
         let kind = fhir::resource_type(resource.type_name());
         let Some((resource_type, id)) = kind.zip(resource.id()) else { return false };
         let key = Key { resource_type, id };
-        if !open.contains(&key) {
+        if !open.keys.contains(&key) {
             return false;
         }
         let item = [Item::labelled(resource, &self.labelling)];
@@ -214,7 +265,8 @@ impl Here {
             let inside = compartment(registry, "Patient", patient, kind)
                 .or_else(|| holdings::filter_beside(registry, patient, kind))?;
             let outside = Filter::Not(Box::new(inside));
-            let open = kept.open.iter().flatten().filter(|key| key.resource_type == kind);
+            let open = kept.open.iter().flat_map(|open| &open.keys);
+            let open = open.filter(|key| key.resource_type == kind);
             let mut open: Vec<String> = open.map(|key| key.id.to_string()).collect();
             open.sort_unstable();
             Some(match open.is_empty() {
@@ -222,17 +274,23 @@ impl Here {
                 false => Filter::Any(vec![outside, Filter::Id(open)]),
             })
         });
-        narrowed.collect()
+        let mut narrowed: Vec<Filter> = narrowed.collect();
+        if carried::is_carrier(kind) && !self.patients.is_empty() {
+            let of = |kind| self.filters(registry, kind);
+            narrowed.push(carried::filter(registry, kind, of));
+        }
+        narrowed
     }
 }
 
-/// Whether resources of a type (`*` for any) may be about a patient.
+/// Whether resources of a type (`*` for any) may be about a patient, or made for what is.
 pub(crate) fn is_about_patients(kind: &str) -> bool {
     // Who reads the audit and who governs is not kept from it by a patient.
     static KINDS: OnceLock<HashSet<&str>> = OnceLock::new();
     let is_about = |kind: &&str| {
         *kind == "Patient"
             || holdings::is_beside(kind)
+            || carried::is_carrier(kind)
             || is_in_compartment("Patient").is_some_and(|kinds| kinds.contains(kind))
     };
     let kinds = KINDS.get_or_init(|| {
@@ -453,8 +511,10 @@ fn decide(
         };
         patients.insert(patient.clone(), Kept { consents, open });
     }
+    let store = app.store().clone();
     let withheld = (!patients.is_empty()).then(|| {
-        Arc::new(Withheld::Here(Here { labelling, requests, defaults, patients, closed: None }))
+        let here = Here { store, labelling, requests, defaults, patients, closed: None };
+        Arc::new(Withheld::Here(here))
     });
     Ok(Decided { named, record: snapshot.seq(), until_ms, withheld })
 }
@@ -466,20 +526,24 @@ fn open(
     requests: &[Request],
     consents: &Compiled,
     defaults: &Defaults,
-) -> Result<HashSet<Key>> {
+) -> Result<Open> {
     let resources = holdings::record(snapshot, patient)?;
     let labelling = &app.settings().labelling;
     let items = resources.iter().map(|resource| Item::labelled(resource, labelling));
     let items: Vec<Item> = items.collect();
-    let mut open = HashSet::new();
+    let key = |resource: &Resource| {
+        let resource_type = fhir::resource_type(resource.type_name())?;
+        Some(Key { resource_type, id: resource.id()? })
+    };
+    let mut open = Open::default();
     for request in requests {
         let decisions = decide_all(request, consents, defaults, &items);
-        open.extend(resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
-            let resource_type = fhir::resource_type(resource.type_name())?;
-            let key = Key { resource_type, id: resource.id()? };
-            is_open(&key, decision).then_some(key)
+        open.keys.extend(resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
+            key(resource).filter(|key| is_open(key, decision))
         }));
     }
+    let closed = resources.iter().filter(|one| key(one).is_none_or(|key| !open.keys.contains(&key)));
+    open.closed_files = closed.flat_map(|one| carried::files(one, &app.org().base_url)).collect();
     Ok(open)
 }
 

@@ -3,22 +3,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
-use parking_lot::Mutex;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Answer, Client, text};
-use crate::world::{Item, KINDS, marks};
+use crate::world::{self, Item, KINDS, marks};
 
 /// The id of a List that refers to every resource.
 pub const EVERYTHING: &str = "everything-there-is";
+
+/// The id of a Group of patients none of whom keeps the Group from anybody.
+pub const GROUP: &str = "some-patients";
+/// Who is in it: one without consents, and some who withhold a part.
+pub const MEMBERS: [&str; 5] = ["p0", "p2", "p3", "p4", "p5"];
 
 /// One caller before the doors of one hospital.
 pub struct Visit<'a> {
@@ -33,12 +37,36 @@ pub struct Visit<'a> {
     pub most_by_item: usize,
     /// What was found that should not be, door first; the first of many.
     pub leaks: Vec<String>,
-    /// The doors behind which something was found that should not be.
-    pub leaking: BTreeSet<String>,
+    /// The doors behind which something was found that should not be, and by what it was found.
+    pub leaking: BTreeSet<Checked>,
     /// What is open and did not come out where it should.
     pub missing: Vec<String>,
     /// The doors that were tried, and how many resources were looked for behind each.
     pub tried: BTreeMap<String, Tried>,
+    /// By what was looked behind each door.
+    pub checked: BTreeSet<Checked>,
+}
+
+/// A door, and by what a leak is found behind it.
+pub type Checked = (String, By);
+
+/// What tells of something withheld.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// Its mark stands in an answer.
+    Mark,
+    /// The answer is another one than for what does not exist.
+    Answer,
+    /// A number counts it.
+    Number,
+    /// A search for what only it has finds something.
+    Match,
+    /// The order or the places of what is open are others.
+    Order,
+    /// It was changed by somebody who cannot see it.
+    Change,
+    /// A hospital where it never existed answers otherwise.
+    Twin,
 }
 
 /// The resources that were looked for behind a door.
@@ -69,6 +97,7 @@ impl<'a> Visit<'a> {
             leaking: BTreeSet::new(),
             missing: Vec::new(),
             tried: BTreeMap::new(),
+            checked: BTreeSet::new(),
         }
     }
 
@@ -92,11 +121,13 @@ impl<'a> Visit<'a> {
         self.items.iter().filter(|item| item.kind == kind).collect()
     }
 
-    fn try_all(&mut self, door: &str) {
+    fn try_all(&mut self, door: &str, by: By) {
+        self.checked.insert((door.to_owned(), by));
         self.tried.insert(door.to_owned(), Tried::All(self.items.len()));
     }
 
-    fn try_one(&mut self, door: &str, item: &Item) {
+    fn try_one(&mut self, door: &str, by: By, item: &Item) {
+        self.checked.insert((door.to_owned(), by));
         let some = || Tried::Some(BTreeSet::new());
         let tried = self.tried.entry(door.to_owned()).or_insert_with(some);
         if let Tried::Some(marks) = tried {
@@ -104,8 +135,9 @@ impl<'a> Visit<'a> {
         }
     }
 
-    pub fn leak(&mut self, door: &str, what: impl std::fmt::Display) {
-        self.leaking.insert(door.to_owned());
+    pub fn leak(&mut self, door: &str, by: By, what: impl std::fmt::Display) {
+        self.checked.insert((door.to_owned(), by));
+        self.leaking.insert((door.to_owned(), by));
         if self.leaks.len() < 50 {
             self.leaks.push(format!("{door}: {what}"));
         }
@@ -114,13 +146,25 @@ impl<'a> Visit<'a> {
     /// Looks through a text for what must not be in it.
     pub fn look(&mut self, door: &str, found: &str) -> BTreeSet<String> {
         let found = marks(found);
-        self.try_all(door);
+        self.try_all(door, By::Mark);
         for mark in &found {
             if self.withheld.contains(mark.as_str()) {
-                self.leak(door, format_args!("`{mark}` came out"));
+                self.leak(door, By::Mark, format_args!("`{mark}` came out"));
             }
         }
         found
+    }
+
+    /// A number must be that of what is open among `expected`. Others than staff may be unable to
+    /// see what a question goes by, and find less.
+    fn count(&mut self, door: &str, what: &str, number: u64, expected: &[&Item]) {
+        self.checked.insert((door.to_owned(), By::Number));
+        let open = expected.iter().filter(|item| self.is_open(item)).count() as u64;
+        if number > open {
+            self.leak(door, By::Number, format_args!("{what} counts {number} for {open}"));
+        } else if self.is_staff && number < open {
+            self.missing.push(format!("{door}: {what} counts {number} for {open}"));
+        }
     }
 
     /// The same where every open one of `expected` must come out.
@@ -153,39 +197,77 @@ impl<'a> Visit<'a> {
             Method::PATCH => &[("content-type", "application/json-patch+json")],
             _ => &[],
         };
+        self.alike_with(door, (method, path), headers, item, body).await;
+    }
+
+    /// The same with these headers.
+    async fn alike_with(
+        &mut self,
+        door: &str,
+        (method, path): (Method, &str),
+        headers: &[(&str, &str)],
+        item: &Item,
+        body: Option<Value>,
+    ) {
         let absent = format!("absent-{}", item.id);
-        let ask = async |id: &str| {
-            let path = path.replace("{id}", id);
-            let body = body.as_ref().map(|body| body.to_string().replace("{id}", id));
-            let answer = self.client.send(method.clone(), &path, body, headers).await;
-            (answer.status, answer.text.replace(id, "{id}"))
+        let said = body.as_ref().map(Value::to_string).unwrap_or_default();
+        let names_mark = [path, &said].iter().any(|text| text.contains("{mark}"))
+            || headers.iter().any(|(_, value)| value.contains("{mark}"));
+        let ask = async |id: &str, mark: &str| {
+            let fill = |text: &str| text.replace("{id}", id).replace("{mark}", mark);
+            let body = body.as_ref().map(|body| fill(&body.to_string()));
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, fill(value))).collect();
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let answer = self.client.send(method.clone(), &fill(path), body, &headers).await;
+            let told = format!("{}{}", told_beside(&answer), answer.text).replace(id, "{id}");
+            // What was asked by is repeated in some answers.
+            let told = if names_mark { told.replace(mark, "{mark}") } else { told };
+            (answer.status, told)
         };
-        let (this, that) = (ask(&item.id).await, ask(&absent).await);
-        self.try_one(door, item);
-        let marks = marks(&this.1);
-        if let Some(mark) = marks.iter().find(|mark| self.withheld.contains(*mark)) {
-            self.leak(door, format_args!("`{mark}` came out"));
+        let nobody = Item::mark(999, 99);
+        let (this, that) = (ask(&item.id, &item.mark).await, ask(&absent, &nobody).await);
+        self.try_one(door, By::Answer, item);
+        let found = marks(&this.1);
+        if let Some(mark) = found.iter().find(|mark| self.withheld.contains(*mark)) {
+            self.leak(door, By::Mark, format_args!("`{mark}` came out"));
         }
         if this != that {
             let (this, that) = (short(&this), short(&that));
-            self.leak(door, format_args!("{} tells itself: {this} for {that}", item.reference()));
+            let what = format!("{} tells itself: {this} for {that}", item.reference());
+            self.leak(door, By::Answer, what);
+        }
+    }
+
+    /// Whether something withheld still stands as it did.
+    fn unchanged(
+        &mut self,
+        door: &str,
+        item: &Item,
+        before: Option<(u64, bool)>,
+        stands: &dyn Fn(&Item) -> Option<(u64, bool)>,
+    ) {
+        self.try_one(door, By::Change, item);
+        if stands(item) != before {
+            self.leak(door, By::Change, format_args!("{} was changed", item.reference()));
         }
     }
 
     /// What a search finds must be just what is open among `expected`.
     async fn search(&mut self, door: &str, path: &str, expected: &[&Item]) {
-        let page = self.get(path).await;
-        self.look_for(door, &page.text, expected);
-        if page.status != 200 {
-            return self.refused(door, path, &page);
+        let (mut next, mut found) = (Some(path.to_owned()), String::new());
+        while let Some(path) = next {
+            let page = self.get(&path).await;
+            found.push_str(&page.text);
+            if page.status != 200 {
+                self.look(door, &found);
+                return self.refused(door, &path, &page);
+            }
+            if let Some(total) = page.json()["total"].as_u64() {
+                self.count(door, &path, total, expected);
+            }
+            next = page.link("next");
         }
-        let open = expected.iter().filter(|item| self.is_open(item)).count();
-        let total = page.json()["total"].as_u64();
-        // Others may be unable to see what a search goes by, and find less.
-        let is_wrong = |total| total > open as u64 || (self.is_staff && total != open as u64);
-        if total.is_some_and(is_wrong) {
-            self.leak(door, format_args!("{path} counts {total:?} for {open}"));
-        }
+        self.look_for(door, &found, expected);
     }
 
     /// Staff are refused at no door.
@@ -198,6 +280,7 @@ impl<'a> Visit<'a> {
     /// A search by something that only what is withheld has must find nothing.
     async fn finds_nothing(&mut self, door: &str, path: &str) {
         let page = self.get(path).await;
+        self.checked.insert((door.to_owned(), By::Match));
         if page.status != 200 {
             self.look(door, &page.text);
             return;
@@ -207,10 +290,20 @@ impl<'a> Visit<'a> {
         found.as_object_mut().expect("a Bundle").remove("link");
         let entries = found["entry"].as_array().map_or(0, Vec::len);
         if found["total"].as_u64().is_some_and(|total| total > 0) || entries > 0 {
-            self.leak(door, format_args!("{path} finds {entries}"));
+            self.leak(door, By::Match, format_args!("{path} finds {entries}"));
         }
         self.look(door, &found.to_string());
     }
+}
+
+/// The headers of an answer that may tell of a resource.
+fn told_beside(answer: &Answer) -> String {
+    let telling = ["etag", "last-modified", "location", "content-location", "content-type", "allow"];
+    let told = telling.iter().filter_map(|name| {
+        let value = answer.headers.get(*name)?.to_str().ok()?;
+        Some(format!("{name}: {value}; "))
+    });
+    told.collect()
 }
 
 fn short((status, text): &(u16, String)) -> String {
@@ -219,21 +312,39 @@ fn short((status, text): &(u16, String)) -> String {
 
 /// Reading, versions, history, and changes of single resources.
 pub async fn one_by_one(visit: &mut Visit<'_>) {
+    let as_resource = [("accept", "application/fhir+json")];
     for item in visit.items.iter().filter(|item| visit.is_open(item)).collect::<Vec<_>>() {
-        let read = visit.get(&format!("/fhir/{}", item.reference())).await;
+        let path = format!("/fhir/{}", item.reference());
+        let read = visit.client.send(Method::GET, &path, None, &as_resource).await;
         visit.look_for("read", &read.text, &[item]);
     }
     for item in visit.hidden() {
         let kind = item.kind;
         let of = |rest: &str| format!("/fhir/{kind}/{{id}}{rest}");
-        visit.alike("read", (Method::GET, &of("")), item, None).await;
-        visit.alike("vread", (Method::GET, &of("/_history/1")), item, None).await;
-        visit.alike("history", (Method::GET, &of("/_history")), item, None).await;
-        visit.alike("meta", (Method::GET, &of("/$meta")), item, None).await;
-        visit.alike("validate", (Method::GET, &of("/$validate")), item, None).await;
-        let entry = json!({"request": {"method": "GET", "url": format!("{kind}/{{id}}")}});
-        let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [entry]});
-        visit.alike("batch", (Method::POST, "/fhir"), item, Some(batch)).await;
+        let get = |rest: &str| (Method::GET, of(rest));
+        for (door, (method, path), headers) in [
+            ("read", get(""), &as_resource[..]),
+            ("read", get(""), &[]),
+            ("read", get("?_elements=id"), &as_resource),
+            ("read", get("?_summary=text"), &as_resource),
+            ("read", get("?_format=xml"), &[]),
+            ("read if changed", get(""), &[("if-none-match", "W/\"1\"")]),
+            ("read if changed", get(""), &[("if-modified-since", "Fri, 01 Jan 2100 00:00:00 GMT")]),
+            ("head", (Method::HEAD, of("")), &[]),
+            ("vread", get("/_history/1"), &as_resource),
+            ("history", get("/_history"), &[]),
+            ("history", get("/_history?_since=2000-01-01T00:00:00Z&_count=1"), &[]),
+            ("meta", get("/$meta"), &[]),
+            ("meta", get("/_history/1/$meta"), &[]),
+            ("validate", get("/$validate"), &[]),
+        ] {
+            visit.alike_with(door, (method, &path), headers, item, None).await;
+        }
+        for url in [format!("{kind}/{{id}}"), format!("{kind}?_id={{id}}")] {
+            let entry = json!({"request": {"method": "GET", "url": url}});
+            let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [entry]});
+            visit.alike("batch", (Method::POST, "/fhir"), item, Some(batch)).await;
+        }
         let query = json!({"query": format!("{{{kind}(id: \"{{id}}\") {{ id }}}}")});
         visit.alike("graphql", (Method::POST, "/fhir/$graphql"), item, Some(query)).await;
         if kind == "Patient" || kind == "Encounter" {
@@ -242,32 +353,56 @@ pub async fn one_by_one(visit: &mut Visit<'_>) {
     }
 }
 
-/// Changes of single resources.
-pub async fn changes(visit: &mut Visit<'_>) {
+/// Changes of single resources, which tell nothing and change nothing. `stands` says which version
+/// of a resource stands, and whether it is a deletion.
+pub async fn changes(visit: &mut Visit<'_>, stands: &dyn Fn(&Item) -> Option<(u64, bool)>) {
     for item in visit.hidden() {
+        let before = stands(item);
         let path = format!("/fhir/{}/{{id}}", item.kind);
         let patch = json!([{"op": "add", "path": "/language", "value": "en"}]);
         visit.alike("patch", (Method::PATCH, &path), item, Some(patch)).await;
-        conditions(visit, item).await;
+        visit.unchanged("patch", item, before, stands);
+        // With something else in it, or nothing would change.
+        let mut other = item.json.clone();
+        other["id"] = json!("{id}");
+        other["language"] = json!("de");
+        visit.alike("update", (Method::PUT, &path), item, Some(other.clone())).await;
+        visit.unchanged("update", item, before, stands);
+        let validate = format!("{path}/$validate?mode=update");
+        visit.alike("validate", (Method::POST, &validate), item, Some(other)).await;
+        let tag = json!({"resourceType": "Parameters", "parameter": [{"name": "meta",
+            "valueMeta": {"tag": [{"system": "urn:example:tags", "code": "seen"}]}}]});
+        for change in ["$meta-add", "$meta-delete"] {
+            let path = format!("{path}/{change}");
+            visit.alike("meta", (Method::POST, &path), item, Some(tag.clone())).await;
+        }
+        visit.unchanged("meta", item, before, stands);
+        conditions(visit, item, before, stands).await;
         visit.alike("delete", (Method::DELETE, &path), item, None).await;
+        visit.unchanged("delete", item, before, stands);
     }
 }
 
 /// Searches by type: everything, numbers, order, pages, forms.
 pub async fn searches(visit: &mut Visit<'_>) {
-    for kind in std::iter::once("Patient").chain(KINDS) {
+    for kind in std::iter::once("Patient").chain(KINDS).chain(["Provenance"]) {
         let all = visit.of(kind);
         visit.search("search", &format!("/fhir/{kind}?_count=1000"), &all).await;
-        let counted = visit.get(&format!("/fhir/{kind}?_summary=count")).await;
-        let open = all.iter().filter(|item| visit.is_open(item)).count() as u64;
-        let accurate = visit.get(&format!("/fhir/{kind}?_total=accurate&_count=1")).await;
-        visit.look("count", &accurate.text);
-        for counted in [&counted, &accurate] {
-            let total = counted.json()["total"].as_u64();
-            match counted.status {
-                200 if total == Some(open) => {}
-                200 => visit.leak("count", format_args!("{kind}: {total:?} for {open}")),
-                _ => visit.refused("count", kind, counted),
+        for part in ["_summary=count", "_total=accurate&_count=1", "_count=0"] {
+            let counted = visit.get(&format!("/fhir/{kind}?{part}")).await;
+            visit.look("count", &counted.text);
+            match (counted.status, counted.json()["total"].as_u64()) {
+                (200, Some(total)) => visit.count("count", kind, total, &all),
+                _ => visit.refused("count", kind, &counted),
+            }
+        }
+        for part in ["_elements=identifier", "_summary=true", "_summary=text", "_summary=data"] {
+            let path = format!("/fhir/{kind}?{part}&_count=1000");
+            let some = visit.get(&path).await;
+            visit.look("part", &some.text);
+            match some.status {
+                200 => visit.count("part", &path, some.matches().len() as u64, &all),
+                _ => visit.refused("part", &path, &some),
             }
         }
         order(visit, kind).await;
@@ -281,11 +416,21 @@ pub async fn searches(visit: &mut Visit<'_>) {
         visit.look_for("xml", &xml.text, &all);
         let path = format!("/fhir/{kind}?_list={EVERYTHING}&_count=1000");
         visit.search("list", &path, &all).await;
+        connection(visit, kind, &all).await;
         let listed = visit.get(&format!("/fhir/{kind}/_history?_count=1000")).await;
         visit.look("history of a type", &listed.text);
     }
-    let all: Vec<&Item> = visit.items.iter().collect();
-    let types = format!("Patient,{}", KINDS.join(","));
+    // Nobody from whom anything is withheld is told which files there are.
+    let files = visit.get("/fhir/Binary?_count=1000&_format=json").await;
+    visit.look("search", &files.text);
+    if let Some(total) = files.json()["total"].as_u64().filter(|_| files.status == 200) {
+        let open = visit.of("Binary").iter().filter(|item| visit.is_open(item)).count() as u64;
+        if total > open {
+            visit.leak("search", By::Number, format_args!("{total} files for {open}"));
+        }
+    }
+    let all: Vec<&Item> = visit.items.iter().filter(|item| item.kind != "Binary").collect();
+    let types = format!("Patient,Provenance,{}", KINDS.join(","));
     visit.search("search of all types", &format!("/fhir?_type={types}&_count=1000"), &all).await;
     let history = visit.get("/fhir/_history?_count=1000").await;
     visit.look("history of all", &history.text);
@@ -312,24 +457,65 @@ async fn order(visit: &mut Visit<'_>, kind: &str) {
             continue;
         }
         let found = found.matches();
+        visit.checked.insert(("sort".to_owned(), By::Order));
         if found != ids {
-            visit.leak("sort", format_args!("{path}: {} for {}", found.len(), ids.len()));
+            let what = format!("{path}: {} for {}", found.len(), ids.len());
+            visit.leak("sort", By::Order, what);
         }
         ids.reverse();
     }
 }
 
+/// Pages are full but for the last one: a gap would tell of what was left out.
 async fn pages(visit: &mut Visit<'_>, kind: &str, all: &[&Item]) {
-    let (mut next, mut found) = (Some(format!("/fhir/{kind}?_count=7")), String::new());
+    const FULL: usize = 7;
+    let (mut next, mut found) = (Some(format!("/fhir/{kind}?_count={FULL}")), String::new());
     while let Some(path) = next {
         let page = visit.get(&path).await;
         found.push_str(&page.text);
-        next = page.link("next");
         if page.status != 200 {
             visit.refused("pages", "a page", &page);
+            return;
+        }
+        next = page.link("next");
+        let (here, total) = (page.matches().len(), page.json()["total"].as_u64());
+        visit.checked.insert(("pages".to_owned(), By::Order));
+        if next.is_some() && here != FULL {
+            visit.leak("pages", By::Order, format_args!("{kind}: {here} on a page"));
+        }
+        if let Some(total) = total {
+            visit.count("pages", kind, total, all);
         }
     }
     visit.look_for("pages", &found, all);
+}
+
+/// The same by GraphQL: pages behind cursors, and how many there are.
+async fn connection(visit: &mut Visit<'_>, kind: &str, all: &[&Item]) {
+    let marked = !["Provenance", "QuestionnaireResponse", "Composition"].contains(&kind);
+    let shown = if marked { "identifier {value}" } else { "text {div}" };
+    let (mut argument, mut found, mut edges) = ("_count: 40".to_owned(), String::new(), 0);
+    loop {
+        let query = format!(
+            "{{{kind}Connection({argument}) {{count next edges {{resource {{id {shown}}}}}}}}}"
+        );
+        let page = visit.client.post("/fhir/$graphql", &json!({"query": query})).await;
+        visit.look("connection", &page.text);
+        let told = page.json();
+        let told = &told["data"][format!("{kind}Connection")];
+        let Some(count) = told["count"].as_u64() else {
+            return visit.refused("connection", kind, &page);
+        };
+        visit.count("connection", kind, count, all);
+        edges += told["edges"].as_array().map_or(0, Vec::len);
+        found.push_str(&page.text);
+        match told["next"].as_str() {
+            Some(next) => argument = format!("_cursor: \"{next}\""),
+            None => break,
+        }
+    }
+    visit.count("connection", kind, edges as u64, all);
+    visit.look_for("connection", &found, all);
 }
 
 /// Searches for what only something withheld has, in every way by which it could be met.
@@ -337,13 +523,27 @@ pub async fn by_what_is_withheld(visit: &mut Visit<'_>) {
     for item in visit.hidden() {
         let (kind, mark, id) = (item.kind, &item.mark, &item.id);
         let mut paths = vec![
-            ("search", format!("{kind}?identifier={mark}")),
             ("search", format!("{kind}?_id={id}")),
-            ("filter", format!("{kind}?_filter=identifier eq {mark}")),
+            ("filter", format!("{kind}?_filter=_id eq {id}")),
             ("content", format!("{kind}?_content={mark}")),
             ("narrative", format!("{kind}?_text={mark}")),
-            ("compartment", format!("Patient/{}/{kind}?identifier={mark}", item.patient)),
         ];
+        if kind == "Provenance" {
+            let of = id.trim_start_matches("making-of-");
+            paths.push(("search", format!("Provenance?target=Observation/{of}&_id={id}")));
+            paths.push(("has", format!("Observation?_has:Provenance:target:_id={id}")));
+        }
+        if world::CARRIED.contains(&kind) {
+            for (door, path) in paths {
+                visit.finds_nothing(door, &format!("/fhir/{path}")).await;
+            }
+            continue;
+        }
+        paths.extend([
+            ("search", format!("{kind}?identifier={mark}")),
+            ("filter", format!("{kind}?_filter=identifier eq {mark}")),
+            ("compartment", format!("Patient/{}/{kind}?identifier={mark}", item.patient)),
+        ]);
         match kind {
             "Encounter" => {
                 for from in ["Condition", "Observation", "Procedure"] {
@@ -357,63 +557,101 @@ pub async fn by_what_is_withheld(visit: &mut Visit<'_>) {
                 }
             }
             "Device" => {}
+            "List" => paths.push(("list", format!("Observation?_list={id}"))),
             _ => {
                 paths.push(("has", format!("Patient?_has:{kind}:patient:identifier={mark}")));
             }
         }
         if kind == "Observation" {
             paths.push(("chain", format!("DiagnosticReport?result.identifier={mark}")));
-            paths.push(("lastn", format!("Observation/$lastn?identifier={mark}")));
+            let patient = &item.patient;
+            paths.push(("lastn", format!(
+                "Observation/$lastn?patient={patient}&category=vital-signs&identifier={mark}"
+            )));
+            paths.push(("chain", format!("Provenance?target:Observation.identifier={mark}")));
+            paths.push(("chain", format!("Composition?entry:Observation.identifier={mark}")));
+            paths.push(("chain", format!("List?item:Observation.identifier={mark}")));
         }
         for (door, path) in paths {
             visit.finds_nothing(door, &format!("/fhir/{path}")).await;
         }
         let list = json!({"query": format!("{{{kind}List(identifier: \"{mark}\") {{id}}}}")});
         let found = visit.client.post("/fhir/$graphql", &list).await;
+        visit.checked.insert(("graphql".to_owned(), By::Match));
         let found = found.json();
         let listed = found["data"].get(format!("{kind}List"));
         if listed.and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
-            visit.leak("graphql", format_args!("{kind}List finds `{mark}`"));
+            visit.leak("graphql", By::Match, format_args!("{kind}List finds `{mark}`"));
         }
     }
 }
 
 /// Conditional changes must neither tell nor touch.
-async fn conditions(visit: &mut Visit<'_>, item: &Item) {
-    let (kind, mark) = (item.kind, &item.mark);
-    let path = format!("/fhir/{kind}?identifier={mark}");
-    let deleted = visit.client.delete(&path).await;
-    let absent = visit.client.delete(&format!("/fhir/{kind}?identifier=mkqnobody!")).await;
-    visit.try_one("conditional delete", item);
-    visit.try_one("conditional create", item);
-    if deleted.status != absent.status {
-        visit.leak("conditional delete", format_args!("{} for {}", deleted.status, absent.status));
-    }
+async fn conditions(
+    visit: &mut Visit<'_>,
+    item: &Item,
+    before: Option<(u64, bool)>,
+    stands: &dyn Fn(&Item) -> Option<(u64, bool)>,
+) {
+    let by = match item.kind {
+        "Binary" | "Provenance" => "_id={id}",
+        _ => "identifier={mark}",
+    };
+    let path = format!("/fhir/{}?{by}", item.kind);
+    let patch = json!([{"op": "add", "path": "/language", "value": "fr"}]);
+    visit.alike("conditional patch", (Method::PATCH, &path), item, Some(patch)).await;
+    visit.unchanged("conditional patch", item, before, stands);
+    // Where a condition may be stated, each of these leaves something behind if nothing is found.
     let mut new = item.json.clone();
     new.as_object_mut().expect("an object").remove("id");
-    let create = async |condition: &str| {
-        let path = format!("/fhir/{kind}");
-        let headers = [("if-none-exist", condition)];
-        visit.client.send(Method::POST, &path, Some(new.to_string()), &headers).await.status
-    };
-    let this = create(&format!("identifier={mark}")).await;
-    // Where the first is allowed, the second would store a copy.
-    if this != 403 {
-        visit.leak("conditional create", format_args!("{this} for {}", item.reference()));
+    let stated = path_of(&path, item);
+    let closed = visit.client.send(Method::PUT, &stated, Some(new.to_string()), &[]).await.status;
+    visit.try_one("conditional update", By::Answer, item);
+    if closed != 403 && closed != 404 {
+        let what = format!("{closed} for {}", item.reference());
+        visit.leak("conditional update", By::Answer, what);
     }
+    visit.unchanged("conditional update", item, before, stands);
+    let condition = [("if-none-exist", path_of(by, item))];
+    let condition = condition.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let create = format!("/fhir/{}", item.kind);
+    let made = visit.client.send(Method::POST, &create, Some(new.to_string()), &condition).await;
+    visit.try_one("conditional create", By::Answer, item);
+    if made.status != 403 {
+        let what = format!("{} for {}", made.status, item.reference());
+        visit.leak("conditional create", By::Answer, what);
+    }
+    let about = json!({"resourceType": "Basic", "code": {"text": "a note"},
+        "subject": {"reference": format!("{}?{by}", item.kind)}});
+    let entry = json!({"request": {"method": "POST", "url": "Basic"}, "resource": about});
+    let transaction = json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry]});
+    let door = "conditional reference";
+    visit.alike(door, (Method::POST, "/fhir"), item, Some(transaction)).await;
+    visit.alike("conditional delete", (Method::DELETE, &path), item, None).await;
+    visit.unchanged("conditional delete", item, before, stands);
+}
+
+fn path_of(path: &str, item: &Item) -> String {
+    path.replace("{id}", &item.id).replace("{mark}", &item.mark)
 }
 
 /// Whatever brings along what was not asked for by name.
 pub async fn along(visit: &mut Visit<'_>) {
     let all: Vec<&Item> = visit.items.iter().collect();
     let included = "/fhir/Patient?_count=1000&_revinclude=Condition:patient&_revinclude=Observation:patient\
-                    &_revinclude=Encounter:patient&_revinclude=Procedure:patient";
-    let page = visit.get(included).await;
-    visit.look("revinclude", &page.text);
+                    &_revinclude=Encounter:patient&_revinclude=Procedure:patient\
+                    &_revinclude=QuestionnaireResponse:patient&_revinclude=List:patient";
+    for path in [included, "/fhir/Observation?_count=1000&_revinclude=Provenance:target"] {
+        let page = visit.get(path).await;
+        visit.look("revinclude", &page.text);
+    }
     for path in [
         "/fhir/Observation?_count=1000&_include=Observation:encounter&_include=Observation:patient",
         "/fhir/DiagnosticReport?_count=1000&_include=DiagnosticReport:result&_include:iterate=Observation:encounter",
         "/fhir/Condition?_count=1000&_include=*",
+        "/fhir/Provenance?_count=1000&_include=Provenance:target",
+        "/fhir/Composition?_count=1000&_include=Composition:entry",
+        "/fhir/List?_count=1000&_include=List:item",
     ] {
         let page = visit.get(path).await;
         visit.look("include", &page.text);
@@ -421,7 +659,7 @@ pub async fn along(visit: &mut Visit<'_>) {
     for patient in visit.of("Patient") {
         let own: Vec<&Item> = all
             .iter()
-            .filter(|item| item.patient == patient.id && item.kind != "Device")
+            .filter(|item| item.patient == patient.id && item.kind != "Device" && item.with.is_none())
             .copied()
             .collect();
         if visit.is_open(patient) {
@@ -438,12 +676,9 @@ pub async fn along(visit: &mut Visit<'_>) {
         );
         let stats = visit.get(&stats).await;
         visit.look("stats", &stats.text);
-        let observations =
-            own.iter().filter(|item| is_counted(item) && visit.is_open(item)).count();
-        if let Some(count) = counted(&stats.text)
-            && count != observations
-        {
-            visit.leak("stats", format_args!("{count} for {observations} of {}", patient.id));
+        let counted_of: Vec<&Item> = own.iter().filter(|item| is_counted(item)).copied().collect();
+        if let Some(count) = counted(&stats.text) {
+            visit.count("stats", &patient.id, count as u64, &counted_of);
         }
         let query = format!(
             "/fhir/Patient/{}/$graphql?query={{id,identifier{{value}},\
@@ -452,9 +687,15 @@ pub async fn along(visit: &mut Visit<'_>) {
         );
         let graph = visit.get(&query).await;
         visit.look("graphql", &graph.text);
-        let last = format!("/fhir/Observation/$lastn?patient={}&max=99", patient.id);
+        let last = "category=vital-signs,laboratory&max=99";
+        let last = format!("/fhir/Observation/$lastn?patient={}&{last}", patient.id);
         let last = visit.get(&last).await;
-        visit.look("lastn", &last.text);
+        let observations: Vec<&Item> =
+            own.iter().filter(|item| item.kind == "Observation").copied().collect();
+        visit.look_for("lastn", &last.text, &observations);
+        if let Some(total) = last.json()["total"].as_u64().filter(|_| last.status == 200) {
+            visit.count("lastn", &patient.id, total, &observations);
+        }
         let described = json!({"resourceType": "Patient", "name": patient.json["name"],
             "birthDate": patient.json["birthDate"], "gender": "female"});
         let asked = json!({"resourceType": "Parameters", "parameter": [
@@ -497,17 +738,37 @@ pub async fn in_bulk(visit: &mut Visit<'_>) {
             {"name": "_format", "valueString": "ndjson"},
             {"name": "subject", "part": [{"name": "subjectResource", "resource": view}]}]});
         let files = job(visit, Method::POST, "/fhir/$sql-export", Some(ask.to_string())).await;
-        visit.look_for("views exported", &files, &all);
+        visit.look_for("views exported", &files.text, &all);
         write!(url, "{kind},").expect("a text");
     }
-    let all: Vec<&Item> = visit.items.iter().collect();
+    // Files are nobody's whose record is not wholly open.
+    let all: Vec<&Item> = visit.items.iter().filter(|item| item.kind != "Binary").collect();
     let files = job(visit, Method::GET, "/fhir/$export", None).await;
-    visit.look_for("export", &files, &all);
+    visit.look_for("export", &files.text, &all);
+    files.count(visit, "export", &all);
     let files = job(visit, Method::GET, "/fhir/Patient/$export", None).await;
-    visit.look("export of patients", &files);
+    visit.look("export of patients", &files.text);
+    files.count(visit, "export of patients", &all);
+    let group = format!("/fhir/Group/{GROUP}/$export?_type=Condition,Observation,Composition");
+    let files = job(visit, Method::GET, &group, None).await;
+    let members: Vec<&Item> =
+        all.iter().filter(|item| MEMBERS.contains(&item.patient.as_str())).copied().collect();
+    let exported: Vec<&Item> = members
+        .iter()
+        .filter(|item| ["Condition", "Observation", "Composition"].contains(&item.kind))
+        .copied()
+        .collect();
+    visit.look_for("export of a group", &files.text, &exported);
+    files.count(visit, "export of a group", &members);
+    let since = "/fhir/$export?_since=2000-01-01T00:00:00Z&_type=Condition,Provenance,Binary";
+    let files = job(visit, Method::GET, since, None).await;
+    visit.look("export", &files.text);
+    let some = "/fhir/$export?_type=Condition&_typeFilter=Condition%3Fidentifier%3Amissing%3Dfalse";
+    let files = job(visit, Method::GET, some, None).await;
+    visit.look("export", &files.text);
+    files.count(visit, "export", &all);
     let later = job(visit, Method::GET, "/fhir/Condition?_count=1000", None).await;
-    visit.look("answered later", &later);
-    let sql = "SELECT mark FROM c";
+    visit.look_for("answered later", &later.text, &visit.of("Condition"));
     let view = json!({"resourceType": "ViewDefinition", "url": "urn:example:marks-of-conditions",
         "status": "active", "resource": "Condition",
         "select": [{"forEach": "identifier", "column": [{"name": "mark", "path": "value"}]}]});
@@ -515,21 +776,32 @@ pub async fn in_bulk(visit: &mut Visit<'_>) {
         .client
         .put("/fhir/ViewDefinition/marks-of-conditions", &with(&view, "id", "marks-of-conditions"))
         .await;
-    let library = json!({
-        "resourceType": "Library", "status": "active",
-        "type": {"coding": [{"code": "sql-query",
-            "system": "https://sql-on-fhir.org/ig/CodeSystem/LibraryTypesCodes"}]},
-        "relatedArtifact": [{"type": "depends-on", "resource": "urn:example:marks-of-conditions", "label": "c"}],
-        "content": [{"contentType": "application/sql", "data": STANDARD.encode(sql)}],
-    });
-    let ask = json!({"resourceType": "Parameters",
-        "parameter": [{"name": "queryResource", "resource": library}]});
-    let rows = visit.client.post("/fhir/$sqlquery-run?_format=json", &ask).await;
     let conditions = visit.of("Condition");
-    if rows.status != 200 {
-        visit.refused("sql", "$sqlquery-run", &rows);
+    for sql in ["SELECT mark FROM c", "SELECT count(*) AS n, max(mark) AS m FROM c"] {
+        let library = json!({
+            "resourceType": "Library", "status": "active",
+            "type": {"coding": [{"code": "sql-query",
+                "system": "https://sql-on-fhir.org/ig/CodeSystem/LibraryTypesCodes"}]},
+            "relatedArtifact": [{"type": "depends-on",
+                "resource": "urn:example:marks-of-conditions", "label": "c"}],
+            "content": [{"contentType": "application/sql", "data": STANDARD.encode(sql)}],
+        });
+        let ask = json!({"resourceType": "Parameters",
+            "parameter": [{"name": "queryResource", "resource": library}]});
+        let rows = visit.client.post("/fhir/$sqlquery-run?_format=json", &ask).await;
+        if rows.status != 200 {
+            visit.refused("sql", "$sqlquery-run", &rows);
+        }
+        match rows.status == 200 && sql.contains("count") {
+            true => {
+                visit.look("sql", &rows.text);
+                let number = rows.json()[0]["n"].as_u64().expect("a number");
+                // One row for each identifier, of which each has one.
+                visit.count("sql", sql, number, &conditions);
+            }
+            false => drop(visit.look_for("sql", &rows.text, &conditions)),
+        }
     }
-    visit.look_for("sql", &rows.text, &conditions);
 }
 
 fn with(resource: &Value, name: &str, value: &str) -> Value {
@@ -538,12 +810,37 @@ fn with(resource: &Value, name: &str, value: &str) -> Value {
     resource
 }
 
-/// Everything that a job hands out, one after the other.
-async fn job(visit: &Visit<'_>, method: Method, path: &str, body: Option<String>) -> String {
+/// What a job has handed out: the list of its files, and all of them one after the other.
+struct Files {
+    list: Value,
+    text: String,
+}
+
+impl Files {
+    /// How many resources there are of each type, as the list says, must be how many are open.
+    fn count(&self, visit: &mut Visit<'_>, door: &str, all: &[&Item]) {
+        let mut numbers: BTreeMap<String, u64> = BTreeMap::new();
+        for file in self.list["output"].as_array().into_iter().flatten() {
+            if let Some(count) = file["count"].as_u64() {
+                *numbers.entry(text(&file["type"])).or_default() += count;
+            }
+        }
+        for (kind, number) in numbers {
+            let of_kind: Vec<&Item> = all.iter().filter(|item| item.kind == kind).copied().collect();
+            // Of other types there is more than what carries a mark.
+            if !of_kind.is_empty() {
+                visit.count(door, &kind, number, &of_kind);
+            }
+        }
+    }
+}
+
+/// Everything that a job hands out.
+async fn job(visit: &Visit<'_>, method: Method, path: &str, body: Option<String>) -> Files {
     let headers = [("prefer", "respond-async")];
     let accepted = visit.client.send(method, path, body, &headers).await;
     if accepted.status != 202 && !visit.is_staff {
-        return accepted.text;
+        return Files { list: Value::Null, text: accepted.text };
     }
     let accepted = accepted.expect(202);
     let url = accepted.header("content-location").to_owned();
@@ -555,16 +852,20 @@ async fn job(visit: &Visit<'_>, method: Method, path: &str, body: Option<String>
         tokio::task::yield_now().await;
     };
     let mut all = done.text.clone();
-    let links: BTreeMap<String, ()> = done
+    let links: BTreeSet<&str> = done
         .text
         .split('"')
         .filter(|word| word.contains("/_jobs/") && word.contains("/files/"))
-        .map(|word| (word.to_owned(), ()))
         .collect();
-    for link in links.keys() {
+    for link in links {
         all.push_str(&visit.get(link).await.text);
     }
-    all
+    // What was answered later is the answer itself or stands behind the job.
+    if let Some(result) = done.headers.get("location").and_then(|url| url.to_str().ok()) {
+        all.push_str(&visit.get(result).await.text);
+    }
+    let list = serde_json::from_str(&done.text).unwrap_or(Value::Null);
+    Files { list, text: all }
 }
 
 /// Pages for people and the record that is put together.
@@ -596,11 +897,10 @@ pub async fn pages_for_people(visit: &mut Visit<'_>) {
     }
 }
 
-/// Within this time a subscriber is told of all changes: what each may know is decided anew after
-/// every change, which takes its time where nothing is optimised.
-const TOLD_WITHIN: Duration = Duration::from_secs(120);
-/// How long is waited for what others than staff may be refused.
-const MAYBE_WITHIN: Duration = Duration::from_secs(5);
+/// Longest time between two messages at a websocket behind which more is to come. What a
+/// subscriber may know is decided anew after every change, which takes its time where nothing is
+/// optimised.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// What a subscriber is told of changes, by websocket and when asking again; neither the numbers of
 /// the events nor how many there were may tell of what is withheld.
@@ -632,37 +932,33 @@ pub async fn told(visit: &mut Visit<'_>, change: &dyn Fn(&Item)) {
     for item in visit.items.iter().filter(|item| kinds.contains(&item.kind)) {
         change(item);
     }
-    for (kind, id, heard) in subscribed {
+    for (kind, id, mut heard) in subscribed {
         let all = visit.of(kind);
         let open: Vec<&Item> = all.iter().copied().filter(|item| visit.is_open(item)).collect();
-        let (mut found, since) = (String::new(), Instant::now());
-        let limit = if visit.is_staff { TOLD_WITHIN } else { MAYBE_WITHIN };
+        // Events come in the order of the changes, so with the last all have come.
         if let Some(last) = open.last() {
-            while !(found.contains(&last.mark) && heard.lock().contains(&last.mark))
-                && since.elapsed() < limit
-            {
-                let path = format!("/fhir/Subscription/{id}/$events?content=full-resource");
-                found = visit.get(&path).await.text;
-                tokio::task::yield_now().await;
+            let all = heard.wait_for(|heard| heard.contains(&last.mark));
+            if !matches!(tokio::time::timeout(STALLED, all).await, Ok(Ok(_))) {
+                visit.missing.push(format!("websocket: {}", last.reference()));
             }
         }
+        let path = format!("/fhir/Subscription/{id}/$events?content=full-resource");
+        let found = visit.get(&path).await.text;
         visit.look_for("subscription", &found, &all);
-        let heard = heard.lock().clone();
+        let heard = heard.borrow().clone();
         visit.look_for("websocket", &heard, &all);
         let status = visit.get(&format!("/fhir/Subscription/{id}/$status")).await;
         visit.look("events counted", &status.text);
         for told in [&found, &heard, &status.text] {
-            if let Some(most) = numbers(told).into_iter().max()
-                && most > open.len()
-            {
-                visit.leak("events counted", format_args!("{kind}: {most} for {}", open.len()));
+            if let Some(most) = numbers(told).into_iter().max() {
+                visit.count("events counted", kind, most as u64, &all);
             }
         }
     }
 }
 
 /// Everything that is heard at the websocket of a subscription from now on.
-async fn listen(client: &Client, id: &str) -> Arc<Mutex<String>> {
+async fn listen(client: &Client, id: &str) -> watch::Receiver<String> {
     let path = format!("/fhir/Subscription/$get-ws-binding-token?id={id}");
     let answer = client.get(&path).await.expect(200).json();
     let parameters = answer["parameter"].as_array().expect("parameters");
@@ -673,11 +969,10 @@ async fn listen(client: &Client, id: &str) -> Arc<Mutex<String>> {
     socket.send(Message::text(bind)).await.expect("the token is sent");
     // Greeted, it stands.
     socket.next().await.expect("a greeting").expect("an open socket");
-    let heard = Arc::new(Mutex::new(String::new()));
-    let kept = heard.clone();
+    let (told, heard) = watch::channel(String::new());
     tokio::spawn(async move {
         while let Some(Ok(message)) = socket.next().await {
-            kept.lock().push_str(message.to_text().unwrap_or_default());
+            told.send_modify(|all| all.push_str(message.to_text().unwrap_or_default()));
         }
     });
     heard
