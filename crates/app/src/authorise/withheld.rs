@@ -37,6 +37,21 @@ const MOST_CALLERS: usize = 10_000;
 /// anything from the caller, everything is kept.
 const MOST_BY_ITEM: usize = 100;
 
+/// Most changes that are looked through to decide anew what they touch, and no more.
+const MOST_CHANGES: usize = 1_000;
+/// Types by which it is looked up who is behind the names in consents.
+/// ([`policy::consent::look_up`]).
+const DIRECTORY: [&str; 8] = [
+    "CareTeam",
+    "Device",
+    "Group",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "RelatedPerson",
+];
+
 /// What is kept from one caller.
 #[derive(Debug)]
 pub(crate) enum Withheld {
@@ -89,11 +104,11 @@ impl Closed {
 }
 
 /// What one patient keeps from the caller.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Kept {
     consents: Arc<Compiled>,
     /// What was decided; `None` where nothing was decided one by one.
-    open: Option<Open>,
+    open: Option<Arc<Open>>,
 }
 
 /// What of a patient's resources is open to the caller, and the files of the others.
@@ -126,7 +141,7 @@ impl Withheld {
         let mut patients = HashMap::new();
         if !matches!(whole, WholeDecision::Permit(_)) {
             let open = open((app, snapshot), patient, &requests, &consents, &defaults)?;
-            patients.insert(patient.clone(), Kept { consents, open: Some(open) });
+            patients.insert(patient.clone(), Kept { consents, open: Some(Arc::new(open)) });
         }
         let (store, labelling) = (app.store().clone(), app.settings().labelling.clone());
         let here = Here { store, labelling, requests, defaults, patients, closed: Some(closed) };
@@ -238,7 +253,8 @@ impl Here {
         let Some(id) = resource.id().filter(|_| resource.type_name() == "Binary") else {
             return false;
         };
-        self.patients.values().filter_map(|kept| kept.open.as_ref()).any(|open| open.closed_files.contains(&id))
+        let mut decided = self.patients.values().filter_map(|kept| kept.open.as_ref());
+        decided.any(|open| open.closed_files.contains(&id))
     }
 
     fn opens(&self, resource: &Resource, about: &[Id]) -> bool {
@@ -310,18 +326,24 @@ fn is_open(key: &Key, decision: &policy::consent::ItemDecision) -> bool {
 /// What the node remembers of it.
 #[derive(Default)]
 pub(crate) struct Keeper {
-    named: RwLock<Arc<Named>>,
+    named: RwLock<Known>,
     /// Locked while consents are read, so that one caller does it for all.
     reading: Mutex<()>,
     /// By the caller's account.
     decided: Mutex<HashMap<String, Vec<(Asked, Decided)>>>,
 }
 
-/// Patients with consents that name somebody, as of a moment.
-#[derive(Default)]
-struct Named {
+/// Whose consents name somebody, as of a moment. While nothing changes of it, it stays the same.
+#[derive(Clone, Default)]
+struct Known {
     /// The newest version that was looked at; `None` before the first time.
     checked: Option<Seq>,
+    named: Arc<Named>,
+}
+
+/// Patients with consents that name somebody.
+#[derive(Default)]
+struct Named {
     patients: HashMap<Id, Arc<Compiled>>,
     /// Those of them whose consents name people by what the store says of them.
     looked_up: HashSet<Id>,
@@ -337,11 +359,62 @@ struct Asked {
     purpose: Purpose,
 }
 
+#[derive(Clone)]
 struct Decided {
     named: Arc<Named>,
     record: Seq,
     until_ms: i64,
     withheld: Option<Arc<Withheld>>,
+}
+
+impl Decided {
+    /// The same as of this moment: patients are decided anew of whose resources some were written.
+    /// `None` where that cannot be told, or is as much as to decide everything.
+    fn follow(&self, app: &App) -> Result<Option<Self>> {
+        let Some(Withheld::Here(here)) = self.withheld.as_deref() else { return Ok(None) };
+        let snapshot = app.store().snapshot()?;
+        let changes = snapshot.changes(self.record, MOST_CHANGES)?;
+        if changes.len() == MOST_CHANGES {
+            return Ok(None);
+        }
+        let mut touched = HashSet::new();
+        for change in changes {
+            let kind = change.key.resource_type;
+            // Whom the caller is known as may have changed too.
+            if holdings::explains(kind) || kind.starts_with("Practitioner") {
+                return Ok(None);
+            }
+            if !is_about_patients(kind) {
+                continue;
+            }
+            for version in [change.version, change.version.saturating_sub(1)] {
+                let stored = snapshot.vread(&change.key, version)?;
+                if let Some(stored) = stored.filter(|stored| stored.method != Method::Delete) {
+                    let resource = parse(&stored)?;
+                    touched.extend(patients_of(&resource));
+                    touched.extend(holdings::patients_beside(&resource));
+                }
+            }
+        }
+        let mut patients = here.patients.clone();
+        for (patient, kept) in &mut patients {
+            if kept.open.is_some() && touched.contains(patient) {
+                let (consents, defaults) = (&kept.consents, &here.defaults);
+                let of = (app, &*snapshot);
+                kept.open = Some(Arc::new(open(of, patient, &here.requests, consents, defaults)?));
+            }
+        }
+        let here = Here {
+            store: here.store.clone(),
+            labelling: here.labelling.clone(),
+            requests: here.requests.clone(),
+            defaults: here.defaults,
+            patients,
+            closed: here.closed.clone(),
+        };
+        let withheld = Some(Arc::new(Withheld::Here(here)));
+        Ok(Some(Self { record: snapshot.seq(), withheld, ..self.clone() }))
+    }
 }
 
 impl Asked {
@@ -380,8 +453,19 @@ impl Keeper {
         {
             return Ok(decided.withheld.clone());
         }
+        let before = self.decided.lock().get(&caller.user.id).and_then(|known| {
+            let stands = |decided: &Decided| {
+                Arc::ptr_eq(&decided.named, &named) && now < decided.until_ms
+            };
+            let found = known.iter().find(|(asked, _)| asked.is(caller, role, purpose));
+            found.map(|(_, decided)| decided.clone()).filter(stands)
+        });
+        let followed = before.map(|before| before.follow(app)).transpose()?.flatten();
         let asked = Asked { practitioner: caller.user.practitioner.clone(), role, purpose };
-        let decided = decide(app, &asked, &names(app, caller), named, now)?;
+        let decided = match followed {
+            Some(decided) => decided,
+            None => decide(app, &asked, &names(app, caller), named, now)?,
+        };
         let withheld = decided.withheld.clone();
         let mut all = self.decided.lock();
         if all.len() >= MOST_CALLERS {
@@ -399,40 +483,60 @@ impl Keeper {
     }
 
     fn named(&self, app: &App) -> Result<Arc<Named>> {
-        let is_fresh = |named: &Named| {
+        let is_fresh = |known: &Known| {
             let newest = app.store().newest();
-            let needed = match named.looked_up.is_empty() {
+            let needed = match known.named.looked_up.is_empty() {
                 true => newest.consent(),
                 false => newest.record(),
             };
-            named.checked.is_some_and(|checked| checked >= needed)
+            known.checked.is_some_and(|checked| checked >= needed)
         };
         let known = self.named.read().clone();
         if is_fresh(&known) {
-            return Ok(known);
+            return Ok(known.named);
         }
         let _reading = self.reading.lock();
         let known = self.named.read().clone();
         if is_fresh(&known) {
-            return Ok(known);
+            return Ok(known.named);
         }
-        let named = Arc::new(known.follow(&*app.store().snapshot()?)?);
-        *self.named.write() = named.clone();
+        let snapshot = app.store().snapshot()?;
+        let named = match known.is_concerned(&*snapshot)? {
+            true => Arc::new(known.follow(&*snapshot)?),
+            false => known.named,
+        };
+        *self.named.write() = Known { checked: Some(snapshot.seq()), named: named.clone() };
         Ok(named)
     }
 }
 
-impl Named {
+impl Known {
+    /// Whether anything was written since that it stands on: consents, and by what it was looked up
+    /// whom they name.
+    fn is_concerned(&self, snapshot: &dyn Snapshot) -> Result<bool> {
+        let Some(checked) = self.checked else { return Ok(true) };
+        let directory = match self.named.looked_up.is_empty() {
+            true => &[][..],
+            false => &DIRECTORY[..],
+        };
+        for kind in ["Consent"].iter().chain(directory) {
+            if !snapshot.history_after(&HistoryOf::Type(kind), checked, 1)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The same as of a later moment.
-    fn follow(&self, snapshot: &dyn Snapshot) -> Result<Self> {
-        let upto = snapshot.seq();
-        let (mut after, mut touched) = (self.checked.unwrap_or(0), self.looked_up.clone());
+    fn follow(&self, snapshot: &dyn Snapshot) -> Result<Named> {
+        let before = &*self.named;
+        let (mut after, mut touched) = (self.checked.unwrap_or(0), before.looked_up.clone());
         loop {
             let page = snapshot.history_after(&HistoryOf::Type("Consent"), after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = last.seq;
             for stored in &page {
-                touched.extend(self.consents.get(&stored.key.id).cloned());
+                touched.extend(before.consents.get(&stored.key.id).cloned());
                 // What a patient leaves to those who act for them concerns nobody of the institution.
                 if stored.method == Method::Delete || crate::proxies::is_reserved(&stored.key) {
                     continue;
@@ -443,7 +547,7 @@ impl Named {
                 }
             }
         }
-        let (mut patients, mut looked_up) = (self.patients.clone(), self.looked_up.clone());
+        let (mut patients, mut looked_up) = (before.patients.clone(), before.looked_up.clone());
         let known = directory(snapshot);
         for patient in touched {
             let consents = standing::resources(snapshot, &patient)?;
@@ -470,7 +574,7 @@ impl Named {
             let ids = compiled.ids().filter_map(|id| Id::new(id).ok());
             consents.extend(ids.map(|id| (id, patient.clone())));
         }
-        Ok(Self { checked: Some(upto), patients, looked_up, consents })
+        Ok(Named { patients, looked_up, consents })
     }
 }
 
@@ -506,7 +610,10 @@ fn decide(
         }
         let consents = consents.clone();
         let open = match patients.len() < MOST_BY_ITEM {
-            true => Some(open((app, &*snapshot), patient, &requests, &consents, &defaults)?),
+            true => {
+                let open = open((app, &*snapshot), patient, &requests, &consents, &defaults)?;
+                Some(Arc::new(open))
+            }
             false => None,
         };
         patients.insert(patient.clone(), Kept { consents, open });

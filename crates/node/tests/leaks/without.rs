@@ -138,6 +138,9 @@ impl Made<'_> {
             "DocumentReference" | "Composition" | "List" | "QuestionnaireResponse" => {
                 any.push(format!("patient={patient}"));
                 any.push(format!("{}={sign}{day}", date_of(kind)));
+                if kind == "DocumentReference" {
+                    any.push(format!("location=Binary/file-of-{id}"));
+                }
                 any.push(match kind {
                     "List" => format!("code={code}"),
                     "QuestionnaireResponse" => "status=completed,amended".to_owned(),
@@ -171,6 +174,7 @@ impl Made<'_> {
             any.push(format!("combo-code={code}"));
             any.push("performer=Practitioner/7".to_owned());
             any.push("value-quantity=ge100".to_owned());
+            any.push("code-value-quantity=http://loinc.org|8480-6$ge100".to_owned());
         }
         self.of(&any)
     }
@@ -338,6 +342,7 @@ fn about_patients(items: &[Item]) -> Vec<Question> {
             all.push(Question { door, path, body: None });
         }
     }
+    all.push(Question { door: "without: meta", path: "/fhir/$meta".to_owned(), body: None });
     all
 }
 
