@@ -454,9 +454,8 @@ impl Keeper {
             return Ok(decided.withheld.clone());
         }
         let before = self.decided.lock().get(&caller.user.id).and_then(|known| {
-            let stands = |decided: &Decided| {
-                Arc::ptr_eq(&decided.named, &named) && now < decided.until_ms
-            };
+            let stands =
+                |decided: &Decided| Arc::ptr_eq(&decided.named, &named) && now < decided.until_ms;
             let found = known.iter().find(|(asked, _)| asked.is(caller, role, purpose));
             found.map(|(_, decided)| decided.clone()).filter(stands)
         });
@@ -645,11 +644,14 @@ fn open(
     let mut open = Open::default();
     for request in requests {
         let decisions = decide_all(request, consents, defaults, &items);
-        open.keys.extend(resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
-            key(resource).filter(|key| is_open(key, decision))
-        }));
+        open.keys.extend(
+            resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
+                key(resource).filter(|key| is_open(key, decision))
+            }),
+        );
     }
-    let closed = resources.iter().filter(|one| key(one).is_none_or(|key| !open.keys.contains(&key)));
+    let closed =
+        resources.iter().filter(|one| key(one).is_none_or(|key| !open.keys.contains(&key)));
     open.closed_files = closed.flat_map(|one| carried::files(one, &app.org().base_url)).collect();
     Ok(open)
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use fhir::Id;
 use fhirpath::search::Registry;
 use store::query::{
-    Candidate, Filter, ParsedSearch, Parser, QueryError, Summary, Total, compare, compartment,
-    Include, follow_includes, is_in_compartment, sort_keys,
+    Candidate, Filter, Include, ParsedSearch, Parser, QueryError, Summary, Total, compare,
+    compartment, follow_includes, is_in_compartment, sort_keys,
 };
 use store::{Seq, Snapshot, StoreError, Stored};
 

@@ -216,8 +216,10 @@ impl<'a> Visit<'a> {
         let ask = async |id: &str, mark: &str| {
             let fill = |text: &str| text.replace("{id}", id).replace("{mark}", mark);
             let body = body.as_ref().map(|body| fill(&body.to_string()));
-            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, fill(value))).collect();
-            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let headers: Vec<_> =
+                headers.iter().map(|(name, value)| (*name, fill(value))).collect();
+            let headers: Vec<_> =
+                headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let answer = self.client.send(method.clone(), &fill(path), body, &headers).await;
             let told = format!("{}{}", told_beside(&answer), answer.text).replace(id, "{id}");
             // What was asked by is repeated in some answers.
@@ -298,7 +300,8 @@ impl<'a> Visit<'a> {
 
 /// The headers of an answer that may tell of a resource.
 fn told_beside(answer: &Answer) -> String {
-    let telling = ["etag", "last-modified", "location", "content-location", "content-type", "allow"];
+    let telling =
+        ["etag", "last-modified", "location", "content-location", "content-type", "allow"];
     let told = telling.iter().filter_map(|name| {
         let value = answer.headers.get(*name)?.to_str().ok()?;
         Some(format!("{name}: {value}; "))
@@ -421,16 +424,19 @@ pub async fn searches(visit: &mut Visit<'_>) {
         let listed = visit.get(&format!("/fhir/{kind}/_history?_count=1000")).await;
         visit.look("history of a type", &listed.text);
     }
-    // Nobody from whom anything is withheld is told which files there are.
-    let files = visit.get("/fhir/Binary?_count=1000&_format=json").await;
-    visit.look("search", &files.text);
-    if let Some(total) = files.json()["total"].as_u64().filter(|_| files.status == 200) {
-        let open = visit.of("Binary").iter().filter(|item| visit.is_open(item)).count() as u64;
-        if total > open {
-            visit.leak("search", By::Number, format_args!("{total} files for {open}"));
+    // Nobody from whom anything is withheld is told which of these there are.
+    for kind in world::UNLISTED {
+        let found = visit.get(&format!("/fhir/{kind}?_count=1000&_format=json")).await;
+        visit.look("search", &found.text);
+        if let Some(total) = found.json()["total"].as_u64().filter(|_| found.status == 200) {
+            let open = visit.of(kind).iter().filter(|item| visit.is_open(item)).count() as u64;
+            if total > open {
+                visit.leak("search", By::Number, format_args!("{kind}: {total} for {open}"));
+            }
         }
     }
-    let all: Vec<&Item> = visit.items.iter().filter(|item| item.kind != "Binary").collect();
+    let is_listed = |item: &&Item| !world::UNLISTED.contains(&item.kind);
+    let all: Vec<&Item> = visit.items.iter().filter(is_listed).collect();
     let types = format!("Patient,Provenance,{}", KINDS.join(","));
     visit.search("search of all types", &format!("/fhir?_type={types}&_count=1000"), &all).await;
     let history = visit.get("/fhir/_history?_count=1000").await;
@@ -571,9 +577,12 @@ pub async fn by_what_is_withheld(visit: &mut Visit<'_>) {
         if kind == "Observation" {
             paths.push(("chain", format!("DiagnosticReport?result.identifier={mark}")));
             let patient = &item.patient;
-            paths.push(("lastn", format!(
-                "Observation/$lastn?patient={patient}&category=vital-signs&identifier={mark}"
-            )));
+            paths.push((
+                "lastn",
+                format!(
+                    "Observation/$lastn?patient={patient}&category=vital-signs&identifier={mark}"
+                ),
+            ));
             paths.push(("chain", format!("Provenance?target:Observation.identifier={mark}")));
             paths.push(("chain", format!("Composition?entry:Observation.identifier={mark}")));
             paths.push(("chain", format!("List?item:Observation.identifier={mark}")));
@@ -600,7 +609,7 @@ async fn conditions(
     stands: &dyn Fn(&Item) -> Option<(u64, bool)>,
 ) {
     let by = match item.kind {
-        "Binary" | "Provenance" => "_id={id}",
+        "Binary" | "Bundle" | "Provenance" => "_id={id}",
         _ => "identifier={mark}",
     };
     let path = format!("/fhir/{}?{by}", item.kind);
@@ -665,7 +674,9 @@ pub async fn along(visit: &mut Visit<'_>) {
     for patient in visit.of("Patient") {
         let own: Vec<&Item> = all
             .iter()
-            .filter(|item| item.patient == patient.id && item.kind != "Device" && item.with.is_none())
+            .filter(|item| {
+                item.patient == patient.id && item.kind != "Device" && item.with.is_none()
+            })
             .copied()
             .collect();
         if visit.is_open(patient) {
@@ -748,7 +759,8 @@ pub async fn in_bulk(visit: &mut Visit<'_>) {
         write!(url, "{kind},").expect("a text");
     }
     // Files are nobody's whose record is not wholly open.
-    let all: Vec<&Item> = visit.items.iter().filter(|item| item.kind != "Binary").collect();
+    let is_listed = |item: &&Item| !world::UNLISTED.contains(&item.kind);
+    let all: Vec<&Item> = visit.items.iter().filter(is_listed).collect();
     let files = job(visit, Method::GET, "/fhir/$export", None).await;
     visit.look_for("export", &files.text, &all);
     files.count(visit, "export", &all);
@@ -833,7 +845,8 @@ impl Files {
             }
         }
         for (kind, number) in numbers {
-            let of_kind: Vec<&Item> = all.iter().filter(|item| item.kind == kind).copied().collect();
+            let of_kind: Vec<&Item> =
+                all.iter().filter(|item| item.kind == kind).copied().collect();
             // Of other types there is more than what carries a mark.
             if !of_kind.is_empty() {
                 visit.count(door, &kind, number, &of_kind);
@@ -878,8 +891,11 @@ async fn job(visit: &Visit<'_>, method: Method, path: &str, body: Option<String>
 /// Pages for people and the record that is put together.
 pub async fn pages_for_people(visit: &mut Visit<'_>) {
     for patient in visit.of("Patient") {
-        let own: Vec<&Item> =
-            visit.items.iter().filter(|item| item.patient == patient.id && item.with.is_none()).collect();
+        let own: Vec<&Item> = visit
+            .items
+            .iter()
+            .filter(|item| item.patient == patient.id && item.with.is_none())
+            .collect();
         let path = format!("/fhir/Patient/{}/$longitudinal-record", patient.id);
         let record = visit.get(&path).await;
         if visit.is_open(patient) {

@@ -97,7 +97,8 @@ fn by_chance(value: &mut Value) {
         Value::String(text) => {
             let digits = text.bytes().filter(u8::is_ascii_digit).count();
             let is_instant = text.len() >= 20 && text.ends_with('Z') && digits >= 14;
-            let is_uuid = text.len() >= 36 && text.bytes().filter(|byte| *byte == b'-').count() >= 4
+            let is_uuid = text.len() >= 36
+                && text.bytes().filter(|byte| *byte == b'-').count() >= 4
                 && !text.contains(' ');
             if is_instant || is_uuid {
                 text.clear();

@@ -173,11 +173,13 @@ impl Scene {
 
     fn withheld(&self, asker: &Asker<'_>, caller: &Caller) -> BTreeSet<String> {
         let mut withheld = self.generated.withheld(asker, self.here().app.now_ms());
-        let fixed = self.items.iter().filter(|item| consents::is_fixed(item) && item.with.is_none());
+        let fixed =
+            self.items.iter().filter(|item| consents::is_fixed(item) && item.with.is_none());
         withheld.extend(fixed.filter(|item| forbidden(item, caller)).map(|item| item.mark.clone()));
-        let beside = self.items.iter().filter(|item| {
-            item.with.as_ref().is_some_and(|of| withheld.contains(of))
-        });
+        let beside = self
+            .items
+            .iter()
+            .filter(|item| item.with.as_ref().is_some_and(|of| withheld.contains(of)));
         let beside: Vec<String> = beside.map(|item| item.mark.clone()).collect();
         withheld.extend(beside);
         withheld

@@ -247,7 +247,9 @@ impl Made<'_> {
                 let own = match kind {
                     "Patient" => "_revinclude=Observation:patient&_revinclude=Encounter:patient",
                     "Encounter" => "_revinclude=Condition:encounter",
-                    "Observation" => "_revinclude=DiagnosticReport:result&_revinclude=Provenance:target",
+                    "Observation" => {
+                        "_revinclude=DiagnosticReport:result&_revinclude=Provenance:target"
+                    }
                     _ => include,
                 };
                 parts.push(self.of(&[include, own]).to_owned());
@@ -334,7 +336,7 @@ fn about_patients(items: &[Item]) -> Vec<Question> {
         let path = "/fhir/$graphql".to_owned();
         all.push(Question { door: "without: graphql", path, body: Some(query) });
     }
-    for kind in KINDS.iter().chain(["Patient", "Provenance", "Binary"].iter()) {
+    for kind in KINDS.iter().chain(["Patient", "Provenance", "Binary", "Bundle"].iter()) {
         for (door, path) in [
             ("without: history", format!("/fhir/{kind}/_history?_count=6")),
             ("without: meta", format!("/fhir/{kind}/$meta")),

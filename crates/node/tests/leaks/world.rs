@@ -68,7 +68,9 @@ pub const KINDS: [&str; 12] = [
     "List",
 ];
 /// Types of what is about no patient by itself and goes with what it was made for.
-pub const CARRIED: [&str; 2] = ["Binary", "Provenance"];
+pub const CARRIED: [&str; 3] = ["Binary", "Bundle", "Provenance"];
+/// Those of them that no search finds for anybody from whom something is withheld.
+pub const UNLISTED: [&str; 2] = ["Binary", "Bundle"];
 
 /// The resources of one patient: two of each type, the second of them labelled.
 pub fn patient(number: usize, labels: &[Value]) -> Vec<Item> {
@@ -172,7 +174,8 @@ pub fn places(number: usize) -> impl Iterator<Item = Value> {
     (0..2).map(place)
 }
 
-/// What goes with others: the file of each document, and who made some of the observations.
+/// What goes with others: the file of each document, who made the observations, and documents as a
+/// whole.
 pub fn carried(items: &mut [Item]) -> Vec<Item> {
     let mut all = Vec::new();
     for item in items {
@@ -196,6 +199,11 @@ pub fn carried(items: &mut [Item]) -> Vec<Item> {
                 let made = json!({"target": [{"reference": of}], "recorded": "2024-03-01T10:00:00Z",
                     "agent": [{"who": {"display": mark}}], "reason": [{"text": mark}]});
                 ("Provenance", with_id(made, &format!("making-of-{}", item.id)))
+            }
+            "Composition" => {
+                let whole = json!({"type": "document", "entry": [{"resource": item.json}],
+                    "identifier": {"system": SYSTEM, "value": mark}, "timestamp": "2024-03-01T10:00:00Z"});
+                ("Bundle", with_id(whole, &format!("document-of-{}", item.id)))
             }
             _ => continue,
         };

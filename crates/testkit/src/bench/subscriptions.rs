@@ -36,7 +36,9 @@ pub fn measure(quick: bool, table: &mut Table) -> Result<(), Fault> {
         let node = place.open()?;
         beside(&node.app, count, writes, table)?;
     }
-    table.part("writes that one subscription is told of, each by itself, beside consents that name people");
+    table.part(
+        "writes that one subscription is told of, each by itself, beside consents that name people",
+    );
     let (consents, writes) = if quick { QUICK_NAMED } else { NAMED };
     let mut costs = Vec::new();
     for (count, what) in [
