@@ -653,7 +653,8 @@ async fn what_was_made_for_them(
     (open, closed): (&str, &str),
 ) {
     let file = |context: Option<&str>| {
-        let mut file = json!({"resourceType": "Binary", "contentType": "text/plain", "data": "eA=="});
+        let mut file =
+            json!({"resourceType": "Binary", "contentType": "text/plain", "data": "eA=="});
         if let Some(context) = context {
             file["securityContext"] = json!({"reference": format!("Observation/{context}")});
         }

@@ -13,17 +13,21 @@
 #[path = "../it/app_client.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
 mod app_client;
+mod bulk;
 #[path = "../it/client.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
 mod client;
 mod consents;
-mod doors;
 mod generated;
 #[path = "../it/hospitals.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
 mod hospitals;
 mod network;
 mod scene;
+mod searches;
+mod single;
+mod told;
+mod visit;
 mod without;
 mod world;
 
@@ -31,10 +35,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
-use doors::{By, Checked, Tried, Visit};
 use hospitals::{Hospital, run};
 use policy::Purpose;
 use scene::{Scene, Twins};
+use visit::{By, Checked, Tried, Visit};
 
 /// Fewer would show too little.
 const CASES: usize = 100_000;
@@ -86,14 +90,14 @@ fn nothing_withheld_leaves_by_any_door() {
 /// All doors of one hospital, those behind which something changes last.
 async fn tour(visit: &mut Visit<'_>, hospital: &Hospital) {
     // First, while the second factor is fresh.
-    doors::pages_for_people(visit).await;
-    doors::one_by_one(visit).await;
-    doors::searches(visit).await;
-    doors::by_what_is_withheld(visit).await;
-    doors::along(visit).await;
-    doors::in_bulk(visit).await;
-    doors::told(visit, &|item| scene::touch(hospital, item)).await;
-    doors::changes(visit, &|item| scene::stands(hospital, item)).await;
+    told::pages_for_people(visit).await;
+    single::one_by_one(visit).await;
+    searches::searches(visit).await;
+    searches::by_what_is_withheld(visit).await;
+    searches::along(visit).await;
+    bulk::in_bulk(visit).await;
+    told::told(visit, &|item| scene::touch(hospital, item)).await;
+    single::changes(visit, &|item| scene::stands(hospital, item)).await;
 }
 
 /// Two who ask for the same records, one of them where what is withheld never existed.
@@ -143,7 +147,7 @@ async fn every_door_can_fail(scene: &Scene, seed: u64, found: &mut Found) {
     // A Patient stays known to the staff, and to nobody's own account but the patient's.
     let (_, _, withheld) = scene.caller(Scene::PATIENT).await;
     let mut visit = Visit::new(&open.client, &scene.items, withheld);
-    doors::along(&mut visit).await;
+    searches::along(&mut visit).await;
     found.leaking.extend(visit.leaking);
     println!("without protection: {:.1?}", since.elapsed());
 }

@@ -7,9 +7,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Client, parameters};
-use crate::doors::{By, Visit};
 use crate::generated::{Generated, person};
 use crate::scene::Pair;
+use crate::visit::{By, Visit};
 use crate::without::{differs, strip};
 use crate::world::Item;
 

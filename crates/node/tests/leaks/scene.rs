@@ -12,7 +12,6 @@ use tokio::task::block_in_place;
 use crate::app_client::{App, Key, backend};
 use crate::client::{self, Client};
 use crate::consents::{self, CALLERS, Caller, PROGRAM, consent, forbidden};
-use crate::doors;
 use crate::generated::{Asker, Generated};
 use crate::hospitals::{Hospital, Hospitals, Setup};
 use crate::network;
@@ -292,7 +291,7 @@ fn fixed() -> Vec<Item> {
 /// A List that refers to every resource and is about nobody.
 fn every(items: &[Item]) -> Item {
     let entry = |item: &Item| json!({"item": {"reference": item.reference()}});
-    let (id, mark) = (doors::EVERYTHING.to_owned(), Item::mark(400, 0));
+    let (id, mark) = (world::EVERYTHING.to_owned(), Item::mark(400, 0));
     let json = json!({"resourceType": "List", "id": id, "status": "current", "mode": "working",
         "identifier": [{"system": world::SYSTEM, "value": mark}],
         "entry": items.iter().map(entry).collect::<Vec<_>>()});
@@ -306,8 +305,8 @@ fn places() -> impl Iterator<Item = Value> {
 /// A Group of patients.
 fn group() -> Value {
     let member = |id: &&str| json!({"entity": {"reference": format!("Patient/{id}")}});
-    json!({"resourceType": "Group", "id": doors::GROUP, "type": "person", "actual": true,
-        "member": doors::MEMBERS.iter().map(member).collect::<Vec<_>>()})
+    json!({"resourceType": "Group", "id": world::GROUP, "type": "person", "actual": true,
+        "member": world::MEMBERS.iter().map(member).collect::<Vec<_>>()})
 }
 
 /// Writes a resource again as it is.

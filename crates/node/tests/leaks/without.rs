@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
-use crate::doors::{By, Visit};
+use crate::visit::{By, Visit};
 use crate::world::{Item, KINDS};
 
 /// How many searches are made up.

@@ -52,6 +52,13 @@ const BESIDE: usize = 50;
 const CATEGORIES: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
 /// The system of the marks as identifiers.
 pub const SYSTEM: &str = "urn:example:marks";
+/// The id of a List that refers to every resource.
+pub const EVERYTHING: &str = "everything-there-is";
+
+/// The id of a Group of patients none of whom keeps the Group from anybody.
+pub const GROUP: &str = "some-patients";
+/// Who is in it: one without consents, and some who withhold a part.
+pub const MEMBERS: [&str; 5] = ["p0", "p2", "p3", "p4", "p5"];
 /// The types of what each patient has, beside the Patient.
 pub const KINDS: [&str; 12] = [
     "Encounter",
