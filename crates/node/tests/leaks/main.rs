@@ -90,12 +90,12 @@ fn nothing_withheld_leaves_by_any_door() {
 /// All doors of one hospital, those behind which something changes last.
 async fn tour(visit: &mut Visit<'_>, hospital: &Hospital) {
     // First, while the second factor is fresh.
+    bulk::in_bulk(visit).await;
     told::pages_for_people(visit).await;
     single::one_by_one(visit).await;
     searches::searches(visit).await;
     searches::by_what_is_withheld(visit).await;
     searches::along(visit).await;
-    bulk::in_bulk(visit).await;
     told::told(visit, &|item| scene::touch(hospital, item)).await;
     single::changes(visit, &|item| scene::stands(hospital, item)).await;
 }
@@ -121,7 +121,7 @@ async fn beside_a_twin(scene: &Scene, seed: u64, found: &mut Found) {
     let since = Instant::now();
     let withheld = scene.withheld_from(0);
     let twin = scene.twin(&withheld).await;
-    let mut visit = Visit::new(scene.staff[0].client().await, &scene.items, withheld);
+    let mut visit = Visit::new(scene.double.client().await, &scene.items, withheld);
     without::differences(&mut visit, &twin.client, seed).await;
     found.take("beside a twin", since, &visit);
     // One who sees more than the twin holds must be told apart from it by every question's door.

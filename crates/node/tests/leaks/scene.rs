@@ -40,6 +40,8 @@ pub struct Scene {
     hospitals: Hospitals,
     /// The callers of fixed form, in their order.
     pub staff: Vec<Somebody>,
+    /// Another account of the first of them: a second factor is fresh for five minutes.
+    pub double: Somebody,
     /// One from whom no consent withholds anything but what is withheld from everybody.
     pub unconcerned: Somebody,
     /// At the other hospital: whom consents name, and one whom none does.
@@ -138,6 +140,7 @@ impl Scene {
         for caller in CALLERS {
             staff.push(clinician(here, caller.name, caller.practitioner));
         }
+        let double = clinician(here, "double", CALLERS[0].practitioner);
         let unconcerned = clinician(here, "unconcerned", Some("Practitioner/98"));
         let abroad = vec![clinician(there, "weber", None), clinician(there, "nobody", None)];
         let names = [("eight", &staff[1].id), ("weber", &abroad[0].id)];
@@ -153,7 +156,7 @@ impl Scene {
         let more: Vec<Value> = places().chain([group()]).collect();
         fill(here, beside.iter().chain(&more).chain(items.iter().map(|item| &item.json)));
         fill(there, network::known_here(&generated).iter());
-        Self { hospitals, staff, unconcerned, abroad, generated, items }
+        Self { hospitals, staff, double, unconcerned, abroad, generated, items }
     }
 
     /// The first hospital.
