@@ -1,6 +1,7 @@
 //! The one way to permission: policy is asked, a refusal is recorded, and what comes back is a
 //! [`Permit`] that the code touching data must hold.
 
+mod carried;
 mod needs;
 mod outside;
 pub(crate) mod reach;

@@ -278,7 +278,8 @@ fn resource(patient: &str, n: usize, chance: &mut Chance) -> Held {
         ),
         _ => (
             "Observation",
-            json!({"status": "final", "subject": subject, "code": code, "effectiveDateTime": day, "performer": [author]}),
+            json!({"status": "final", "subject": subject, "code": code, "effectiveDateTime": day, "performer": [author],
+            "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]}]}),
         ),
     };
     if kind != "Encounter" && kind != "DocumentReference" && chance.percent(50) {

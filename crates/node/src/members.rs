@@ -230,7 +230,7 @@ pub fn obey(app: &App, folder: &Path) {
         };
         let text = serde_json::to_vec(&answer).unwrap_or_default();
         let text = if is_confidential { sealed(folder, &path, &text) } else { Ok(text) };
-        let answered = text.and_then(|text| Ok(write(&path.with_extension("done"), &text)?));
+        let answered = text.and_then(|text| write(&path.with_extension("done"), &text));
         if let Err(error) = answered {
             tracing::error!(%error, "the answer to an order could not be written");
         }

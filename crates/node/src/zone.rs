@@ -40,7 +40,6 @@ fn nearest(text: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a fault fails the test")]
 
     use super::*;
 

@@ -81,7 +81,7 @@ pub fn change(
         writes.push(event(caller, &note, after)?.write(app)?);
         Ok::<_, Stop>(writes)
     });
-    Ok(changed.map_err(Error::from)?)
+    changed.map_err(Error::from)
 }
 
 /// Nobody gives themself another role, or ends their own account.

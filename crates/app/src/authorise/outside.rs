@@ -11,8 +11,8 @@ use fhirpath::search::Registry;
 use parking_lot::Mutex;
 use policy::Purpose;
 use policy::consent::{Request, elsewhere};
-use store::Key;
 use store::query::{Filter, Query, ReferenceTest, Test};
+use store::{Key, SharedStore};
 
 use crate::consent::standing;
 use crate::records::selection::{self, Held};
@@ -58,6 +58,11 @@ impl Outside {
     pub fn asked_for(&self, patient: Id) -> Self {
         let (app, request) = (self.app.clone(), self.request.clone());
         Self { app, request, decided: Mutex::default(), asked: Some(patient) }
+    }
+
+    /// The store that it is decided by.
+    pub fn store(&self) -> &SharedStore {
+        self.app.store()
     }
 
     /// Whether a resource about `patients` may be seen: nothing of the kind that is about nobody.

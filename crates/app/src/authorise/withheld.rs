@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use fhir::{Id, Resource};
@@ -19,8 +20,9 @@ use policy::consent::{
 use policy::labels::Labelling;
 use policy::{Purpose, Role};
 use store::query::{Filter, Query, compartment, is_in_compartment};
-use store::{HistoryOf, Key, Method, Seq, Snapshot};
+use store::{HistoryOf, Key, Method, Seq, SharedStore, Snapshot};
 
+use super::carried::{self, Carried};
 use super::outside::{self, Outside};
 use crate::consent::standing;
 use crate::consent::who::directory;
@@ -35,6 +37,21 @@ const MOST_CALLERS: usize = 10_000;
 /// anything from the caller, everything is kept.
 const MOST_BY_ITEM: usize = 100;
 
+/// Most changes that are looked through to decide anew what they touch, and no more.
+const MOST_CHANGES: usize = 1_000;
+/// Types by which it is looked up who is behind the names in consents.
+/// ([`policy::consent::look_up`]).
+const DIRECTORY: [&str; 8] = [
+    "CareTeam",
+    "Device",
+    "Group",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "RelatedPerson",
+];
+
 /// What is kept from one caller.
 #[derive(Debug)]
 pub(crate) enum Withheld {
@@ -45,14 +62,20 @@ pub(crate) enum Withheld {
 }
 
 /// What patients keep from somebody of this institution.
-#[derive(Debug)]
 pub(crate) struct Here {
+    store: SharedStore,
     labelling: Labelling,
     requests: Vec<Request>,
     defaults: Defaults,
     patients: HashMap<Id, Kept>,
     /// What somebody who acts for a patient never sees, whatever the consents say.
     closed: Option<Closed>,
+}
+
+impl fmt::Debug for Here {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Here").field("patients", &self.patients.len()).finish_non_exhaustive()
+    }
 }
 
 /// Kinds that whoever acts for a patient does not see.
@@ -81,11 +104,18 @@ impl Closed {
 }
 
 /// What one patient keeps from the caller.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Kept {
     consents: Arc<Compiled>,
-    /// Resources that the caller may see; `None` where nothing was decided one by one.
-    open: Option<HashSet<Key>>,
+    /// What was decided; `None` where nothing was decided one by one.
+    open: Option<Arc<Open>>,
+}
+
+/// What of a patient's resources is open to the caller, and the files of the others.
+#[derive(Debug, Default)]
+struct Open {
+    keys: HashSet<Key>,
+    closed_files: HashSet<Id>,
 }
 
 impl Withheld {
@@ -111,15 +141,38 @@ impl Withheld {
         let mut patients = HashMap::new();
         if !matches!(whole, WholeDecision::Permit(_)) {
             let open = open((app, snapshot), patient, &requests, &consents, &defaults)?;
-            patients.insert(patient.clone(), Kept { consents, open: Some(open) });
+            patients.insert(patient.clone(), Kept { consents, open: Some(Arc::new(open)) });
         }
-        let labelling = app.settings().labelling.clone();
-        let here = Here { labelling, requests, defaults, patients, closed: Some(closed) };
+        let (store, labelling) = (app.store().clone(), app.settings().labelling.clone());
+        let here = Here { store, labelling, requests, defaults, patients, closed: Some(closed) };
         Ok((Self::Here(here), until_ms))
     }
 
     /// Whether a resource may be seen. What is newer than the decisions is decided for itself.
     pub(crate) fn lets(&self, resource: &Resource) -> bool {
+        if !self.lets_by_itself(resource) {
+            return false;
+        }
+        if !carried::is_carrier(resource.type_name()) {
+            return true;
+        }
+        let (store, is_closed_else, knows_files) = match self {
+            Self::Here(here) => (&here.store, false, here.knows_files()),
+            Self::Elsewhere(outside) => (outside.store(), true, false),
+        };
+        Carried { store, withheld: self, is_closed_else, knows_files }.lets(resource)
+    }
+
+    /// Whether somebody keeps nothing of their record from the caller.
+    pub(super) fn leaves_all_of(&self, patient: &Id) -> bool {
+        match self {
+            Self::Here(here) => !here.patients.contains_key(patient),
+            Self::Elsewhere(_) => false,
+        }
+    }
+
+    /// The same without a look at what it was made for, where it is about nobody by itself.
+    pub(super) fn lets_by_itself(&self, resource: &Resource) -> bool {
         let kind = resource.type_name();
         if self.closed().is_some_and(|closed| !closed.lets(resource)) {
             return false;
@@ -130,7 +183,9 @@ impl Withheld {
         let mut about = patients_of(resource);
         about.extend(holdings::patients_beside(resource));
         match self {
+            Self::Here(here) if here.closes_file(resource) => false,
             Self::Here(here) => here.opens(resource, &about),
+            Self::Elsewhere(_) if about.is_empty() && carried::is_carrier(kind) => true,
             Self::Elsewhere(outside) => outside.opens(resource, &about),
         }
     }
@@ -195,6 +250,18 @@ impl Withheld {
 }
 
 impl Here {
+    fn knows_files(&self) -> bool {
+        self.patients.values().all(|kept| kept.open.is_some())
+    }
+
+    fn closes_file(&self, resource: &Resource) -> bool {
+        let Some(id) = resource.id().filter(|_| resource.type_name() == "Binary") else {
+            return false;
+        };
+        let mut decided = self.patients.values().filter_map(|kept| kept.open.as_ref());
+        decided.any(|open| open.closed_files.contains(&id))
+    }
+
     fn opens(&self, resource: &Resource, about: &[Id]) -> bool {
         about.iter().filter_map(|id| self.patients.get(id)).all(|kept| self.leaves(kept, resource))
     }
@@ -204,7 +271,7 @@ impl Here {
         let kind = fhir::resource_type(resource.type_name());
         let Some((resource_type, id)) = kind.zip(resource.id()) else { return false };
         let key = Key { resource_type, id };
-        if !open.contains(&key) {
+        if !open.keys.contains(&key) {
             return false;
         }
         let item = [Item::labelled(resource, &self.labelling)];
@@ -219,7 +286,8 @@ impl Here {
             let inside = compartment(registry, "Patient", patient, kind)
                 .or_else(|| holdings::filter_beside(registry, patient, kind))?;
             let outside = Filter::Not(Box::new(inside));
-            let open = kept.open.iter().flatten().filter(|key| key.resource_type == kind);
+            let open = kept.open.iter().flat_map(|open| &open.keys);
+            let open = open.filter(|key| key.resource_type == kind);
             let mut open: Vec<String> = open.map(|key| key.id.to_string()).collect();
             open.sort_unstable();
             Some(match open.is_empty() {
@@ -227,17 +295,23 @@ impl Here {
                 false => Filter::Any(vec![outside, Filter::Id(open)]),
             })
         });
-        narrowed.collect()
+        let mut narrowed: Vec<Filter> = narrowed.collect();
+        if carried::is_carrier(kind) && !self.patients.is_empty() {
+            let of = |kind| self.filters(registry, kind);
+            narrowed.push(carried::filter(registry, kind, of));
+        }
+        narrowed
     }
 }
 
-/// Whether resources of a type (`*` for any) may be about a patient.
+/// Whether resources of a type (`*` for any) may be about a patient, or made for what is.
 pub(crate) fn is_about_patients(kind: &str) -> bool {
     // Who reads the audit and who governs is not kept from it by a patient.
     static KINDS: OnceLock<HashSet<&str>> = OnceLock::new();
     let is_about = |kind: &&str| {
         *kind == "Patient"
             || holdings::is_beside(kind)
+            || carried::is_carrier(kind)
             || is_in_compartment("Patient").is_some_and(|kinds| kinds.contains(kind))
     };
     let kinds = KINDS.get_or_init(|| {
@@ -257,18 +331,24 @@ fn is_open(key: &Key, decision: &policy::consent::ItemDecision) -> bool {
 /// What the node remembers of it.
 #[derive(Default)]
 pub(crate) struct Keeper {
-    named: RwLock<Arc<Named>>,
+    named: RwLock<Known>,
     /// Locked while consents are read, so that one caller does it for all.
     reading: Mutex<()>,
     /// By the caller's account.
     decided: Mutex<HashMap<String, Vec<(Asked, Decided)>>>,
 }
 
-/// Patients with consents that name somebody, as of a moment.
-#[derive(Default)]
-struct Named {
+/// Whose consents name somebody, as of a moment. While nothing changes of it, it stays the same.
+#[derive(Clone, Default)]
+struct Known {
     /// The newest version that was looked at; `None` before the first time.
     checked: Option<Seq>,
+    named: Arc<Named>,
+}
+
+/// Patients with consents that name somebody.
+#[derive(Default)]
+struct Named {
     patients: HashMap<Id, Arc<Compiled>>,
     /// Those of them whose consents name people by what the store says of them.
     looked_up: HashSet<Id>,
@@ -284,11 +364,62 @@ struct Asked {
     purpose: Purpose,
 }
 
+#[derive(Clone)]
 struct Decided {
     named: Arc<Named>,
     record: Seq,
     until_ms: i64,
     withheld: Option<Arc<Withheld>>,
+}
+
+impl Decided {
+    /// The same as of this moment: patients are decided anew of whose resources some were written.
+    /// `None` where that cannot be told, or is as much as to decide everything.
+    fn follow(&self, app: &App) -> Result<Option<Self>> {
+        let Some(Withheld::Here(here)) = self.withheld.as_deref() else { return Ok(None) };
+        let snapshot = app.store().snapshot()?;
+        let changes = snapshot.changes(self.record, MOST_CHANGES)?;
+        if changes.len() == MOST_CHANGES {
+            return Ok(None);
+        }
+        let mut touched = HashSet::new();
+        for change in changes {
+            let kind = change.key.resource_type;
+            // Whom the caller is known as may have changed too.
+            if holdings::explains(kind) || kind.starts_with("Practitioner") {
+                return Ok(None);
+            }
+            if !is_about_patients(kind) {
+                continue;
+            }
+            for version in [change.version, change.version.saturating_sub(1)] {
+                let stored = snapshot.vread(&change.key, version)?;
+                if let Some(stored) = stored.filter(|stored| stored.method != Method::Delete) {
+                    let resource = parse(&stored)?;
+                    touched.extend(patients_of(&resource));
+                    touched.extend(holdings::patients_beside(&resource));
+                }
+            }
+        }
+        let mut patients = here.patients.clone();
+        for (patient, kept) in &mut patients {
+            if kept.open.is_some() && touched.contains(patient) {
+                let (consents, defaults) = (&kept.consents, &here.defaults);
+                let of = (app, &*snapshot);
+                kept.open = Some(Arc::new(open(of, patient, &here.requests, consents, defaults)?));
+            }
+        }
+        let here = Here {
+            store: here.store.clone(),
+            labelling: here.labelling.clone(),
+            requests: here.requests.clone(),
+            defaults: here.defaults,
+            patients,
+            closed: here.closed.clone(),
+        };
+        let withheld = Some(Arc::new(Withheld::Here(here)));
+        Ok(Some(Self { record: snapshot.seq(), withheld, ..self.clone() }))
+    }
 }
 
 impl Asked {
@@ -327,8 +458,18 @@ impl Keeper {
         {
             return Ok(decided.withheld.clone());
         }
+        let before = self.decided.lock().get(&caller.user.id).and_then(|known| {
+            let stands =
+                |decided: &Decided| Arc::ptr_eq(&decided.named, &named) && now < decided.until_ms;
+            let found = known.iter().find(|(asked, _)| asked.is(caller, role, purpose));
+            found.map(|(_, decided)| decided.clone()).filter(stands)
+        });
+        let followed = before.map(|before| before.follow(app)).transpose()?.flatten();
         let asked = Asked { practitioner: caller.user.practitioner.clone(), role, purpose };
-        let decided = decide(app, &asked, &names(app, caller), named, now)?;
+        let decided = match followed {
+            Some(decided) => decided,
+            None => decide(app, &asked, &names(app, caller), named, now)?,
+        };
         let withheld = decided.withheld.clone();
         let mut all = self.decided.lock();
         if all.len() >= MOST_CALLERS {
@@ -346,40 +487,60 @@ impl Keeper {
     }
 
     fn named(&self, app: &App) -> Result<Arc<Named>> {
-        let is_fresh = |named: &Named| {
+        let is_fresh = |known: &Known| {
             let newest = app.store().newest();
-            let needed = match named.looked_up.is_empty() {
+            let needed = match known.named.looked_up.is_empty() {
                 true => newest.consent(),
                 false => newest.record(),
             };
-            named.checked.is_some_and(|checked| checked >= needed)
+            known.checked.is_some_and(|checked| checked >= needed)
         };
         let known = self.named.read().clone();
         if is_fresh(&known) {
-            return Ok(known);
+            return Ok(known.named);
         }
         let _reading = self.reading.lock();
         let known = self.named.read().clone();
         if is_fresh(&known) {
-            return Ok(known);
+            return Ok(known.named);
         }
-        let named = Arc::new(known.follow(&*app.store().snapshot()?)?);
-        *self.named.write() = named.clone();
+        let snapshot = app.store().snapshot()?;
+        let named = match known.is_concerned(&*snapshot)? {
+            true => Arc::new(known.follow(&*snapshot)?),
+            false => known.named,
+        };
+        *self.named.write() = Known { checked: Some(snapshot.seq()), named: named.clone() };
         Ok(named)
     }
 }
 
-impl Named {
+impl Known {
+    /// Whether anything was written since that it stands on: consents, and by what it was looked up
+    /// whom they name.
+    fn is_concerned(&self, snapshot: &dyn Snapshot) -> Result<bool> {
+        let Some(checked) = self.checked else { return Ok(true) };
+        let directory = match self.named.looked_up.is_empty() {
+            true => &[][..],
+            false => &DIRECTORY[..],
+        };
+        for kind in ["Consent"].iter().chain(directory) {
+            if !snapshot.history_after(&HistoryOf::Type(kind), checked, 1)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The same as of a later moment.
-    fn follow(&self, snapshot: &dyn Snapshot) -> Result<Self> {
-        let upto = snapshot.seq();
-        let (mut after, mut touched) = (self.checked.unwrap_or(0), self.looked_up.clone());
+    fn follow(&self, snapshot: &dyn Snapshot) -> Result<Named> {
+        let before = &*self.named;
+        let (mut after, mut touched) = (self.checked.unwrap_or(0), before.looked_up.clone());
         loop {
             let page = snapshot.history_after(&HistoryOf::Type("Consent"), after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = last.seq;
             for stored in &page {
-                touched.extend(self.consents.get(&stored.key.id).cloned());
+                touched.extend(before.consents.get(&stored.key.id).cloned());
                 // What a patient leaves to those who act for them concerns nobody of the institution.
                 if stored.method == Method::Delete || crate::proxies::is_reserved(&stored.key) {
                     continue;
@@ -390,7 +551,7 @@ impl Named {
                 }
             }
         }
-        let (mut patients, mut looked_up) = (self.patients.clone(), self.looked_up.clone());
+        let (mut patients, mut looked_up) = (before.patients.clone(), before.looked_up.clone());
         let known = directory(snapshot);
         for patient in touched {
             let consents = standing::resources(snapshot, &patient)?;
@@ -417,7 +578,7 @@ impl Named {
             let ids = compiled.ids().filter_map(|id| Id::new(id).ok());
             consents.extend(ids.map(|id| (id, patient.clone())));
         }
-        Ok(Self { checked: Some(upto), patients, looked_up, consents })
+        Ok(Named { patients, looked_up, consents })
     }
 }
 
@@ -453,13 +614,18 @@ fn decide(
         }
         let consents = consents.clone();
         let open = match patients.len() < MOST_BY_ITEM {
-            true => Some(open((app, &*snapshot), patient, &requests, &consents, &defaults)?),
+            true => {
+                let open = open((app, &*snapshot), patient, &requests, &consents, &defaults)?;
+                Some(Arc::new(open))
+            }
             false => None,
         };
         patients.insert(patient.clone(), Kept { consents, open });
     }
+    let store = app.store().clone();
     let withheld = (!patients.is_empty()).then(|| {
-        Arc::new(Withheld::Here(Here { labelling, requests, defaults, patients, closed: None }))
+        let here = Here { store, labelling, requests, defaults, patients, closed: None };
+        Arc::new(Withheld::Here(here))
     });
     Ok(Decided { named, record: snapshot.seq(), until_ms, withheld })
 }
@@ -471,20 +637,27 @@ fn open(
     requests: &[Request],
     consents: &Compiled,
     defaults: &Defaults,
-) -> Result<HashSet<Key>> {
+) -> Result<Open> {
     let resources = holdings::record(snapshot, patient)?;
     let labelling = &app.settings().labelling;
     let items = resources.iter().map(|resource| Item::labelled(resource, labelling));
     let items: Vec<Item> = items.collect();
-    let mut open = HashSet::new();
+    let key = |resource: &Resource| {
+        let resource_type = fhir::resource_type(resource.type_name())?;
+        Some(Key { resource_type, id: resource.id()? })
+    };
+    let mut open = Open::default();
     for request in requests {
         let decisions = decide_all(request, consents, defaults, &items);
-        open.extend(resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
-            let resource_type = fhir::resource_type(resource.type_name())?;
-            let key = Key { resource_type, id: resource.id()? };
-            is_open(&key, decision).then_some(key)
-        }));
+        open.keys.extend(
+            resources.iter().zip(&decisions).filter_map(|(resource, decision)| {
+                key(resource).filter(|key| is_open(key, decision))
+            }),
+        );
     }
+    let closed =
+        resources.iter().filter(|one| key(one).is_none_or(|key| !open.keys.contains(&key)));
+    open.closed_files = closed.flat_map(|one| carried::files(one, &app.org().base_url)).collect();
     Ok(open)
 }
 

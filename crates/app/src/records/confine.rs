@@ -74,5 +74,6 @@ fn inner(
     confine(app, caller, permit, query)?;
     let registry = app.store().registry();
     query.filters.extend(permit.scope().linked_filters(&registry, query.resource_type));
+    query.filters.extend(linked.scope().only_filter(&registry, query.resource_type));
     Ok(())
 }

@@ -111,6 +111,11 @@ pub(crate) fn filter_beside(registry: &Registry, patient: &Id, kind: &str) -> Op
     Some(Filter::Param { param, tests, negated: false })
 }
 
+/// Whether resources of a type are part of the records of patients who refer to them.
+pub(crate) fn explains(kind: &str) -> bool {
+    EXPLAINING.contains(&kind)
+}
+
 fn explaining(reference: &str) -> Option<Key> {
     let (kind, id) = reference.split_once('/')?;
     let resource_type = EXPLAINING.into_iter().find(|known| *known == kind)?;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use fhir::Id;
 use fhirpath::search::Registry;
 use store::query::{
-    Candidate, Filter, ParsedSearch, Parser, QueryError, Summary, Total, compare, compartment,
-    follow_includes, is_in_compartment, sort_keys,
+    Candidate, Filter, Include, ParsedSearch, Parser, QueryError, Summary, Total, compare,
+    compartment, follow_includes, is_in_compartment, sort_keys,
 };
 use store::{Seq, Snapshot, StoreError, Stored};
 
@@ -345,6 +345,47 @@ fn still_open(app: &App, caller: &Caller, matches: Vec<Stored>) -> Result<(Vec<S
     Ok((open, patients))
 }
 
+/// What comes along with matches that the caller may see, as far as the caller may see it: what is
+/// withheld leads to nothing else.
+fn included(
+    (app, caller): (&App, &Caller),
+    snapshot: &dyn Snapshot,
+    from: &[Seq],
+    includes: &[Include],
+    patients: &mut Vec<Id>,
+) -> Result<Vec<Stored>> {
+    let mut permits: HashMap<&'static str, Option<Permit>> = HashMap::new();
+    let mut included = Vec::new();
+    let mut too_many = false;
+    let keep = |found: Vec<Seq>| {
+        let mut kept = Vec::with_capacity(found.len());
+        for stored in snapshot.load(&found)? {
+            let kind = stored.key.resource_type;
+            // A refusal is recorded once for a type.
+            let readable = permits
+                .entry(kind)
+                .or_insert_with(|| authorise(app, caller, Action::reading(kind)).ok());
+            let Some(permit) = readable else { continue };
+            if let Some((stored, resource)) = admit(app, stored, permit.scope())? {
+                patients.extend(patients_of(&resource));
+                kept.push(stored.seq);
+                included.push(stored);
+            }
+        }
+        too_many |= included.len() > MAX_INCLUDED;
+        Ok::<_, Error>(kept)
+    };
+    let followed = follow_includes(snapshot, from, includes, MAX_INCLUDED, keep);
+    if too_many {
+        let message =
+            format!("the page would include more than {MAX_INCLUDED} resources; lower `_count`");
+        return Err(Error::new(Kind::TooCostly, message));
+    }
+    followed?;
+    included.sort_by_key(|stored| stored.seq);
+    Ok(included)
+}
+
 fn load(
     app: &App,
     caller: &Caller,
@@ -355,30 +396,10 @@ fn load(
 ) -> Result<Page> {
     let end = offset.saturating_add(count).min(found.versions.len());
     let here = found.versions.get(offset.min(end)..end).unwrap_or_default();
-    let matches = snapshot.load(here)?;
-    let wanted = follow_includes(snapshot, here, &found.search.includes, MAX_INCLUDED);
-    let wanted = wanted.map_err(|error| match error {
-        StoreError::TooCostly { limit } => Error::new(
-            Kind::TooCostly,
-            format!("the page would include more than {limit} resources; lower `_count`"),
-        ),
-        error => error.into(),
-    })?;
-    let mut included = Vec::new();
-    let (matches, mut patients) = still_open(app, caller, matches)?;
-    let mut permits: HashMap<&'static str, Option<Permit>> = HashMap::new();
-    for stored in snapshot.load(&wanted)? {
-        let kind = stored.key.resource_type;
-        // A refusal is recorded once for a type.
-        let readable = permits
-            .entry(kind)
-            .or_insert_with(|| authorise(app, caller, Action::reading(kind)).ok());
-        let Some(permit) = readable else { continue };
-        if let Some((stored, resource)) = admit(app, stored, permit.scope())? {
-            patients.extend(patients_of(&resource));
-            included.push(stored);
-        }
-    }
+    let (matches, mut patients) = still_open(app, caller, snapshot.load(here)?)?;
+    let from: Vec<Seq> = matches.iter().map(|stored| stored.seq).collect();
+    let includes = &found.search.includes;
+    let included = included((app, caller), snapshot, &from, includes, &mut patients)?;
     let pattern = match found.types.contains(&"AuditEvent") {
         true => Pattern::AuditRead,
         false => Pattern::Query,

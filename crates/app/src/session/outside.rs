@@ -62,7 +62,7 @@ impl From<Error> for Failed {
 #[derive(Debug)]
 pub enum Outcome {
     /// A session has begun.
-    SignedIn(SignedIn),
+    SignedIn(Box<SignedIn>),
     /// Presence is proved.
     SteppedUp,
     /// The accounts are linked.
@@ -217,7 +217,7 @@ fn take(
     match purpose {
         Purpose::SignIn => {
             let session = sessions.sign_in_outside(proved, now)?;
-            Ok(Outcome::SignedIn(opened(app, session, address)?))
+            Ok(Outcome::SignedIn(Box::new(opened(app, session, address)?)))
         }
         Purpose::StepUp => {
             let principal = sessions.step_up_outside(token, proved, now)?;

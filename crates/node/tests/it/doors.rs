@@ -15,10 +15,10 @@ fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A source file without its tests.
+/// A source file without its tests, which stand at its end.
 fn source(path: &str) -> String {
     let text = std::fs::read_to_string(crates().join(path)).unwrap();
-    text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned()
 }
 
 /// The variants of an enum, which must be there.
@@ -56,18 +56,18 @@ fn doors(description: &Value) -> BTreeSet<String> {
     let socket = source("api/src/fhir/websocket.rs");
     let socket = socket.split("const PATH: &str = \"").nth(1).unwrap();
     doors.insert(format!("route GET {}", socket.split('"').next().unwrap()));
-    let wire = source("wire/src/lib.rs");
-    doors.extend(
-        quoted(&wire)
-            .filter(|text| text.starts_with("/network/"))
-            .map(|path| format!("message {path}")),
-    );
+    let paths = source("wire/src/lib.rs");
+    let paths: Vec<&str> = quoted(&paths).filter(|text| text.starts_with("/network/")).collect();
+    assert!(paths.len() > 10, "the messages between nodes are read off the sources: {paths:?}");
+    doors.extend(paths.into_iter().map(|path| format!("message {path}")));
     for (kind, path, name) in [
         ("parameter", "fhirpath/src/search/mod.rs", "ParamType"),
         ("form", "api/src/fhir/media.rs", "Form"),
         ("table", "app/src/views/rows.rs", "Format"),
         ("export", "app/src/bulk/request.rs", "Format"),
         ("export", "app/src/bulk/request.rs", "Level"),
+        ("delivery", "wire/src/deliver.rs", "DeliveryKind"),
+        ("notice", "wire/src/notice.rs", "Notice"),
         ("channel", "app/src/notify/definition.rs", "Channel"),
         ("content", "app/src/notify/definition.rs", "Content"),
     ] {

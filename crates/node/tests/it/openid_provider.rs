@@ -58,12 +58,15 @@ struct Inner {
     times: Mutex<BTreeMap<&'static str, usize>>,
 }
 
+/// Signs metadata for an address.
+pub type Signer = Box<dyn Fn(&str, Value) -> String + Send + Sync>;
+
 /// A provider as a member of a UDAP community.
 pub struct Membership {
     /// Whom it trusts.
     pub anchors: Anchors,
     /// Signs its metadata under its certificate.
-    pub sign: Box<dyn Fn(&str, Value) -> String + Send + Sync>,
+    pub sign: Signer,
     /// The statements of those who have registered.
     pub registered: Mutex<Vec<Value>>,
 }

@@ -133,14 +133,14 @@ fn an_app_waits_until_it_is_said_for_whom() {
         assert!(page.contains("An app is waiting") && page.contains("Zora Okoro"), "{page}");
         let all = may_act_as(&father).await;
         assert_eq!(all.len(), 2);
-        let of = |child: &Someone| format!("\"Patient/{}\"", child.id);
+        let of = |child: &Someone| format!("Patient/{}", child.id);
         let mut related = Vec::new();
         for child in [&ada, &zora] {
             let mut found = None;
             for one in &all {
                 let read = hospital.signed_in(Role::Clinician).await;
                 let read = read.get(&format!("/fhir/RelatedPerson/{one}")).await.expect(200);
-                if read.json()["patient"]["reference"].to_string() == of(child) {
+                if read.json()["patient"]["reference"] == of(child).as_str() {
                     found = Some(one.clone());
                 }
             }

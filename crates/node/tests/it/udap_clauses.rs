@@ -651,11 +651,57 @@ fn patients_decide_what_another_organisation_gets() {
         }
         let graph = format!("/fhir/$graphql?query={{Observation(id:\"{kept}\"){{id}}}}");
         assert!(!theirs.get(&graph).await.text.contains(&format!("\"id\":\"{kept}\"")));
+        what_was_made_for_them(&clinician, &theirs, (&plain, &kept), (&open, &closed)).await;
         theirs.get(&format!("/fhir/Patient/{closed}/$everything")).await.expect(404);
         let whole = theirs.get(&format!("/fhir/Patient/{open}/$everything?_count=500")).await;
         let whole = whole.expect(200).text;
         assert!(whole.contains(&plain) && !whole.contains(&sensitive));
     });
+}
+
+/// Files and words on who made a resource are about no patient by themselves: another organisation
+/// gets them with what they were made for, and those of nothing that it gets are closed.
+async fn what_was_made_for_them(
+    clinician: &crate::client::Client,
+    theirs: &crate::client::Client,
+    (plain, kept): (&str, &str),
+    (open, closed): (&str, &str),
+) {
+    let file = |context: Option<&str>| {
+        let mut file =
+            json!({"resourceType": "Binary", "contentType": "text/plain", "data": "eA=="});
+        if let Some(context) = context {
+            file["securityContext"] = json!({"reference": format!("Observation/{context}")});
+        }
+        file
+    };
+    let made = |target: &str| {
+        json!({"resourceType": "Provenance", "recorded": "2024-05-01T08:00:00Z",
+            "target": [{"reference": format!("Observation/{target}")}],
+            "agent": [{"who": {"display": "a writer"}}]})
+    };
+    for (resource, status) in [
+        (file(Some(plain)), 200),
+        (file(Some(kept)), 404),
+        (file(None), 404),
+        (made(plain), 200),
+        (made(kept), 404),
+    ] {
+        let (kind, id) = (text(&resource["resourceType"]), clinician.create(&resource).await);
+        let path = format!("/fhir/{kind}/{id}");
+        clinician.get(&path).await.expect(200);
+        theirs.get(&path).await.expect(status);
+    }
+    for (patient, status) in [(open, 200), (closed, 404)] {
+        let id = clinician.create(&file(None)).await;
+        let document = json!({"resourceType": "DocumentReference", "status": "current",
+            "subject": {"reference": format!("Patient/{patient}")},
+            "content": [{"attachment": {"url": format!("Binary/{id}")}}]});
+        clinician.create(&document).await;
+        theirs.get(&format!("/fhir/Binary/{id}")).await.expect(status);
+    }
+    theirs.get("/fhir/Binary?_count=10").await.expect(403);
+    theirs.get("/fhir/Provenance?_count=10").await.expect(403);
 }
 
 /// authorization_code: people allow it, with PKCE and state, and the program proves itself by its

@@ -163,7 +163,7 @@ fn item(number: usize, at: usize, patient: &str, held: &leaks::Held) -> Item {
             }
         }
     }
-    Item { kind, id: id.to_owned(), mark, patient: patient.to_owned(), json }
+    Item { kind, id: id.to_owned(), mark, patient: patient.to_owned(), with: None, json }
 }
 
 /// Who a generated patient is, beyond doubt the same at every hospital.

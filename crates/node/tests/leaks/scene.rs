@@ -12,7 +12,6 @@ use tokio::task::block_in_place;
 use crate::app_client::{App, Key, backend};
 use crate::client::{self, Client};
 use crate::consents::{self, CALLERS, Caller, PROGRAM, consent, forbidden};
-use crate::doors;
 use crate::generated::{Asker, Generated};
 use crate::hospitals::{Hospital, Hospitals, Setup};
 use crate::network;
@@ -41,18 +40,90 @@ pub struct Scene {
     hospitals: Hospitals,
     /// The callers of fixed form, in their order.
     pub staff: Vec<Somebody>,
-    /// Two from whom no consent withholds anything but what is withheld from everybody.
-    pub unconcerned: [Somebody; 2],
+    /// Another account of the first of them: a second factor is fresh for five minutes.
+    pub double: Somebody,
+    /// One from whom no consent withholds anything but what is withheld from everybody.
+    pub unconcerned: Somebody,
     /// At the other hospital: whom consents name, and one whom none does.
     pub abroad: Vec<Somebody>,
     pub generated: Generated,
     pub items: Vec<Item>,
 }
 
-/// A hospital where what is withheld never existed.
+/// A hospital that holds something else than the first: without what is withheld, or without what
+/// withholds it.
 pub struct Twin {
     pub client: Client,
-    _hospitals: Hospitals,
+    pub hospitals: Hospitals,
+}
+
+/// Two hospitals, and one at the second who asks.
+pub struct Pair {
+    pub client: Client,
+    pub hospitals: Hospitals,
+}
+
+/// Where an asker may not learn that anything is withheld, and where it is not.
+const HIDDEN: &[(&str, &str)] = &[("withheld = \"stated\"", "withheld = \"hidden\"")];
+/// The same where nothing is withheld that a hospital holds.
+const SHARED: &[(&str, &str)] = &[
+    ("withheld = \"stated\"", "withheld = \"hidden\""),
+    ("consent_default = \"permit-treatment\"", "consent_default = \"permit-all\""),
+    ("sensitive_default = \"withhold\"", "sensitive_default = \"share\""),
+];
+
+/// Two hospitals of which the first holds generated patients with their consents and may not say
+/// that it withholds something, and two of which the first never held what the other withholds.
+pub struct Twins {
+    pub here: Pair,
+    pub twin: Pair,
+    pub open: Pair,
+    pub generated: Generated,
+    /// Marks of what is withheld.
+    pub withheld: BTreeSet<String>,
+}
+
+impl Twins {
+    pub async fn new(seed: u64) -> Self {
+        let pair = async |config| {
+            let setup = Setup { hospitals: 2, patients: 0, config, ..Setup::default() };
+            Hospitals::start(setup).await
+        };
+        let (real, twin, open) = (pair(HIDDEN).await, pair(SHARED).await, pair(SHARED).await);
+        let asker = clinician(&real.all[1], "weber", None);
+        let names = [("weber", asker.id.clone())];
+        let generated = Generated::new(seed, (&real.all[0].app, &real.all[1].org), &names);
+        let asking = Asker::treating(&real.all[1].org, &asker.id, None);
+        let withheld = generated.withheld(&asking, real.all[0].app.now_ms());
+        let held = generated.items.iter().map(|item| &item.json);
+        fill(&real.all[0], generated.beside().chain(held));
+        let known = network::known_here(&generated);
+        fill(&real.all[1], known.iter());
+        let without = async |hospitals: Hospitals, keeps: &dyn Fn(&Item) -> bool| {
+            let beside = generated.beside().filter(|one| one["resourceType"] != "Consent");
+            let kept = generated.items.iter().filter(|item| keeps(item)).map(|item| &item.json);
+            fill(&hospitals.all[0], beside.chain(kept));
+            fill(&hospitals.all[1], known.iter());
+            let client = clinician(&hospitals.all[1], "weber", None).client().await.clone();
+            Pair { client, hospitals }
+        };
+        let twin = without(twin, &|item| !withheld.contains(&item.mark)).await;
+        let open = without(open, &|_| true).await;
+        let here = Pair { client: asker.client().await.clone(), hospitals: real };
+        Self { here, twin, open, generated, withheld }
+    }
+
+    /// Those who are sent whole: where the Patient is withheld and something else is not, there is
+    /// no hospital that holds the one without the other.
+    pub fn patients(&self) -> Vec<String> {
+        let is_told = |id: &&str| {
+            let own = || self.generated.items.iter().filter(|item| item.patient == **id);
+            let is_open = |item: &Item| !self.withheld.contains(&item.mark);
+            own().all(|item| !is_open(item))
+                || own().any(|item| item.kind == "Patient" && is_open(item))
+        };
+        self.generated.patients().filter(is_told).map(str::to_owned).collect()
+    }
 }
 
 /// Whether a caller may use every door.
@@ -69,8 +140,8 @@ impl Scene {
         for caller in CALLERS {
             staff.push(clinician(here, caller.name, caller.practitioner));
         }
-        let unconcerned = ["Practitioner/98", "Practitioner/99"]
-            .map(|one| clinician(here, &one.to_lowercase().replace('/', "-"), Some(one)));
+        let double = clinician(here, "double", CALLERS[0].practitioner);
+        let unconcerned = clinician(here, "unconcerned", Some("Practitioner/98"));
         let abroad = vec![clinician(there, "weber", None), clinician(there, "nobody", None)];
         let names = [("eight", &staff[1].id), ("weber", &abroad[0].id)];
         let names = names.map(|(name, id)| (name, id.clone()));
@@ -78,14 +149,18 @@ impl Scene {
         let fixed = fixed();
         let consents = (0..consents::FORMS).filter_map(consent);
         let beside: Vec<Value> = generated.beside().cloned().chain(consents).collect();
-        let items: Vec<Item> = fixed.into_iter().chain(generated.items.clone()).collect();
-        let every = every(&items);
-        fill(here, beside.iter().chain([&every]).chain(items.iter().map(|item| &item.json)));
+        let mut items: Vec<Item> = fixed.into_iter().chain(generated.items.clone()).collect();
+        let carried = world::carried(&mut items);
+        items.extend(carried);
+        items.push(every(&items));
+        let more: Vec<Value> = places().chain([group()]).collect();
+        fill(here, beside.iter().chain(&more).chain(items.iter().map(|item| &item.json)));
         fill(there, network::known_here(&generated).iter());
-        Self { hospitals, staff, unconcerned, abroad, generated, items }
+        Self { hospitals, staff, double, unconcerned, abroad, generated, items }
     }
 
-    fn here(&self) -> &Hospital {
+    /// The first hospital.
+    pub fn here(&self) -> &Hospital {
         &self.hospitals.all[0]
     }
 
@@ -100,8 +175,15 @@ impl Scene {
 
     fn withheld(&self, asker: &Asker<'_>, caller: &Caller) -> BTreeSet<String> {
         let mut withheld = self.generated.withheld(asker, self.here().app.now_ms());
-        let fixed = self.items.iter().filter(|item| consents::is_fixed(item));
+        let fixed =
+            self.items.iter().filter(|item| consents::is_fixed(item) && item.with.is_none());
         withheld.extend(fixed.filter(|item| forbidden(item, caller)).map(|item| item.mark.clone()));
+        let beside = self
+            .items
+            .iter()
+            .filter(|item| item.with.as_ref().is_some_and(|of| withheld.contains(of)));
+        let beside: Vec<String> = beside.map(|item| item.mark.clone()).collect();
+        withheld.extend(beside);
         withheld
     }
 
@@ -114,6 +196,9 @@ impl Scene {
 
     /// How many ask at the first hospital.
     pub const CALLERS: usize = CALLERS.len() + 3;
+
+    /// The number of the patient among them.
+    pub const PATIENT: usize = CALLERS.len();
 
     /// One who asks at the first hospital, and what is withheld from them.
     pub async fn caller(&self, number: usize) -> (&'static str, Client, BTreeSet<String>) {
@@ -166,11 +251,6 @@ impl Scene {
         app.holding(&app.post("token", &form).await.expect(200).json())
     }
 
-    /// Writes a resource again as it is.
-    pub fn touch(&self, item: &Item) {
-        fill(self.here(), std::iter::once(&item.json));
-    }
-
     /// The same hospital without what is withheld from the first of the staff, and without the
     /// consents, but for one patient of fixed form: that anything is withheld from the caller is no
     /// secret, and some doors are closed to those from whom it is.
@@ -184,8 +264,23 @@ impl Scene {
         let kept = |item: &&Item| item.patient == "p1" || !withheld.contains(&item.mark);
         let kept = self.items.iter().filter(kept).map(|item| &item.json);
         let consent = consent(1).expect("a denial of everything");
-        fill(twin, beside.chain([&consent]).chain(kept));
-        Twin { client, _hospitals: hospitals }
+        let more: Vec<Value> = places().chain([consent]).collect();
+        fill(twin, beside.chain(&more).chain(kept));
+        Twin { client, hospitals }
+    }
+
+    /// The same hospital with all that the first holds and no consents: every door stands open to
+    /// the first of the staff.
+    pub async fn unprotected(&self) -> Twin {
+        let setup = Setup { hospitals: 1, patients: 0, ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        let open = &hospitals.all[0];
+        let caller = clinician(open, CALLERS[0].name, CALLERS[0].practitioner);
+        let client = caller.client().await.clone();
+        let beside = self.generated.beside().filter(|one| one["resourceType"] != "Consent");
+        let more: Vec<Value> = places().chain([group()]).collect();
+        fill(open, beside.chain(&more).chain(self.items.iter().map(|item| &item.json)));
+        Twin { client, hospitals }
     }
 }
 
@@ -197,10 +292,40 @@ fn fixed() -> Vec<Item> {
 }
 
 /// A List that refers to every resource and is about nobody.
-fn every(items: &[Item]) -> Value {
+fn every(items: &[Item]) -> Item {
     let entry = |item: &Item| json!({"item": {"reference": item.reference()}});
-    json!({"resourceType": "List", "id": doors::EVERYTHING, "status": "current", "mode": "working",
-        "entry": items.iter().map(entry).collect::<Vec<_>>()})
+    let (id, mark) = (world::EVERYTHING.to_owned(), Item::mark(400, 0));
+    let json = json!({"resourceType": "List", "id": id, "status": "current", "mode": "working",
+        "identifier": [{"system": world::SYSTEM, "value": mark}],
+        "entry": items.iter().map(entry).collect::<Vec<_>>()});
+    Item { kind: "List", id, mark, patient: "nobody".to_owned(), with: None, json }
+}
+
+fn places() -> impl Iterator<Item = Value> {
+    (0..consents::FORMS).flat_map(world::places)
+}
+
+/// A Group of patients.
+fn group() -> Value {
+    let member = |id: &&str| json!({"entity": {"reference": format!("Patient/{id}")}});
+    json!({"resourceType": "Group", "id": world::GROUP, "type": "person", "actual": true,
+        "member": world::MEMBERS.iter().map(member).collect::<Vec<_>>()})
+}
+
+/// Writes a resource again as it is.
+pub fn touch(hospital: &Hospital, item: &Item) {
+    fill(hospital, std::iter::once(&item.json));
+}
+
+/// The number of the version that stands, and whether it is a deletion.
+pub fn stands(hospital: &Hospital, item: &Item) -> Option<(u64, bool)> {
+    let id = fhir::Id::new(item.id.as_str()).expect("an id");
+    let key = store::Key { resource_type: item.kind, id };
+    let stored = block_in_place(|| {
+        let snapshot = hospital.app.store().snapshot().expect("a snapshot");
+        snapshot.read(&key).expect("the store is read")
+    });
+    stored.map(|stored| (stored.version, stored.method == store::Method::Delete))
 }
 
 /// Puts resources into the store of a hospital.

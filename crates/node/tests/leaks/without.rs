@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
-use crate::doors::Visit;
+use crate::visit::{By, Visit};
 use crate::world::{Item, KINDS};
 
 /// How many searches are made up.
@@ -26,9 +26,11 @@ struct Question {
 
 /// Asks everything at both; `twin` never held what is withheld from the visitor.
 pub async fn differences(visit: &mut Visit<'_>, twin: &Client, seed: u64) {
-    let mut made = Made { chance: ChaCha8Rng::seed_from_u64(seed), items: visit.items };
+    let chance = ChaCha8Rng::seed_from_u64(seed);
+    let hidden = visit.items.iter().filter(|item| !visit.is_open(item)).collect();
+    let mut made = Made { chance, items: visit.items, hidden };
     let mut questions: Vec<Question> = (0..SEARCHES).map(|_| made.search()).collect();
-    questions.extend((0..SEARCHES / 8).map(|_| made.mistake()));
+    questions.extend((0..SEARCHES / 4).map(|_| made.mistake()));
     questions.extend(about_patients(visit.items));
     questions.extend(tables());
     for question in questions {
@@ -37,19 +39,26 @@ pub async fn differences(visit: &mut Visit<'_>, twin: &Client, seed: u64) {
         for page in 1.. {
             let (this, that) = (plain(&here), plain(&there));
             visit.look(question.door, &this.1.to_string());
+            visit.checked.insert((question.door.to_owned(), By::Twin));
             if this != that {
                 let at = differs(&this.1, &that.1);
                 let (path, this, that) = (&question.path, this.0, that.0);
-                visit.leak(question.door, format_args!("{path}, page {page}: {this} {that} {at}"));
+                let what = format!("{path}, page {page}: {this} {that} {at}");
+                visit.leak(question.door, By::Twin, what);
                 break;
             }
-            let (Some(next), Some(other)) = (here.link("next"), there.link("next")) else { break };
+            let (Some(next), Some(other)) = (next(&here), next(&there)) else { break };
             if page == PAGES {
                 break;
             }
             (here, there) = (visit.client.get(&next).await, twin.get(&other).await);
         }
     }
+}
+
+/// Where the next page is; files have none.
+fn next(answer: &Answer) -> Option<String> {
+    answer.text.starts_with('{').then(|| answer.link("next")).flatten()
 }
 
 async fn ask(client: &Client, question: &Question) -> Answer {
@@ -63,6 +72,8 @@ async fn ask(client: &Client, question: &Question) -> Answer {
 struct Made<'a> {
     chance: ChaCha8Rng,
     items: &'a [Item],
+    /// What is withheld of them.
+    hidden: Vec<&'a Item>,
 }
 
 const CODES: [&str; 7] = [
@@ -86,7 +97,8 @@ impl Made<'_> {
 
     fn kind(&mut self) -> &'static str {
         let all = ["Patient", "Observation", "Condition", "Encounter"];
-        let kinds: Vec<&'static str> = all.into_iter().chain(KINDS).collect();
+        let kinds = all.into_iter().chain(KINDS).chain(["Provenance"]);
+        let kinds: Vec<&'static str> = kinds.collect();
         self.of(&kinds)
     }
 
@@ -123,10 +135,25 @@ impl Made<'_> {
                 ));
             }
             "Device" => any.push(format!("patient={patient}")),
-            "DocumentReference" => {
+            "DocumentReference" | "Composition" | "List" | "QuestionnaireResponse" => {
                 any.push(format!("patient={patient}"));
-                any.push(format!("date={sign}{day}"));
-                any.push(format!("type={code}"));
+                any.push(format!("{}={sign}{day}", date_of(kind)));
+                if kind == "DocumentReference" {
+                    any.push(format!("location=Binary/file-of-{id}"));
+                }
+                any.push(match kind {
+                    "List" => format!("code={code}"),
+                    "QuestionnaireResponse" => "status=completed,amended".to_owned(),
+                    _ => format!("type={code}"),
+                });
+            }
+            "Provenance" => {
+                // By these it is not found, or means nothing.
+                any.retain(|one| !one.contains("identifier"));
+                let of = id.trim_start_matches("making-of-");
+                any.push(format!("target=Observation/{of}"));
+                any.push(format!("recorded={sign}{day}"));
+                any.push("target:missing=false".to_owned());
             }
             _ => {
                 any.push(format!("patient={patient}"));
@@ -147,6 +174,7 @@ impl Made<'_> {
             any.push(format!("combo-code={code}"));
             any.push("performer=Practitioner/7".to_owned());
             any.push("value-quantity=ge100".to_owned());
+            any.push("code-value-quantity=http://loinc.org|8480-6$ge100".to_owned());
         }
         self.of(&any)
     }
@@ -219,7 +247,9 @@ impl Made<'_> {
                 let own = match kind {
                     "Patient" => "_revinclude=Observation:patient&_revinclude=Encounter:patient",
                     "Encounter" => "_revinclude=Condition:encounter",
-                    "Observation" => "_revinclude=DiagnosticReport:result",
+                    "Observation" => {
+                        "_revinclude=DiagnosticReport:result&_revinclude=Provenance:target"
+                    }
                     _ => include,
                 };
                 parts.push(self.of(&[include, own]).to_owned());
@@ -231,8 +261,12 @@ impl Made<'_> {
 
     /// What is wrong in itself, about something that may exist.
     fn mistake(&mut self) -> Question {
+        let hidden = !self.hidden.is_empty() && self.percent(50);
         let item = {
-            let items: Vec<&Item> = self.items.iter().collect();
+            let items: Vec<&Item> = match hidden {
+                true => self.hidden.clone(),
+                false => self.items.iter().collect(),
+            };
             self.of(&items)
         };
         let (kind, id, mark) = (item.kind, &item.id, &item.mark);
@@ -263,6 +297,8 @@ fn date_of(kind: &str) -> &'static str {
     match kind {
         "Condition" => "recorded-date",
         "MedicationRequest" => "authoredon",
+        "QuestionnaireResponse" => "authored",
+        "Provenance" => "recorded",
         _ => "date",
     }
 }
@@ -281,7 +317,12 @@ fn about_patients(items: &[Item]) -> Vec<Question> {
             format!("/fhir/Patient/{patient}/$everything?_type={types}&_count=5"),
         );
         add("without: compartment", format!("/fhir/Patient/{patient}/*?_type={types}&_count=4"));
-        add("without: operations", format!("/fhir/Observation/$lastn?patient={patient}&max=2"));
+        add(
+            "without: operations",
+            format!(
+                "/fhir/Observation/$lastn?patient={patient}&category=vital-signs,laboratory&max=2"
+            ),
+        );
         add(
             "without: operations",
             format!(
@@ -295,10 +336,15 @@ fn about_patients(items: &[Item]) -> Vec<Question> {
         let path = "/fhir/$graphql".to_owned();
         all.push(Question { door: "without: graphql", path, body: Some(query) });
     }
-    for kind in KINDS.iter().chain(["Patient"].iter()) {
-        let path = format!("/fhir/{kind}/_history?_count=6");
-        all.push(Question { door: "without: history", path, body: None });
+    for kind in KINDS.iter().chain(["Patient", "Provenance", "Binary", "Bundle"].iter()) {
+        for (door, path) in [
+            ("without: history", format!("/fhir/{kind}/_history?_count=6")),
+            ("without: meta", format!("/fhir/{kind}/$meta")),
+        ] {
+            all.push(Question { door, path, body: None });
+        }
     }
+    all.push(Question { door: "without: meta", path: "/fhir/$meta".to_owned(), body: None });
     all
 }
 
@@ -322,7 +368,8 @@ fn plain(answer: &Answer) -> (u16, Value) {
     (answer.status, body)
 }
 
-fn strip(value: &mut Value) {
+/// Takes out what may differ.
+pub fn strip(value: &mut Value) {
     match value {
         Value::Object(members) => {
             if members.get("resourceType").is_some_and(|kind| kind == "Bundle") {
@@ -340,7 +387,7 @@ fn strip(value: &mut Value) {
 }
 
 /// Where two answers begin to differ.
-fn differs(this: &Value, that: &Value) -> String {
+pub fn differs(this: &Value, that: &Value) -> String {
     let (this, that) = (this.to_string(), that.to_string());
     let at = this.bytes().zip(that.bytes()).take_while(|(a, b)| a == b).count();
     let around = |text: &str| {

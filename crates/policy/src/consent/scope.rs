@@ -126,7 +126,6 @@ fn period(provision: Value<'_>, element: &str, words: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a fault fails the test")]
 
     use serde_json::{Value as Json, json};
 

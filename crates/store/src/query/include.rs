@@ -135,13 +135,15 @@ fn everything(registry: &Registry, direction: Direction, iterate: bool) -> Inclu
 
 /// Everything that comes along with `matches`, each once and without them, in order of writing.
 /// What is marked to iterate goes on from what was found until nothing is added, so that circles
-/// end; more than `limit` resources are [`StoreError::TooCostly`].
-pub fn follow_includes(
+/// end; more than `limit` resources are [`StoreError::TooCostly`]. `keep` leaves out of what was
+/// found what may not be seen: that neither leads on nor counts.
+pub fn follow_includes<E: From<StoreError>>(
     snapshot: &dyn Snapshot,
     matches: &[Seq],
     includes: &[Include],
     limit: usize,
-) -> Result<Vec<Seq>, StoreError> {
+    mut keep: impl FnMut(Vec<Seq>) -> Result<Vec<Seq>, E>,
+) -> Result<Vec<Seq>, E> {
     let mut known: HashSet<Seq> = matches.iter().copied().collect();
     let mut found = Vec::new();
     let mut from = matches.to_vec();
@@ -154,12 +156,13 @@ pub fn follow_includes(
                 }
             }
         }
+        let next = if next.is_empty() { next } else { keep(next)? };
         if next.is_empty() {
             break;
         }
         found.extend_from_slice(&next);
         if found.len() > limit {
-            return Err(StoreError::TooCostly { limit });
+            return Err(StoreError::TooCostly { limit }.into());
         }
         from = next;
     }

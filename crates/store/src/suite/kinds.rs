@@ -286,11 +286,12 @@ pub(super) fn includes_go_on_and_end(make: Make<'_>) {
             .collect();
         let includes = Parser::new(Registry::r4()).parse(kind, &params).unwrap().includes;
         let matches = snapshot.find(&query(url), 99, true).unwrap();
-        let found = follow_includes(&*snapshot, &matches, &includes, 100).unwrap();
+        let all = |found| Ok::<_, crate::StoreError>(found);
+        let found = follow_includes(&*snapshot, &matches, &includes, 100, all).unwrap();
         let mut found = snapshot.load(&found).unwrap();
         found.sort_by_key(|stored| stored.key.clone());
         assert_eq!(references(&found), expected, "{url} {params:?}");
-        let limited = follow_includes(&*snapshot, &matches, &includes, 0);
+        let limited = follow_includes(&*snapshot, &matches, &includes, 0, all);
         assert!(limited.is_err(), "{url}");
     }
 }

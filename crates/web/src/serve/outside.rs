@@ -201,7 +201,7 @@ async fn try_return(
     };
     match outcome {
         Outcome::SignedIn(opened) => {
-            let opened = visit.app().run(move |app| with_pages(app, opened)).await?;
+            let opened = visit.app().run(move |app| with_pages(app, *opened)).await?;
             end_session(visit).await?;
             visit.open(&opened.token);
             Ok(see_other(local(&next)))
