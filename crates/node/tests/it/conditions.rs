@@ -385,23 +385,34 @@ fn a_create_under_a_name_wants_it_free() {
 }
 
 #[test]
-fn patients_state_no_conditions() {
+fn a_patients_conditions_look_at_their_own_record_alone() {
     run(async {
         let hospital = &shared().await.all[0];
         let person =
             shared().await.known_to(1).into_iter().find(|p| p.at.contains_key(&hospital.org));
         let own = person.unwrap().at[&hospital.org].patient_id.clone();
+        let clinician = hospital.signed_in(Role::Clinician).await;
+        let other = clinician.create(&json!({"resourceType": "Patient"})).await;
         let patient = hospital.patient(&own).await;
-        let consent = json!({
-            "resourceType": "Consent", "status": "active", "scope": {"text": "x"},
-            "category": [{"text": "x"}], "patient": {"reference": format!("Patient/{own}")},
-        });
-        let path = "/fhir/Consent?status=active";
-        patient.put(path, &consent).await.expect(403);
-        patient.delete(path).await.expect(403);
-        let headers = [("if-none-exist", "status=active")];
-        let body = Some(consent.to_string());
-        patient.send(Method::POST, "/fhir/Consent", body, &headers).await.expect(403);
-        patch(&patient, path, &json!([]), &[JSON_PATCH]).await.expect(403);
+        let consent = |of: &str| {
+            json!({
+                "resourceType": "Consent", "status": "inactive", "scope": {"text": "x"},
+                "identifier": [{"value": "conditions-of-patients"}],
+                "category": [{"text": "x"}], "patient": {"reference": format!("Patient/{of}")},
+            })
+        };
+        let somebody = hospital.patient(&other).await;
+        let theirs = somebody.create(&consent(&other)).await;
+        let path = "/fhir/Consent?identifier=conditions-of-patients";
+        // What is another's counts as nothing, and stays as it is.
+        let made = patient.put(path, &consent(&own)).await.expect(201).json();
+        let changed = patient.put(path, &consent(&own)).await.expect(200).json();
+        assert_eq!(made["id"], changed["id"]);
+        let headers = [("if-none-exist", "identifier=conditions-of-patients")];
+        let body = Some(consent(&own).to_string());
+        let found = patient.send(Method::POST, "/fhir/Consent", body, &headers).await.expect(200);
+        assert_eq!(found.json()["id"], made["id"]);
+        let theirs = somebody.get(&format!("/fhir/Consent/{theirs}")).await.expect(200).json();
+        assert_eq!(theirs["meta"]["versionId"], "1");
     });
 }

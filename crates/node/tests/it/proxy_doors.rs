@@ -131,9 +131,15 @@ fn tables_show_what_is_open_and_nothing_goes_on_by_itself() {
                     "entry": [entry]});
                 client.post("/fhir", &bundle).await.expect(403);
             }
+            for path in ["/fhir/_history", "/fhir/Condition/_history"] {
+                let text = client.get(path).await.expect(200).text;
+                assert!(text.contains(&child.cough), "{path}: {text}");
+                for closed in [&child.depression, &other.cough, &other.depression] {
+                    assert!(!text.contains(closed.as_str()), "{path}: {text}");
+                }
+                assert!(!text.contains("Depression") && !text.contains("Zora"), "{path}: {text}");
+            }
             for path in [
-                "/fhir/_history".to_owned(),
-                "/fhir/Condition/_history".to_owned(),
                 "/fhir/Condition/$meta".to_owned(),
                 format!("/fhir/Condition/{}/_history", other.cough),
                 format!("/fhir/Condition/{}/$meta", child.depression),

@@ -18,8 +18,8 @@ GET    /fhir/Patient/{own}                                     200 200 403 403 2
 GET    /fhir/Patient/{own}/_history                            200 200 403 403 200 401
 GET    /fhir/Patient/{own}/_history/1                          200 200 403 403 200 401
 GET    /fhir/Patient?_count=1                                  200 200 403 403 200 401
-GET    /fhir/Patient/_history?_count=1                         200 404 403 403 200 401
-GET    /fhir/_history?_count=1                                 200 404 403 403 403 401
+GET    /fhir/Patient/_history?_count=1                         200 200 403 403 200 401
+GET    /fhir/_history?_count=1                                 200 200 403 403 403 401
 GET    /fhir/Observation/{observation}                         200 200 403 403 403 401
 GET    /fhir/Observation?_count=1                              200 200 403 403 403 401
 GET    /fhir/Practitioner/{practitioner}                       200 404 200 200 200 401
