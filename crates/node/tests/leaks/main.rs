@@ -98,6 +98,7 @@ async fn tour(visit: &mut Visit<'_>, hospital: &Hospital) {
     searches::along(visit).await;
     told::told(visit, &|item| scene::touch(hospital, item)).await;
     single::changes(visit, &|item| scene::stands(hospital, item)).await;
+    scene::take_away(hospital, visit.made.drain(..));
 }
 
 /// Two who ask for the same records, one of them where what is withheld never existed.

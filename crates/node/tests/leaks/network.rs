@@ -59,12 +59,20 @@ pub async fn differences(visit: &mut Visit<'_>, here: &Pair, twin: &Pair, patien
             }
             visit.look(door, &this.1.to_string());
             visit.checked.insert((door.to_owned(), By::Twin));
-            if this != that {
+            // Where the person that is hidden is the one who was meant, nobody is offered instead, though
+            // others are like them: a record of somebody else would be worse than a word too much.
+            let nobody = says(&this.1, "not-found") && says(&that.1, "multiple-matches");
+            if this != that && !nobody {
                 let what = format!("{path}: {} {} {}", this.0, that.0, differs(&this.1, &that.1));
                 visit.leak(door, By::Twin, what);
             }
         }
     }
+}
+
+/// Whether an answer has an issue of this code.
+fn says(answer: &Value, code: &str) -> bool {
+    answer.to_string().contains(&format!("\"code\":\"{code}\""))
 }
 
 /// An answer without addresses and times.

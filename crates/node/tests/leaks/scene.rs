@@ -328,6 +328,19 @@ pub fn stands(hospital: &Hospital, item: &Item) -> Option<(u64, bool)> {
     stored.map(|stored| (stored.version, stored.method == store::Method::Delete))
 }
 
+/// Takes resources out of the store of a hospital.
+pub fn take_away(hospital: &Hospital, all: impl Iterator<Item = (&'static str, String)>) {
+    let delete = |(resource_type, id): (&'static str, String)| {
+        let id = fhir::Id::new(id).expect("an id");
+        store::Write::Delete { key: store::Key { resource_type, id }, expect: store::Expect::Any }
+    };
+    let writes = all.map(delete).collect();
+    block_in_place(|| {
+        let store = hospital.app.store();
+        store.commit(store::Transaction { writes, ..Default::default() }).expect("they are gone");
+    });
+}
+
 /// Puts resources into the store of a hospital.
 fn fill<'a>(hospital: &Hospital, resources: impl Iterator<Item = &'a Value>) {
     let lines: Vec<Vec<u8>> = resources.map(|one| one.to_string().into_bytes()).collect();

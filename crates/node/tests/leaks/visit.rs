@@ -29,6 +29,8 @@ pub struct Visit<'a> {
     pub tried: BTreeMap<String, Tried>,
     /// By what was looked behind each door.
     pub checked: BTreeSet<Checked>,
+    /// What was created by trying, to be taken away again.
+    pub made: Vec<(&'static str, String)>,
 }
 
 /// A door, and by what a leak is found behind it.
@@ -82,6 +84,7 @@ impl<'a> Visit<'a> {
             missing: Vec::new(),
             tried: BTreeMap::new(),
             checked: BTreeSet::new(),
+            made: Vec::new(),
         }
     }
 
