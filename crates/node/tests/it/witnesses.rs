@@ -388,7 +388,7 @@ fn a_log_that_was_cut_off_is_found_by_both_sides() {
             log.signed_in(Role::Operator).await;
         }
         // Else the log would grow again, over the cut, when the node starts.
-        let known = log.app.run(|app| app::accounts::start::bring_up(app)).await;
+        let known = log.app.run(app::accounts::start::bring_up).await;
         known.expect("the accounts are known");
         let size = witnessed_by_all(log, 1).await;
         let (bases, orgs) =

@@ -47,7 +47,18 @@ const BY_ITEM: usize = 30;
 
 /// What is looked at and can tell of nothing, whatever a hospital does, and why. By anything else a
 /// leak must be shown to be found; what is shown to must leave this list.
-const NOT_SHOWN: &[(&str, By, &str)] = &[];
+const NOT_SHOWN: &[(&str, By, &str)] = &[
+    ("count", By::Mark, "a count has no words; its number tells"),
+    ("events counted", By::Mark, "the same"),
+    ("stats", By::Mark, "the same"),
+    ("has", By::Mark, "what is gone by is not in the answer; that something is found tells"),
+    ("network: match", By::Mark, "candidates are known by who they are, which stays known"),
+    ("network: match", By::Twin, "the same"),
+    ("pages", By::Order, "where nothing is withheld all comes in order; the numbers tell"),
+    ("without: graphql", By::Mark, "what differs from the twin tells"),
+    ("without: meta", By::Mark, "the same"),
+    ("without: views", By::Mark, "the same"),
+];
 
 #[test]
 fn nothing_withheld_leaves_by_any_door() {
