@@ -182,26 +182,33 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Follows the membership list and carries out orders until the node stops.
+/// Follows the membership list and carries out orders until the node stops. The list in force is in
+/// the folder when it ends: the next start takes the keys into use that it names.
 pub async fn run(app: App, folder: PathBuf, mut stopped: watch::Receiver<bool>) {
     let mut changes = app.network().changes();
     changes.mark_changed();
     loop {
-        let is_new = tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => return,
-            _ = changes.changed() => true,
-            () = tokio::time::sleep(LOOK) => false,
+        let (is_new, is_last) = tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stop| *stop) => (true, true),
+            _ = changes.changed() => (true, false),
+            () = tokio::time::sleep(LOOK) => (false, false),
         };
         let folder = folder.clone();
         let work = move |app: &App| {
             if is_new && let Err(error) = keep_all(app, &folder) {
                 tracing::error!(%error, "the membership list could not be written to the folder");
             }
-            obey(app, &folder);
+            if !is_last {
+                obey(app, &folder);
+            }
             Ok(())
         };
         if let Err(error) = app.run(work).await {
             tracing::error!(reason = %error.message, "orders could not be looked for");
+        }
+        if is_last {
+            return;
         }
     }
 }

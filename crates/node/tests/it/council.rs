@@ -11,6 +11,7 @@ use app::governance::propose::{Draft, propose};
 use app::governance::{flags, tally, view, vote};
 use app::{App, Caller, User};
 use bytes::Bytes;
+use consilium_node::members;
 use consilium_node::serve::{Running, start};
 use consilium_node::wiring::{open, system_clock};
 use federation::AskError;
@@ -260,6 +261,22 @@ fn new_keys_are_taken_into_use_and_a_cut_from_the_terminal_holds_at_once() {
         assert_eq!(node.app.network().list().member(&org("north")).unwrap().assertion_key, key);
         assert_ne!(key, before, "the new keys are in use");
         drop(folder);
+    });
+}
+
+#[test]
+fn a_list_decided_while_the_node_stops_is_in_its_folder() {
+    run(async {
+        let setup = Setup { hospitals: 1, patients: 1, ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        let north = &hospitals.all[0];
+        let list = hospitals.home(north).join(members::FILE);
+        until("its own list in the folder", &north.app, |_| list.exists()).await;
+        std::fs::remove_file(&list).unwrap();
+        let (_stop, stopped) = tokio::sync::watch::channel(true);
+        members::run(north.app.clone(), hospitals.home(north), stopped).await;
+        assert!(list.exists(), "the last look came after the stop");
+        hospitals.stop().await;
     });
 }
 
