@@ -1,0 +1,101 @@
+//! What a question gives in the end: numbers about many people, with what a checker needs to know of them.
+
+use serde::{Deserialize, Serialize};
+
+/// The end of a question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Rows that went into it, over all sites.
+    pub n: u64,
+    /// Rows that were left out for a missing value, over all sites.
+    pub dropped: u64,
+    /// Sites in the last round.
+    pub sites: u32,
+    /// Rounds it took.
+    pub rounds: u32,
+    /// What was found.
+    pub finding: Finding,
+}
+
+/// What was found, by statistical kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Finding {
+    /// A fitted regression.
+    Model(Model),
+    /// Counts by categories.
+    Table(crate::describe::Table),
+    /// Summary statistics.
+    Summary(crate::describe::SummaryTable),
+    /// Counts between edges.
+    Histogram(crate::describe::HistogramCounts),
+    /// Quantiles.
+    Quantiles(crate::describe::QuantilesFound),
+    /// t tests.
+    TTest(crate::compare::TTests),
+    /// A one-way analysis of variance.
+    Anova(crate::compare::AnovaTable),
+    /// A test of independence.
+    ChiSquared(crate::compare::ChiSquaredTest),
+    /// Correlations of pairs.
+    Correlations(crate::compare::Correlations),
+    /// A rank-sum test.
+    RankSum(crate::compare::RankSumTest),
+    /// Survival curves.
+    Survival(crate::survival::Curves),
+    /// A meta-analysis.
+    MetaAnalysis(crate::meta::MetaResult),
+    /// Principal components.
+    Components(crate::structure::Components),
+    /// Clusters.
+    Clusters(crate::structure::Clusters),
+    /// A linear mixed model.
+    Mixed(crate::mixed::MixedModel),
+    /// A weighted contrast.
+    WeightedEffect(crate::weighting::WeightedEffect),
+    /// The validation of a prediction.
+    Validated(crate::validation::Validated),
+    /// Trees that predict.
+    BoostedTrees(crate::boosting::BoostedTrees),
+}
+
+/// A fitted regression.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// In the order of the formula, the intercept first.
+    pub coefficients: Vec<Coefficient>,
+    /// Columns that were left out because others determine them, or because they do not vary.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliased: Vec<String>,
+    /// Events, where the outcome is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// Rows less estimated coefficients.
+    pub residual_df: i64,
+    /// Covariance of the estimates, in the order of `coefficients`; absent for penalised estimates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covariance: Vec<Vec<f64>>,
+    /// Natural logarithm of the (partial) likelihood at the estimate; absent where the method has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_likelihood: Option<f64>,
+    /// Residual variance of a linear model; of a negative-binomial one the α of a variance
+    /// `μ + α μ²`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispersion: Option<f64>,
+}
+
+/// One coefficient.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coefficient {
+    /// `Intercept`, a variable, `variable[level]`, or a term as the formula writes it.
+    pub name: String,
+    /// On the scale of the linear predictor.
+    pub estimate: f64,
+    /// Standard error; absent for penalised estimates, which have none.
+    pub se: Option<f64>,
+    /// Two-sided, of the estimate being 0: t for linear models, normal otherwise.
+    pub p: Option<f64>,
+}
