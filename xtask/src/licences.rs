@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -36,11 +37,16 @@ pub fn run() -> Outcome {
         if !package["source"].is_null() && text("source") != REGISTRY {
             faults.push(format!("{name} comes from `{}`", text("source")));
         }
-        let expression = Expression::parse_mode(text("license"), spdx::ParseMode::LAX);
+        let clarified = match text("license").is_empty() {
+            true => clarified(&rules, text("name"), text("manifest_path"))?,
+            false => None,
+        };
+        let licence = clarified.as_deref().unwrap_or(text("license"));
+        let expression = Expression::parse_mode(licence, spdx::ParseMode::LAX);
         let accepts = |needed: &LicenseReq| allowed.iter().any(|one| one.satisfies(needed));
         match expression {
             Ok(expression) if expression.evaluate(accepts) => {}
-            _ => faults.push(format!("{name} has the licence `{}`", text("license"))),
+            _ => faults.push(format!("{name} has the licence `{licence}`")),
         }
     }
     if faults.is_empty() {
@@ -48,6 +54,34 @@ pub fn run() -> Outcome {
         return Ok(());
     }
     Err(format!("{} faults\n  {}", faults.len(), faults.join("\n  ")).into())
+}
+
+/// The licence that `[[licenses.clarify]]` states for a package that names none, if every licence file
+/// named there is the one that was read: its CRC-32 is the stated one, as cargo-deny checks it.
+fn clarified(
+    rules: &toml::Table,
+    name: &str,
+    manifest: &str,
+) -> Result<Option<String>, Box<dyn std::error::Error>> {
+    let all = rules.get("licenses").and_then(|section| section.get("clarify"));
+    let mut all = all.and_then(toml::Value::as_array).into_iter().flatten();
+    let Some(rule) = all.find(|rule| rule.get("crate").and_then(toml::Value::as_str) == Some(name))
+    else {
+        return Ok(None);
+    };
+    let files = rule.get("license-files").and_then(toml::Value::as_array);
+    let files =
+        files.filter(|files| !files.is_empty()).ok_or("a clarified licence needs a file")?;
+    for file in files {
+        let path = file.get("path").and_then(toml::Value::as_str).unwrap_or_default();
+        let stated = file.get("hash").and_then(toml::Value::as_integer);
+        let mut crc = flate2::Crc::new();
+        crc.update(&fs::read(Path::new(manifest).with_file_name(path))?);
+        if stated != Some(i64::from(crc.sum())) {
+            return Ok(None);
+        }
+    }
+    Ok(rule.get("expression").and_then(toml::Value::as_str).map(str::to_owned))
 }
 
 fn metadata() -> Result<Value, Box<dyn std::error::Error>> {

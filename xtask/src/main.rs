@@ -44,6 +44,8 @@ enum Task {
     Bench(Passed),
     /// Compare a running demo with the truth it was made from
     CheckDemo(Passed),
+    /// Fit a model over the sites of a CSV table, through one node for each site
+    CheckFederated(Passed),
     /// Run outside conformance suites, whole, and print one line for each
     Conformance(Passed),
     /// Read bad input: JSON, XML, searches, FHIRPath, patches
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Task::Policy => policy(),
         Task::Bench(passed) => testkit("bench", &passed),
         Task::CheckDemo(passed) => testkit("check-demo", &passed),
+        Task::CheckFederated(passed) => development("check-federated", &passed.arguments),
         Task::Conformance(passed) => development("conformance", &passed.arguments),
         Task::Fuzz(passed) => development("fuzz", &passed.arguments),
         Task::Crash(passed) => testkit("crash", &passed),
@@ -104,7 +107,7 @@ fn step(name: &str, command: &mut Command) -> Outcome {
 /// The matrix is printed by the test that guards it.
 fn policy() -> Outcome {
     let mut test = Command::new("cargo");
-    test.args(["test", "--quiet", "--package", "consilium-policy", "decisions"]);
+    test.args(["test", "--quiet", "--package", "consilium-policy", "the_committed_table"]);
     step("print the policy matrix", test.env("CONSILIUM_BLESS", "1").current_dir(root()))
 }
 

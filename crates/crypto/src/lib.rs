@@ -15,6 +15,7 @@ pub mod derive;
 pub mod entry;
 pub mod frames;
 pub mod hash;
+pub mod hpke;
 pub mod jwk;
 pub mod jws;
 pub mod key;

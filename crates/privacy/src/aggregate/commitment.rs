@@ -1,0 +1,108 @@
+//! Proof that a sum is the sum: each site commits to its vector, and the product of the commitments
+//! must open to the claimed sums.
+//!
+//! Prio3 protects against sites, not against aggregators: one that adds a number to its share moves
+//! the sum. So each site publishes a Pedersen vector commitment (Pedersen 1991)
+//!
+//! `C = Σ mᵢ·Gᵢ + Σ rₖ·Hₖ`
+//!
+//! in the Ristretto group (RFC 9496) to the very integers `m` that it shares, with random `r` that
+//! travel in the same shared vector and so become known only as sums. Commitments add like the
+//! vectors do, so whoever asks compares `Σ C` with the commitment of the sums.
+//!
+//! *Binding.* The points come from hashing a stated text, so nobody knows a relation between them; two
+//! openings of one commitment would give one, which is a discrete logarithm. Sums are below 2^128 and
+//! the group's order is above 2^252: equal in the group is equal as integers. So the sums that pass
+//! are the sums of what was committed to, whatever the aggregators did.
+//!
+//! *Hiding.* Take any two sites whose randomness the reader does not know, and give the reader all
+//! else. Each blinding number is uniform below 2^88 and the reader learns, for each, the sum `s` over
+//! the two. The average min-entropy of one given `s` is `-log₂((2N-1)/N²) > 87` bits with `N = 2^88`,
+//! so six of them keep more than 522 bits. `r ↦ Σ rₖ·Hₖ` with random points is a universal hash into a
+//! group of less than 2^253 elements, and by the generalised leftover hash lemma (Dodis, Ostrovsky,
+//! Reyzin, Smith 2008, lemma 2.4) the first site's blinding is within `½·2^-((522-253)/2) < 2^-134` of
+//! uniform, even given the points. Its commitment then says nothing about its vector, and the second
+//! site's commitment is what the published total leaves. With fewer than two honest sites the sum
+//! itself gives the vector away, and no commitment can help.
+//!
+//! *What it does not do.* A site that commits to another vector than it shares makes the check fail and
+//! is not named by it. Commitments must reach whoever asks signed by their sites, not through an
+//! aggregator.
+
+use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::{Identity as _, MultiscalarMul as _, VartimeMultiscalarMul as _};
+use rand::CryptoRng;
+use serde::{Deserialize, Serialize};
+
+use super::{SumError, bytes};
+
+/// Random numbers at the end of a committed vector.
+pub const BLINDINGS: usize = 6;
+/// The text that the points are made from.
+const DOMAIN: &[u8] = b"consilium sum 1 pedersen ristretto255";
+/// Bytes of a blinding number: 88 bits.
+const BLINDING_BYTES: usize = 11;
+
+/// A site's commitment to its vector: a point of Ristretto, compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Commitment(#[serde(with = "bytes")] pub [u8; 32]);
+
+/// The points of a layout's commitments.
+#[derive(Clone, Debug)]
+pub(super) struct Generators {
+    points: Vec<RistrettoPoint>,
+}
+
+impl Generators {
+    /// The points for vectors of this many numbers, the blinding numbers' points at the end.
+    pub(super) fn new(length: usize) -> Self {
+        let of = |kind: u8, at: usize| {
+            let text = [DOMAIN, &[kind], &(at as u64).to_be_bytes()].concat();
+            RistrettoPoint::from_uniform_bytes(&crypto::sha512(&text))
+        };
+        let numbers = (0..length).map(|at| of(b'G', at));
+        Self { points: numbers.chain((0..BLINDINGS).map(|at| of(b'H', at))).collect() }
+    }
+
+    /// Appends the blinding numbers to a site's vector and commits to all of it, in constant time.
+    pub(super) fn commit(
+        &self,
+        integers: &mut Vec<u128>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Commitment, SumError> {
+        if integers.len() + BLINDINGS != self.points.len() {
+            return Err(SumError::Length { expected: self.points.len() - BLINDINGS });
+        }
+        for _ in 0..BLINDINGS {
+            let mut random = [0; 16];
+            rng.fill_bytes(random.split_at_mut(BLINDING_BYTES).0);
+            integers.push(u128::from_le_bytes(random));
+        }
+        let scalars = integers.iter().map(|integer| Scalar::from(*integer));
+        let point = RistrettoPoint::multiscalar_mul(scalars, &self.points);
+        Ok(Commitment(point.compress().to_bytes()))
+    }
+
+    /// Whether the sums, with those of the blinding numbers, are what the commitments add up to.
+    ///
+    /// Errors: [`SumError::Malformed`] for a commitment that is no point, [`SumError::NotCommitted`].
+    pub(super) fn check(&self, sums: &[u128], given: &[Commitment]) -> Result<(), SumError> {
+        if sums.len() != self.points.len() {
+            return Err(SumError::NotCommitted);
+        }
+        let mut total = RistrettoPoint::identity();
+        for commitment in given {
+            let point = CompressedRistretto(commitment.0).decompress();
+            total += point.ok_or(SumError::Malformed("commitment"))?;
+        }
+        // The sums are public by now.
+        let scalars = sums.iter().map(|sum| Scalar::from(*sum));
+        if RistrettoPoint::vartime_multiscalar_mul(scalars, &self.points) == total {
+            Ok(())
+        } else {
+            Err(SumError::NotCommitted)
+        }
+    }
+}

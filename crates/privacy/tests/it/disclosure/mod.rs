@@ -1,0 +1,4 @@
+//! Output checking: what passes, what fails and why, and what may be shown instead.
+
+mod findings;
+mod tables;
