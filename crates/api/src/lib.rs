@@ -13,6 +13,7 @@ pub mod network;
 mod oauth;
 pub mod operate;
 pub mod outcome;
+pub mod research;
 
 use app::App;
 use axum::Router;
@@ -35,6 +36,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/healthz", get(|| async { (StatusCode::OK, "ready\n") }))
         .merge(small)
+        .nest("/research", research::router(app.clone()))
         .merge(applications::router(app.clone()))
         .merge(oauth::router(app.clone()))
         .merge(fhir::websocket::router(app.clone()))

@@ -10,6 +10,7 @@ use app::consent::{deliver, simulate};
 use app::governance;
 use app::locator::{answer as locator, keys as locator_keys};
 use app::records::answer;
+use app::rounds;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, State};
@@ -23,7 +24,7 @@ use serde::de::DeserializeOwned;
 use wire::{
     AccessesRequest, AddCheckpoint, AgreementsRequest, CheckpointsRequest, CouncilRequest,
     Delivery, Flag, Head, LocateRequest, LocatorKeyRequest, MatchRequest, OrgId, Publication,
-    ReconcileRequest, RecordRequest, Refusal, RefusalCode, SimulateRequest, path,
+    ReconcileRequest, RecordRequest, Refusal, RefusalCode, RoundsRequest, SimulateRequest, path,
 };
 
 /// Most bytes in a message of a peer.
@@ -55,6 +56,7 @@ pub fn router(app: App, inbound: Arc<Inbound>) -> Router {
         .route(path::AGREEMENTS, post(agreements))
         .route(path::COUNCIL, post(council))
         .route(path::FLAG, post(flag))
+        .route(path::ROUNDS, post(rounds_))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_MESSAGE))
         .with_state(Door { app, inbound })
 }
@@ -326,5 +328,19 @@ async fn agreements(
         sync::statements(app, asserted, &message)
     };
     let answer = door.answer(&peer, headers, path::AGREEMENTS, body, work).await?;
+    door.json(&peer, &answer)
+}
+
+async fn rounds_(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let read = |_: &App, asserted: &Asserted, message: RoundsRequest| {
+        Ok((asserted.assertion.issuer.clone(), message))
+    };
+    let (member, message) = door.answer(&peer, headers, path::ROUNDS, body, read).await?;
+    let answer = rounds::exchange(&door.app, &member, message).await.map_err(answer::refused)?;
     door.json(&peer, &answer)
 }

@@ -313,7 +313,8 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
             (action_word, Relation::Proxy, Scope::patient(own.clone()))
         }
         (Role::Proxy, _, _) => (action.staff, Relation::Unrelated, Scope::all()),
-        // The state of the node, its agreements and the affairs of the network are nobody's record.
+        // The state of the node, its agreements, the affairs of the network and research are nobody's
+        // record.
         _ if matches!(
             action.staff,
             policy::Action::Operate
@@ -323,6 +324,10 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
                 | policy::Action::CouncilDecide
                 | policy::Action::ManageAccounts
                 | policy::Action::ReadAccounts
+                | policy::Action::ManageDatasets
+                | policy::Action::Research
+                | policy::Action::DecideProjects
+                | policy::Action::ReadResearch
         ) =>
         {
             (action.staff, Relation::Unrelated, Scope::all())
@@ -363,7 +368,7 @@ fn of_accounts(
             let only = Only::Accounts { system };
             Ok(Some((policy::Action::ReadAccounts, Relation::Unrelated, only)))
         }
-        Role::Steward | Role::CouncilMember => own(caller),
+        Role::Steward | Role::CouncilMember | Role::Researcher => own(caller),
         // Whose right to act for somebody has ended is nobody, and not who they are themselves.
         Role::Proxy if caller.user.acting.is_none() => {
             let account = app.identity().accounts().get(&caller.user.id);

@@ -140,6 +140,7 @@ struct Inner {
     locator: crate::locator::State,
     agreements: crate::agreements::Shelf,
     governance: crate::governance::State,
+    rounds: crate::rounds::State,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -174,6 +175,7 @@ impl App {
             locator,
             agreements,
             governance,
+            rounds: crate::rounds::State::default(),
             answering,
             listening,
         };
@@ -193,6 +195,11 @@ impl App {
     /// What content is validated with.
     pub fn validation(&self) -> &crate::records::validate::Validation {
         &self.0.services.validation
+    }
+
+    /// Questions over many institutions.
+    pub fn rounds(&self) -> &crate::rounds::State {
+        &self.0.rounds
     }
 
     /// The store. Calls block.

@@ -37,11 +37,13 @@ pub enum Role {
     CouncilMember,
     /// Acts for patients and is none here: a parent, guardian or carer.
     Proxy,
+    /// Asks questions of data sets in approved projects, and never reads a record.
+    Researcher,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
@@ -51,6 +53,7 @@ impl Role {
         Self::Service,
         Self::CouncilMember,
         Self::Proxy,
+        Self::Researcher,
     ];
 
     /// The code, `privacy-officer` for example.
@@ -65,6 +68,7 @@ impl Role {
             Self::Service => "service",
             Self::CouncilMember => "council-member",
             Self::Proxy => "proxy",
+            Self::Researcher => "researcher",
         }
     }
 

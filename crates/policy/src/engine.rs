@@ -20,7 +20,7 @@ use crate::purpose::Purpose;
 use crate::question::{Action, BreakGlass, Content, Decision, Question, Reason, Relation, Role};
 
 /// The policies as they are in the repository.
-pub(crate) const POLICIES: [(&str, &str); 11] = [
+pub(crate) const POLICIES: [(&str, &str); 12] = [
     ("guards.cedar", include_str!("../../../policies/guards.cedar")),
     ("clinician.cedar", include_str!("../../../policies/clinician.cedar")),
     ("patient.cedar", include_str!("../../../policies/patient.cedar")),
@@ -32,6 +32,7 @@ pub(crate) const POLICIES: [(&str, &str); 11] = [
     ("council-member.cedar", include_str!("../../../policies/council-member.cedar")),
     ("proxy.cedar", include_str!("../../../policies/proxy.cedar")),
     ("accounts.cedar", include_str!("../../../policies/accounts.cedar")),
+    ("research.cedar", include_str!("../../../policies/research.cedar")),
 ];
 
 /// The schema the policies are validated against.

@@ -56,6 +56,8 @@ words! {
         CouncilMember = "council-member",
         /// Acts for a patient: a parent, guardian or carer (RelatedPerson).
         Proxy = "proxy",
+        /// Asks questions of data sets in approved projects.
+        Researcher = "researcher",
     }
 }
 
@@ -70,6 +72,7 @@ impl Role {
             Self::CouncilMember => Purpose::HOPERAT,
             Self::Registrar => Purpose::PATADMIN,
             Self::Proxy => Purpose::FAMRQT,
+            Self::Researcher => Purpose::HRESCH,
         }
     }
 }
@@ -125,6 +128,14 @@ words! {
         ReadAccounts = "read-accounts",
         /// See what one's own account says of oneself.
         OwnAccount = "own-account",
+        /// Register data sets for research and take them away.
+        ManageDatasets = "manage-datasets",
+        /// Apply for a project, ask questions in it, read their answers.
+        Research = "research",
+        /// Decide for the institution whether a project may use its data.
+        DecideProjects = "decide-projects",
+        /// See data sets, projects, decisions and what was asked.
+        ReadResearch = "read-research",
     }
 }
 

@@ -31,6 +31,7 @@ pub mod raw;
 pub mod reconcile;
 pub mod record;
 pub mod refusal;
+pub mod research;
 pub mod simulate;
 mod time;
 #[cfg(test)]
@@ -66,6 +67,7 @@ pub use record::{
     Access, AccessesRequest, AccessesResponse, BreakGlass, LineProof, RecordRequest, SourceStatus,
 };
 pub use refusal::{Refusal, RefusalCode};
+pub use research::{RoundsRequest, RoundsResponse};
 pub use simulate::{
     KindCount, Recipient, Remedy, SimulateRequest, SimulateResponse, Simulated, WithheldItem,
 };
@@ -116,6 +118,8 @@ pub mod path {
     pub const APPLICATIONS: &str = "/council/applications";
     /// `Flag` → nothing: a peer's conduct that its privacy officer should look at.
     pub const FLAG: &str = "/network/v1/flag";
+    /// `RoundsRequest` → `RoundsResponse`.
+    pub const ROUNDS: &str = "/network/v1/rounds";
     /// `GET` without assertion: any answer means that the node is up.
     pub const HEALTH: &str = "/network/v1/health";
 }

@@ -72,6 +72,17 @@ fn messages() {
     check::<LocateRequest>(include_str!("../vectors/locate-request.json"));
     let response: LocateResponse = check(include_str!("../vectors/locate-response.json"));
     assert_eq!((response.likely.len(), response.absent.len()), (1, 2));
+    let project: research::Project = check(include_str!("../vectors/research-project.json"));
+    assert!(project.is_sound());
+    let decision: research::Decision = check(include_str!("../vectors/research-decision.json"));
+    assert_eq!(decision.choice, research::ProjectChoice::Approve);
+    let inquiry: research::Inquiry = check(include_str!("../vectors/research-inquiry.json"));
+    assert!(inquiry.is_sound());
+    check::<research::AggregatorKey>(include_str!("../vectors/research-aggregator-key.json"));
+    let request: RoundsRequest = check(include_str!("../vectors/rounds-request.json"));
+    assert_eq!((request.given.len(), request.wait_ms), (5, 20_000));
+    let response: RoundsResponse = check(include_str!("../vectors/rounds-response.json"));
+    assert_eq!((response.projects.len(), response.work.len()), (1, 4));
     let signed: SignedStatement = check(include_str!("../vectors/agreement-statement.json"));
     let key = crypto::SigningKey::from_seed(&[7; 32]).unwrap();
     let opened = signed.open().unwrap();

@@ -160,6 +160,7 @@ fn display(role: Role) -> &'static str {
         Role::Service => "Program",
         Role::CouncilMember => "Council member",
         Role::Proxy => "Acts for patients",
+        Role::Researcher => "Researcher",
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) const TASK_SYSTEM: &str = "https://consilium.health/fhir/CodeSystem/t
 pub(crate) const NOTICE_SYSTEM: &str = "https://consilium.health/fhir/CodeSystem/notice";
 
 /// The types that they are of.
-const TYPES: [&str; 3] = ["Task", "Communication", "Linkage"];
+const TYPES: [&str; 5] = ["Task", "Communication", "Linkage", "Library", "ResearchStudy"];
 
 /// Whether a resource is tagged as one of these.
 pub(crate) fn is_governance(resource: &Resource) -> bool {
@@ -59,6 +59,7 @@ fn is_reserved(resource_type: &str, id: &Id) -> bool {
     match resource_type {
         "Task" => id.as_str().starts_with(matter::PREFIX),
         "Linkage" => id.as_str().starts_with(link::PREFIX),
+        "Library" => crate::catalog::is_reserved(id),
         _ => false,
     }
 }

@@ -270,12 +270,11 @@ fn a_list_decided_while_the_node_stops_is_in_its_folder() {
         let setup = Setup { hospitals: 1, patients: 1, ..Setup::default() };
         let hospitals = Hospitals::start(setup).await;
         let north = &hospitals.all[0];
-        let (home, list) = (hospitals.home(north), hospitals.home(north).join(members::FILE));
-        // The running node has looked for itself, and does not look again.
-        until("its first list", &north.app, |_| home.join("membership").exists()).await;
+        let list = hospitals.home(north).join(members::FILE);
+        until("its own list in the folder", &north.app, |_| list.exists()).await;
         std::fs::remove_file(&list).unwrap();
         let (_stop, stopped) = tokio::sync::watch::channel(true);
-        members::run(north.app.clone(), home, stopped).await;
+        members::run(north.app.clone(), hospitals.home(north), stopped).await;
         assert!(list.exists(), "the last look came after the stop");
         hospitals.stop().await;
     });

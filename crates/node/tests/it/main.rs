@@ -64,6 +64,7 @@ mod record;
 mod recovered;
 mod refusals;
 mod rest;
+mod rounds;
 mod routes;
 mod searches;
 mod simulate;

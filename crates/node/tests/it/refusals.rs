@@ -60,6 +60,14 @@ GET    /auth/accounts/nobody                                   403 403 404 404 4
 POST   /auth/accounts                           reasoned       403 403 403 400 403 401
 PATCH  /auth/accounts/nobody                    reasoned       403 403 403 400 403 401
 POST   /auth/accounts/nobody/recover            reasoned       403 403 403 404 403 401
+GET    /research/datasets                                      403 403 200 200 403 401
+PUT    /research/datasets/trial                 dataset        403 403 403 200 403 401
+DELETE /research/datasets/none                                 403 403 403 404 403 401
+GET    /research/projects                                      403 403 200 200 403 401
+POST   /research/projects                       application    403 403 403 403 403 401
+POST   /research/projects/none/decision         decision       403 403 403 403 403 401
+POST   /research/projects/none/questions        question       403 403 403 403 403 401
+GET    /research/questions/none                                403 403 404 404 403 401
 ";
 
 const ROLES: [&str; 6] =
@@ -105,7 +113,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 48 * 6);
+        assert_eq!(asked, 56 * 6);
     });
 }
 
@@ -140,6 +148,22 @@ fn bodies(about: &Value, observation: &str, org: &str) -> BTreeMap<&'static str,
         ("contract", json!({"resourceType": "Contract"})),
         ("reasoned", json!({"reason": "none"})),
         ("account", json!({"resourceType": "Person", "id": "account-x"})),
+        ("dataset", json!({"title": "A trial", "csv": "age,arm\n70,treated\n"})),
+        (
+            "application",
+            json!({
+                "title": "x", "purpose": "x", "holders": [org], "aggregators": [org, org],
+                "dataset": "trial", "analyses": [], "min_sites": 3, "min_rows": 10, "days": 30,
+            }),
+        ),
+        ("decision", json!({"choice": "approve"})),
+        (
+            "question",
+            json!({
+                "dictionary": {"variables": []}, "most_rows": 10,
+                "analysis": {"kind": "regression", "formula": "linear(age) ~ arm"},
+            }),
+        ),
     ])
 }
 

@@ -28,6 +28,7 @@ fn prefix(file: &str) -> &'static str {
         _ if file.contains("api/src/auth") => "/auth",
         _ if file.contains("api/src/operate") => "/operate",
         _ if file.contains("api/src/agreements") => "/steward/agreements",
+        _ if file.contains("api/src/research") => "/research",
         _ => "",
     }
 }

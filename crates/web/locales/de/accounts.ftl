@@ -1,6 +1,7 @@
 # Konten der Einrichtung, für den Betrieb.
 nav-accounts = Konten
 role-service = Programm
+role-researcher = Forscherin oder Forscher
 accounts-title = Konten
 accounts-lead = Wer sich hier anmelden kann, und als was. Jede Person steht im Verzeichnis als Practitioner oder Person, mit jeder Rolle und ihrer Zeit.
 accounts-once = Nur jetzt zu sehen: geben Sie es der Person

@@ -1,6 +1,7 @@
 # Accounts of the institution, for its operator.
 nav-accounts = Accounts
 role-service = Program
+role-researcher = Researcher
 accounts-title = Accounts
 accounts-lead = Who can sign in here, and as what. Each person stands in the directory as Practitioner or Person, with every role and its time.
 accounts-once = Shown only now: give it to the person

@@ -1,6 +1,7 @@
 # Cuentas de la institución, para su operador.
 nav-accounts = Cuentas
 role-service = Programa
+role-researcher = Investigador o investigadora
 accounts-title = Cuentas
 accounts-lead = Quién puede iniciar sesión aquí, y como qué. Cada persona está en el directorio como Practitioner o Person, con cada función y su tiempo.
 accounts-once = Solo se muestra ahora: entrégueselo a la persona

@@ -9,7 +9,7 @@ use crate::parts::Qr;
 use crate::words::{Message, Words};
 
 /// Roles that can be given, with the key of each one's word.
-const ROLES: [(&str, &str); 9] = [
+const ROLES: [(&str, &str); 10] = [
     ("clinician", "role-clinician"),
     ("patient", "role-patient"),
     ("proxy", "role-proxy"),
@@ -18,6 +18,7 @@ const ROLES: [(&str, &str); 9] = [
     ("operator", "role-operator"),
     ("steward", "role-steward"),
     ("council-member", "role-council-member"),
+    ("researcher", "role-researcher"),
     ("service", "role-service"),
 ];
 

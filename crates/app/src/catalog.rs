@@ -1,0 +1,49 @@
+//! Data sets that an institution keeps for research: what they hold, and their rows.
+//!
+//! A data set is a table of people without names: a registry, the outcome of a study. Its description
+//! is a `Library`; its rows are kept beside, column by column, and no door gives them out. Questions
+//! of approved projects are answered from them ([`crate::rounds`]).
+
+mod columns;
+mod library;
+mod register;
+
+pub use register::{Draft, register, remove};
+
+pub(crate) use columns::rows;
+pub(crate) use library::is_reserved;
+
+use statistics::Dictionary;
+
+use crate::authorise::{Action, authorise};
+use crate::{App, Caller, Result};
+
+/// The side space of rows and descriptions.
+pub(crate) const SPACE: &str = "catalog";
+/// Most data sets of an institution.
+pub const MOST: usize = 1_000;
+/// Most rows of a data set.
+pub const MOST_ROWS: usize = 5_000_000;
+/// Most variables of a data set.
+pub const MOST_VARIABLES: usize = 2_000;
+
+/// A data set.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Dataset {
+    /// The name that projects use, the same at every institution that holds a part of it.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Its variables.
+    pub dictionary: Dictionary,
+    /// How many rows are here.
+    pub rows: usize,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub since_ms: i64,
+}
+
+/// The data sets of this institution, by name.
+pub fn list(app: &App, caller: &Caller) -> Result<Vec<Dataset>> {
+    authorise(app, caller, Action::of(policy::Action::ReadResearch))?;
+    columns::described(&*app.store().snapshot()?)
+}

@@ -1,0 +1,109 @@
+//! Taking in a data set for research, and taking it away.
+
+use std::collections::BTreeSet;
+
+use statistics::{Column, Dictionary, Frame, Kind};
+use store::Transaction;
+
+use super::{Dataset, MOST, MOST_ROWS, MOST_VARIABLES, columns, library};
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+use crate::authorise::{Action, authorise};
+use crate::{App, Caller, Error, Kind as Fault, Result};
+
+/// A data set as an operator hands it in.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Lower-case letters, digits and hyphens, at most 50.
+    pub name: String,
+    /// For people, at most 200 characters.
+    pub title: String,
+    /// What its variables are.
+    pub dictionary: Dictionary,
+    /// Its rows.
+    pub rows: Frame,
+}
+
+/// Takes in a data set; one of the same name is replaced. For operators. Blocks.
+///
+/// Errors: [`Fault::Invalid`] where the rows are not as the dictionary says, [`Fault::TooCostly`]
+/// beyond the limits.
+pub fn register(app: &App, caller: &Caller, draft: Draft) -> Result<Dataset> {
+    authorise(app, caller, Action::of(policy::Action::ManageDatasets))?;
+    check(&draft)?;
+    let Draft { name, title, dictionary, rows } = draft;
+    let set = Dataset { name, title, dictionary, rows: rows.rows(), since_ms: app.now_ms() };
+    let snapshot = app.store().snapshot()?;
+    let before = columns::description(&*snapshot, &set.name)?;
+    if before.is_none() && columns::described(&*snapshot)?.len() >= MOST {
+        return Err(Error::new(Fault::TooCostly, "there are too many data sets; remove one first"));
+    }
+    let mut side = match &before {
+        Some(before) => columns::removals(&*snapshot, before)?,
+        None => Vec::new(),
+    };
+    side.extend(columns::writes(&set, &rows)?);
+    let note = format!("a data set for research is taken in: {}", set.name);
+    let event = Event::by(caller, Pattern::Configure).note(note);
+    let writes = vec![library::put(app, &set)?, event.write(app)?];
+    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    Ok(set)
+}
+
+/// Takes a data set away, rows and all. For operators.
+///
+/// Errors: [`Fault::NotFound`].
+pub fn remove(app: &App, caller: &Caller, name: &str) -> Result<()> {
+    authorise(app, caller, Action::of(policy::Action::ManageDatasets))?;
+    let snapshot = app.store().snapshot()?;
+    let set = columns::description(&*snapshot, name)?.ok_or_else(Error::not_found)?;
+    let note = format!("a data set for research is removed: {}", set.name);
+    let event = Event::by(caller, Pattern::Configure).note(note);
+    let side = columns::removals(&*snapshot, &set)?;
+    let writes = vec![library::delete(&set)?, event.write(app)?];
+    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    Ok(())
+}
+
+fn check(draft: &Draft) -> Result<()> {
+    let invalid = |message: String| Err(Error::invalid("value", message));
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let Draft { name, title, dictionary, rows } = draft;
+    if name.is_empty() || name.len() > 50 || !name.chars().all(is_plain) {
+        let message = "the name of a data set has 1 to 50 lower-case letters, digits and hyphens";
+        return invalid(message.to_owned());
+    }
+    if title.trim().is_empty() || title.chars().count() > 200 {
+        return invalid("the title of a data set has 1 to 200 characters".to_owned());
+    }
+    if rows.rows() > MOST_ROWS || dictionary.variables.len() > MOST_VARIABLES {
+        let message =
+            format!("a data set has at most {MOST_ROWS} rows and {MOST_VARIABLES} variables");
+        return Err(Error::new(Fault::TooCostly, message));
+    }
+    let mut names = BTreeSet::new();
+    for variable in &dictionary.variables {
+        let name = &variable.name;
+        if name.is_empty() || name.chars().count() > 100 || !names.insert(name) {
+            return invalid(format!(
+                "the variable `{name}` is there twice, or its name is too long"
+            ));
+        }
+        let fits = match (&variable.kind, rows.column(name)) {
+            (Kind::Number { min, max }, Some(Column::Number(values))) => {
+                let within = |v: &f64| min.is_none_or(|m| m <= *v) && max.is_none_or(|m| *v <= m);
+                values.iter().flatten().all(within)
+            }
+            (Kind::Category { levels }, Some(Column::Category(values))) => {
+                values.iter().flatten().all(|level| (*level as usize) < levels.len())
+            }
+            _ => false,
+        };
+        if !fits {
+            return invalid(format!(
+                "the rows hold for `{name}` what the dictionary does not list"
+            ));
+        }
+    }
+    Ok(())
+}

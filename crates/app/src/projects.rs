@@ -1,0 +1,52 @@
+//! Projects: who may ask which data set what, for how long, decided by each institution whose data are
+//! asked or that adds up what the others give.
+//!
+//! What is kept is what was signed: the application, by the node of whoever applies, and each party's
+//! decisions, by its own node. The latest decision of a party counts. A `ResearchStudy` shows a project
+//! to those who read FHIR.
+
+mod apply;
+mod decide;
+mod shelf;
+mod study;
+
+pub use apply::{Draft, apply};
+pub use decide::{Choice, decide};
+pub use shelf::{Known, known};
+
+pub(crate) use shelf::{all, check_signer, signed_by, take_decision, take_project};
+
+use wire::{OrgId, Sealed};
+
+use crate::authorise::{Action, authorise};
+use crate::{App, Caller, Result};
+
+/// The side space of projects and decisions.
+pub(crate) const SPACE: &str = "projects";
+/// Most projects that a node keeps.
+pub const MOST: usize = 10_000;
+/// Most decisions of one party about one project.
+pub const MOST_DECISIONS: usize = 100;
+
+/// The projects that concern this institution, the latest first.
+pub fn list(app: &App, caller: &Caller) -> Result<Vec<Known>> {
+    authorise(app, caller, Action::of(policy::Action::ReadResearch))?;
+    let mut all = shelf::all(&*app.store().snapshot()?)?;
+    all.sort_by_key(|known| std::cmp::Reverse(known.project.made));
+    Ok(all)
+}
+
+/// The projects that this node coordinates, concern `peer`, and are not among those it knows.
+pub(crate) fn untold(
+    app: &App,
+    peer: &OrgId,
+    known: &[String],
+    most: usize,
+) -> Result<Vec<Sealed>> {
+    let own = app.network().own();
+    let all = shelf::all(&*app.store().snapshot()?)?;
+    let untold = all.into_iter().filter(|one| {
+        one.project.coordinator == *own && one.concerns(peer) && !known.contains(&one.id)
+    });
+    Ok(untold.take(most).map(|one| one.sealed).collect())
+}

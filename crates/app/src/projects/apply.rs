@@ -1,0 +1,77 @@
+//! Applying for a project.
+
+use wire::research::{Project, Researcher};
+use wire::{OrgId, Sealed};
+
+use super::take_project;
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+use crate::authorise::{Action, authorise};
+use crate::{App, Caller, Error, Result};
+
+/// What a researcher wants to do.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// In one line.
+    pub title: String,
+    /// What is to be found out and why, in words.
+    pub purpose: String,
+    /// Others at this institution who may ask, beside whoever applies.
+    pub researchers: Vec<Researcher>,
+    /// The institutions whose data are asked.
+    pub holders: Vec<OrgId>,
+    /// The two that add up what holders give.
+    pub aggregators: [OrgId; 2],
+    /// The data set, by its name.
+    pub dataset: String,
+    /// Kinds of analysis, in the words of questions.
+    pub analyses: Vec<String>,
+    /// Fewest holders in any sum.
+    pub min_sites: u32,
+    /// Fewest rows behind any answer.
+    pub min_rows: u32,
+    /// For how many days from now, 1 to 1,830.
+    pub days: u32,
+}
+
+/// Applies for a project and returns its id. For researchers with a second factor of the last five
+/// minutes; their node signs the application, and the parties find it when they next ask.
+///
+/// Errors: [`crate::Kind::Invalid`] where it is not within bounds, or names somebody who is no member.
+pub fn apply(app: &App, caller: &Caller, draft: Draft) -> Result<String> {
+    authorise(app, caller, Action::of(policy::Action::Research))?;
+    let invalid = |message: String| Error::invalid("value", message);
+    if !(1..=1_830).contains(&draft.days) {
+        return Err(invalid("a project lasts 1 to 1,830 days".to_owned()));
+    }
+    let list = app.network().list();
+    for org in draft.holders.iter().chain(&draft.aggregators) {
+        if list.member(org).is_none() {
+            return Err(invalid(format!("`{org}` is no member of the network")));
+        }
+    }
+    let own = Researcher { account: caller.user.id.clone(), name: caller.user.name.clone() };
+    let made = app.now_ms();
+    let project = Project {
+        version: 1,
+        network: list.network.clone(),
+        coordinator: app.network().own().clone(),
+        title: draft.title,
+        purpose: draft.purpose,
+        researchers: [vec![own], draft.researchers].concat(),
+        holders: draft.holders,
+        aggregators: draft.aggregators.into(),
+        dataset: draft.dataset,
+        analyses: draft.analyses,
+        min_sites: draft.min_sites,
+        min_rows: draft.min_rows,
+        from: made,
+        until: made + i64::from(draft.days) * 24 * 60 * 60 * 1000,
+        made,
+    };
+    let key = &app.peers().identity().assertion_key;
+    let sealed = Sealed::seal(&project, key).map_err(|e| invalid(e.to_string()))?;
+    let event = Event::by(caller, Pattern::Configure).note("applies for a research project");
+    take_project(app, &sealed, Some(event))?;
+    Ok(sealed.id())
+}

@@ -1,0 +1,184 @@
+//! What is known of projects, and how what others signed is taken in.
+
+use std::collections::BTreeMap;
+
+use store::{SideWrite, Snapshot, Transaction};
+use wire::research::{Decision, Project, ProjectChoice};
+use wire::{OrgId, Sealed};
+
+use super::{MOST, MOST_DECISIONS, SPACE, study};
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+use crate::{App, Error, Kind, Result};
+
+/// How far the clock of another party may be ahead, in milliseconds.
+const AHEAD_MS: i64 = 5 * 60 * 1000;
+
+/// A project and what its parties have decided.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its id: the hash of the application.
+    pub id: String,
+    /// The application.
+    pub project: Project,
+    /// As it was signed.
+    pub sealed: Sealed,
+    /// The latest decision of each party that has decided.
+    pub decisions: BTreeMap<OrgId, Decision>,
+}
+
+impl Known {
+    /// Everybody who must approve: holders and aggregators, each once.
+    pub fn parties(&self) -> Vec<OrgId> {
+        let mut parties = [&self.project.holders[..], &self.project.aggregators].concat();
+        parties.sort_unstable();
+        parties.dedup();
+        parties
+    }
+
+    /// Whether an institution has a part in it, or coordinates it.
+    pub fn concerns(&self, org: &OrgId) -> bool {
+        self.project.coordinator == *org || self.parties().contains(org)
+    }
+
+    /// Whether `org` lets the project go on at `now_ms`.
+    pub fn is_approved_by(&self, org: &OrgId, now_ms: i64) -> bool {
+        let is_on = (self.project.from..self.project.until).contains(&now_ms);
+        let choice = self.decisions.get(org).map(|decision| decision.choice);
+        is_on && choice == Some(ProjectChoice::Approve)
+    }
+}
+
+/// All projects.
+pub(crate) fn all(snapshot: &dyn Snapshot) -> Result<Vec<Known>> {
+    let stored = snapshot.side_scan(SPACE, b"project/", MOST)?;
+    stored.iter().map(|(_, value)| open(snapshot, value)).collect()
+}
+
+/// One project.
+///
+/// Errors: [`Kind::NotFound`].
+pub fn known(snapshot: &dyn Snapshot, id: &str) -> Result<Known> {
+    let stored = snapshot.side(SPACE, &project_key(id))?.ok_or_else(Error::not_found)?;
+    open(snapshot, &stored)
+}
+
+// What was verified when it was taken is not verified again.
+fn open(snapshot: &dyn Snapshot, value: &[u8]) -> Result<Known> {
+    let faulty = || Error::internal("a stored project is faulty");
+    let sealed: Sealed = serde_json::from_slice(value).map_err(|_| faulty())?;
+    let project: Project = serde_json::from_str(&sealed.text).map_err(|_| faulty())?;
+    let id = sealed.id();
+    let mut decisions = BTreeMap::new();
+    let prefix = format!("decision/{id}/");
+    for (_, value) in snapshot.side_scan(SPACE, prefix.as_bytes(), MOST)? {
+        let sealed: Sealed = serde_json::from_slice(&value).map_err(|_| faulty())?;
+        let decision: Decision = serde_json::from_str(&sealed.text).map_err(|_| faulty())?;
+        let is_later = |before: &Decision| before.at <= decision.at;
+        if decisions.get(&decision.holder).is_none_or(is_later) {
+            decisions.insert(decision.holder.clone(), decision);
+        }
+    }
+    Ok(Known { id, project, sealed, decisions })
+}
+
+/// The signed decisions of `org` about a project.
+pub(crate) fn signed_by(snapshot: &dyn Snapshot, id: &str, org: &OrgId) -> Result<Vec<Sealed>> {
+    let prefix = format!("decision/{id}/{org}/");
+    let stored = snapshot.side_scan(SPACE, prefix.as_bytes(), MOST_DECISIONS)?;
+    let read = |value: &Vec<u8>| {
+        serde_json::from_slice(value).map_err(|_| Error::internal("a stored decision is faulty"))
+    };
+    stored.iter().map(|(_, value)| read(value)).collect()
+}
+
+/// Takes in an application that concerns this node, from whomever it came. Whether it is new.
+///
+/// Errors: [`Kind::Invalid`] where it is not signed by its coordinator, or is none of this network.
+pub(crate) fn take_project(app: &App, sealed: &Sealed, by: Option<Event<'_>>) -> Result<bool> {
+    let invalid = |message: String| Error::invalid("value", message);
+    let project: Project = sealed.open().map_err(|e| invalid(e.to_string()))?;
+    check_signer(app, &project.coordinator, sealed)?;
+    if project.network != app.network().list().network || project.made > app.now_ms() + AHEAD_MS {
+        return Err(invalid("the project is of another network, or from the future".to_owned()));
+    }
+    let snapshot = app.store().snapshot()?;
+    let id = sealed.id();
+    if snapshot.side(SPACE, &project_key(&id))?.is_some() {
+        return Ok(false);
+    }
+    if snapshot.side_scan(SPACE, b"project/", MOST)?.len() >= MOST {
+        return Err(Error::new(Kind::TooCostly, "there are too many projects"));
+    }
+    let known = Known { id, project, sealed: sealed.clone(), decisions: BTreeMap::new() };
+    if !known.concerns(app.network().own()) {
+        return Err(invalid("this institution has no part in the project".to_owned()));
+    }
+    let value = serde_json::to_vec(sealed).map_err(|e| Error::internal(e.to_string()))?;
+    let note = format!("an application for a research project of `{}`", known.project.coordinator);
+    let event = by.unwrap_or_else(|| Event::by_node(Pattern::Receive).note(note));
+    let event = event.data(format!("ResearchStudy/{}", known.id));
+    let side = vec![SideWrite { space: SPACE, key: project_key(&known.id), value: Some(value) }];
+    let writes = vec![study::put(&known)?, event.write(app)?];
+    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    Ok(true)
+}
+
+/// Takes in a decision about a project that is known here. Whether it is new.
+///
+/// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Invalid`] where it is not signed by
+/// one of its parties.
+pub(crate) fn take_decision(app: &App, sealed: &Sealed, by: Option<Event<'_>>) -> Result<bool> {
+    let invalid = |message: String| Error::invalid("value", message);
+    let decision: Decision = sealed.open().map_err(|e| invalid(e.to_string()))?;
+    check_signer(app, &decision.holder, sealed)?;
+    if decision.at > app.now_ms() + AHEAD_MS {
+        return Err(invalid("the decision is from the future; check the clocks".to_owned()));
+    }
+    let snapshot = app.store().snapshot()?;
+    let mut known = known(&*snapshot, &decision.project)?;
+    if !known.parties().contains(&decision.holder) {
+        return Err(invalid("who decides this is no party of the project".to_owned()));
+    }
+    let before = signed_by(&*snapshot, &known.id, &decision.holder)?;
+    if before.contains(sealed) {
+        return Ok(false);
+    }
+    if before.len() >= MOST_DECISIONS {
+        return Err(Error::new(Kind::TooCostly, "there are too many decisions about this project"));
+    }
+    let key = format!("decision/{}/{}/{}", known.id, decision.holder, sealed.id()).into_bytes();
+    let value = serde_json::to_vec(sealed).map_err(|e| Error::internal(e.to_string()))?;
+    let event = by.unwrap_or_else(|| {
+        let note = format!("`{}` has decided about a research project", decision.holder);
+        Event::by_node(Pattern::Receive).note(note)
+    });
+    let event = event.data(format!("ResearchStudy/{}", known.id));
+    let is_later = |before: &Decision| before.at <= decision.at;
+    if known.decisions.get(&decision.holder).is_none_or(is_later) {
+        known.decisions.insert(decision.holder.clone(), decision);
+    }
+    let side = vec![SideWrite { space: SPACE, key, value: Some(value) }];
+    let writes = vec![study::put(&known)?, event.write(app)?];
+    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    Ok(true)
+}
+
+/// The key must be that of the node of whoever says it.
+pub(crate) fn check_signer(app: &App, org: &OrgId, sealed: &Sealed) -> Result<()> {
+    let is_own = org == app.network().own();
+    let is_key = if is_own {
+        app.peers().identity().assertion_key.public_key() == sealed.key
+    } else {
+        let member = app.network().active(org).ok();
+        member.is_some_and(|member| member.signing_keys(app.now_ms()).contains(&sealed.key))
+    };
+    match is_key {
+        true => Ok(()),
+        false => Err(Error::invalid("value", "this is not signed by a member's own key")),
+    }
+}
+
+fn project_key(id: &str) -> Vec<u8> {
+    format!("project/{id}").into_bytes()
+}

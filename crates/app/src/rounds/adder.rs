@@ -1,0 +1,334 @@
+//! One of the two aggregators of a question: checks that what sites gave is within its bounds, and
+//! adds, without seeing a number.
+//!
+//! The keys live as long as the process: after a restart the coordinator asks for new ones and the
+//! round begins again. A sum is given once in a round: otherwise whoever coordinates could have it
+//! once with a site and once without.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crypto::hpke::OpeningKey;
+use parking_lot::Mutex;
+use privacy::aggregate::{
+    Aggregator, Batch, ReportId, Role, SealedReport, Summation, VerifyKey, Waiting,
+    commitment::Commitment,
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use statistics::Round;
+use store::{Guard, SideWrite, Transaction};
+use wire::research::{AggregatorKey, Finding, Gift, Refused, ReportPart};
+use wire::{OrgId, Sealed};
+use zeroize::Zeroizing;
+
+use super::SPACE;
+use super::inquiry::{Against, Checked, check};
+use super::site::{aggregator_key, bytes, summation, text};
+use crate::App;
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+
+/// Most questions whose keys are held at a time; the oldest goes first.
+const MOST_HELD: usize = 200;
+const SECRET_INFO: &[u8] = b"consilium sum 1 verify key";
+
+/// The questions in which this node adds.
+#[derive(Default)]
+pub(crate) struct Adders(Mutex<BTreeMap<String, Held>>);
+
+struct Held {
+    since_ms: i64,
+    opening: OpeningKey,
+    /// Known to both aggregators; the helper has it from the leader.
+    verify: Option<VerifyKey>,
+    round: u32,
+    waiting: BTreeMap<ReportId, (OrgId, Waiting)>,
+    aggregator: Option<Aggregator>,
+}
+
+/// The reports of a round that an aggregator is shown.
+pub(super) struct Shown<'a> {
+    /// The round, as JSON.
+    pub round: &'a str,
+    /// Its number.
+    pub number: u32,
+    /// The other aggregator's signed key.
+    pub other: &'a Sealed,
+    /// The reports.
+    pub reports: &'a [ReportPart],
+}
+
+/// Makes the keys for a question. The leader is given the helper's and seals the common secret to it.
+pub(super) fn key(
+    app: &App,
+    coordinator: &OrgId,
+    inquiry: &Sealed,
+    helper: Option<&Sealed>,
+) -> Result<Gift, Against> {
+    let checked = check(app, coordinator, inquiry)?;
+    let role = role(app, &checked)?;
+    let unavailable = |_| Against::new("unavailable", "no key could be made");
+    let opening = OpeningKey::generate().map_err(unavailable)?;
+    let (verify, secret) = match (role, helper) {
+        (Role::Leader, Some(sealed)) => {
+            let helper = checked.inquiry.aggregators.get(1).ok_or_else(nobody)?;
+            let (to, _) = aggregator_key(app, &checked.id, helper, sealed)?;
+            let mut rng = ChaCha20Rng::from_seed(app.new_secret());
+            let verify = VerifyKey::generate(&mut rng);
+            let secret = to
+                .seal(SECRET_INFO, checked.id.as_bytes(), &*verify.to_bytes())
+                .map_err(unavailable)?;
+            (Some(verify), Some(text(&secret)))
+        }
+        (Role::Leader, None) => return Err(nobody()),
+        (Role::Helper, _) => (None, None),
+    };
+    let public = AggregatorKey {
+        version: 1,
+        inquiry: checked.id.clone(),
+        aggregator: app.network().own().clone(),
+        key: text(&opening.sealing_key().0),
+        secret,
+    };
+    let sealed = Sealed::seal(&public, &app.peers().identity().assertion_key)
+        .map_err(|e| Against::new("unavailable", e.to_string()))?;
+    let since_ms = app.now_ms();
+    let fresh =
+        Held { since_ms, opening, verify, round: 0, waiting: BTreeMap::new(), aggregator: None };
+    let mut held = app.rounds().adders.0.lock();
+    if held.len() >= MOST_HELD
+        && let Some(oldest) = held.iter().min_by_key(|(_, held)| held.since_ms)
+    {
+        let oldest = oldest.0.clone();
+        held.remove(&oldest);
+    }
+    held.insert(checked.id, fresh);
+    Ok(Gift::Key { key: sealed })
+}
+
+/// Looks at reports: whose they are, and this aggregator's part of the proof that they are within
+/// bounds. What is not signed by a site of the question, or comes a second time, is refused. Blocks.
+pub(super) fn verify(
+    app: &App,
+    coordinator: &OrgId,
+    inquiry: &Sealed,
+    shown: &Shown<'_>,
+) -> Result<Gift, Against> {
+    let checked = check(app, coordinator, inquiry)?;
+    let role = role(app, &checked)?;
+    let round: Round = serde_json::from_str(shown.round)
+        .map_err(|_| Against::new("not-valid", "the round cannot be read"))?;
+    let network = app.network().list().network.clone();
+    let sum = summation(&network, &checked.id, shown.number, &round)?;
+    let mut all = app.rounds().adders.0.lock();
+    let held = all.get_mut(&checked.id).ok_or_else(lost)?;
+    if held.verify.is_none() {
+        held.verify = Some(secret(app, &checked, held, shown.other)?);
+    }
+    let verify = held.verify.clone().ok_or_else(lost)?;
+    if held.round != shown.number {
+        (held.round, held.waiting) = (shown.number, BTreeMap::new());
+    }
+    let aggregator = sum.aggregator(role, verify);
+    let (mut findings, mut refused) = (Vec::new(), Vec::new());
+    for part in shown.reports {
+        match look(app, &checked, (&sum, &aggregator), shown.number, part, held) {
+            Ok((id, waiting, proof)) => {
+                held.waiting.insert(id, (part.site.clone(), waiting));
+                findings.push(Finding { report: part.id.clone(), proof: text(&proof) });
+            }
+            Err(rule) => refused.push(Refused { report: part.id.clone(), rule: rule.to_owned() }),
+        }
+    }
+    held.aggregator = Some(aggregator);
+    drop(all);
+    note_refused(app, &checked, &refused)?;
+    Ok(Gift::Findings { findings, refused })
+}
+
+fn look(
+    app: &App,
+    checked: &Checked,
+    (sum, aggregator): (&Summation, &Aggregator),
+    number: u32,
+    part: &ReportPart,
+    held: &Held,
+) -> Result<(ReportId, Waiting, Vec<u8>), &'static str> {
+    let place = usize::from(aggregator.role() == Role::Helper);
+    if !checked.inquiry.sites.contains(&part.site) {
+        return Err("sites");
+    }
+    let is_own = part.site == *app.network().own();
+    let keys = match app.network().active(&part.site) {
+        Ok(member) => member.signing_keys(app.now_ms()),
+        Err(_) if is_own => vec![app.peers().identity().assertion_key.public_key()],
+        Err(_) => return Err("not-a-member"),
+    };
+    if !keys.iter().any(|key| part.is_signed(&checked.id, number, place, key)) {
+        return Err("not-signed");
+    }
+    let id = bytes(&part.id).and_then(|id| id.try_into().ok()).map(ReportId).ok_or("not-valid")?;
+    let by_site = held.waiting.iter().find(|(_, (site, _))| *site == part.site);
+    if by_site.is_some_and(|(known, _)| *known != id) {
+        return Err("replayed");
+    }
+    let commitment = bytes(&part.commitment).and_then(|c| c.try_into().ok()).map(Commitment);
+    let share = bytes(&part.share).ok_or("not-valid")?;
+    let public_share = bytes(&part.public).ok_or("not-valid")?;
+    let (leader, helper) = if place == 0 { (share, Vec::new()) } else { (Vec::new(), share) };
+    let sealed = SealedReport { id, public_share, leader, helper, commitment };
+    let opened = sum.open(&sealed, aggregator.role(), &held.opening).map_err(|_| "not-sealed")?;
+    let (waiting, proof) =
+        aggregator.init(id, &sealed.public_share, &opened).map_err(|_| "out-of-bounds")?;
+    Ok((id, waiting, proof))
+}
+
+/// Adds what both aggregators found within bounds, and gives this one's share of the sum, which says
+/// nothing without the other's. Fewer sites than the question allows are not added. Blocks.
+pub(super) fn finish(
+    app: &App,
+    coordinator: &OrgId,
+    inquiry: &Sealed,
+    number: u32,
+    others: &[Finding],
+) -> Result<Gift, Against> {
+    let checked = check(app, coordinator, inquiry)?;
+    let key = format!("added/{}/{number:010}", checked.id).into_bytes();
+    let snapshot = app.store().snapshot()?;
+    if let Some(before) = snapshot.side(SPACE, &key)? {
+        // The answer was lost on its way; it is the same again, whatever is asked now.
+        return serde_json::from_slice(&before)
+            .map_err(|_| Against::new("unavailable", "a stored sum is faulty"));
+    }
+    let mut all = app.rounds().adders.0.lock();
+    let held = all.get_mut(&checked.id).filter(|held| held.round == number).ok_or_else(lost)?;
+    let aggregator = held.aggregator.clone().ok_or_else(lost)?;
+    let mut batch = Batch::new(&aggregator);
+    let (mut refused, mut sites) = (Vec::new(), BTreeSet::new());
+    for finding in others {
+        let id = bytes(&finding.report).and_then(|id| id.try_into().ok()).map(ReportId);
+        let Some((id, (site, waiting))) =
+            id.and_then(|id| Some((id, held.waiting.get(&id)?.clone())))
+        else {
+            return Err(lost());
+        };
+        sites.insert(site);
+        let proof = bytes(&finding.proof).unwrap_or_default();
+        let verified = aggregator
+            .combine(&waiting, &proof)
+            .and_then(|message| aggregator.finish(waiting, &message))
+            .and_then(|verified| batch.add(&verified));
+        if verified.is_err() {
+            held.waiting.remove(&id);
+            let report = finding.report.clone();
+            refused.push(Refused { report, rule: "out-of-bounds".to_owned() });
+        }
+    }
+    drop(all);
+    if !refused.is_empty() {
+        note_refused(app, &checked, &refused)?;
+        let (share, checksum) = (String::new(), String::new());
+        return Ok(Gift::Share { share, count: 0, checksum, refused });
+    }
+    if batch.count() < u64::from(checked.inquiry.min_sites) {
+        return Err(Against::new("min-sites", "fewer sites than the question allows"));
+    }
+    let added = batch.aggregate_share().map_err(|e| Against::new("unavailable", e.to_string()))?;
+    let gift = Gift::Share {
+        share: text(&added.share),
+        count: added.count,
+        checksum: text(&added.checksum),
+        refused,
+    };
+    keep(app, &checked, number, key, (&gift, &sites))?;
+    Ok(gift)
+}
+
+fn keep(
+    app: &App,
+    checked: &Checked,
+    number: u32,
+    key: Vec<u8>,
+    (gift, sites): (&Gift, &BTreeSet<OrgId>),
+) -> Result<(), Against> {
+    let unwritten = |_| Against::new("unavailable", "the sum could not be written");
+    let over_key = format!("over/{}", checked.id).into_bytes();
+    let over = serde_json::to_vec(sites).map_err(unwritten)?;
+    let before = app.store().snapshot()?.side(SPACE, &over_key)?;
+    if before.as_ref().is_some_and(|before| *before != over) {
+        let reason =
+            "a sum over other sites was given before; the difference would show one of them";
+        return Err(Against::new("sites-changed", reason));
+    }
+    let note = format!("adds what the sites gave in round {number} of a question, in a share");
+    let event = Event::by_node(Pattern::Disclose)
+        .purpose("HRESCH")
+        .request_id(&checked.id)
+        .data(format!("ResearchStudy/{}", checked.known.id))
+        .note(note);
+    let value = serde_json::to_vec(gift).map_err(unwritten)?;
+    let guards = vec![
+        Guard::Side { space: SPACE, key: key.clone(), value: None },
+        Guard::Side { space: SPACE, key: over_key.clone(), value: before },
+    ];
+    let side = vec![
+        SideWrite { space: SPACE, key, value: Some(value) },
+        SideWrite { space: SPACE, key: over_key, value: Some(over) },
+    ];
+    let writes = vec![event.write(app)?];
+    app.store().commit(Transaction { guards, side, writes })?;
+    Ok(())
+}
+
+fn note_refused(app: &App, checked: &Checked, refused: &[Refused]) -> Result<(), Against> {
+    let mut rules: Vec<&str> = refused.iter().map(|one| one.rule.as_str()).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    if rules.is_empty() {
+        return Ok(());
+    }
+    let event = Event::by_node(Pattern::Refuse)
+        .request_id(&checked.id)
+        .data(format!("ResearchStudy/{}", checked.known.id))
+        .note("a site's part of a research question is not added")
+        .refused(rules.join(" "));
+    Ok(app.audit(event)?)
+}
+
+fn secret(
+    app: &App,
+    checked: &Checked,
+    held: &Held,
+    leader: &Sealed,
+) -> Result<VerifyKey, Against> {
+    let org = checked.inquiry.aggregators.first().ok_or_else(nobody)?;
+    let (_, key) = aggregator_key(app, &checked.id, org, leader)?;
+    let sealed = key.secret.as_deref().and_then(bytes).ok_or_else(nobody)?;
+    let opened: Zeroizing<Vec<u8>> =
+        held.opening.open(SECRET_INFO, checked.id.as_bytes(), &sealed).map_err(|_| lost())?;
+    let key = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_| nobody())?;
+    Ok(VerifyKey::from_bytes(key))
+}
+
+fn role(app: &App, checked: &Checked) -> Result<Role, Against> {
+    let own = app.network().own();
+    match checked.inquiry.aggregators.iter().position(|org| org == own) {
+        Some(0) => Ok(Role::Leader),
+        Some(_) => Ok(Role::Helper),
+        None => {
+            Err(Against::new("aggregators", "this institution is no aggregator of the question"))
+        }
+    }
+}
+
+fn nobody() -> Against {
+    Against::new("aggregators", "the other aggregator's key is missing")
+}
+
+/// The keys or the reports are not here any more: the coordinator begins the round again.
+fn lost() -> Against {
+    Against::new(LOST, "the aggregator was restarted")
+}
+
+/// The rule by which an aggregator says that it has lost its keys.
+pub(super) const LOST: &str = "lost-keys";

@@ -1,0 +1,183 @@
+//! Asking a question in a project, and reading how it stands.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use statistics::{Answer, Question};
+use store::{SideWrite, Snapshot, Transaction};
+use wire::research::Inquiry;
+use wire::{OrgId, Sealed};
+
+use super::inquiry::allowed;
+use super::{MOST_OPEN, SPACE, task};
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+use crate::authorise::{Action, authorise};
+use crate::{App, Caller, Error, Kind, Result, projects};
+
+/// For how long a question may be answered, in milliseconds: 30 days.
+const OPEN_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// Most questions that are read.
+pub(super) const MOST_KEPT: usize = 100_000;
+
+/// How a question stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Rounds that were added.
+    pub rounds: u32,
+    /// Rounds that were begun; each has a number of its own.
+    pub begun: u32,
+    /// Sites that are not in it, and why.
+    pub missing: BTreeMap<OrgId, String>,
+    /// How it ended; `None` while it goes on.
+    pub end: Option<End>,
+}
+
+/// How a question ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// With an answer.
+    Answered(Box<Answer>),
+    /// Without one, and why.
+    Failed(String),
+}
+
+/// Asks: the institution signs the question, and those who take part find it when they call. Returns
+/// its id. For researchers who are named in the project, with a second factor of the last five minutes.
+///
+/// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Conflict`] where not everybody has
+/// approved, [`Kind::Forbidden`] with the rule of the project that stands against it,
+/// [`Kind::Invalid`] with what is wrong in the question.
+pub fn ask(app: &App, caller: &Caller, project: &str, question: &Question) -> Result<String> {
+    authorise(app, caller, Action::of(policy::Action::Research))?;
+    let snapshot = app.store().snapshot()?;
+    let known = projects::known(&*snapshot, project)?;
+    let own = app.network().own();
+    if known.project.coordinator != *own {
+        return Err(Error::new(
+            Kind::Conflict,
+            "questions are asked where the project was applied for",
+        ));
+    }
+    let now = app.now_ms();
+    let open = known.parties().into_iter().filter(|party| !known.is_approved_by(party, now));
+    let open: Vec<String> = open.map(|party| format!("`{party}`")).collect();
+    if !open.is_empty() {
+        let message = format!("the project is not approved by {}", open.join(", "));
+        return Err(Error::new(Kind::Conflict, message));
+    }
+    if all(&*snapshot)?.iter().filter(|(_, standing)| standing.end.is_none()).count() >= MOST_OPEN {
+        return Err(Error::new(Kind::TooCostly, "there are too many open questions"));
+    }
+    question.start().map_err(|e| Error::invalid("value", e.to_string()))?;
+    let inquiry = Inquiry {
+        version: 1,
+        project: known.id.clone(),
+        asker: caller.user.id.clone(),
+        question: serde_json::to_string(question).map_err(|e| Error::internal(e.to_string()))?,
+        sites: known.project.holders.clone(),
+        aggregators: known.project.aggregators.clone(),
+        min_sites: known.project.min_sites,
+        min_rows: known.project.min_rows,
+        made: now,
+        until: now + OPEN_MS,
+    };
+    allowed(&inquiry, question, &known.project)
+        .map_err(|against| Error::new(Kind::Forbidden, against.reason))?;
+    let sealed = Sealed::seal(&inquiry, &app.peers().identity().assertion_key)
+        .map_err(|e| Error::invalid("value", e.to_string()))?;
+    let id = sealed.id();
+    let event = Event::by(caller, Pattern::Query)
+        .data(format!("ResearchStudy/{}", known.id))
+        .note(format!("asks a research question: {id}"));
+    let standing = Standing::default();
+    let value = serde_json::to_vec(&sealed).map_err(|e| Error::internal(e.to_string()))?;
+    let side = vec![
+        SideWrite { space: SPACE, key: inquiry_key(&id), value: Some(value) },
+        keep_standing(&id, &standing)?,
+    ];
+    let writes = vec![task::put(&id, &known.id, &standing)?, event.write(app)?];
+    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    app.rounds().open();
+    Ok(id)
+}
+
+/// How a question stands. For those who may see what is asked; the answer is for researchers of the
+/// project.
+///
+/// Errors: [`Kind::NotFound`].
+pub fn standing(app: &App, caller: &Caller, id: &str) -> Result<Standing> {
+    authorise(app, caller, Action::of(policy::Action::ReadResearch))?;
+    let snapshot = app.store().snapshot()?;
+    let (_, inquiry) = read(&*snapshot, id)?;
+    let project = projects::known(&*snapshot, &inquiry.project)?.project;
+    let mut standing = stands(&*snapshot, id)?;
+    let is_named = project.researchers.iter().any(|one| one.account == caller.user.id);
+    if !is_named && matches!(standing.end, Some(End::Answered(_))) {
+        return Err(Error::new(
+            Kind::Forbidden,
+            "the answer is for the researchers of the project",
+        ));
+    }
+    if !is_named {
+        standing.missing.clear();
+    }
+    Ok(standing)
+}
+
+/// Waits until a question has ended, and tells how. Errors as [`standing`]; who gives up waiting drops
+/// the future.
+pub async fn ended(app: &App, caller: &Caller, id: &str) -> Result<Standing> {
+    let mut ends = app.rounds().ended.subscribe();
+    loop {
+        ends.mark_unchanged();
+        let (caller, id) = (caller.clone(), id.to_owned());
+        let found = app.run(move |app| standing(app, &caller, &id)).await?;
+        if found.end.is_some() {
+            return Ok(found);
+        }
+        // The sender lives as long as the application that is borrowed here.
+        let _ = ends.changed().await;
+    }
+}
+
+/// Every question and how it stands.
+pub(super) fn all(snapshot: &dyn Snapshot) -> Result<Vec<(String, Standing)>> {
+    let prefix = b"standing/";
+    let stored = snapshot.side_scan(SPACE, prefix, MOST_KEPT)?;
+    let read = |(key, value): &(Vec<u8>, Vec<u8>)| {
+        let id = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default()).into_owned();
+        Ok((id, serde_json::from_slice(value).map_err(|_| faulty())?))
+    };
+    stored.iter().map(read).collect()
+}
+
+/// A question, as it was signed and as it is.
+pub(super) fn read(snapshot: &dyn Snapshot, id: &str) -> Result<(Sealed, Inquiry)> {
+    let stored = snapshot.side(SPACE, &inquiry_key(id))?.ok_or_else(Error::not_found)?;
+    let sealed: Sealed = serde_json::from_slice(&stored).map_err(|_| faulty())?;
+    let inquiry = serde_json::from_str(&sealed.text).map_err(|_| faulty())?;
+    Ok((sealed, inquiry))
+}
+
+/// How it stands.
+pub(super) fn stands(snapshot: &dyn Snapshot, id: &str) -> Result<Standing> {
+    let key = format!("standing/{id}").into_bytes();
+    let stored = snapshot.side(SPACE, &key)?.ok_or_else(Error::not_found)?;
+    serde_json::from_slice(&stored).map_err(|_| faulty())
+}
+
+/// The write that keeps how it stands.
+pub(super) fn keep_standing(id: &str, standing: &Standing) -> Result<SideWrite> {
+    let value = serde_json::to_vec(standing).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(SideWrite { space: SPACE, key: format!("standing/{id}").into_bytes(), value: Some(value) })
+}
+
+fn inquiry_key(id: &str) -> Vec<u8> {
+    format!("inquiry/{id}").into_bytes()
+}
+
+fn faulty() -> Error {
+    Error::internal("a stored question is faulty")
+}

@@ -1,0 +1,52 @@
+//! The coordinator's answer to whoever calls: takes what was made, tells projects, hands out work.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use wire::research::MAX_WAIT_MS;
+use wire::{OrgId, RoundsRequest, RoundsResponse};
+
+use crate::projects;
+use crate::{App, Error, Kind, Result};
+
+/// Most things in one request.
+const MOST: usize = 10_000;
+/// Most projects told in one answer.
+const MOST_TOLD: usize = 20;
+
+/// Answers a member. Waits for work as long as the request allows where there is none.
+///
+/// Errors: [`Kind::TooCostly`] for a request with too much in it. A decision that is not valid is
+/// refused by itself and keeps nothing else back.
+pub async fn exchange(app: &App, peer: &OrgId, request: RoundsRequest) -> Result<RoundsResponse> {
+    let RoundsRequest { given, decisions, known, wait_ms } = request;
+    if given.len() > MOST || decisions.len() > MOST || known.len() > MOST {
+        return Err(Error::new(Kind::TooCostly, "hand in less at once"));
+    }
+    for given in given {
+        app.rounds().board.hand_in(peer, given);
+    }
+    let mut answer = RoundsResponse::default();
+    if !decisions.is_empty() || wait_ms == 0 {
+        let peer = peer.clone();
+        answer.projects = app
+            .run(move |app| {
+                for sealed in &decisions {
+                    if let Err(error) = projects::take_decision(app, sealed, None) {
+                        tracing::warn!(%peer, reason = %error.message, "a decision about a project is refused");
+                    }
+                }
+                projects::untold(app, &peer, &known, MOST_TOLD)
+            })
+            .await?;
+    }
+    let until = Instant::now() + Duration::from_millis(u64::from(wait_ms.min(MAX_WAIT_MS)));
+    let mut bell = app.rounds().board.bell();
+    loop {
+        bell.mark_unchanged();
+        answer.work = app.rounds().board.take(peer, app.now_ms());
+        if !answer.work.is_empty() || timeout_at(until, bell.changed()).await.is_err() {
+            return Ok(answer);
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The coordinator's part: leads a question round by round to its end.
+//!
+//! What is kept are the sums of each round; the rest is computed from them, so a question goes on
+//! where it was after a restart. A site that does not answer the first round, refuses it, or gives what
+//! is out of bounds is left out. Once there is a sum, every other sum is over the same sites: the
+//! difference of two sums over different sites would show what one of them gave. So a site that goes
+//! missing later ends the question.
+
+use std::collections::BTreeSet;
+
+use privacy::aggregate::{AggregateShare, Summation, commitment::Commitment};
+use serde::{Deserialize, Serialize};
+use statistics::{Answer, Progress, Question, Round, Step as Next, Sums};
+use store::{SideWrite, Transaction};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use wire::research::{Gift, Inquiry, Step};
+use wire::{OrgId, Sealed};
+
+use super::SPACE;
+use super::ask::{End, Standing, keep_standing, read, stands};
+use super::board::Handed;
+use super::desk::{Desk, Outcome, PATIENCE, Reports, put};
+use super::site::{bytes, summation};
+use super::task;
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+use crate::{App, Error, Result};
+
+/// Most rounds of a question, over all attempts.
+const MOST_ROUNDS: u32 = 5_000;
+/// How often aggregators may begin again.
+const MOST_LOST: u32 = 20;
+
+/// Sums of one round, as they are kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// The sites that are in it.
+    sites: BTreeSet<OrgId>,
+    sums: Sums,
+}
+
+/// A question that is led.
+struct Lead {
+    app: App,
+    id: String,
+    inquiry: Inquiry,
+    question: Question,
+    standing: Standing,
+    gifts: mpsc::Receiver<Handed>,
+    /// The aggregators' signed keys, the leader's first.
+    keys: Vec<Sealed>,
+    lost: u32,
+}
+
+/// Leads a question to its end, from wherever it is. An error is this node's own; the question is
+/// taken up again.
+pub(super) async fn lead(app: App, id: String) -> Result<()> {
+    let of = id.clone();
+    let (sealed, inquiry, standing) = app
+        .run(move |app| {
+            let snapshot = app.store().snapshot()?;
+            let (sealed, inquiry) = read(&*snapshot, &of)?;
+            Ok((sealed, inquiry, stands(&*snapshot, &of)?))
+        })
+        .await?;
+    let question: Question = serde_json::from_str(&inquiry.question)
+        .map_err(|_| Error::internal("a stored question is faulty"))?;
+    let gifts = app.rounds().board.open(&id, sealed);
+    let mut lead = Lead {
+        app: app.clone(),
+        id: id.clone(),
+        inquiry,
+        question,
+        standing,
+        gifts,
+        keys: Vec::new(),
+        lost: 0,
+    };
+    let end = lead.run().await;
+    app.rounds().board.close(&id);
+    lead.finish(end?).await
+}
+
+impl Lead {
+    async fn run(&mut self) -> Result<End> {
+        loop {
+            let sites = self.sites();
+            if sites.len() < self.inquiry.min_sites as usize {
+                let missing = self.standing.missing.len();
+                return Ok(End::Failed(format!(
+                    "only {} sites are left of the {} that it takes; {missing} are missing",
+                    sites.len(),
+                    self.inquiry.min_sites
+                )));
+            }
+            match self.attempt(&sites).await? {
+                Ok(answer) => return Ok(self.checked(answer)),
+                Err(Outcome::Missing(missing)) if self.standing.rounds == 0 => {
+                    self.standing.missing.extend(missing);
+                }
+                Err(Outcome::Missing(missing)) => {
+                    let named: Vec<String> =
+                        missing.iter().map(|(site, why)| format!("`{site}`: {why}")).collect();
+                    return Ok(End::Failed(format!(
+                        "a site went missing after sums were made, and a sum without it would show its \
+                         part; ask again when it is back ({})",
+                        named.join("; ")
+                    )));
+                }
+                Err(Outcome::Failed(reason)) => return Ok(End::Failed(reason)),
+                Err(Outcome::Lost | Outcome::Added(_)) => {
+                    let message = "the aggregators have lost their keys too often";
+                    return Ok(End::Failed(message.to_owned()));
+                }
+            }
+        }
+    }
+
+    fn sites(&self) -> BTreeSet<OrgId> {
+        let is_in = |site: &&OrgId| !self.standing.missing.contains_key(*site);
+        self.inquiry.sites.iter().filter(is_in).cloned().collect()
+    }
+
+    /// One attempt over the same sites: from the sums that are kept of them to the answer.
+    async fn attempt(
+        &mut self,
+        sites: &BTreeSet<OrgId>,
+    ) -> Result<std::result::Result<Answer, Outcome>> {
+        let failed = |e: statistics::Failure| Ok(Err(Outcome::Failed(e.to_string())));
+        let mut progress = match self.question.start() {
+            Ok(progress) => progress,
+            Err(error) => return failed(error),
+        };
+        let mut round = progress.first();
+        for sums in self.kept(sites).await? {
+            match self.next(&mut *progress, &sums).await {
+                Ok(Next::Ask(next)) => round = next,
+                Ok(Next::Done(answer)) => return Ok(Ok(*answer)),
+                Err(error) => return failed(error),
+            }
+        }
+        loop {
+            if self.standing.begun >= MOST_ROUNDS {
+                return Ok(Err(Outcome::Failed("it takes too many rounds".to_owned())));
+            }
+            let number = self.begin().await?;
+            let sums = match self.round(sites, &round, number).await? {
+                Outcome::Added(sums) => sums,
+                Outcome::Lost if self.lost < MOST_LOST => {
+                    self.lost += 1;
+                    self.keys.clear();
+                    continue;
+                }
+                other => return Ok(Err(other)),
+            };
+            self.keep(sites, number, &sums).await?;
+            match self.next(&mut *progress, &sums).await {
+                Ok(Next::Ask(next)) => round = next,
+                Ok(Next::Done(answer)) => return Ok(Ok(*answer)),
+                Err(error) => return failed(error),
+            }
+        }
+    }
+
+    async fn next(
+        &self,
+        progress: &mut dyn Progress,
+        sums: &Sums,
+    ) -> std::result::Result<Next, statistics::Failure> {
+        // Milliseconds at most: small matrices, no rows.
+        progress.take(sums)
+    }
+
+    /// The sums of earlier rounds over exactly these sites, oldest first.
+    async fn kept(&self, sites: &BTreeSet<OrgId>) -> Result<Vec<Sums>> {
+        let prefix = format!("sums/{}/", self.id);
+        let stored = self
+            .app
+            .run(move |app| {
+                let snapshot = app.store().snapshot()?;
+                Ok(snapshot.side_scan(SPACE, prefix.as_bytes(), MOST_ROUNDS as usize)?)
+            })
+            .await?;
+        let mut out = Vec::new();
+        for (_, value) in stored {
+            let kept: Kept = serde_json::from_slice(&value)
+                .map_err(|_| Error::internal("a stored sum is faulty"))?;
+            if kept.sites == *sites {
+                out.push(kept.sums);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The number of a round that begins; it is used once, whatever comes of the round.
+    async fn begin(&mut self) -> Result<u32> {
+        self.standing.begun += 1;
+        let side = vec![keep_standing(&self.id, &self.standing)?];
+        let transaction = Transaction { side, ..Transaction::default() };
+        self.app.run(move |app| Ok(app.store().commit(transaction).map(drop)?)).await?;
+        Ok(self.standing.begun)
+    }
+
+    async fn keep(&mut self, sites: &BTreeSet<OrgId>, number: u32, sums: &Sums) -> Result<()> {
+        self.standing.rounds += 1;
+        let kept = Kept { sites: sites.clone(), sums: sums.clone() };
+        let value = serde_json::to_vec(&kept).map_err(|e| Error::internal(e.to_string()))?;
+        let key = format!("sums/{}/{number:010}", self.id).into_bytes();
+        let side = vec![
+            SideWrite { space: SPACE, key, value: Some(value) },
+            keep_standing(&self.id, &self.standing)?,
+        ];
+        let transaction = Transaction { side, ..Transaction::default() };
+        self.app.run(move |app| Ok(app.store().commit(transaction).map(drop)?)).await
+    }
+
+    /// The rule of the project that an answer must keep to before anybody sees it.
+    fn checked(&self, answer: Answer) -> End {
+        if answer.n < u64::from(self.inquiry.min_rows) {
+            let least = self.inquiry.min_rows;
+            return End::Failed(format!(
+                "rule min_rows: the answer rests on fewer than {least} rows"
+            ));
+        }
+        End::Answered(Box::new(answer))
+    }
+
+    async fn finish(mut self, end: End) -> Result<()> {
+        self.standing.end = Some(end);
+        let Self { app, id, inquiry, standing, .. } = self;
+        let work = move |app: &App| {
+            let word = match &standing.end {
+                Some(End::Failed(_)) => "a research question has no answer",
+                _ => "a research question is answered",
+            };
+            let event = Event::by_node(Pattern::Receive)
+                .request_id(&id)
+                .data(format!("ResearchStudy/{}", inquiry.project))
+                .note(word);
+            let side = vec![keep_standing(&id, &standing)?];
+            let writes = vec![task::put(&id, &inquiry.project, &standing)?, event.write(app)?];
+            app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+            Ok(())
+        };
+        app.run(work).await?;
+        app.rounds().end();
+        Ok(())
+    }
+
+    /// One round: every site's report, both aggregators' findings, both shares, the sum.
+    async fn round(
+        &mut self,
+        sites: &BTreeSet<OrgId>,
+        round: &Round,
+        number: u32,
+    ) -> Result<Outcome> {
+        self.app.rounds().board.clear(&self.id);
+        if self.keys.is_empty()
+            && let Some(outcome) = self.new_keys().await?
+        {
+            return Ok(outcome);
+        }
+        let text = serde_json::to_string(round).map_err(|e| Error::internal(e.to_string()))?;
+        let mut desk = Desk::new(
+            &self.app,
+            (&self.id, number),
+            &self.inquiry.aggregators,
+            &self.keys,
+            sites,
+            text,
+        )?;
+        let reports = match desk.collect(&mut self.gifts).await? {
+            Ok(reports) => reports,
+            Err(outcome) => return Ok(outcome),
+        };
+        let shares = match desk.shares(&mut self.gifts).await? {
+            Ok(shares) => shares,
+            Err(outcome) => return Ok(outcome),
+        };
+        let network = self.app.network().list().network.clone();
+        let sum = summation(&network, &self.id, number, round)
+            .map_err(|against| Error::internal(against.reason))?;
+        Ok(opened(&sum, &shares, &reports))
+    }
+
+    /// Asks the helper for its key, and the leader for its own with the helper's in hand.
+    async fn new_keys(&mut self) -> Result<Option<Outcome>> {
+        let mut keys: Vec<Sealed> = Vec::new();
+        for aggregator in self.inquiry.aggregators.clone().iter().rev() {
+            let step = Step::Key { helper: keys.first().cloned() };
+            let ticket = put(&self.app, &self.id, aggregator, step)?;
+            let deadline = Instant::now() + PATIENCE;
+            let key = loop {
+                let failed = |why: &str| {
+                    let reason = format!("the aggregator `{aggregator}` {why}");
+                    Ok(Some(Outcome::Failed(reason)))
+                };
+                match timeout_at(deadline, self.gifts.recv()).await {
+                    Ok(Some(handed)) if handed.ticket == ticket => match handed.gift {
+                        Gift::Key { key } => break key,
+                        Gift::Refusal { rule, reason } => {
+                            return failed(&format!("refuses: rule {rule}: {reason}"));
+                        }
+                        _ => return failed("gave no key"),
+                    },
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => return failed("does not answer"),
+                }
+            };
+            keys.insert(0, key);
+        }
+        self.keys = keys;
+        Ok(None)
+    }
+}
+
+/// The sums, checked against what the sites had bound themselves to: an aggregator that gives another
+/// share than it should is found here.
+fn opened(sum: &Summation, shares: &[AggregateShare; 2], reports: &Reports) -> Outcome {
+    let commitments: Option<Vec<Commitment>> = reports
+        .values()
+        .map(|report| bytes(&report.commitment)?.try_into().ok().map(Commitment))
+        .collect();
+    let Some(commitments) = commitments else {
+        return Outcome::Failed("a site's commitment cannot be read".to_owned());
+    };
+    match sum.unshard_committed(shares, &commitments) {
+        Ok((values, sites)) => {
+            let sites = u32::try_from(sites).unwrap_or(u32::MAX);
+            Outcome::Added(Sums { values, sites })
+        }
+        Err(error) => Outcome::Failed(format!("the sum is not accepted: {error}")),
+    }
+}

@@ -1,0 +1,223 @@
+//! Taking part: calls the coordinators of the projects that this institution has approved, does what
+//! they have for it, and leads its own questions. It only ever calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use wire::research::{Gift, Given, MAX_WAIT_MS, Step, Work};
+use wire::{OrgId, RoundsRequest, RoundsResponse, Sealed};
+
+use super::{adder, ask, exchange, inquiry, lead, site};
+use crate::consent::deliver::as_node;
+use crate::records::longitudinal::ask_json;
+use crate::{App, Error, Kind, Result, projects};
+
+/// How often members are called for news of projects where nothing happens.
+const EVERY: Duration = Duration::from_secs(60);
+/// How long a coordinator has for its answer, beyond the time that it may wait for work.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Pauses after calls that failed, the first and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+
+/// Takes part until the node stops.
+pub async fn run(app: App, mut stopped: watch::Receiver<bool>) {
+    let mut nudges = app.rounds().nudges.subscribe();
+    let mut opened = app.rounds().opened.subscribe();
+    let mut every = tokio::time::interval(EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut tasks = JoinSet::new();
+    let mut running: BTreeSet<Doing> = BTreeSet::new();
+    loop {
+        let is_look = tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = every.tick() => true,
+            _ = nudges.changed() => true,
+            _ = opened.changed() => false,
+            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
+                if let Ok(ended) = ended {
+                    running.remove(&ended);
+                }
+                false
+            }
+        };
+        if is_look {
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => return,
+                () = look(&app) => {}
+            }
+        }
+        match app.run(todo).await {
+            Ok(todo) => {
+                for doing in todo {
+                    if running.insert(doing.clone()) {
+                        tasks.spawn(run_one(app.clone(), doing));
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!(reason = %error.message, "research projects could not be looked after");
+            }
+        }
+    }
+}
+
+/// What goes on at a time: calls of one coordinator, or a question that is led here.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Doing {
+    Call(OrgId),
+    Lead(String),
+}
+
+fn todo(app: &App) -> Result<Vec<Doing>> {
+    let snapshot = app.store().snapshot()?;
+    let now = app.now_ms();
+    let own = app.network().own();
+    let approved = projects::all(&*snapshot)?.into_iter();
+    let approved = approved.filter(|known| known.is_approved_by(own, now));
+    let callees: BTreeSet<OrgId> = approved.map(|known| known.project.coordinator).collect();
+    let open = ask::all(&*snapshot)?.into_iter().filter(|(_, standing)| standing.end.is_none());
+    Ok(callees.into_iter().map(Doing::Call).chain(open.map(|(id, _)| Doing::Lead(id))).collect())
+}
+
+async fn run_one(app: App, doing: Doing) -> Doing {
+    match &doing {
+        Doing::Call(coordinator) => call(&app, coordinator).await,
+        Doing::Lead(id) => {
+            if let Err(error) = lead::lead(app.clone(), id.clone()).await {
+                tracing::error!(reason = %error.message, "a research question could not be led");
+                tokio::time::sleep(PAUSES.1).await;
+            }
+        }
+    }
+    doing
+}
+
+/// Calls every member once: takes up projects that concern this institution, and tells its decisions.
+pub async fn look(app: &App) {
+    if !*app.answering().borrow() {
+        return;
+    }
+    let members = app.network().active_others();
+    let asked = members.into_iter().map(|member| async move {
+        if let Err(error) = look_at(app, &member.id).await {
+            tracing::debug!(peer = %member.id, reason = %error.message, "no news of projects");
+        }
+    });
+    join_all(asked.collect::<Vec<_>>()).await;
+}
+
+async fn look_at(app: &App, member: &OrgId) -> Result<()> {
+    let of = member.clone();
+    let request = app
+        .run(move |app| {
+            let snapshot = app.store().snapshot()?;
+            let mut request = RoundsRequest::default();
+            for known in projects::all(&*snapshot)? {
+                if known.project.coordinator == of {
+                    let own = projects::signed_by(&*snapshot, &known.id, app.network().own())?;
+                    request.decisions.extend(own);
+                    request.known.push(known.id);
+                }
+            }
+            Ok(request)
+        })
+        .await?;
+    let answer = asked(app, member, &request).await?;
+    take_projects(app, answer.projects).await
+}
+
+async fn take_projects(app: &App, sealed: Vec<Sealed>) -> Result<()> {
+    let work = move |app: &App| {
+        for sealed in &sealed {
+            if let Err(error) = projects::take_project(app, sealed, None) {
+                tracing::warn!(reason = %error.message, "an application for a project is refused");
+            }
+        }
+        Ok(())
+    };
+    app.run(work).await
+}
+
+/// Calls one coordinator as long as there is a project of its that is approved here.
+async fn call(app: &App, coordinator: &OrgId) {
+    let mut given: Vec<Given> = Vec::new();
+    let mut pause = PAUSES.0;
+    loop {
+        let of = coordinator.clone();
+        let is_on = app.run(move |app| Ok(todo(app)?.contains(&Doing::Call(of)))).await;
+        if !is_on.unwrap_or(false) {
+            return;
+        }
+        let request =
+            RoundsRequest { given: given.clone(), wait_ms: MAX_WAIT_MS, ..Default::default() };
+        match asked(app, coordinator, &request).await {
+            Ok(answer) => {
+                pause = PAUSES.0;
+                given = work(app, coordinator, answer.work).await;
+            }
+            Err(error) => {
+                tracing::debug!(%coordinator, reason = %error.message, "a coordinator cannot be called");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSES.1);
+            }
+        }
+    }
+}
+
+async fn asked(app: &App, org: &OrgId, request: &RoundsRequest) -> Result<RoundsResponse> {
+    if org == app.network().own() {
+        return exchange(app, org, request.clone()).await;
+    }
+    let asking = as_node(app, app.new_id().as_str());
+    let wait = Duration::from_millis(u64::from(request.wait_ms));
+    let deadline = Instant::now() + wait + PATIENCE;
+    ask_json(app, org, wire::path::ROUNDS, request, &asking, deadline)
+        .await
+        .map_err(|e| Error::new(Kind::Busy, e.to_string()))
+}
+
+/// Does what a coordinator has, several things at a time.
+async fn work(app: &App, coordinator: &OrgId, work: Vec<Work>) -> Vec<Given> {
+    let mut by_inquiry: BTreeMap<String, Vec<Work>> = BTreeMap::new();
+    for one in work {
+        by_inquiry.entry(one.inquiry.id()).or_default().push(one);
+    }
+    let done = by_inquiry.into_iter().map(|(id, work)| {
+        let coordinator = coordinator.clone();
+        app.run(move |app| {
+            let gifts = work.iter().map(|one| Given {
+                inquiry: id.clone(),
+                ticket: one.ticket,
+                gift: done(app, &coordinator, one),
+            });
+            Ok(gifts.collect::<Vec<_>>())
+        })
+    });
+    join_all(done).await.into_iter().flatten().flatten().collect()
+}
+
+fn done(app: &App, coordinator: &OrgId, work: &Work) -> Gift {
+    let inquiry = &work.inquiry;
+    let done = match &work.step {
+        Step::Contribute { round, number, keys } => {
+            let asked = site::Asked { inquiry, round, number: *number, keys };
+            return site::contribute(app, coordinator, &asked);
+        }
+        Step::Key { helper } => adder::key(app, coordinator, inquiry, helper.as_ref()),
+        Step::Verify { round, number, other, reports } => {
+            let shown = adder::Shown { round, number: *number, other, reports };
+            adder::verify(app, coordinator, inquiry, &shown)
+        }
+        Step::Finish { number, findings } => {
+            adder::finish(app, coordinator, inquiry, *number, findings)
+        }
+    };
+    done.unwrap_or_else(|inquiry::Against { rule, reason }| Gift::Refusal {
+        rule: rule.to_owned(),
+        reason,
+    })
+}

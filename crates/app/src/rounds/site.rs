@@ -1,0 +1,183 @@
+//! A holder's part of a round: computes its vector, and gives it in two sealed shares.
+
+use crypto::hpke::SealingKey;
+use privacy::aggregate::{Context, Layout, Range, SealedReport, Summation};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use statistics::Round;
+use store::{Guard, SideWrite, Transaction};
+use wire::research::{AggregatorKey, Gift, Report, Unsigned};
+use wire::{OrgId, Sealed};
+
+use super::SPACE;
+use super::inquiry::{Against, Checked, check};
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+use crate::{App, catalog, projects};
+
+/// What a round asks of a site.
+pub(super) struct Asked<'a> {
+    /// The question.
+    pub inquiry: &'a Sealed,
+    /// The round, as JSON.
+    pub round: &'a str,
+    /// Its number.
+    pub number: u32,
+    /// The aggregators' signed keys, the leader's first.
+    pub keys: &'a [Sealed],
+}
+
+/// Gives the site's part of a round, or the rule by which it does not. Both are in the audit before
+/// they leave. Blocks.
+pub(super) fn contribute(app: &App, coordinator: &OrgId, asked: &Asked<'_>) -> Gift {
+    match given(app, coordinator, asked) {
+        Ok(report) => Gift::Report { report },
+        Err(Against { rule, reason }) => {
+            let note = format!("a research question of `{coordinator}` is not answered");
+            let event = Event::by_node(Pattern::Refuse).note(note).refused(rule);
+            match app.audit(event) {
+                Ok(()) => Gift::Refusal { rule: rule.to_owned(), reason },
+                Err(_) => Gift::Refusal { rule: "unavailable".to_owned(), reason: String::new() },
+            }
+        }
+    }
+}
+
+fn given(app: &App, coordinator: &OrgId, asked: &Asked<'_>) -> Result<Report, Against> {
+    let checked = check(app, coordinator, asked.inquiry)?;
+    let own = app.network().own().clone();
+    if !checked.inquiry.sites.contains(&own) {
+        return Err(Against::new("sites", "this institution is not asked"));
+    }
+    let keys = sealing_keys(app, &checked, asked.keys)?;
+    let round: Round = serde_json::from_str(asked.round)
+        .map_err(|_| Against::new("not-valid", "the round cannot be read"))?;
+    let values = values(app, &checked, &round)?;
+    let mut rng = ChaCha20Rng::from_seed(app.new_secret());
+    let network = &app.network().list().network;
+    let sum = summation(network, &checked.id, asked.number, &round)?;
+    let report = sum.shard(&values, &mut rng).map_err(|e| Against::new("bounds", e.to_string()))?;
+    let sealed = sum
+        .seal(&report, &keys[0], &keys[1])
+        .map_err(|e| Against::new("not-valid", e.to_string()))?;
+    record(app, &checked, asked)?;
+    let key = &app.peers().identity().assertion_key;
+    unsigned(&sealed)?
+        .sign(&checked.id, asked.number, &own, key)
+        .map_err(|_| Against::new("unavailable", "the report could not be signed"))
+}
+
+/// The task of summing of one round, which every party makes for itself.
+pub(super) fn summation(
+    network: &str,
+    inquiry: &str,
+    number: u32,
+    round: &Round,
+) -> Result<Summation, Against> {
+    let range = |entry: &statistics::Entry| Range {
+        bound: entry.bound,
+        is_count: entry.is_count,
+        length: entry.length,
+    };
+    let ranges = round.layout.entries.iter().map(range).collect();
+    let invalid = |e: privacy::aggregate::SumError| Against::new("not-valid", e.to_string());
+    let layout = Layout::new(ranges).map_err(invalid)?;
+    Summation::committed(layout, &Context::new(network, inquiry, number)).map_err(invalid)
+}
+
+fn values(app: &App, checked: &Checked, round: &Round) -> Result<Vec<f64>, Against> {
+    let question = &checked.question;
+    let names: Vec<String> =
+        question.dictionary.variables.iter().map(|variable| variable.name.clone()).collect();
+    let dataset = &checked.known.project.dataset;
+    let (dictionary, frame) = catalog::rows(app, dataset, &names)
+        .map_err(|_| Against::new("no-dataset", "the data set is not here"))?;
+    for variable in &question.dictionary.variables {
+        if dictionary.variable(&variable.name).is_none_or(|own| own.kind != variable.kind) {
+            let reason = format!("the data set has another variable `{}`", variable.name);
+            return Err(Against::new("dictionary", reason));
+        }
+    }
+    if frame.rows() > question.most_rows as usize {
+        return Err(Against::new("bounds", "the site has more rows than the question allows"));
+    }
+    let given = question.contribute(round, &frame);
+    Ok(given.map_err(|e| Against::new("analysis", e.to_string()))?.values)
+}
+
+/// The keys of the question's two aggregators, each signed by the aggregator itself: a coordinator
+/// cannot put keys of its own in their place.
+fn sealing_keys(app: &App, checked: &Checked, keys: &[Sealed]) -> Result<[SealingKey; 2], Against> {
+    let mut out = Vec::with_capacity(2);
+    for (aggregator, sealed) in checked.inquiry.aggregators.iter().zip(keys) {
+        out.push(aggregator_key(app, &checked.id, aggregator, sealed)?.0);
+    }
+    <[SealingKey; 2]>::try_from(out)
+        .map_err(|_| Against::new("aggregators", "there are not two aggregators' keys"))
+}
+
+/// The key of one aggregator for a question, and what it holds.
+pub(super) fn aggregator_key(
+    app: &App,
+    inquiry: &str,
+    aggregator: &OrgId,
+    sealed: &Sealed,
+) -> Result<(SealingKey, AggregatorKey), Against> {
+    let against = || Against::new("aggregators", "the key of an aggregator is not its own");
+    let key: AggregatorKey = sealed.open().map_err(|_| against())?;
+    projects::check_signer(app, aggregator, sealed).map_err(|_| against())?;
+    if key.inquiry != inquiry || key.aggregator != *aggregator {
+        return Err(against());
+    }
+    let bytes = bytes(&key.key).and_then(|bytes| bytes.try_into().ok()).ok_or_else(against)?;
+    Ok((SealingKey(bytes), key))
+}
+
+/// One round is answered once: a coordinator cannot ask for the same number a second time with
+/// another state. The audit entry and the note of it are one transaction.
+fn record(app: &App, checked: &Checked, asked: &Asked<'_>) -> Result<(), Against> {
+    let key = format!("given/{}/{:010}", checked.id, asked.number).into_bytes();
+    let hash = crypto::sha256(asked.round.as_bytes()).to_vec();
+    let before = app.store().snapshot()?;
+    let before = before.side(SPACE, &key)?;
+    if before.as_ref().is_some_and(|before| *before != hash) {
+        return Err(Against::new("replayed-round", "this round was asked before in another form"));
+    }
+    let note = format!(
+        "gives a sum over the data set `{}` in round {} of a question, in two sealed shares",
+        checked.known.project.dataset, asked.number
+    );
+    let event = Event::by_node(Pattern::Disclose)
+        .purpose("HRESCH")
+        .request_id(&checked.id)
+        .data(format!("ResearchStudy/{}", checked.known.id))
+        .note(note);
+    let guards = vec![Guard::Side { space: SPACE, key: key.clone(), value: before }];
+    let side = vec![SideWrite { space: SPACE, key, value: Some(hash) }];
+    let writes = vec![event.write(app)?];
+    app.store().commit(Transaction { guards, side, writes })?;
+    Ok(())
+}
+
+fn unsigned(sealed: &SealedReport) -> Result<Unsigned, Against> {
+    let commitment = sealed.commitment.as_ref();
+    let commitment = commitment.ok_or_else(|| Against::new("not-valid", "no commitment"))?;
+    Ok(Unsigned {
+        id: text(&sealed.id.0),
+        public: text(&sealed.public_share),
+        commitment: text(&commitment.0),
+        shares: [text(&sealed.leader), text(&sealed.helper)],
+    })
+}
+
+/// Bytes as they travel: base64url without padding.
+pub(super) fn text(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The bytes of such a text.
+pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok()
+}

@@ -1,0 +1,121 @@
+//! Applications for projects, and what their parties decide.
+
+use serde::{Deserialize, Serialize};
+
+use super::{MAX_WORDS, MIN_SITES, VERSION, are_parties};
+use crate::org::OrgId;
+use crate::proposal::Sealable;
+use crate::time;
+
+/// An application for a project, signed by the node of whoever applies, which coordinates it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// Always 1.
+    pub version: u32,
+    /// The network that is meant.
+    pub network: String,
+    /// Who applies and coordinates.
+    pub coordinator: OrgId,
+    /// What it is called, in one line.
+    pub title: String,
+    /// What is to be found out and why, the data that are needed, and who gains by it.
+    pub purpose: String,
+    /// The people who ask questions: accounts at the coordinator, and their names.
+    pub researchers: Vec<Researcher>,
+    /// The institutions whose data are asked.
+    pub holders: Vec<OrgId>,
+    /// The two institutions that add up what the holders give.
+    pub aggregators: Vec<OrgId>,
+    /// The data set, by the name that holders know it by.
+    pub dataset: String,
+    /// Kinds of analysis that may be asked for, in the words of questions.
+    pub analyses: Vec<String>,
+    /// Fewest holders in any sum.
+    pub min_sites: u32,
+    /// Fewest rows behind any answer.
+    pub min_rows: u32,
+    /// Not before; milliseconds since the Unix epoch.
+    #[serde(with = "time")]
+    pub from: i64,
+    /// Not after.
+    #[serde(with = "time")]
+    pub until: i64,
+    /// When it was made.
+    #[serde(with = "time")]
+    pub made: i64,
+}
+
+/// Somebody who asks questions in a project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Researcher {
+    /// The account at the coordinator.
+    pub account: String,
+    /// The name.
+    pub name: String,
+}
+
+/// What a holder decides about a project, signed by its node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Always 1.
+    pub version: u32,
+    /// The network that is meant.
+    pub network: String,
+    /// Id of the sealed project.
+    pub project: String,
+    /// Who decides.
+    pub holder: OrgId,
+    /// What.
+    pub choice: ProjectChoice,
+    /// Why, in words; conditions too.
+    pub reason: String,
+    /// The steward who decided, by display name.
+    pub steward: String,
+    /// When; milliseconds since the Unix epoch. The latest decision counts.
+    #[serde(with = "time")]
+    pub at: i64,
+}
+
+/// The choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProjectChoice {
+    /// The project may ask this holder's data.
+    Approve,
+    /// It may not.
+    Refuse,
+    /// It may no longer.
+    Withdraw,
+}
+
+impl Sealable for Project {
+    const KIND: &'static str = "research project";
+
+    fn is_sound(&self) -> bool {
+        let words = |text: &str, most: usize| {
+            !text.trim().is_empty() && text.chars().count() <= most && !text.contains('\0')
+        };
+        self.version == VERSION
+            && words(&self.title, 200)
+            && words(&self.purpose, MAX_WORDS)
+            && words(&self.dataset, 100)
+            && !self.researchers.is_empty()
+            && self.researchers.len() <= 200
+            && self.researchers.iter().all(|one| words(&one.account, 200) && words(&one.name, 200))
+            && self.analyses.len() <= 100
+            && self.analyses.iter().all(|kind| words(kind, 100))
+            && are_parties(&self.holders, &self.aggregators)
+            && self.min_sites >= MIN_SITES
+            && self.from < self.until
+    }
+}
+
+impl Sealable for Decision {
+    const KIND: &'static str = "decision about a research project";
+
+    fn is_sound(&self) -> bool {
+        self.version == VERSION
+            && self.reason.chars().count() <= MAX_WORDS
+            && self.steward.chars().count() <= 200
+    }
+}
