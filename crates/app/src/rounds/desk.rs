@@ -18,6 +18,7 @@ use crate::{App, Error, Result};
 
 /// How long a site or an aggregator has for its part of a round.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+
 /// What came of a round.
 pub(super) enum Outcome {
     Added(Sums),
@@ -138,6 +139,10 @@ impl Desk {
                 self.missing.insert(site.clone(), "it did not answer in time".to_owned());
             }
         }
+        if self.missing.is_empty() {
+            let message = "an aggregator spoke of other reports than it was shown";
+            return Outcome::Failed(message.to_owned());
+        }
         Outcome::Missing(std::mem::take(&mut self.missing))
     }
 
@@ -151,6 +156,11 @@ impl Desk {
                 self.missing.insert(site, "it gave something else than its part".to_owned());
             }
             (Waits::Verify(place), Gift::Findings { findings, refused }) => {
+                // Of every report that it was shown it says something; else nobody would ever answer.
+                if findings.len() + refused.len() != 1 {
+                    let nothing = Gift::Findings { findings, refused };
+                    return Ok(Some(self.refusal_of_aggregator(place, &nothing)));
+                }
                 for finding in findings {
                     self.findings[place.min(1)].insert(finding.report.clone(), finding);
                 }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use privacy::aggregate::{AggregateShare, Summation, commitment::Commitment};
 use serde::{Deserialize, Serialize};
-use statistics::{Answer, Progress, Question, Round, Step as Next, Sums};
+use statistics::{Answer, Question, Round, Step as Next, Sums};
 use store::{SideWrite, Transaction};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -134,7 +134,7 @@ impl Lead {
         };
         let mut round = progress.first();
         for sums in self.kept(sites).await? {
-            match self.next(&mut *progress, &sums).await {
+            match progress.take(&sums) {
                 Ok(Next::Ask(next)) => round = next,
                 Ok(Next::Done(answer)) => return Ok(Ok(*answer)),
                 Err(error) => return failed(error),
@@ -155,21 +155,12 @@ impl Lead {
                 other => return Ok(Err(other)),
             };
             self.keep(sites, number, &sums).await?;
-            match self.next(&mut *progress, &sums).await {
+            match progress.take(&sums) {
                 Ok(Next::Ask(next)) => round = next,
                 Ok(Next::Done(answer)) => return Ok(Ok(*answer)),
                 Err(error) => return failed(error),
             }
         }
-    }
-
-    async fn next(
-        &self,
-        progress: &mut dyn Progress,
-        sums: &Sums,
-    ) -> std::result::Result<Next, statistics::Failure> {
-        // Milliseconds at most: small matrices, no rows.
-        progress.take(sums)
     }
 
     /// The sums of earlier rounds over exactly these sites, oldest first.

@@ -30,12 +30,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Somebody who may vote at a node.
 fn steward(app: &App) -> Caller {
+    somebody(app, "steward", "council-member", "HOPERAT")
+}
+
+/// Somebody of a node, signed in with a passkey just now.
+pub fn somebody(app: &App, id: &str, role: &str, purpose: &str) -> Caller {
     let now = app.now_ms();
     Caller {
         user: User {
-            id: "steward".into(),
-            role: "council-member".into(),
-            name: format!("Steward of {}", app.org().name),
+            id: id.to_owned(),
+            role: role.to_owned(),
+            name: format!("The {id} of {}", app.org().name),
             patient: None,
             practitioner: None,
             acting: None,
@@ -43,7 +48,7 @@ fn steward(app: &App) -> Caller {
             auth_time_ms: now,
             mfa_time_ms: Some(now),
         },
-        purpose: "HOPERAT".into(),
+        purpose: purpose.to_owned(),
         evidence: None,
         request_id: "council".into(),
         address: "127.0.0.1".into(),

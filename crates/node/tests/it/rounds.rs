@@ -6,7 +6,7 @@ use app::catalog::{self, Draft as Dataset};
 use app::projects::{self, Choice};
 use app::rounds::ask::{End, Standing, ask};
 use app::rounds::part::look;
-use app::{App, Caller, Kind, User};
+use app::{App, Caller, Kind};
 use identity::Role;
 use serde_json::json;
 use statistics::answer::{Finding, Model};
@@ -17,31 +17,14 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 use wire::OrgId;
 
+use crate::council::somebody;
 use crate::hospitals::{Hospital, Hospitals, Setup, run};
 
 /// Far more than any wait here takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn caller(app: &App, role: &str) -> Caller {
-    let now = app.now_ms();
-    Caller {
-        user: User {
-            id: format!("the-{role}"),
-            role: role.to_owned(),
-            name: format!("The {role} of {}", app.org().name),
-            patient: None,
-            practitioner: None,
-            acting: None,
-            amr: ["pop", "user", "mfa"].map(str::to_owned).to_vec(),
-            auth_time_ms: now,
-            mfa_time_ms: Some(now),
-        },
-        purpose: if role == "researcher" { "HRESCH" } else { "HOPERAT" }.to_owned(),
-        evidence: None,
-        request_id: "research".to_owned(),
-        address: "127.0.0.1".to_owned(),
-        granted: None,
-    }
+    somebody(app, role, role, if role == "researcher" { "HRESCH" } else { "HOPERAT" })
 }
 
 fn dictionary() -> Dictionary {
