@@ -44,6 +44,8 @@ enum Task {
     Bench(Passed),
     /// Compare a running demo with the truth it was made from
     CheckDemo(Passed),
+    /// Search a de-identified extract of patients for what identifies them
+    CheckDeidentified(Passed),
     /// Fit a model over the sites of a CSV table, through one node for each site
     CheckFederated(Passed),
     /// Run outside conformance suites, whole, and print one line for each
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Task::Policy => policy(),
         Task::Bench(passed) => testkit("bench", &passed),
         Task::CheckDemo(passed) => testkit("check-demo", &passed),
+        Task::CheckDeidentified(passed) => optimised("check-deidentified", &passed.arguments),
         Task::CheckFederated(passed) => development("check-federated", &passed.arguments),
         Task::Conformance(passed) => development("conformance", &passed.arguments),
         Task::Fuzz(passed) => development("fuzz", &passed.arguments),
@@ -116,6 +119,13 @@ fn development(program: &str, arguments: &[String]) -> Outcome {
     let mut run = Command::new("cargo");
     run.args(["run", "--quiet", "--package", "consilium-testkit", "--bin", program, "--"]);
     step(program, run.args(arguments).current_dir(root()))
+}
+
+/// Runs a program of `testkit` that is to be fast and needs no node beside it.
+fn optimised(program: &str, arguments: &[String]) -> Outcome {
+    let mut run = Command::new("cargo");
+    run.args(["run", "--quiet", "--release", "--package", "consilium-testkit", "--bin", program]);
+    step(program, run.arg("--").args(arguments).current_dir(root()))
 }
 
 /// Runs one of the development programs of `testkit`, optimised, beside an optimised node.

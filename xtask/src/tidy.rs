@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::{Outcome, root, say};
 
 /// Heavy libraries and the only crates that may use them, tests aside (DESIGN, section 3).
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 11] = [
     ("rusqlite", &["store-sql"]),
     ("sqlite3mc-src", &["store-sql"]),
     ("cryptoki", &["node"]),
@@ -17,7 +17,8 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("reqwest", &["federation", "identity", "testkit"]),
     ("clap", &["node", "testkit", "xtask"]),
     ("askama", &["web"]),
-    ("parquet", &["lake"]),
+    ("datafusion", &["lake"]),
+    ("wasmtime", &["sandbox"]),
 ];
 /// File names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "helper", "helpers", "common", "misc"];

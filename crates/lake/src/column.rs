@@ -2,12 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use datafusion::parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
+use datafusion::parquet::column::writer::ColumnWriter;
+use datafusion::parquet::data_type::ByteArray;
+use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::schema::types::{Type, TypePtr};
 use fhirpath::views::{Cell, Column, ColumnType};
-use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
-use parquet::column::writer::ColumnWriter;
-use parquet::data_type::ByteArray;
-use parquet::errors::ParquetError;
-use parquet::schema::types::{Type, TypePtr};
 
 use crate::table::LakeError;
 

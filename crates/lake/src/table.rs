@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::file::writer::SerializedFileWriter;
+use datafusion::parquet::schema::types::Type;
 use fhirpath::views::{Cell, Column};
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::Type;
 
 use crate::column::Buffer;
 
@@ -88,8 +88,8 @@ impl<W: Write + Send> Table<W> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::parquet::file::reader::{FileReader, SerializedFileReader};
     use fhirpath::views::ColumnType;
-    use parquet::file::reader::{FileReader, SerializedFileReader};
 
     use super::*;
 

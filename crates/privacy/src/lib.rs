@@ -4,3 +4,4 @@ pub mod aggregate;
 pub mod budget;
 pub mod deidentify;
 pub mod disclosure;
+pub mod twin;

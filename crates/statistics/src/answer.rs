@@ -46,6 +46,8 @@ pub enum Finding {
     Survival(crate::survival::Curves),
     /// A meta-analysis.
     MetaAnalysis(crate::meta::MetaResult),
+    /// Regressions of the sites, pooled.
+    TwoStage(crate::meta::TwoStageResult),
     /// Principal components.
     Components(crate::structure::Components),
     /// Clusters.
@@ -58,6 +60,24 @@ pub enum Finding {
     Validated(crate::validation::Validated),
     /// Trees that predict.
     BoostedTrees(crate::boosting::BoostedTrees),
+    /// A neural network that predicts.
+    Perceptron(crate::perceptron::TrainedPerceptron),
+    /// What a researcher's own program made of the sums.
+    Program(ProgramResult),
+}
+
+/// The result of a researcher's own program, in a form of its own: nobody but a person can check it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramResult {
+    /// SHA-256 of the program, as 64 hexadecimal digits.
+    pub program: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What it found.
+    pub result: serde_json::Value,
 }
 
 /// A fitted regression.

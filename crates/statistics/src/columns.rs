@@ -186,27 +186,79 @@ pub(crate) fn design(
     rows: &Frame,
     terms: &[Term],
 ) -> Result<Vec<Option<DVector<f64>>>, Refusal> {
-    let mut columns: Vec<Vec<Option<f64>>> = Vec::with_capacity(terms.len());
+    let mut out = vec![None; rows.rows()];
+    for (number, row) in complete(question, rows, terms)?.iter() {
+        if let Some(place) = out.get_mut(number) {
+            let values = std::iter::once(1.0).chain(row.iter().copied());
+            *place = Some(DVector::from_iterator(row.len() + 1, values));
+        }
+    }
+    Ok(out)
+}
+
+/// The complete rows of a site in the columns of a model, without the intercept.
+#[derive(Debug)]
+pub(crate) struct Complete {
+    width: usize,
+    values: Vec<f64>,
+    numbers: Vec<usize>,
+}
+
+impl Complete {
+    /// Each row: its number in the site's table, and its columns.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[f64])> {
+        self.numbers.iter().enumerate().map(|(at, number)| {
+            let from = at * self.width;
+            (*number, self.values.get(from..from + self.width).unwrap_or_default())
+        })
+    }
+
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+}
+
+/// The rows that have a value of every column.
+pub(crate) fn complete(
+    question: &Question,
+    rows: &Frame,
+    terms: &[Term],
+) -> Result<Complete, Refusal> {
+    enum Source<'f> {
+        Number(&'f [Option<f64>], f64, f64),
+        Level(&'f [Option<u32>], u32),
+    }
+    let mut sources = Vec::with_capacity(terms.len());
     for term in terms {
-        columns.push(match term.level {
-            Some(wanted) => categories(question, rows, &term.variable)?
-                .iter()
-                .map(|level| level.map(|level| if level == wanted { 1.0 } else { 0.0 }))
-                .collect(),
-            None => numbers(question, rows, &term.variable)?
-                .iter()
-                .map(|value| value.map(|value| (value - term.centre) / term.half))
-                .collect(),
+        sources.push(match term.level {
+            Some(wanted) => Source::Level(categories(question, rows, &term.variable)?, wanted),
+            None => {
+                Source::Number(numbers(question, rows, &term.variable)?, term.centre, term.half)
+            }
         });
     }
-    Ok((0..rows.rows())
-        .map(|row| {
-            let values: Option<Vec<f64>> = std::iter::once(Some(1.0))
-                .chain(columns.iter().map(|column| column.get(row).copied().flatten()))
-                .collect();
-            values.map(DVector::from_vec)
-        })
-        .collect())
+    let room = rows.rows();
+    let (width, mut numbers) = (terms.len(), Vec::with_capacity(room));
+    let mut values = Vec::with_capacity(room * width);
+    for row in 0..room {
+        let before = values.len();
+        values.extend(sources.iter().map_while(|source| match source {
+            Source::Number(all, centre, half) => {
+                all.get(row).copied().flatten().map(|value| (value - centre) / half)
+            }
+            Source::Level(all, wanted) => {
+                let level = all.get(row).copied().flatten()?;
+                Some(if level == *wanted { 1.0 } else { 0.0 })
+            }
+        }));
+        if values.len() == before + width {
+            numbers.push(row);
+        } else {
+            values.truncate(before);
+        }
+    }
+    Ok(Complete { width, values, numbers })
 }
 
 /// The matrix that takes coefficients of the scaled columns (intercept first) to those of the
@@ -230,6 +282,17 @@ impl Term {
     pub(crate) const fn unit(&self) -> f64 {
         self.half
     }
+}
+
+/// A square matrix of some places in one of all places, with 0 everywhere else.
+pub(crate) fn spread(size: usize, places: &[usize], matrix: &DMatrix<f64>) -> DMatrix<f64> {
+    let mut out = DMatrix::zeros(size, size);
+    for (row, to_row) in places.iter().enumerate() {
+        for (column, to_column) in places.iter().enumerate() {
+            out[(*to_row, *to_column)] = matrix[(row, column)];
+        }
+    }
+    out
 }
 
 /// The upper triangle of a symmetric matrix, row by row.

@@ -76,19 +76,17 @@ pub fn read(text: &str, site_column: &str) -> Result<Table, TableError> {
         .position(|name| name == site_column)
         .ok_or_else(|| TableError::NoSite(site_column.to_owned()))?;
     let mut names: Vec<String> = Vec::new();
-    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); header.len()];
+    let mut columns: Vec<Texts> = vec![Texts::default(); header.len()];
     let mut dropped = 0;
-    for record in reader.records() {
-        let record = record?;
+    let mut record = ::csv::StringRecord::new();
+    while reader.read_record(&mut record)? {
         let Some(name) = record.get(site).and_then(present) else {
             dropped += 1;
             continue;
         };
         names.push(site_name(name));
         limit(names.len(), MOST_ROWS, "rows")?;
-        for (column, field) in columns.iter_mut().zip(&record) {
-            column.push(present(field).map(str::to_owned));
-        }
+        columns.iter_mut().zip(&record).for_each(|(column, field)| column.push(field));
     }
     let named = header.iter().zip(columns).enumerate().filter(|(at, _)| *at != site);
     let mut left_out = Vec::new();
@@ -122,13 +120,11 @@ pub fn read_as(
         .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
     let header = reader.headers()?.clone();
     limit(header.len(), MOST_COLUMNS, "columns")?;
-    let mut texts: Vec<Vec<Option<String>>> = vec![Vec::new(); header.len()];
-    for record in reader.records() {
-        let record = record?;
-        for (column, field) in texts.iter_mut().zip(&record) {
-            column.push(present(field).map(str::to_owned));
-        }
-        limit(texts.first().map_or(0, Vec::len), MOST_ROWS, "rows")?;
+    let mut texts: Vec<Texts> = vec![Texts::default(); header.len()];
+    let mut record = ::csv::StringRecord::new();
+    while reader.read_record(&mut record)? {
+        texts.iter_mut().zip(&record).for_each(|(column, field)| column.push(field));
+        limit(texts.first().map_or(0, Texts::len), MOST_ROWS, "rows")?;
     }
     let (mut variables, mut columns) = (Vec::new(), Vec::new());
     match dictionary {
@@ -155,11 +151,42 @@ pub fn read_as(
     Ok((Dictionary { variables }, Frame::new(columns)?))
 }
 
+/// The fields of a column, one behind the other: no text of its own for each of them.
+#[derive(Clone, Default)]
+struct Texts {
+    all: String,
+    /// Where each field ends in `all`; the whole table is shorter than four gigabytes.
+    ends: Vec<u32>,
+}
+
+impl Texts {
+    /// A field; a missing value is an empty text, which no other value is.
+    fn push(&mut self, field: &str) {
+        self.all.push_str(present(field).unwrap_or_default());
+        self.ends.push(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Each field that is not missing.
+    fn iter(&self) -> impl Iterator<Item = Option<&str>> {
+        let mut from = 0;
+        self.ends.iter().map(move |end| {
+            let end = *end as usize;
+            let field = self.all.get(from..end).filter(|field| !field.is_empty());
+            from = end;
+            field
+        })
+    }
+}
+
 /// A column as a dictionary declares it; `None` where a value is none of its.
-fn declared(kind: &Kind, texts: &[Option<String>]) -> Option<Column> {
+fn declared(kind: &Kind, texts: &Texts) -> Option<Column> {
     Some(match kind {
         Kind::Number { min, max } => {
-            let read = |text: &Option<String>| match text.as_deref().map(number) {
+            let read = |text: Option<&str>| match text.map(number) {
                 None => Some(None),
                 Some(found) => {
                     let value = found?;
@@ -171,7 +198,7 @@ fn declared(kind: &Kind, texts: &[Option<String>]) -> Option<Column> {
         }
         Kind::Category { levels } => {
             let places: BTreeMap<&str, u32> = levels.iter().map(String::as_str).zip(0..).collect();
-            let read = |text: &Option<String>| match text.as_deref() {
+            let read = |text: Option<&str>| match text {
                 None => Some(None),
                 Some(text) => places.get(text).copied().map(Some),
             };
@@ -200,25 +227,23 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// A column of numbers if all are, else of levels; `None` where there are too many levels.
-fn column(texts: &[Option<String>]) -> Option<(Kind, Column)> {
-    let numbers: Option<Vec<Option<f64>>> = texts
-        .iter()
-        .map(|text| text.as_deref().map(number).map_or(Some(None), |n| n.map(Some)))
-        .collect();
+fn column(texts: &Texts) -> Option<(Kind, Column)> {
+    let numbers: Option<Vec<Option<f64>>> =
+        texts.iter().map(|text| text.map(number).map_or(Some(None), |n| n.map(Some))).collect();
     if let Some(numbers) = numbers {
         let bounds = |pick: fn(f64, f64) -> f64| numbers.iter().flatten().copied().reduce(pick);
         let kind = Kind::Number { min: bounds(f64::min), max: bounds(f64::max) };
         return Some((kind, Column::Number(numbers)));
     }
-    let levels: BTreeSet<&str> = texts.iter().flatten().map(String::as_str).collect();
-    if levels.len() > MOST_LEVELS {
-        return None;
+    let mut levels: BTreeSet<&str> = BTreeSet::new();
+    for text in texts.iter().flatten() {
+        if !levels.contains(text) && levels.len() == MOST_LEVELS {
+            return None;
+        }
+        levels.insert(text);
     }
     let places: BTreeMap<&str, u32> = levels.iter().copied().zip(0..).collect();
-    let values = texts
-        .iter()
-        .map(|text| text.as_deref().and_then(|text| places.get(text).copied()))
-        .collect();
+    let values = texts.iter().map(|text| text.and_then(|text| places.get(text).copied())).collect();
     let levels = levels.into_iter().map(str::to_owned).collect();
     Some((Kind::Category { levels }, Column::Category(values)))
 }

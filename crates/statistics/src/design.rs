@@ -8,7 +8,7 @@ use crate::dictionary::{Dictionary, Kind};
 use crate::formula::{Factor, Formula, Response};
 use crate::rounds::Failure;
 
-pub(crate) use columns::{DesignColumn, Range};
+pub(crate) use columns::{DesignColumn, Piece, Range};
 pub(crate) use rows::{Mark, Rows};
 
 /// Greatest absolute value of a variable for which the dictionary states no bounds.

@@ -97,6 +97,15 @@ impl Transform {
         out.is_finite().then_some(out)
     }
 
+    /// The power of the variable that it grows as at most.
+    #[must_use]
+    pub const fn degree(self) -> u32 {
+        match self {
+            Self::Identity | Self::Log | Self::Log1p | Self::Sqrt => 1,
+            Self::Power(power) => power as u32,
+        }
+    }
+
     /// What its values must be, for people.
     #[must_use]
     pub const fn must(self) -> &'static str {

@@ -9,6 +9,7 @@
 //! Where mathematics allows, the answer is the one that the pooled rows give, to rounding.
 
 pub mod answer;
+mod basis;
 pub mod boosting;
 mod columns;
 pub mod compare;
@@ -18,9 +19,11 @@ mod design;
 pub mod dictionary;
 pub mod formula;
 pub mod frame;
+mod likeness;
 mod logit;
 pub mod meta;
 pub mod mixed;
+pub mod perceptron;
 mod plan;
 pub mod question;
 pub mod regression;

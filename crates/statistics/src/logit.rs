@@ -3,7 +3,8 @@
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{symmetric, triangle, upper};
+use crate::basis::Basis;
+use crate::columns::{spread, symmetric, triangle, upper};
 use crate::plan::{Totals, bounded};
 use crate::question::Question;
 use crate::rounds::{Entry, Failure, Refusal};
@@ -21,7 +22,10 @@ pub(crate) struct Fit {
     /// The last accepted estimate and its log-likelihood.
     before: Option<(Vec<f64>, f64)>,
     steps: u32,
-    /// The inverse of the information, upper triangle, once the fit has settled.
+    /// Places of the columns that those before them determine, known after the first round; their
+    /// coefficients stay 0.
+    aliased: Vec<usize>,
+    /// The inverse of the information, upper triangle, once the fit has settled; 0 for aliased columns.
     pub(crate) covariance: Option<Vec<f64>>,
 }
 
@@ -44,13 +48,19 @@ pub(crate) fn probability(predictor: f64) -> f64 {
 
 impl Fit {
     pub(crate) fn new(size: usize) -> Self {
-        Self { estimate: vec![0.0; size], before: None, steps: 0, covariance: None }
+        let estimate = vec![0.0; size];
+        Self { estimate, before: None, steps: 0, aliased: Vec::new(), covariance: None }
     }
 
     pub(crate) fn check(&self, size: usize) -> Result<(), Refusal> {
         let is_fit =
             self.estimate.len() == size && self.estimate.iter().all(|value| value.is_finite());
         is_fit.then_some(()).ok_or_else(|| Refusal::Round("coefficients that do not fit".into()))
+    }
+
+    /// Places of the columns that have a coefficient of their own.
+    pub(crate) fn kept(&self) -> Vec<usize> {
+        (0..self.estimate.len()).filter(|place| !self.aliased.contains(place)).collect()
     }
 
     pub(crate) fn entries(&self, question: &Question, name: &str) -> Vec<Entry> {
@@ -93,26 +103,38 @@ impl Fit {
         {
             let halved = self.estimate.iter().zip(before);
             let estimate = halved.map(|(one, other)| f64::midpoint(*one, *other)).collect();
-            return Ok(Self { estimate, before: self.before.clone(), steps, covariance: None });
+            let (before, aliased) = (self.before.clone(), self.aliased.clone());
+            return Ok(Self { estimate, before, steps, aliased, covariance: None });
         }
         let information = symmetric(size, totals.of(&format!("{name} information")));
         let score = DVector::from_column_slice(totals.of(&format!("{name} score")));
-        let greatest = information.diagonal().max();
-        let factor = information
+        let mut next = Self { steps, covariance: None, ..self.clone() };
+        if self.steps == 0 {
+            // At 0 all rows weigh the same, so that this is a matter of the columns alone.
+            let kept = Basis::of(&information).kept;
+            next.aliased = (0..size).filter(|place| !kept.contains(place)).collect();
+        }
+        let kept = next.kept();
+        let own = information.select_rows(&kept).select_columns(&kept);
+        let greatest = own.diagonal().max();
+        let factor = own
             .cholesky()
             .filter(|factor| {
                 factor.l_dirty().diagonal().iter().all(|root| root * root > 1e-13 * greatest)
             })
-            .ok_or_else(|| {
-                no_settling("columns determine each other or a level has no rows, leave one out")
-            })?;
-        let change = factor.solve(&score);
+            .ok_or_else(|| no_settling("a variable may separate the outcomes"))?;
+        let change = factor.solve(&score.select_rows(&kept));
         let scale = self.estimate.iter().fold(1.0_f64, |most, beta| most.max(beta.abs()));
-        let estimate = self.estimate.iter().zip(change.iter()).map(|(b, c)| b + c).collect();
-        let is_settled = change.amax() <= 1e-11 * scale;
-        let covariance = is_settled.then(|| upper(&factor.inverse()));
-        let before = Some((self.estimate.clone(), log_likelihood));
-        Ok(Self { estimate, before, steps, covariance })
+        for (place, change) in kept.iter().zip(change.iter()) {
+            if let Some(beta) = next.estimate.get_mut(*place) {
+                *beta += change;
+            }
+        }
+        if change.amax() <= 1e-11 * scale {
+            next.covariance = Some(upper(&spread(size, &kept, &factor.inverse())));
+        }
+        next.before = Some((self.estimate.clone(), log_likelihood));
+        Ok(next)
     }
 }
 

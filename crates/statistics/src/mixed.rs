@@ -10,8 +10,10 @@ use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Coefficient, Finding};
+use crate::basis::Basis;
 use crate::columns::{
-    Term, categories, design, levels, numbers, range, symmetric, terms, triangle, unscale, upper,
+    Term, categories, design, levels, numbers, range, spread, symmetric, terms, triangle, unscale,
+    upper,
 };
 use crate::compare::normal_two_sided;
 use crate::frame::Frame;
@@ -51,6 +53,9 @@ const fn yes() -> bool {
 pub struct MixedModel {
     /// The fixed effects, the intercept first; p by the normal law.
     pub coefficients: Vec<Coefficient>,
+    /// Columns that were left out because others determine them, or because they do not vary.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliased: Vec<String>,
     /// The variance between groups.
     pub between: f64,
     /// The variance within groups.
@@ -73,6 +78,8 @@ pub struct MixedModel {
 pub(crate) struct State {
     /// Cross products of (1, covariates, outcome) over all rows, after the first round.
     products: Vec<f64>,
+    /// Places of the fixed effects that others do not determine, after the first round.
+    kept: Vec<usize>,
     n: u64,
     /// The ratio that is asked for, and between which others the maximum lies.
     ratio: f64,
@@ -148,9 +155,11 @@ impl Mixed {
         columns: usize,
         grouped: &Grouped,
     ) -> Result<Profile, Failure> {
-        let fixed = columns - 1;
-        let [value, first, second] = &grouped.squares;
-        let all = symmetric(columns, &state.products) - value;
+        let fixed = state.kept.len();
+        let places: Vec<usize> = state.kept.iter().copied().chain([columns - 1]).collect();
+        let own = |matrix: &DMatrix<f64>| matrix.select_rows(&places).select_columns(&places);
+        let [value, first, second] = &grouped.squares.each_ref().map(own);
+        let all = own(&symmetric(columns, &state.products)) - value;
         let (xx, xy) =
             (all.view((0, 0), (fixed, fixed)).into_owned(), all.view((0, fixed), (fixed, 1)));
         let greatest = xx.diagonal().max();
@@ -158,7 +167,7 @@ impl Mixed {
             .cholesky()
             .filter(|f| f.l_dirty().diagonal().iter().all(|root| root * root > 1e-12 * greatest))
             .ok_or_else(|| {
-                let why = "covariates determine each other or a level has no rows, leave one out";
+                let why = "covariates nearly determine each other, leave one out";
                 Failure::TooLittle(why.to_owned())
             })?;
         let estimate: DVector<f64> = factor.solve(&xy).column(0).into_owned();
@@ -205,30 +214,40 @@ impl Mixed {
         let range = range(question, &self.outcome)?;
         let unit = range.half();
         let back = unscale(terms);
-        let mut estimate = &back * &profile.estimate * unit;
+        let mut scaled = DVector::zeros(terms.len() + 1);
+        for (place, estimate) in state.kept.iter().zip(profile.estimate.iter()) {
+            scaled[*place] = *estimate;
+        }
+        let mut estimate = &back * scaled * unit;
         estimate[0] += range.centre();
-        let covariance = &back * &profile.covariance * back.transpose() * (unit * unit);
+        let inner = spread(terms.len() + 1, &state.kept, &profile.covariance);
+        let covariance = &back * inner * back.transpose() * (unit * unit);
         let names =
             std::iter::once("Intercept".to_owned()).chain(terms.iter().map(|t| t.name.clone()));
-        let coefficients = names
-            .zip(estimate.iter().zip(covariance.diagonal().iter()))
-            .map(|(name, (estimate, variance))| {
-                let se = variance.sqrt();
-                let p = Some(normal_two_sided(estimate / se));
-                Coefficient { name, estimate: *estimate, se: Some(se), p }
-            })
-            .collect();
+        let (mut coefficients, mut aliased) = (Vec::new(), Vec::new());
+        let found = estimate.iter().zip(covariance.diagonal().iter().copied().collect::<Vec<_>>());
+        for (place, (name, (estimate, variance))) in names.zip(found).enumerate() {
+            if !state.kept.contains(&place) {
+                aliased.push(name);
+                continue;
+            }
+            let se = variance.sqrt();
+            let p = Some(normal_two_sided(estimate / se));
+            coefficients.push(Coefficient { name, estimate: *estimate, se: Some(se), p });
+        }
         let within = profile.within * unit * unit;
         let between = state.ratio * within;
-        let freedom = self.freedom(state, terms.len() + 1);
+        let freedom = self.freedom(state, state.kept.len());
         let mut deviance =
             profile.deviance + freedom * (1.0 + std::f64::consts::TAU.ln() + 2.0 * unit.ln());
         if self.restricted {
-            deviance += 2.0 * terms.iter().map(|term| term.unit().ln()).sum::<f64>();
+            let kept = state.kept.iter().filter_map(|place| terms.get(place.checked_sub(1)?));
+            deviance += 2.0 * kept.map(|term| term.unit().ln()).sum::<f64>();
         }
-        let used = i64::try_from(terms.len()).unwrap_or(i64::MAX) + 1;
+        let used = i64::try_from(state.kept.len()).unwrap_or(i64::MAX);
         Ok(Finding::Mixed(MixedModel {
             coefficients,
+            aliased,
             between,
             within,
             intraclass_correlation: between / (between + within),
@@ -262,7 +281,8 @@ impl Plan for Mixed {
         range(question, &self.outcome)?;
         terms(question, &self.covariates)?;
         let (low, high) = (0.0, f64::MAX);
-        Ok(State { products: vec![], n: 0, ratio: 0.0, low, high, steps: 0, is_last: false })
+        let (products, kept) = (Vec::new(), Vec::new());
+        Ok(State { products, kept, n: 0, ratio: 0.0, low, high, steps: 0, is_last: false })
     }
 
     fn entries(&self, question: &Question, state: &State) -> Result<Vec<Entry>, Refusal> {
@@ -341,7 +361,11 @@ impl Mixed {
         state: &State,
     ) -> Result<State, Failure> {
         let n = totals.n();
-        let mut next = State { products: totals.of("products").to_vec(), n, ..state.clone() };
+        let products = totals.of("products").to_vec();
+        let all = symmetric(columns, &products);
+        let fixed = all.view((0, 0), (columns - 1, columns - 1)).into_owned();
+        let kept = Basis::of(&fixed).kept;
+        let mut next = State { products, kept, n, ..state.clone() };
         let none = || std::array::from_fn(|_| DMatrix::zeros(columns, columns));
         let start = Grouped { squares: none(), logs: [0.0; 3] };
         let mut best = (0, self.profile(&next, columns, &start)?.deviance);

@@ -49,6 +49,8 @@ pub enum Analysis {
     Survival(crate::survival::Survival),
     /// Estimates of the sites, pooled.
     MetaAnalysis(crate::meta::MetaAnalysis),
+    /// Regressions of the sites, pooled.
+    TwoStage(crate::meta::TwoStage),
     /// Principal components.
     Pca(crate::structure::Pca),
     /// Clusters about centres.
@@ -61,6 +63,8 @@ pub enum Analysis {
     Validation(crate::validation::Validation),
     /// Gradient-boosted trees.
     Boosting(crate::boosting::Boosting),
+    /// A small neural network.
+    Perceptron(crate::perceptron::Perceptron),
 }
 
 /// One kind of analysis, at both ends of the conversation.
@@ -127,12 +131,14 @@ impl Analysis {
             Self::RankSum(method) => method,
             Self::Survival(method) => method,
             Self::MetaAnalysis(method) => method,
+            Self::TwoStage(method) => method,
             Self::Pca(method) => method,
             Self::KMeans(method) => method,
             Self::Mixed(method) => method,
             Self::Weighting(method) => method,
             Self::Validation(method) => method,
             Self::Boosting(method) => method,
+            Self::Perceptron(method) => method,
         }
     }
 }

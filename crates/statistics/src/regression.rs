@@ -8,7 +8,6 @@
 //! Cox's partial likelihood is stratified by site, always: no time of an event leaves its site.
 
 mod ascent;
-mod basis;
 mod cox;
 mod elastic;
 mod family;
@@ -81,7 +80,8 @@ impl Regression {
         Self { formula, weights: None, ties: Ties::default(), penalty: None }
     }
 
-    fn design(&self, question: &Question) -> Result<Design, Failure> {
+    /// The columns of the formula.
+    pub(crate) fn design(&self, question: &Question) -> Result<Design, Failure> {
         Design::new(&self.formula, self.weights.as_deref(), &question.dictionary)
     }
 

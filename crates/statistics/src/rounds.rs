@@ -180,4 +180,11 @@ pub trait Progress: Send {
 
     /// Takes the sums of the last round.
     fn take(&mut self, sums: &Sums) -> Result<Step, Failure>;
+
+    /// A level or indicator of the question that fewer than `least` rows have, or all but fewer, as far
+    /// as the sums that were taken tell and before the sums that show its coefficient are asked for.
+    fn rare(&self, least: u64) -> Option<String> {
+        let _ = least;
+        None
+    }
 }

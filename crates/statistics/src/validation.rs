@@ -62,8 +62,8 @@ pub struct Validated {
     /// is perfect), and its standard error (Cox 1958).
     pub calibration_in_the_large: [f64; 2],
     /// Intercept and slope of one on the prediction's log odds (0 and 1 are perfect), and their
-    /// standard errors.
-    pub calibration: [[f64; 2]; 2],
+    /// standard errors. Without a slope where all predictions are the same.
+    pub calibration: [Option<[f64; 2]>; 2],
     /// The groups of the calibration plot that have rows.
     pub groups: Vec<CalibrationGroup>,
     /// The area under the receiver operating characteristic.
@@ -235,6 +235,7 @@ impl Validation {
         let [large] = *state.large.estimate.as_slice() else { return Err(Failure::Sums) };
         let line = errors(&state.line).ok_or(Failure::Sums)?;
         let [intercept_se, slope_se] = *line.as_slice() else { return Err(Failure::Sums) };
+        let slope = state.line.kept().contains(&1).then_some([slope, slope_se]);
         let large_se =
             errors(&state.large).and_then(|e| e.first().copied()).ok_or(Failure::Sums)?;
         let width = normal_quantile(0.975) * counted.auc_se;
@@ -243,7 +244,10 @@ impl Validation {
             brier: counted.brier,
             mean_prediction: counted.mean_prediction,
             calibration_in_the_large: [large, large_se],
-            calibration: [[intercept, intercept_se], [slope / MOST_LOGIT, slope_se / MOST_LOGIT]],
+            calibration: [
+                Some([intercept, intercept_se]),
+                slope.map(|slope| slope.map(|number| number / MOST_LOGIT)),
+            ],
             groups: counted.groups,
             auc: counted.auc,
             auc_se: counted.auc_se,
@@ -254,7 +258,7 @@ impl Validation {
 }
 
 /// The area under the curve and DeLong's standard error, ties within a step counting a half.
-fn area(grid: &[[u64; 2]], events: f64, others: f64) -> (f64, f64) {
+pub(crate) fn area(grid: &[[u64; 2]], events: f64, others: f64) -> (f64, f64) {
     // Of each step: the part of rows without the outcome below it, and of those with it above.
     let (mut below, mut above) = (0.0, events);
     let mut places = Vec::with_capacity(grid.len());

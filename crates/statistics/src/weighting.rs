@@ -73,6 +73,9 @@ pub struct WeightedEffect {
     pub arms: [Arm; 2],
     /// The log odds of treatment: intercept and covariates.
     pub propensity: Vec<(String, f64)>,
+    /// Columns that the score leaves out because others determine them, or because they do not vary.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliased: Vec<String>,
     /// How far the arms are apart in each column.
     pub balance: Vec<Balance>,
     /// Rows whose propensity was brought to the limit.
@@ -294,9 +297,14 @@ impl Weighting {
     ) -> Result<Finding, Failure> {
         let terms = terms(question, &self.covariates)?;
         let (centre, half) = self.scale(question)?;
-        let all = terms.len() + 3;
-        let bread = DMatrix::from_row_slice(all, all, totals.of("bread"));
-        let filling = symmetric(all, totals.of("filling"));
+        let size = terms.len() + 1;
+        let kept = state.fit.kept();
+        // The columns of the score that are not aliased, and the means of both arms.
+        let places: Vec<usize> = kept.iter().copied().chain([size, size + 1]).collect();
+        let own = |all: DMatrix<f64>| all.select_rows(&places).select_columns(&places);
+        let bread = own(DMatrix::from_row_slice(size + 2, size + 2, totals.of("bread")));
+        let filling = own(symmetric(size + 2, totals.of("filling")));
+        let all = places.len();
         let inverse = bread.try_inverse().ok_or_else(|| {
             Failure::TooLittle("the sandwich cannot be inverted, leave a covariate out".to_owned())
         })?;
@@ -311,6 +319,14 @@ impl Weighting {
         let estimate = crate::columns::unscale(&terms) * scaled;
         let names =
             std::iter::once("Intercept".to_owned()).chain(terms.into_iter().map(|t| t.name));
+        let (mut propensity, mut aliased) = (Vec::new(), Vec::new());
+        for (place, (name, estimate)) in names.zip(estimate.iter()).enumerate() {
+            if kept.contains(&place) {
+                propensity.push((name, *estimate));
+            } else {
+                aliased.push(name);
+            }
+        }
         let arms = means.arms.map(|arm| Arm { mean: arm.mean.mul_add(half, centre), ..arm });
         Ok(Finding::WeightedEffect(WeightedEffect {
             estimand: self.estimand,
@@ -319,7 +335,8 @@ impl Weighting {
             interval: [effect - width, effect + width],
             p: normal_two_sided(effect / se),
             arms,
-            propensity: names.zip(estimate.iter().copied()).collect(),
+            propensity,
+            aliased,
             balance: means.balance,
             trimmed: means.trimmed,
         }))

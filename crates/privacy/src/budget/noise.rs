@@ -50,13 +50,13 @@ pub struct NoiseError;
 
 /// A scale or a variance as a fraction.
 #[derive(Clone, Copy)]
-pub(super) struct Fraction {
+pub(crate) struct Fraction {
     pub(super) over: u128,
     pub(super) under: u128,
 }
 
 impl Fraction {
-    pub(super) fn value(self) -> f64 {
+    pub(crate) fn value(self) -> f64 {
         self.over as f64 / self.under as f64
     }
 }
@@ -87,7 +87,7 @@ impl Mechanism {
     }
 
     /// The scale of the Laplace, the variance of the Gaussian.
-    pub(super) fn spread(&self) -> Result<Fraction, NoiseError> {
+    pub(crate) fn spread(&self) -> Result<Fraction, NoiseError> {
         self.check()?;
         let (over, under) = match *self {
             Self::DiscreteLaplace { sensitivity, micro_epsilon } => {
@@ -121,7 +121,7 @@ fn divisor(mut a: u128, mut b: u128) -> u128 {
 }
 
 /// Uniform from 0 to `below - 1`, by rejection of what would favour the first numbers.
-fn uniform(below: u128, rng: &mut impl CryptoRng) -> u128 {
+pub(crate) fn uniform(below: u128, rng: &mut impl CryptoRng) -> u128 {
     let below = below.max(1);
     let limit = u128::MAX - u128::MAX % below;
     loop {
@@ -138,7 +138,7 @@ fn bernoulli(over: u128, under: u128, rng: &mut impl CryptoRng) -> bool {
 }
 
 /// True with probability `exp(-over / under)` (algorithm 1).
-fn bernoulli_exp(over: u128, under: u128, rng: &mut impl CryptoRng) -> bool {
+pub(crate) fn bernoulli_exp(over: u128, under: u128, rng: &mut impl CryptoRng) -> bool {
     // Beyond 2^7 the probability is below 2^-184: no generator would ever show a difference.
     let whole = over / under;
     if whole > 128 {

@@ -12,6 +12,7 @@ mod aggregate;
 mod budget;
 mod deidentify;
 mod disclosure;
+mod twin;
 
 use std::path::PathBuf;
 

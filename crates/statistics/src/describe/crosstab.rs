@@ -30,12 +30,14 @@ pub struct Table {
     /// last of each: missing.
     pub levels: Vec<Vec<String>>,
     /// Rows of each combination, the last category varying fastest; `(levels + 1)` of each category
-    /// multiplied. Rows with a missing value are counted in the cells of what is missing.
-    pub cells: Vec<u64>,
+    /// multiplied. Rows with a missing value are counted in the cells of what is missing. `None` is
+    /// left out by output checking.
+    pub cells: Vec<Option<u64>>,
 }
 
 impl Table {
     /// The rows of one combination of places in the levels; the place after the last is missing.
+    /// `None` where there is no such place, and for what is left out.
     #[must_use]
     pub fn cell(&self, places: &[usize]) -> Option<u64> {
         if places.len() != self.levels.len() {
@@ -48,7 +50,7 @@ impl Table {
             }
             at = at * (levels.len() + 1) + place;
         }
-        self.cells.get(at).copied()
+        self.cells.get(at).copied().flatten()
     }
 }
 
@@ -105,7 +107,8 @@ impl Crosstab {
     pub(crate) fn table(&self, question: &Question, totals: &Totals<'_>) -> Result<Table, Refusal> {
         let names: Result<_, Refusal> =
             self.by.iter().map(|name| Ok(levels(question, name)?.to_vec())).collect();
-        Ok(Table { by: self.by.clone(), levels: names?, cells: totals.counts("cells") })
+        let cells = totals.counts("cells").into_iter().map(Some).collect();
+        Ok(Table { by: self.by.clone(), levels: names?, cells })
     }
 
     fn cells(&self, question: &Question) -> Result<usize, Refusal> {

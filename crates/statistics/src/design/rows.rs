@@ -44,10 +44,12 @@ enum Cell {
 impl Rows {
     /// Each row: its columns and its marks.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[f64], &Mark)> {
-        let width = self.width;
-        self.marks.iter().enumerate().map(move |(row, mark)| {
-            (self.values.get(row * width..(row + 1) * width).unwrap_or_default(), mark)
-        })
+        self.marks.iter().enumerate().map(|(row, mark)| (self.columns(row), mark))
+    }
+
+    /// The columns of a row.
+    pub(crate) fn columns(&self, row: usize) -> &[f64] {
+        self.values.get(row * self.width..(row + 1) * self.width).unwrap_or_default()
     }
 
     /// How many.

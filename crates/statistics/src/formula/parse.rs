@@ -1,5 +1,6 @@
 //! Reading a formula: its two sides.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
@@ -12,6 +13,10 @@ const MOST_BYTES: usize = 8192;
 const MOST_TERMS: usize = 256;
 /// Most factors of one product.
 const MOST_FACTORS: usize = 4;
+/// Greatest degree of a product. Sums of high powers are those of the one row that lies farthest out.
+const MOST_DEGREE: u32 = 6;
+/// Most forms of one variable, such as its powers. Enough sums of powers give the rows back.
+const MOST_FORMS: usize = 6;
 
 /// What is wrong with a formula, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -200,11 +205,27 @@ fn summand(reader: &mut Reader, right: &mut Right, is_cox: bool) -> Result<(), F
         if term.factors.len() > MOST_FACTORS {
             return Err(fault(place, format!("a product has at most {MOST_FACTORS} factors")));
         }
+        if term.factors.iter().map(|factor| factor.transform.degree()).sum::<u32>() > MOST_DEGREE {
+            return Err(fault(place, format!("a product has at most the degree {MOST_DEGREE}")));
+        }
         if !right.terms.iter().any(|known| is_same(known, &term)) {
             right.terms.push(term);
         }
     }
+    if let Some(name) = most_formed(&right.terms) {
+        let what = format!("`{name}` stands here in more than {MOST_FORMS} forms");
+        return Err(fault(place, what));
+    }
     Ok(())
+}
+
+/// A variable that stands in too many forms.
+fn most_formed(terms: &[Term]) -> Option<&str> {
+    let mut forms: BTreeMap<&str, BTreeSet<Transform>> = BTreeMap::new();
+    for factor in terms.iter().flat_map(|term| &term.factors) {
+        forms.entry(&factor.variable).or_default().insert(factor.transform);
+    }
+    forms.into_iter().find(|(_, forms)| forms.len() > MOST_FORMS).map(|(name, _)| name)
 }
 
 /// Whether a name and an opening parenthesis come next.

@@ -189,7 +189,7 @@ impl Plan for MetaAnalysis {
 
 impl super::MetaResult {
     /// From estimates in units back to those of the outcome.
-    fn rescale(&mut self, unit: f64) {
+    pub(super) fn rescale(&mut self, unit: f64) {
         let pooled = [Some(&mut self.fixed), Some(&mut self.random), self.hartung_knapp.as_mut()];
         for pooled in pooled.into_iter().flatten() {
             pooled.estimate *= unit;

@@ -54,6 +54,28 @@ pub(super) struct Scaled {
     pub(super) reach: f64,
 }
 
+/// The basis by the columns of the design: the directions that a column is part of are the last ones.
+pub(super) struct Placing<'s> {
+    state: &'s FitState,
+    /// For the intercept, if there is one, and each column: the first direction, and the parts in it and
+    /// those after it.
+    columns: Vec<(usize, Vec<f64>)>,
+}
+
+impl Placing<'_> {
+    /// A row's place in the directions; `row` holds the columns, `place` takes the result.
+    pub(super) fn place(&self, row: &[f64], place: &mut [f64]) {
+        place.fill(0.0);
+        let has_intercept = self.columns.len() > self.state.centre.len();
+        let intercept = has_intercept.then_some(1.0);
+        let standard = row.iter().zip(&self.state.centre).zip(&self.state.scale);
+        let standard = standard.map(|((value, centre), scale)| (value - centre) / scale);
+        for (value, (from, parts)) in intercept.into_iter().chain(standard).zip(&self.columns) {
+            super::glm::add(place.get_mut(*from..).unwrap_or_default(), value, parts);
+        }
+    }
+}
+
 impl FitState {
     /// The point without effects.
     pub(super) fn first(design: &Design, kind: Kind, found: &Moments) -> Self {
@@ -127,17 +149,16 @@ impl FitState {
             .collect()
     }
 
-    /// A row's place in the directions; `row` holds the columns, `place` takes the result.
-    pub(super) fn place(&self, row: &[f64], standard: &mut Vec<f64>, place: &mut Vec<f64>) {
-        let has_intercept = self.basis.first().is_some_and(|one| one.len() > self.centre.len());
-        standard.clear();
-        if has_intercept {
-            standard.push(1.0);
-        }
-        let columns = row.iter().zip(&self.centre).zip(&self.scale);
-        standard.extend(columns.map(|((value, centre), scale)| (value - centre) / scale));
-        place.clear();
-        place.extend(self.basis.iter().map(|direction| dot(direction, standard)));
+    /// The way of rows to their places in the directions.
+    pub(super) fn placing(&self) -> Placing<'_> {
+        let full = self.basis.first().map_or(0, Vec::len);
+        let columns = (0..full).map(|column| {
+            let parts = self.basis.iter().map(|direction| direction.get(column).copied());
+            let parts: Vec<f64> = parts.map(Option::unwrap_or_default).collect();
+            let from = parts.iter().position(|part| *part != 0.0).unwrap_or(parts.len());
+            (from, parts.get(from..).unwrap_or_default().to_vec())
+        });
+        Placing { state: self, columns: columns.collect() }
     }
 
     /// The vector, or `None` if the state is not of this design.

@@ -4,7 +4,7 @@ use super::ascent::Ascent;
 use super::fit::FitState;
 use super::moments::{self, MomentState, Moments};
 use super::{Regression, State, report};
-use crate::design::{Design, Outcome};
+use crate::design::{Design, Outcome, Piece};
 use crate::rounds::{Failure, Layout, Progress, Round, Step, Sums};
 
 /// A regression under way.
@@ -62,6 +62,15 @@ impl Run {
 
     /// Whether there is anything to estimate from.
     fn enough(&self, found: &Moments) -> Result<(), Failure> {
+        // The information and the score of `width` estimates are so many numbers about the values of
+        // the rows; as many numbers as values could be solved for them (Dinur and Nissim 2003).
+        let width = self.design.width() as u64;
+        let values = found.rows.saturating_mul(self.design.variables.len() as u64);
+        if found.rows > 0 && width.saturating_mul(width + 3) / 2 > values {
+            return Err(Failure::TooLittle(
+                "the formula asks for more sums than the rows have values".to_owned(),
+            ));
+        }
         if found.rows == 0 {
             let used = self.design.variables.iter().zip(&found.missing);
             let empty: Vec<_> = used
@@ -131,4 +140,35 @@ impl Progress for Run {
         self.number += 1;
         Ok(Step::Ask(self.round()?))
     }
+
+    fn rare(&self, least: u64) -> Option<String> {
+        match &self.phase {
+            Phase::Fit(fit) => rare(&self.design, &fit.0, least),
+            Phase::Moments(_) | Phase::Over => None,
+        }
+    }
+}
+
+/// The level of a category with columns, or the indicator, that fewer than `least` rows have or lack.
+/// What no row has is left out of the model, and shows nobody.
+fn rare(design: &Design, found: &Moments, least: u64) -> Option<String> {
+    let is_rare = |count: u64| (1..least).contains(&count);
+    for ((at, name, levels), counts) in design.categories().zip(&found.levels) {
+        let mut pieces = design.columns.iter().flat_map(|column| &column.pieces);
+        let has_columns =
+            pieces.any(|piece| matches!(piece, Piece::Level { variable, .. } if *variable == at));
+        if let Some((level, _)) =
+            levels.iter().zip(counts).find(|(_, count)| has_columns && is_rare(**count))
+        {
+            return Some(format!("{name}[{level}]"));
+        }
+    }
+    let columns = design.columns.iter().zip(&found.columns);
+    for (column, spread) in columns.filter(|(column, _)| column.is_indicator()) {
+        let ones = (spread.mean * found.rows as f64).round() as u64;
+        if is_rare(ones) || is_rare(found.rows.saturating_sub(ones)) {
+            return Some(column.name.clone());
+        }
+    }
+    None
 }

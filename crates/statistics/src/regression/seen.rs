@@ -3,8 +3,8 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::Kind;
-use super::basis::Basis;
 use super::fit::FitState;
+use crate::basis::Basis;
 use crate::rounds::Failure;
 
 /// What the sums say of a point. The logarithm of the dispersion, where it is estimated, comes last.

@@ -48,6 +48,11 @@ fn faults_are_named_with_their_place() {
     check_fault("linear(y) ~ strata(a)", 13, "belong to `cox`");
     check_fault("linear(y) ~ a*b*c*d*e", 13, "at most 4");
     check_fault("linear(y) ~ `a", 13, "not closed");
+    check_fault("linear(y) ~ I(a^6):I(a^5)", 13, "degree 6");
+    check_fault("linear(y) ~ b + I(a^4)*I(b^3)", 17, "degree 6");
+    let forms = "a + log(a) + log1p(a) + sqrt(a) + I(a^2) + I(a^3)";
+    Formula::parse(&format!("linear(y) ~ {forms}")).unwrap();
+    check_fault(&format!("linear(y) ~ {forms} + I(a^4)"), 65, "more than 6 forms");
 }
 
 fn name() -> impl Strategy<Value = String> {

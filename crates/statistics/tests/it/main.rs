@@ -8,15 +8,20 @@
 
 mod analyses;
 mod boosting;
+mod collinear;
 mod comparing;
 mod describing;
+mod forms;
 mod formulas;
 mod hard;
 mod likelihood;
 mod network;
+mod perceptrons;
 mod pooled;
 mod pooling;
+mod replay;
 mod splits;
+mod stages;
 mod structuring;
 mod surviving;
 mod tables;

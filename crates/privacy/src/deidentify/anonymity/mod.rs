@@ -9,12 +9,14 @@
 mod hierarchy;
 mod lattice;
 mod loss;
+mod measure;
 mod model;
 
 use serde::{Deserialize, Serialize};
 
 pub use hierarchy::Hierarchy;
 pub use loss::Loss;
+pub use measure::{Measured, measure};
 pub use model::{Closeness, Diversity, Model, Sensitive};
 
 /// The most rows of a table.

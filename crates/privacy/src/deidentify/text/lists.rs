@@ -41,6 +41,9 @@ const ENDINGS: [&str; 62] = [
     "formin", "gliptin", "parin", "vir", "thesis", "ology", "ological", "ologist", "ful",
 ];
 
+/// Those of them that some names have.
+const DOUBTFUL: [&str; 8] = ["ing", "ment", "ity", "able", "ous", "ive", "ful", "ally"];
+
 impl Lists {
     /// The lists of the program.
     pub(super) fn shared() -> &'static Self {
@@ -102,6 +105,21 @@ impl Lists {
     pub(super) fn is_ordinary(&self, word: &str) -> bool {
         self.is_word(word)
             || (!self.is_listed(word) && (self.has_ending(word) || self.is_english(word)))
+    }
+
+    /// Whether a word is known as one of English alone, or by an ending that some names have, and not as
+    /// one of the clinic.
+    pub(super) fn is_english_only(&self, word: &str) -> bool {
+        !self.is_word(word)
+            && (self.has_doubtful_ending(word) || self.is_english(word) && !self.has_ending(word))
+    }
+
+    /// Whether nothing but an ending that some names have as well says that it is a word.
+    pub(super) fn has_doubtful_ending(&self, word: &str) -> bool {
+        !self.is_word(word)
+            && !self.is_english(word)
+            && self.has_ending(word)
+            && DOUBTFUL.iter().any(|ending| word.ends_with(ending))
     }
 
     /// What a word may be.

@@ -1,5 +1,7 @@
 //! Names of people: by what stands around them, by lists, and by being no word that we know.
 
+mod second;
+
 use super::lists::{Lists, Reading};
 use super::token::Token;
 use super::{Category, Span};
@@ -292,6 +294,7 @@ pub(super) fn find(text: &str, tokens: &[Token<'_>], lists: &Lists, spans: &mut 
     }
     // A name that is a word as well is told by a name beside it.
     for _ in 0..2 {
+        view.second(&mut is_name);
         for at in 0..tokens.len() {
             if !is_name.get(at).copied().unwrap_or(false) && view.beside(at, &is_name) {
                 mark(&mut is_name, at);

@@ -75,7 +75,7 @@ const FORMS: [(Category, &str); 30] = [
     ),
     (
         Category::Age,
-        r"(?i)\b(9\d|1[0-2]\d)[\s-]*(?:years?[\s-]*old|yrs?[\s-]*old|years?[\s-]+of[\s-]+age|y/o|y\.o\.|yo\b|yrs?\b|year\b)",
+        r"(?i)\b(9\d|1[0-2]\d)[\s-]*(?:years?[\s-]*(?:old|young)|yrs?[\s-]*old|years?[\s-]+of[\s-]+age|y/o|y\.o\.|yo\b|yrs?\b|year\b)",
     ),
     (Category::Age, r"(?i)\b(?:age|aged|turned|turning|turns)[:\s]+(?:of\s+)?(9\d|1[0-2]\d)\b"),
     (Category::Age, r"(?i)\b(9\d|1[0-2]\d)\s?(?:m|f|male|female|woman|man|lady|gentleman)\b"),

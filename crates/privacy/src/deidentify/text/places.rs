@@ -144,6 +144,9 @@ fn town_words(
 ) {
     let inside: Vec<_> = tokens.iter().filter(|t| t.start >= start && t.start < end).collect();
     let named = |t: &&&Token<'_>| {
+        if matches!(t.lower.as_str(), "mr" | "mrs" | "ms" | "dr" | "miss" | "prof") {
+            return false;
+        }
         lists.reading(t) != Reading::Ordinary || TOWN_WORDS.contains(&t.lower.as_str())
     };
     let first = inside.iter().rev().take_while(|t| named(t)).last();
@@ -184,8 +187,11 @@ fn after_cue(tokens: &[Token<'_>], at: usize, lists: &Lists, spans: &mut Vec<Spa
         return;
     }
     let more = tokens.get(at + 1..).unwrap_or_default().iter().take(2);
+    // `Cedar Falls` behind any cue.
+    let goes_on =
+        |t: &Token<'_>| names(t) || t.is_capital() && TOWN_WORDS.contains(&t.lower.as_str());
     let last = more
-        .take_while(|t| t.before == " " && t.is_capital() == first.is_capital() && names(t))
+        .take_while(|t| t.before == " " && t.is_capital() == first.is_capital() && goes_on(t))
         .last();
     let end = last.unwrap_or(first).end;
     spans.push(Span { start: first.start, end, category: Category::Place });

@@ -4,6 +4,8 @@ use privacy::deidentify::text::Category;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use super::other_words::{SECOND, THIRD};
+use super::sentences::{DEVELOPMENT, HELD_OUT};
 use super::vocabulary::*;
 
 /// A note and what identifies in it: start, end, kind.
@@ -142,13 +144,28 @@ pub(super) const UNSEEN: [&str; 40] = [
 /// The sentences beside which the finder was written.
 pub(super) const SEEN: &[&str] = &SENTENCES;
 
-/// `count` notes of about ten of these sentences.
-pub(super) fn notes(seed: u64, count: usize, sentences: &[&'static str]) -> Vec<Note> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    (0..count).map(|_| note(sentences, &mut rng)).collect()
+/// Sentences with the words that are put into them.
+pub(super) struct Set {
+    pub(super) sentences: &'static [&'static str],
+    pub(super) words: &'static Vocabulary,
 }
 
-fn note(sentences: &[&'static str], rng: &mut ChaCha8Rng) -> Note {
+/// Beside which the finder was written, and to which a rule was added later.
+pub(super) const SEEN_SET: Set = Set { sentences: SEEN, words: &FIRST };
+pub(super) const UNSEEN_SET: Set = Set { sentences: &UNSEEN, words: &FIRST };
+/// By which it was improved, with other names.
+pub(super) const DEVELOPMENT_SET: Set = Set { sentences: &DEVELOPMENT, words: &SECOND };
+/// Which was looked at when it was done, with yet others.
+pub(super) const HELD_OUT_SET: Set = Set { sentences: &HELD_OUT, words: &THIRD };
+
+/// `count` notes of about ten sentences of a set.
+pub(super) fn notes(seed: u64, count: usize, set: &Set) -> Vec<Note> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..count).map(|_| note(set, &mut rng)).collect()
+}
+
+fn note(set: &Set, rng: &mut ChaCha8Rng) -> Note {
+    let sentences = set.sentences;
     let mut note = Note { text: String::new(), spans: Vec::new() };
     for at in 0..rng.random_range(8..13) {
         if at > 0 {
@@ -158,7 +175,7 @@ fn note(sentences: &[&'static str], rng: &mut ChaCha8Rng) -> Note {
         while let Some((before, after)) = rest.split_once('{') {
             note.text.push_str(before);
             let (what, after) = after.split_once('}').unwrap();
-            note.fill(what, rng);
+            note.fill(what, set.words, rng);
             rest = after;
         }
         note.text.push_str(rest);
@@ -185,8 +202,8 @@ impl Note {
         self.spans.push((start, self.text.len(), category));
     }
 
-    fn fill(&mut self, what: &str, rng: &mut ChaCha8Rng) {
-        let (given, family) = (one(GIVEN, rng), one(FAMILY, rng));
+    fn fill(&mut self, what: &str, words: &Vocabulary, rng: &mut ChaCha8Rng) {
+        let (given, family) = (one(words.given, rng), one(words.family, rng));
         match what {
             "N" => self.put(&format!("{given} {family}"), Category::Name),
             "G" => self.put(given, Category::Name),
@@ -249,24 +266,25 @@ impl Note {
                 };
                 self.put(&text, Category::Identifier);
             }
-            "P" => self.put(one(TOWNS, rng), Category::Place),
+            "P" => self.put(one(words.towns, rng), Category::Place),
             "Q" => {
                 let flat = if rng.random_bool(0.3) {
                     format!(", Apt {}", rng.random_range(1..40))
                 } else {
                     String::new()
                 };
-                let text = format!("{} {}{flat}", rng.random_range(1..4000), one(STREETS, rng));
+                let text =
+                    format!("{} {}{flat}", rng.random_range(1..4000), one(words.streets, rng));
                 self.put(&text, Category::Place);
             }
             "Z" => {
-                self.put(one(TOWNS, rng), Category::Place);
+                self.put(one(words.towns, rng), Category::Place);
                 self.text.push_str(", ");
                 self.text.push_str(one(STATES, rng));
                 self.text.push(' ');
                 self.put(&digits(5, rng), Category::Place);
             }
-            "O" => self.put(one(ORGANISATIONS, rng), Category::Organisation),
+            "O" => self.put(one(words.organisations, rng), Category::Organisation),
             "V" => self.text.push_str(one(EPONYMS, rng)),
             "K" => self.text.push_str(one(DRUGS, rng)),
             "F" => self.text.push_str(one(FINDINGS, rng)),

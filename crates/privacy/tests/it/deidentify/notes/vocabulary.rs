@@ -1,5 +1,23 @@
 //! What notes are made of. Checked to be in no list of the finder where it says so.
 
+/// Names, towns, streets and institutions.
+pub(super) struct Vocabulary {
+    pub(super) given: &'static [&'static str],
+    pub(super) family: &'static [&'static str],
+    pub(super) towns: &'static [&'static str],
+    pub(super) streets: &'static [&'static str],
+    pub(super) organisations: &'static [&'static str],
+}
+
+/// The words of the sentences that the finder was written beside; names and towns are in no list.
+pub(super) const FIRST: Vocabulary = Vocabulary {
+    given: GIVEN,
+    family: FAMILY,
+    towns: TOWNS,
+    streets: STREETS,
+    organisations: ORGANISATIONS,
+};
+
 /// Given names, in no list.
 pub(super) const GIVEN: &[&str] = &[
     "Oluwaseun",

@@ -1,0 +1,185 @@
+//! SQL over a snapshot of the lake.
+
+mod aggregates;
+mod cells;
+mod expression;
+mod frame;
+mod refused;
+mod scan;
+mod session;
+mod source;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream};
+use datafusion::prelude::SessionContext;
+use futures_util::StreamExt;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
+
+use crate::keep::Snapshot;
+pub use aggregates::{Answer, LEAST_CELL, Rules};
+pub use frame::{Frame, NamedColumn, Values};
+pub use refused::{Refused, Rule};
+pub use session::MAX_QUERY_BYTES;
+
+/// Bytes of a thread's stack: plans are walked by recursion, and are as deep as queries are long.
+const STACK: usize = 32 * 1024 * 1024;
+/// How long the engine waits for its threads when it is dropped.
+const LEAVING: Duration = Duration::from_millis(200);
+
+/// What one query may take.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of memory for what has to be held: groups, joins, orders, and the answer. Nothing
+    /// is put down on disk.
+    pub memory_bytes: usize,
+    /// How long it may take.
+    pub time: Duration,
+    /// The most rows of an answer.
+    pub rows: usize,
+    /// How many parts of a query are worked on at once.
+    pub partitions: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 512 * 1024 * 1024,
+            time: Duration::from_secs(60),
+            rows: 1_000_000,
+            partitions: 2,
+        }
+    }
+}
+
+/// Answers queries on threads of its own, so that a long one holds nobody else up.
+pub struct Engine {
+    runtime: Option<Runtime>,
+    limits: Limits,
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Waiting is not allowed on a thread of another runtime.
+            std::thread::spawn(move || runtime.shutdown_timeout(LEAVING));
+        }
+    }
+}
+
+/// Ends a query that nobody waits for any more.
+struct Ends(AbortHandle);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Engine {
+    /// An engine with these limits for each query.
+    ///
+    /// Errors: those of the system, where it has no threads.
+    pub fn new(limits: Limits) -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(limits.partitions.max(1))
+            .thread_name("lake")
+            .thread_stack_size(STACK)
+            .enable_time()
+            .build()?;
+        Ok(Self { runtime: Some(runtime), limits })
+    }
+
+    /// The rows of a query, for the node's own use: whoever calls answers for what becomes of
+    /// them. Dropping the future ends the query.
+    ///
+    /// Errors: what the query breaks, or a limit.
+    pub async fn rows(&self, snapshot: &Arc<Snapshot>, sql: &str) -> Result<Frame, Refused> {
+        let (snapshot, sql, limits) = (Arc::clone(snapshot), sql.to_owned(), self.limits.clone());
+        self.run(async move {
+            let context = session::session(&snapshot, &limits)?;
+            let plan = session::plan(&context, &sql).await?;
+            collect(&context, plan, &limits).await
+        })
+        .await
+    }
+
+    /// The rows of a query as columns of numbers and texts, for the statistics engine. As
+    /// [`Engine::rows`] otherwise.
+    ///
+    /// Errors: what the query breaks, or a limit.
+    pub async fn columns(&self, snapshot: &Arc<Snapshot>, sql: &str) -> Result<Frame, Refused> {
+        Ok(self.rows(snapshot, sql).await?.as_numbers())
+    }
+
+    /// The answer to a researcher's query: aggregates over people, and none over fewer than
+    /// `rules` say. Dropping the future ends the query.
+    ///
+    /// Errors: the rule that the query breaks, or a limit.
+    pub async fn aggregates(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        sql: &str,
+        rules: Rules,
+    ) -> Result<Answer, Refused> {
+        let (snapshot, sql, limits) = (Arc::clone(snapshot), sql.to_owned(), self.limits.clone());
+        self.run(async move {
+            let context = session::session(&snapshot, &limits)?;
+            let plan = session::plan(&context, &sql).await?;
+            let plan = aggregates::guard(&context, plan, rules)?;
+            let frame = collect(&context, plan, &limits).await?;
+            Ok(Answer { frame, min_cell: rules.min_cell() })
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        query: impl Future<Output = Result<T, Refused>> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let failed = || Refused::new(Rule::Failed, "query");
+        let Some(runtime) = &self.runtime else { return Err(failed()) };
+        let time = self.limits.time;
+        let task = runtime.spawn(async move {
+            let late = |_| Err(Refused::new(Rule::Time, "query"));
+            tokio::time::timeout(time, query).await.unwrap_or_else(late)
+        });
+        let ends = Ends(task.abort_handle());
+        let answer = task.await.unwrap_or_else(|_| Err(failed()));
+        drop(ends);
+        answer
+    }
+}
+
+/// Carries a plan out within the limits.
+async fn collect(
+    context: &SessionContext,
+    plan: LogicalPlan,
+    limits: &Limits,
+) -> Result<Frame, Refused> {
+    let state = context.state();
+    let planning = |error| Refused::planning(&error);
+    let running = |error| Refused::running(&error);
+    let physical = state.create_physical_plan(&plan).await.map_err(planning)?;
+    debug_assert!(physical.output_partitioning().partition_count() > 0);
+    let mut stream = execute_stream(physical, context.task_ctx()).map_err(running)?;
+    let schema = stream.schema();
+    let (mut batches, mut rows, mut bytes): (Vec<RecordBatch>, usize, usize) = Default::default();
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(running)?;
+        rows += batch.num_rows();
+        bytes += batch.get_array_memory_size();
+        if rows > limits.rows {
+            return Err(Refused::new(Rule::Rows, "query"));
+        }
+        if bytes > limits.memory_bytes {
+            return Err(Refused::new(Rule::Memory, "answer"));
+        }
+        batches.push(batch);
+    }
+    Frame::of(&schema, &batches).map_err(running)
+}

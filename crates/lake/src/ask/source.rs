@@ -1,0 +1,277 @@
+//! What an aggregate may stand on: tables of the lake, filtered and joined person by person.
+//!
+//! The walk checks a plan from its tables up, and builds it anew with the number of the person in every
+//! row. It knows for each column which columns of tables it was computed of, however it was renamed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, TableReference};
+use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
+    Projection, SubqueryAlias, TableScan,
+};
+
+use super::expression::{Scope, computed};
+use super::refused::{Refused, Rule};
+use super::scan::downcast;
+use crate::definition::{Kind, PERSON};
+
+/// A column of a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Leaf {
+    /// Whether it tells who somebody is.
+    pub identifier: bool,
+    pub kind: Kind,
+}
+
+/// What is known of a column: what it is of, and whether it is that column unchanged.
+#[derive(Clone)]
+pub(super) struct Origin {
+    pub leaves: Vec<Leaf>,
+    pub plain: bool,
+    /// The expression over columns of tables, whose names are numbers.
+    pub expression: Expr,
+}
+
+impl Origin {
+    /// The column of a table that this is unchanged.
+    pub(super) fn leaf(&self) -> Option<Leaf> {
+        self.leaves.first().copied().filter(|_| self.plain)
+    }
+}
+
+/// A checked source.
+pub(super) struct Source {
+    /// The plan, whose rows carry the number of their person.
+    pub plan: LogicalPlan,
+    /// The column with it.
+    pub person: Column,
+    /// The visible columns.
+    pub columns: HashMap<Column, Origin>,
+}
+
+fn planning(error: DataFusionError) -> Refused {
+    Refused::planning(&error)
+}
+
+/// Checks a source and builds it anew.
+pub(super) fn walk(plan: &LogicalPlan) -> Result<Source, Refused> {
+    match plan {
+        LogicalPlan::TableScan(scan) => table(scan),
+        LogicalPlan::SubqueryAlias(alias) => {
+            let inner = walk(&alias.input)?;
+            let named = SubqueryAlias::try_new(Arc::new(inner.plan), alias.alias.clone());
+            let person = Column::new(Some(alias.alias.clone()), PERSON);
+            let columns = rename(&inner.columns, &alias.input, plan);
+            Ok(Source {
+                plan: LogicalPlan::SubqueryAlias(named.map_err(planning)?),
+                person,
+                columns,
+            })
+        }
+        LogicalPlan::Filter(filter) => {
+            let inner = walk(&filter.input)?;
+            let predicate = computed(
+                filter.predicate.clone(),
+                &Scope::Rows(&inner.columns, filter.input.schema()),
+                "where",
+            )?;
+            no_identifier(&predicate, &inner.columns, "where")?;
+            let plan = Filter::try_new(predicate, Arc::new(inner.plan)).map_err(planning)?;
+            Ok(Source { plan: LogicalPlan::Filter(plan), ..inner })
+        }
+        LogicalPlan::Projection(projection) => project(projection, plan),
+        LogicalPlan::Join(join) => joined(join),
+        other => Err(refuse(other)),
+    }
+}
+
+/// Why a part of a plan cannot be below an aggregate.
+pub(super) fn refuse(plan: &LogicalPlan) -> Refused {
+    let (rule, place) = match plan {
+        LogicalPlan::Window(_) => (Rule::Window, "select"),
+        LogicalPlan::Aggregate(_) => (Rule::Nested, "from"),
+        LogicalPlan::Sort(_) => (Rule::Order, "from"),
+        LogicalPlan::Limit(_) => (Rule::Limit, "from"),
+        LogicalPlan::Union(_) => (Rule::SetOperation, "query"),
+        LogicalPlan::Distinct(_) => (Rule::Distinct, "select"),
+        LogicalPlan::RecursiveQuery(_) => (Rule::Recursive, "with"),
+        LogicalPlan::Subquery(_) => (Rule::Subquery, "from"),
+        _ => (Rule::Source, "from"),
+    };
+    Refused::new(rule, place)
+}
+
+fn table(scan: &TableScan) -> Result<Source, Refused> {
+    let source = || Refused::new(Rule::Source, "from");
+    let provider = source_as_provider(&scan.source).map_err(|_| source())?;
+    let known = downcast(provider.as_ref()).ok_or_else(source)?;
+    if scan.fetch.is_some() || !scan.filters.is_empty() || scan.projection.is_some() {
+        return Err(source());
+    }
+    let full = provider_as_source(Arc::new(known.with_person()));
+    let plan = LogicalPlanBuilder::scan(scan.table_name.clone(), full, None)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(planning)?;
+    let of = known.table().definition.columns();
+    let columns = scan.projected_schema.columns().into_iter().zip(of).enumerate();
+    let columns = columns.map(|(at, (column, of))| {
+        let leaf = Leaf { identifier: of.identifier, kind: of.kind };
+        let name = Column::new(Some(scan.table_name.clone()), at.to_string());
+        (column, Origin { leaves: vec![leaf], plain: true, expression: Expr::Column(name) })
+    });
+    let person = Column::new(Some(scan.table_name.clone()), PERSON);
+    Ok(Source { plan, person, columns: columns.collect() })
+}
+
+/// The same columns under the names that they have outside.
+fn rename(
+    columns: &HashMap<Column, Origin>,
+    inner: &LogicalPlan,
+    outer: &LogicalPlan,
+) -> HashMap<Column, Origin> {
+    let pairs = inner.schema().columns().into_iter().zip(outer.schema().columns());
+    pairs.filter_map(|(from, to)| Some((to, columns.get(&from)?.clone()))).collect()
+}
+
+/// What an expression over columns is over columns of tables.
+pub(super) fn origin(expression: &Expr, columns: &HashMap<Column, Origin>) -> Origin {
+    let mut leaves = Vec::new();
+    let bare = expression.clone().unalias();
+    let plain =
+        matches!(&bare, Expr::Column(column) if columns.get(column).is_some_and(|o| o.plain));
+    let replaced = bare.transform_down(|inner| {
+        use datafusion::common::tree_node::Transformed;
+        Ok(match &inner {
+            Expr::Column(column) => match columns.get(column) {
+                Some(origin) => {
+                    leaves.extend(&origin.leaves);
+                    Transformed::new(origin.expression.clone(), true, TreeNodeRecursion::Jump)
+                }
+                None => Transformed::no(inner),
+            },
+            _ => Transformed::no(inner),
+        })
+    });
+    let expression = replaced.map_or_else(|_| expression.clone(), |done| done.data);
+    Origin { leaves, plain, expression }
+}
+
+/// Refuses a condition on what tells who somebody is. What `IN (SELECT …)` compares is checked where
+/// it is computed.
+pub(super) fn no_identifier(
+    expression: &Expr,
+    columns: &HashMap<Column, Origin>,
+    place: &str,
+) -> Result<(), Refused> {
+    let mut named = false;
+    let _ = expression.apply(|inner| {
+        Ok(match inner {
+            Expr::InSubquery(_) => TreeNodeRecursion::Jump,
+            Expr::Column(column) => {
+                let origin = columns.get(column);
+                named |= origin.is_none_or(|o| o.leaves.iter().any(|leaf| leaf.identifier));
+                TreeNodeRecursion::Continue
+            }
+            _ => TreeNodeRecursion::Continue,
+        })
+    });
+    if named { Err(Refused::new(Rule::Identifier, place)) } else { Ok(()) }
+}
+
+fn project(projection: &Projection, plan: &LogicalPlan) -> Result<Source, Refused> {
+    let inner = walk(&projection.input)?;
+    let scope = Scope::Rows(&inner.columns, projection.input.schema());
+    let mut columns = HashMap::new();
+    let mut expressions = Vec::new();
+    for (expression, column) in projection.expr.iter().zip(plan.schema().columns()) {
+        let name = column.name.clone();
+        let relation: Option<TableReference> = column.relation.clone();
+        let checked = computed(expression.clone(), &scope, "select")?;
+        columns.insert(column, origin(&checked, &inner.columns));
+        // Whatever was written anew inside keeps the name that it had.
+        expressions.push(match checked {
+            Expr::Column(same) if same.name == name && same.relation == relation => {
+                Expr::Column(same)
+            }
+            other => other.unalias().alias_qualified(relation, name),
+        });
+    }
+    expressions.push(Expr::Column(inner.person.clone()));
+    let built = Projection::try_new(expressions, Arc::new(inner.plan)).map_err(planning)?;
+    Ok(Source { plan: LogicalPlan::Projection(built), person: inner.person, columns })
+}
+
+/// Joins keep to one person: rows of two people never meet, whatever the condition says.
+fn joined(join: &Join) -> Result<Source, Refused> {
+    let refused = || Refused::new(Rule::Join, "join");
+    if !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
+        return Err(refused());
+    }
+    let (left, right) = (walk(&join.left)?, walk(&join.right)?);
+    let mut columns = left.columns.clone();
+    columns.extend(right.columns.clone());
+    let mut equal = 0;
+    for (one, other) in &join.on {
+        let sides = matches!((one, other), (Expr::Column(a), Expr::Column(b))
+            if columns.contains_key(a) && columns.contains_key(b));
+        if !sides {
+            return Err(refused());
+        }
+        equal += 1;
+    }
+    let scope = Scope::Rows(&columns, &join.schema);
+    let mut filter: Option<Expr> = None;
+    for condition in join.filter.iter().flat_map(split_conjunction) {
+        let condition = computed(condition.clone(), &scope, "join")?;
+        if is_equality(&condition, &left.columns, &right.columns) {
+            equal += 1;
+        } else {
+            no_identifier(&condition, &columns, "join")?;
+        }
+        filter = Some(filter.map_or(condition.clone(), |known| known.and(condition)));
+    }
+    if equal == 0 {
+        return Err(refused());
+    }
+    let mut on = join.on.clone();
+    on.push((Expr::Column(left.person.clone()), Expr::Column(right.person.clone())));
+    let built = Join::try_new(
+        Arc::new(left.plan),
+        Arc::new(right.plan),
+        on,
+        filter,
+        join.join_type,
+        join.join_constraint,
+        join.null_equality,
+        false,
+    );
+    // One number of the person is enough, and two would have the same name.
+    let plan = LogicalPlan::Join(built.map_err(planning)?);
+    let mut shown: Vec<Expr> = join.schema.columns().into_iter().map(Expr::Column).collect();
+    shown.push(Expr::Column(left.person.clone()));
+    let plan = Projection::try_new(shown, Arc::new(plan)).map_err(planning)?;
+    Ok(Source { plan: LogicalPlan::Projection(plan), person: left.person, columns })
+}
+
+/// Whether it says that a column of one side is equal to one of the other.
+fn is_equality(
+    condition: &Expr,
+    left: &HashMap<Column, Origin>,
+    right: &HashMap<Column, Origin>,
+) -> bool {
+    let Expr::BinaryExpr(BinaryExpr { left: one, op: Operator::Eq, right: other }) = condition
+    else {
+        return false;
+    };
+    let (Expr::Column(one), Expr::Column(other)) = (one.as_ref(), other.as_ref()) else {
+        return false;
+    };
+    (left.contains_key(one) && right.contains_key(other))
+        || (left.contains_key(other) && right.contains_key(one))
+}

@@ -1,0 +1,12 @@
+;; `test` 1.0.0, which works on any variables and asks for at most three rounds.
+(data (i32.const 1024) "test")
+(data (i32.const 1040) "1.0.0")
+(func (export "describe") (result i32)
+  (i32.store (i32.const 512) (i32.const 1024))
+  (i32.store (i32.const 516) (i32.const 4))
+  (i32.store (i32.const 520) (i32.const 1040))
+  (i32.store (i32.const 524) (i32.const 5))
+  (i32.store (i32.const 528) (i32.const 0))
+  (i32.store (i32.const 532) (i32.const 0))
+  (i32.store (i32.const 536) (i32.const 3))
+  (i32.const 512))
