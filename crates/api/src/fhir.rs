@@ -17,7 +17,7 @@ mod kept;
 mod later;
 mod media;
 mod openapi;
-mod operations;
+pub(crate) mod operations;
 mod prefer;
 mod read;
 mod search;

@@ -8,17 +8,32 @@
 //! | `GET /research/projects` | | the projects that concern this institution |
 //! | `POST /research/projects` | an application | `{"id"}` |
 //! | `POST /research/projects/{id}/decision` | `{"choice", "reason"}` | |
+//! | `GET /research/projects/{id}/questions` | | what was asked in it, without answers |
 //! | `POST /research/projects/{id}/questions` | a question | `{"id"}` |
-//! | `GET /research/questions/{id}?wait=s` | | how it stands, and the answer |
+//! | `GET /research/questions/{id}?wait=s` | | what it asks, how it stands, and the answer |
+//! | `DELETE /research/questions/{id}` | | withdraws an own question that has not ended |
+//! | `GET /research/outputs` | | answers on their way out, for those who decide about them |
+//! | `GET /research/outputs/{question}` | | one of them, with its evidence and the whole answer |
+//! | `POST /research/outputs/{question}/decision` | `{"choice", "reason"}` | |
+//! | `POST /research/outputs/{question}/publications` | `{"title", "address"}` | |
+//! | `GET /research/releases/{id}` | | a released answer as it was signed |
+//! | `POST /research/extracts` | an order | `{"id"}` |
+//! | `GET /research/extracts/{id}` | | how it stands, and its files |
+//! | `GET /research/extracts/{id}/files/{name}` | | a file |
+//! | `DELETE /research/extracts/{id}` | | |
 //!
 //! Every institution declares the same dictionary for its part of a data set; without one it is made
-//! of the columns. With `wait`, at most 60, the answer is kept back until the question has ended.
+//! of the columns. With `wait`, at most 60, the reply is kept back until the question has ended.
+
+mod extracts;
 
 use std::time::Duration;
 
 use app::catalog::{self, Dataset};
-use app::projects::{self, Choice, Known};
+use app::projects::{self, Choice, Known, Verdict};
+use app::release::{self, Output, Publication};
 use app::rounds::ask;
+use app::rounds::asked::{self, Asked, State as Stands};
 use app::{App, Error};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, State};
@@ -32,7 +47,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use statistics::{Dictionary, Question, csv};
 use wire::OrgId;
-use wire::research::Researcher;
+use wire::research::{ReleaseRule, Researcher};
 
 use crate::auth::{self, Client};
 use crate::outcome::Failure;
@@ -53,8 +68,14 @@ pub fn router(app: App) -> Router {
         .route("/datasets/{name}", put(register).delete(remove))
         .route("/projects", get(list).post(apply))
         .route("/projects/{id}/decision", post(decide))
-        .route("/projects/{id}/questions", post(question))
-        .route("/questions/{id}", get(standing))
+        .route("/projects/{id}/questions", get(questions).post(question))
+        .route("/questions/{id}", get(standing).delete(withdraw))
+        .route("/outputs", get(outputs))
+        .route("/outputs/{question}", get(output))
+        .route("/outputs/{question}/decision", post(decide_output))
+        .route("/outputs/{question}/publications", post(publish))
+        .route("/releases/{id}", get(released))
+        .merge(extracts::routes())
         .with_state(app)
 }
 
@@ -80,6 +101,8 @@ struct Apply {
     analyses: Vec<String>,
     min_sites: u32,
     min_rows: u32,
+    #[serde(default)]
+    release: ReleaseRule,
     days: u32,
 }
 
@@ -88,6 +111,15 @@ struct Apply {
 struct Decide {
     choice: Choice,
     #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    embargo_days: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecideOutput {
+    choice: release::Choice,
     reason: String,
 }
 
@@ -158,7 +190,8 @@ fn project(known: &Known) -> Value {
     let decisions = known.decisions.values().map(|decision| {
         json!({
             "by": decision.holder, "choice": decision.choice, "reason": decision.reason,
-            "steward": decision.steward, "at": instant(decision.at),
+            "embargo_days": decision.embargo_days, "steward": decision.steward,
+            "at": instant(decision.at),
         })
     });
     json!({
@@ -185,6 +218,7 @@ async fn apply(
         analyses: given.analyses,
         min_sites: given.min_sites,
         min_rows: given.min_rows,
+        release: given.release,
         days: given.days,
     };
     let id = app.run(move |app| projects::apply(app, &caller, draft)).await?;
@@ -199,10 +233,36 @@ async fn decide(
     content: Body,
 ) -> Answer {
     let caller = auth::caller(&app, &headers, client, false).await?;
-    let given: Decide = body(content, MAX_SMALL).await?;
-    let work = move |app: &App| projects::decide(app, &caller, &id, given.choice, &given.reason);
-    app.run(work).await?;
+    let Decide { choice, reason, embargo_days } = body(content, MAX_SMALL).await?;
+    let verdict = Verdict { choice, reason, embargo_days };
+    app.run(move |app| projects::decide(app, &caller, &id, &verdict)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn questions(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, true).await?;
+    let found = app.run(move |app| asked::list(app, &caller, &id)).await?;
+    Ok(Json(json!({"questions": found.iter().map(asked_as).collect::<Vec<_>>()})).into_response())
+}
+
+fn asked_as(asked: &Asked) -> Value {
+    let state = match asked.state {
+        Stands::InProgress => "in-progress",
+        Stands::Answered => "answered",
+        Stands::Failed => "failed",
+        Stands::Checking => "checking",
+        Stands::KeptBack => "kept-back",
+        Stands::Withheld => "withheld",
+    };
+    json!({
+        "id": asked.id, "project": asked.project, "analysis": asked.analysis,
+        "made": instant(asked.made), "rounds": asked.rounds, "state": state,
+    })
 }
 
 async fn question(
@@ -227,21 +287,110 @@ async fn standing(
 ) -> Answer {
     let caller = auth::caller(&app, &headers, client, true).await?;
     let patience = Duration::from_secs(wait.min(MAX_WAIT_S));
+    let (by, of) = (caller.clone(), id.clone());
+    let what = app.run(move |app| asked::asked(app, &by, &of)).await?;
     let standing = match tokio::time::timeout(patience, ask::ended(&app, &caller, &id)).await {
         Ok(ended) => ended?,
         Err(_) => app.run(move |app| ask::standing(app, &caller, &id)).await?,
     };
-    let (state, answer, reason) = match &standing.end {
-        None => ("in-progress", None, None),
-        Some(ask::End::Answered(answer)) => ("answered", Some(answer), None),
-        Some(ask::End::Failed(reason)) => ("failed", None, Some(reason)),
+    let (state, name, value) = match &standing.end {
+        None => ("in-progress", "", Value::Null),
+        Some(ask::End::Answered(answer)) => ("answered", "answer", json!(answer)),
+        Some(ask::End::Failed(reason)) => ("failed", "reason", json!(reason)),
+        Some(ask::End::Checking(reasons)) => ("checking", "reasons", json!(reasons)),
+        Some(ask::End::KeptBack(until)) => ("kept-back", "until", json!(instant(*until))),
+        Some(ask::End::Withheld(reason)) => ("withheld", "reason", json!(reason)),
     };
-    let mut out = json!({"state": state, "rounds": standing.rounds, "missing": standing.missing});
-    if let Some(answer) = answer {
-        out["answer"] = json!(answer);
-    }
-    if let Some(reason) = reason {
-        out["reason"] = json!(reason);
+    let mut out = asked_as(&what);
+    out["state"] = state.into();
+    out["rounds"] = standing.rounds.into();
+    out["missing"] = json!(standing.missing);
+    if !value.is_null() {
+        out[name] = value;
     }
     Ok(Json(out).into_response())
+}
+
+async fn withdraw(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, false).await?;
+    app.run(move |app| app::rounds::withdraw(app, &caller, &id)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn outputs(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
+    let caller = auth::caller(&app, &headers, client, true).await?;
+    let found = app.run(move |app| release::list(app, &caller)).await?;
+    Ok(Json(json!({"outputs": found.iter().map(shown).collect::<Vec<_>>()})).into_response())
+}
+
+fn shown(output: &Output) -> Value {
+    let checks = output.checks.iter().map(|check| {
+        json!({
+            "by": check.name, "release": check.release, "reason": check.reason,
+            "at": instant(check.at_ms),
+        })
+    });
+    json!({
+        "question": output.question, "project": output.project, "state": output.state,
+        "reasons": output.reasons, "checks": checks.collect::<Vec<_>>(),
+        "reduced": output.reduced, "publications": output.publications,
+        "made": instant(output.made_ms),
+    })
+}
+
+async fn output(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(question): Path<String>,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, true).await?;
+    let (output, answer) = app.run(move |app| release::one(app, &caller, &question)).await?;
+    let mut out = shown(&output);
+    out["findings"] = json!(output.findings);
+    out["rules"] = json!(output.rules);
+    out["answer"] = json!(answer);
+    Ok(Json(out).into_response())
+}
+
+async fn decide_output(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(question): Path<String>,
+    content: Body,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, false).await?;
+    let DecideOutput { choice, reason } = body(content, MAX_SMALL).await?;
+    let work = move |app: &App| release::decide(app, &caller, &question, choice, &reason);
+    Ok(Json(shown(&app.run(work).await?)).into_response())
+}
+
+async fn publish(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(question): Path<String>,
+    content: Body,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, false).await?;
+    let given: Publication = body(content, MAX_SMALL).await?;
+    let work = move |app: &App| release::publish(app, &caller, &question, given);
+    Ok(Json(shown(&app.run(work).await?)).into_response())
+}
+
+async fn released(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, true).await?;
+    let (sealed, release) = app.run(move |app| release::released(app, &caller, &id)).await?;
+    Ok(Json(json!({"id": sealed.id(), "sealed": sealed, "release": release})).into_response())
 }

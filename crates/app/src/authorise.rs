@@ -327,7 +327,9 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
                 | policy::Action::ManageDatasets
                 | policy::Action::Research
                 | policy::Action::DecideProjects
+                | policy::Action::ReleaseAnswers
                 | policy::Action::ReadResearch
+                | policy::Action::Extract
         ) =>
         {
             (action.staff, Relation::Unrelated, Scope::all())

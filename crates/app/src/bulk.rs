@@ -26,7 +26,9 @@ pub use files::{Part, Rolls, place};
 pub use plan::Plan;
 pub use request::{ExportRequest, Format, Level, kick_off};
 pub use scan::{Met, Scan, Window};
-pub(crate) use {columns::fault as lake_fault, request::is_current, selection::members};
+pub(crate) use {
+    columns::fault as lake_fault, request::is_current, scan::stood, selection::members,
+};
 
 use crate::jobs::Jobs;
 

@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod paper;
 pub mod people;
 pub mod point_of_care;
+pub mod research;
 pub mod simulate;
 pub mod standing;
 pub(crate) mod token;

@@ -197,7 +197,8 @@ pub fn cancel(app: &App, caller: &Caller, id: &Id) -> Result<()> {
 /// A file that a finished job of the caller left for download. `event` is committed before it is
 /// handed out.
 ///
-/// Errors: [`Kind::NotFound`] for another's job or a file that it does not have.
+/// Errors: [`Kind::NotFound`] for another's job or a file that it does not have, [`Kind::Conflict`] for
+/// an extract of somebody who is not in research any more.
 pub fn file(app: &App, caller: &Caller, id: &Id, name: &str) -> Result<Input> {
     let job = status(app, caller, id)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -208,8 +209,11 @@ pub fn file(app: &App, caller: &Caller, id: &Id, name: &str) -> Result<Input> {
     if !app.jobs().folder(id).join(&place).is_file() {
         return Err(gone());
     }
-    let opened = app.jobs().open_folder(id).and_then(|folder| folder.open(&place));
-    let input = opened.map_err(|e| failed("read", &e))?;
+    let folder = app.jobs().open_folder(id).map_err(|e| failed("read", &e))?;
+    if job.kind == crate::extracts::EXTRACT {
+        crate::extracts::check(app, &folder)?;
+    }
+    let input = folder.open(&place).map_err(|e| failed("read", &e))?;
     let note = format!("file `{name}` of job {id}");
     app.audit(Event::by(caller, Pattern::Disclose).data(format!("Task/{id}")).note(note))?;
     Ok(input)

@@ -7,14 +7,18 @@
 
 mod apply;
 mod decide;
+mod held;
 mod shelf;
 mod study;
 
 pub use apply::{Draft, apply};
-pub use decide::{Choice, decide};
+pub use decide::{Choice, Verdict, decide};
 pub use shelf::{Known, known};
 
-pub(crate) use shelf::{all, check_signer, signed_by, take_decision, take_project};
+pub(crate) use held::{Held, all};
+pub(crate) use shelf::{check_signer, signed_by, take_decision, take_project};
+
+use std::collections::BTreeSet;
 
 use wire::{OrgId, Sealed};
 
@@ -31,7 +35,18 @@ pub const MOST_DECISIONS: usize = 100;
 /// The projects that concern this institution, the latest first.
 pub fn list(app: &App, caller: &Caller) -> Result<Vec<Known>> {
     authorise(app, caller, Action::of(policy::Action::ReadResearch))?;
+    let mut all = Vec::clone(&*held::all(app)?);
+    all.sort_by_key(|known| std::cmp::Reverse(known.project.made));
+    Ok(all)
+}
+
+/// The projects that may ask this institution's data, could once, or want to, the latest first. For
+/// patients.
+pub fn for_patient(app: &App, caller: &Caller) -> Result<Vec<Known>> {
+    authorise(app, caller, Action::of(policy::Action::ReadProjects))?;
+    let own = app.network().own();
     let mut all = shelf::all(&*app.store().snapshot()?)?;
+    all.retain(|known| known.project.holders.contains(own));
     all.sort_by_key(|known| std::cmp::Reverse(known.project.made));
     Ok(all)
 }
@@ -44,9 +59,10 @@ pub(crate) fn untold(
     most: usize,
 ) -> Result<Vec<Sealed>> {
     let own = app.network().own();
-    let all = shelf::all(&*app.store().snapshot()?)?;
-    let untold = all.into_iter().filter(|one| {
+    let known: BTreeSet<&String> = known.iter().collect();
+    let all = held::all(app)?;
+    let untold = all.iter().filter(|one| {
         one.project.coordinator == *own && one.concerns(peer) && !known.contains(&one.id)
     });
-    Ok(untold.take(most).map(|one| one.sealed).collect())
+    Ok(untold.take(most).map(|one| one.sealed.clone()).collect())
 }

@@ -6,17 +6,24 @@
 
 mod adder;
 pub mod ask;
+pub mod asked;
 pub mod board;
 mod desk;
 mod exchange;
+mod giving;
 mod inquiry;
 mod lead;
+mod overlap;
 pub mod part;
+mod past;
+mod replay;
 mod site;
 mod task;
+mod withdraw;
 
 pub use exchange::exchange;
 pub use part::run;
+pub use withdraw::withdraw;
 
 use tokio::sync::watch;
 
@@ -29,6 +36,9 @@ pub const MOST_OPEN: usize = 100;
 pub struct State {
     pub(crate) board: board::Board,
     pub(crate) adders: adder::Adders,
+    pub(crate) replays: replay::Replays,
+    /// Held while a share of a sum is written, so that no two are audited beside each other unseen.
+    pub(crate) giving: parking_lot::Mutex<()>,
     /// Rung when other nodes should be called now.
     nudges: watch::Sender<u64>,
     /// Rung when there are questions to lead.
@@ -42,6 +52,8 @@ impl Default for State {
         Self {
             board: board::Board::default(),
             adders: adder::Adders::default(),
+            replays: replay::Replays::default(),
+            giving: parking_lot::Mutex::default(),
             nudges: watch::channel(0).0,
             opened: watch::channel(0).0,
             ended: watch::channel(0).0,
@@ -50,12 +62,17 @@ impl Default for State {
 }
 
 impl State {
+    /// What there is for others to do.
+    pub fn board(&self) -> &board::Board {
+        &self.board
+    }
+
     /// Has the other nodes called now: for news of projects, and to tell decisions.
     pub fn nudge(&self) {
         self.nudges.send_modify(|count| *count += 1);
     }
 
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         self.ended.send_modify(|count| *count += 1);
     }
 

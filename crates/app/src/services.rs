@@ -61,6 +61,8 @@ pub struct Settings {
     pub proxies: crate::proxies::Rules,
     /// From when on a peer's questions are unusual.
     pub conduct: crate::governance::conduct::Rules,
+    /// Whether patients are in research who have decided nothing.
+    pub research: crate::consent::research::Regime,
 }
 
 /// Choices that FHIR REST leaves to a server.
@@ -136,10 +138,12 @@ struct Inner {
     notify: notify::Hub,
     ledger: Ledger,
     withheld: Keeper,
+    participation: crate::consent::research::Keeper,
     proxies: crate::proxies::Desk,
     locator: crate::locator::State,
     agreements: crate::agreements::Shelf,
     governance: crate::governance::State,
+    projects: crate::projects::Held,
     rounds: crate::rounds::State,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
@@ -152,6 +156,7 @@ impl App {
         let jobs = Jobs::new(services.jobs.clone());
         crate::bulk::register(&jobs);
         crate::views::register(&jobs);
+        crate::extracts::register(&jobs);
         let answering = watch::Sender::new(true);
         let listening = watch::Sender::new(false);
         let terminology = Shelf::default();
@@ -171,10 +176,12 @@ impl App {
             notify,
             ledger,
             withheld: Keeper::default(),
+            participation: crate::consent::research::Keeper::default(),
             proxies: crate::proxies::Desk::default(),
             locator,
             agreements,
             governance,
+            projects: crate::projects::Held::default(),
             rounds: crate::rounds::State::default(),
             answering,
             listening,
@@ -195,6 +202,11 @@ impl App {
     /// What content is validated with.
     pub fn validation(&self) -> &crate::records::validate::Validation {
         &self.0.services.validation
+    }
+
+    /// Research projects, as far as they are held.
+    pub(crate) fn projects(&self) -> &crate::projects::Held {
+        &self.0.projects
     }
 
     /// Questions over many institutions.
@@ -307,6 +319,11 @@ impl App {
     /// What patients keep from people of this institution.
     pub(crate) fn withheld(&self) -> &Keeper {
         &self.0.withheld
+    }
+
+    /// Who is in research.
+    pub(crate) fn participation(&self) -> &crate::consent::research::Keeper {
+        &self.0.participation
     }
 
     /// What is known of the locators.

@@ -58,6 +58,9 @@ pub struct Config {
     /// What happens to data labelled sensitive where no consent names the label.
     #[serde(default, deserialize_with = "word")]
     pub sensitive_default: policy::consent::SensitiveDefault,
+    /// Whether patients are in research who have decided nothing.
+    #[serde(default, deserialize_with = "word")]
+    pub research_consent: app::consent::research::Regime,
     /// Organisations, locations and services here that are programmes in the sense of 42 CFR Part 2,
     /// as `Organization/12`.
     #[serde(default)]
@@ -586,6 +589,10 @@ council_key = "{council_key}"
 consent_default = "permit-treatment"
 # Data labelled sensitive where no consent names the label: "withhold" or "share".
 sensitive_default = "withhold"
+# Whether patients who have decided nothing about it are in research (de-identified extracts and
+# data sets made of the records): "opt-out" (they are) or "opt-in" (they are not). A decision of the
+# patient counts in either case.
+research_consent = "opt-out"
 # Organisations, locations and services here that are programmes in the sense of 42 CFR Part 2, as
 # "Organization/12": what refers to one of them is shared as a record of it, with its notice.
 part2_programmes = []

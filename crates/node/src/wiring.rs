@@ -218,6 +218,7 @@ pub fn open_around(
             notify: rules,
             conduct: config.peers.conduct(),
             proxies: config.proxies.rules()?,
+            research: config.research_consent,
         },
         jobs: app::jobs::Options {
             at_once: config.jobs_at_once,

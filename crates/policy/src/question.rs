@@ -134,8 +134,14 @@ words! {
         Research = "research",
         /// Decide for the institution whether a project may use its data.
         DecideProjects = "decide-projects",
+        /// See, as a patient, which research projects there are and what they are for.
+        ReadProjects = "read-projects",
+        /// Decide whether the answer of a research question may leave.
+        ReleaseAnswers = "release-answers",
         /// See data sets, projects, decisions and what was asked.
         ReadResearch = "read-research",
+        /// Take de-identified extracts of records out of the store.
+        Extract = "extract",
     }
 }
 

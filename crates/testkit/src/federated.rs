@@ -9,8 +9,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use app::catalog;
-use app::projects::{self, Choice};
-use app::rounds::ask::{End, ask, ended};
+use app::projects::{self, Choice, Verdict};
+use app::release;
+use app::rounds::ask::{End, Standing, ask, ended, standing};
 use app::{App, Caller, User};
 use node::serve::{Running, start};
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ use synthetic::Site;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 use wire::OrgId;
+use wire::research::ReleaseRule;
 
 use crate::client::Fault;
 use crate::network::{Place, prepare};
@@ -168,7 +170,11 @@ impl Network {
         let id = block_in_place(|| ask(&self.coordinator, &researcher(), &project, &question))
             .map_err(|e| e.message)?;
         let ended = timeout(PATIENCE, ended(&self.coordinator, &researcher(), &id)).await;
-        let standing = ended.map_err(|_| "there is no answer in time")?.map_err(|e| e.message)?;
+        let mut standing =
+            ended.map_err(|_| "there is no answer in time")?.map_err(|e| e.message)?;
+        if matches!(standing.end, Some(End::Checking(_))) {
+            standing = self.let_go(&id)?;
+        }
         let seconds = since.elapsed().as_secs_f64();
         let rounds = standing.rounds;
         match standing.end {
@@ -176,12 +182,37 @@ impl Network {
                 let dropped = answer.dropped + table.dropped as u64;
                 Ok(Found { answer: *answer, dropped, rounds, seconds })
             }
+            Some(End::Checking(_) | End::KeptBack(_) | End::Withheld(_)) => {
+                Err("the answer did not leave".into())
+            }
             Some(End::Failed(reason)) => {
                 let missing: BTreeMap<_, _> = standing.missing;
                 Err(format!("the question has no answer: {reason} {missing:?}").into())
             }
             None => Err("the question has not ended".into()),
         }
+    }
+
+    /// Two people look at an answer that the rules alone do not let leave, and let it.
+    fn let_go(&self, question: &str) -> Result<Standing, Fault> {
+        for id in ["first-checker", "second-checker"] {
+            let mut checker = caller(&self.coordinator, "steward");
+            checker.user.id = id.to_owned();
+            let choice = release::Choice::Release;
+            block_in_place(|| {
+                release::decide(
+                    &self.coordinator,
+                    &checker,
+                    question,
+                    choice,
+                    "compared with the pool",
+                )
+            })
+            .map_err(|e| e.message)?;
+        }
+        let researcher = caller(&self.coordinator, "researcher");
+        Ok(block_in_place(|| standing(&self.coordinator, &researcher, question))
+            .map_err(|e| e.message)?)
     }
 
     /// Applied for, found by every institution, approved by each, and known as such to the coordinator.
@@ -197,16 +228,21 @@ impl Network {
             holders,
             dataset: DATASET.to_owned(),
             analyses: vec!["regression".to_owned()],
-            min_rows: 10,
+            // The rows of a table that is compared are nobody's secret: a level of few of them is
+            // worked out like any other.
+            min_rows: 1,
+            release: ReleaseRule::Automatic,
             days: 30,
         };
         let researcher = caller(&self.coordinator, "researcher");
         let id = block_in_place(|| projects::apply(&self.coordinator, &researcher, draft))
             .map_err(|e| e.message)?;
+        let reason = "agreed".to_owned();
+        let verdict = Verdict { choice: Choice::Approve, reason, embargo_days: 0 };
         for (_, app) in &self.sites {
             app::rounds::part::look(app).await;
             let steward = caller(app, "steward");
-            block_in_place(|| projects::decide(app, &steward, &id, Choice::Approve, "agreed"))
+            block_in_place(|| projects::decide(app, &steward, &id, &verdict))
                 .map_err(|e| e.message)?;
         }
         // Each has told its decision when it looked again.

@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use crate::lang::Lang;
 use crate::paths::{
     Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links,
-    MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, Network,
-    Notices, Objections, Papers, Proxies, Recalls, Reconciliation, Witnesses,
+    MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, MyResearch,
+    Network, Notices, Objections, Papers, Proxies, Recalls, Reconciliation, Research, Witnesses,
 };
 use crate::proxies::relationship::Relationship;
 use crate::words::{Message, Words};
@@ -80,6 +80,7 @@ impl Chrome {
                 item("nav-my-permissions", MyPermissions.to_string()),
                 item("nav-my-proxies", MyProxies.to_string()),
                 item("nav-my-agreements", MyAgreements.to_string()),
+                item("nav-research", MyResearch.to_string()),
                 item("nav-apps", MyApps.to_string()),
             ],
             Role::PrivacyOfficer => vec![
@@ -93,6 +94,7 @@ impl Chrome {
                 item("nav-proxies", Proxies.to_string()),
                 item("nav-agreements", Agreements.to_string()),
                 item("nav-council", Council.to_string()),
+                item("nav-research", Research.to_string()),
             ],
             Role::Operator => vec![
                 item("nav-network", Network.to_string()),
@@ -102,8 +104,13 @@ impl Chrome {
                 item("nav-reconciliation", Reconciliation.to_string()),
                 item("nav-agreements", Agreements.to_string()),
                 item("nav-council", Council.to_string()),
+                item("nav-research", Research.to_string()),
             ],
-            Role::Steward => vec![item("nav-agreements", Agreements.to_string())],
+            Role::Steward => vec![
+                item("nav-agreements", Agreements.to_string()),
+                item("nav-research", Research.to_string()),
+            ],
+            Role::Researcher => vec![item("nav-research", Research.to_string())],
             Role::Registrar => vec![
                 item("nav-links", Links.to_string()),
                 item("nav-recalls", Recalls.to_string()),
@@ -203,11 +210,13 @@ pub enum Role {
     CouncilMember,
     /// `proxy`
     Proxy,
+    /// `researcher`
+    Researcher,
 }
 
 impl Role {
     /// Every role that has pages.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
@@ -216,6 +225,7 @@ impl Role {
         Self::Steward,
         Self::CouncilMember,
         Self::Proxy,
+        Self::Researcher,
     ];
 
     /// The role of its code, `None` for one without pages.
@@ -229,6 +239,7 @@ impl Role {
             "steward" => Self::Steward,
             "council-member" => Self::CouncilMember,
             "proxy" => Self::Proxy,
+            "researcher" => Self::Researcher,
             _ => return None,
         })
     }
@@ -244,6 +255,7 @@ impl Role {
             Self::Steward => Agreements.to_string(),
             Self::CouncilMember => Council.to_string(),
             Self::Proxy => Acting.to_string(),
+            Self::Researcher => Research.to_string(),
         }
     }
 
@@ -258,6 +270,7 @@ impl Role {
             Self::Steward => "role-steward",
             Self::CouncilMember => "role-council-member",
             Self::Proxy => "role-proxy",
+            Self::Researcher => "role-researcher",
         })
     }
 }
@@ -383,11 +396,19 @@ pub enum Notice {
     AccountDisabled,
     /// An account may sign in again.
     AccountEnabled,
+    /// An application for a research project was signed.
+    ProjectApplied,
+    /// A decision about a research project was signed.
+    ProjectDecided,
+    /// Somebody has decided about an answer.
+    AnswerDecided,
+    /// A publication was recorded.
+    PublicationRecorded,
 }
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 43] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -427,6 +448,10 @@ impl Notice {
         Self::AccountChanged,
         Self::AccountDisabled,
         Self::AccountEnabled,
+        Self::ProjectApplied,
+        Self::ProjectDecided,
+        Self::AnswerDecided,
+        Self::PublicationRecorded,
     ];
 
     /// The code under which it travels from an action to the page that shows it.
@@ -471,6 +496,10 @@ impl Notice {
             Self::AccountChanged => "account-changed",
             Self::AccountDisabled => "account-disabled",
             Self::AccountEnabled => "account-enabled",
+            Self::ProjectApplied => "project-applied",
+            Self::ProjectDecided => "project-decided",
+            Self::AnswerDecided => "answer-decided",
+            Self::PublicationRecorded => "publication-recorded",
         }
     }
 
@@ -521,6 +550,10 @@ impl Notice {
             Self::AccountChanged => "notice-account-changed",
             Self::AccountDisabled => "notice-account-disabled",
             Self::AccountEnabled => "notice-account-enabled",
+            Self::ProjectApplied => "notice-project-applied",
+            Self::ProjectDecided => "notice-project-decided",
+            Self::AnswerDecided => "notice-answer-decided",
+            Self::PublicationRecorded => "notice-publication-recorded",
         })
     }
 }

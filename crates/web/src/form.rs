@@ -67,6 +67,8 @@ pub enum FieldFault {
     WrongCode,
     /// Nobody is known by it, or several are.
     NobodyKnown,
+    /// Not a whole number, or out of bounds.
+    NotANumber,
     /// Not a PDF or a picture, or too large.
     NotAScan,
 }
@@ -83,6 +85,7 @@ impl FieldFault {
             Self::NotACode => "fault-not-a-code",
             Self::WrongCode => "fault-wrong-code",
             Self::NobodyKnown => "fault-nobody-known",
+            Self::NotANumber => "fault-not-a-number",
             Self::NotAScan => "fault-not-a-scan",
         })
     }

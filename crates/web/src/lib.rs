@@ -5,7 +5,7 @@
 //! or looks at a clock: what a page shows is in its view, and who looks at it is in [`Chrome`].
 //! [`serve`] binds their addresses to the use cases of the node.
 //! Pages are sorted by who they serve: [`entry`], [`account`], [`clinician`], [`patient`], [`privacy`],
-//! [`operator`], [`registrar`], [`agreements`], [`proxies`].
+//! [`operator`], [`registrar`], [`agreements`], [`proxies`], [`research`].
 
 pub mod account;
 pub mod agreements;
@@ -26,6 +26,7 @@ pub mod patient;
 pub mod privacy;
 pub mod proxies;
 pub mod registrar;
+pub mod research;
 pub mod serve;
 pub mod terms;
 pub mod when;

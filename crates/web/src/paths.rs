@@ -115,6 +115,12 @@ fixed! {
     MyAgreements = "/me/agreements";
     /// The agreements of the institution.
     Agreements = "/agreements";
+    /// Projects, data sets, and answers that wait.
+    Research = "/projects";
+    /// Apply for a project: GET the form, POST it.
+    NewProject = "/projects/new";
+    /// What a patient is told of research.
+    MyResearch = "/me/research";
     /// Propose an agreement: GET the form, POST it.
     NewAgreement = "/agreements/new";
     /// Break-glass uses to review.
@@ -162,6 +168,18 @@ with_id! {
     MyProxy = "/me/proxies/", "id", "";
     /// End one who acts for a patient, for the privacy officer.
     EndProxy = "/proxies/", "id", "/end";
+    /// A research project.
+    Project = "/projects/", "id", "";
+    /// Decide about a project: POST.
+    DecideProject = "/projects/", "id", "/decision";
+    /// Ask a question in a project: POST.
+    AskQuestion = "/projects/", "id", "/questions";
+    /// A research question.
+    Question = "/questions/", "id", "";
+    /// Decide about an answer: POST.
+    DecideAnswer = "/questions/", "id", "/decision";
+    /// Record a publication: POST.
+    PublishAnswer = "/questions/", "id", "/publications";
     /// A proposal: GET it, POST a vote.
     CouncilProposal = "/council/proposals/", "id", "";
     /// Put an application that was handed in aside: POST.

@@ -26,6 +26,7 @@ mod privacy;
 mod proxies;
 mod recalls;
 mod registrar;
+mod research;
 mod session;
 mod simulation;
 
@@ -75,6 +76,7 @@ pub fn router(app: App) -> Router {
         .merge(office_routes())
         .merge(app_routes())
         .merge(agreement_routes())
+        .merge(research_routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(map_response(protected))
         .with_state(web);
@@ -183,6 +185,19 @@ fn agreement_routes() -> Router<Web> {
         .route(paths::BreachAgreement::ROUTE, post(agreements::breach))
         .route(paths::SettleAgreement::ROUTE, post(agreements::settle))
         .route(paths::MyAgreements::ROUTE, get(agreements::mine))
+}
+
+fn research_routes() -> Router<Web> {
+    Router::new()
+        .route(paths::Research::ROUTE, get(research::home))
+        .route(paths::NewProject::ROUTE, get(research::apply_page).post(research::apply))
+        .route(paths::Project::ROUTE, get(research::one))
+        .route(paths::DecideProject::ROUTE, post(research::decide))
+        .route(paths::AskQuestion::ROUTE, post(research::ask))
+        .route(paths::Question::ROUTE, get(research::question))
+        .route(paths::DecideAnswer::ROUTE, post(research::decide_answer))
+        .route(paths::PublishAnswer::ROUTE, post(research::publish))
+        .route(paths::MyResearch::ROUTE, get(research::mine))
 }
 
 fn office_routes() -> Router<Web> {

@@ -9,17 +9,23 @@
 //! an aggregator knows whose it is. The coordinator hands shares on and can open none.
 
 mod project;
+mod release;
 mod report;
 mod rounds;
+mod share;
+mod withdrawal;
 
 use crate::org::OrgId;
 
-pub use project::{Decision, Project, ProjectChoice, Researcher};
+pub use project::{Decision, MAX_EMBARGO_DAYS, Project, ProjectChoice, Researcher};
+pub use release::{MAX_ANSWER, Release, ReleaseCheck, ReleaseRule};
 pub use report::{Report, ReportPart, Unsigned};
 pub use rounds::{
     AggregatorKey, Finding, Gift, Given, Inquiry, Refused, RoundsRequest, RoundsResponse, Step,
     Work,
 };
+pub use share::{Before, PastSum, ShareOf, SumShare};
+pub use withdrawal::Withdrawal;
 
 const VERSION: u32 = 1;
 /// Most institutions that take part in a project.
@@ -31,6 +37,8 @@ pub const MIN_SITES: u32 = 2;
 pub const MAX_WORDS: usize = 8_000;
 /// Longest question, in bytes of JSON.
 pub const MAX_QUESTION: usize = 100 * 1024;
+/// Most rounds of one question whose sums are told.
+pub const MAX_PAST: usize = 5_000;
 /// Longest time that a coordinator keeps a request open for lack of work, in milliseconds.
 pub const MAX_WAIT_MS: u32 = 20_000;
 

@@ -76,9 +76,14 @@ fn messages() {
     assert!(project.is_sound());
     let decision: research::Decision = check(include_str!("../vectors/research-decision.json"));
     assert_eq!(decision.choice, research::ProjectChoice::Approve);
+    let release: research::Release = check(include_str!("../vectors/research-release.json"));
+    assert!(release.is_sound());
     let inquiry: research::Inquiry = check(include_str!("../vectors/research-inquiry.json"));
     assert!(inquiry.is_sound());
     check::<research::AggregatorKey>(include_str!("../vectors/research-aggregator-key.json"));
+    let withdrawal: research::Withdrawal =
+        check(include_str!("../vectors/research-withdrawal.json"));
+    assert!(withdrawal.is_sound());
     let request: RoundsRequest = check(include_str!("../vectors/rounds-request.json"));
     assert_eq!((request.given.len(), request.wait_ms), (5, 20_000));
     let response: RoundsResponse = check(include_str!("../vectors/rounds-response.json"));

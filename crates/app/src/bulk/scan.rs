@@ -188,7 +188,7 @@ impl Scan {
 }
 
 /// The version of a resource that stood at the moment `seq`, which may be a deletion.
-pub(super) fn stood(snapshot: &dyn Snapshot, key: &Key, seq: Seq) -> Result<Option<Stored>> {
+pub(crate) fn stood(snapshot: &dyn Snapshot, key: &Key, seq: Seq) -> Result<Option<Stored>> {
     let current = snapshot.read(key)?;
     if current.as_ref().is_some_and(|stored| stored.seq <= seq) {
         return Ok(current);

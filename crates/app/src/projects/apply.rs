@@ -1,6 +1,6 @@
 //! Applying for a project.
 
-use wire::research::{Project, Researcher};
+use wire::research::{Project, ReleaseRule, Researcher};
 use wire::{OrgId, Sealed};
 
 use super::take_project;
@@ -30,6 +30,8 @@ pub struct Draft {
     pub min_sites: u32,
     /// Fewest rows behind any answer.
     pub min_rows: u32,
+    /// Which answers leave without anybody having looked at them.
+    pub release: ReleaseRule,
     /// For how many days from now, 1 to 1,830.
     pub days: u32,
 }
@@ -65,6 +67,7 @@ pub fn apply(app: &App, caller: &Caller, draft: Draft) -> Result<String> {
         analyses: draft.analyses,
         min_sites: draft.min_sites,
         min_rows: draft.min_rows,
+        release: draft.release,
         from: made,
         until: made + i64::from(draft.days) * 24 * 60 * 60 * 1000,
         made,

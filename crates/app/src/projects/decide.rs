@@ -10,12 +10,24 @@ use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
 use crate::{App, Caller, Error, Kind, Result};
 
+/// What a steward decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What.
+    pub choice: Choice,
+    /// Why, in words; conditions too.
+    pub reason: String,
+    /// For how many days after its release an answer is to be kept back, at most
+    /// [`wire::research::MAX_EMBARGO_DAYS`].
+    pub embargo_days: u32,
+}
+
 /// Decides about a project. For stewards with a second factor of the last five minutes. A refusal or a
 /// withdrawal holds at once here; the coordinator hears of it when this node next calls.
 ///
 /// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Conflict`] where this institution has
 /// nothing to decide in it.
-pub fn decide(app: &App, caller: &Caller, id: &str, choice: Choice, reason: &str) -> Result<()> {
+pub fn decide(app: &App, caller: &Caller, id: &str, verdict: &Verdict) -> Result<()> {
     authorise(app, caller, Action::of(policy::Action::DecideProjects))?;
     let known = known(&*app.store().snapshot()?, id)?;
     let own = app.network().own();
@@ -28,15 +40,16 @@ pub fn decide(app: &App, caller: &Caller, id: &str, choice: Choice, reason: &str
         network: known.project.network.clone(),
         project: known.id.clone(),
         holder: own.clone(),
-        choice,
-        reason: reason.trim().to_owned(),
+        choice: verdict.choice,
+        reason: verdict.reason.trim().to_owned(),
+        embargo_days: verdict.embargo_days,
         steward: caller.user.name.clone(),
         at: app.now_ms(),
     };
     let key = &app.peers().identity().assertion_key;
     let sealed =
         Sealed::seal(&decision, key).map_err(|e| Error::invalid("value", e.to_string()))?;
-    let word = match choice {
+    let word = match verdict.choice {
         Choice::Approve => "approves a research project",
         Choice::Refuse => "refuses a research project",
         Choice::Withdraw => "withdraws from a research project",

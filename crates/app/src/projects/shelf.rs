@@ -49,8 +49,8 @@ impl Known {
     }
 }
 
-/// All projects.
-pub(crate) fn all(snapshot: &dyn Snapshot) -> Result<Vec<Known>> {
+/// All projects, as the store has them.
+pub(super) fn all(snapshot: &dyn Snapshot) -> Result<Vec<Known>> {
     let stored = snapshot.side_scan(SPACE, b"project/", MOST)?;
     stored.iter().map(|(_, value)| open(snapshot, value)).collect()
 }
@@ -121,6 +121,7 @@ pub(crate) fn take_project(app: &App, sealed: &Sealed, by: Option<Event<'_>>) ->
     let side = vec![SideWrite { space: SPACE, key: project_key(&known.id), value: Some(value) }];
     let writes = vec![study::put(&known)?, event.write(app)?];
     app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    app.projects().changed();
     Ok(true)
 }
 
@@ -161,6 +162,7 @@ pub(crate) fn take_decision(app: &App, sealed: &Sealed, by: Option<Event<'_>>) -
     let side = vec![SideWrite { space: SPACE, key, value: Some(value) }];
     let writes = vec![study::put(&known)?, event.write(app)?];
     app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    app.projects().changed();
     Ok(true)
 }
 

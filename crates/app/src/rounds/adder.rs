@@ -5,7 +5,7 @@
 //! round begins again. A sum is given once in a round: otherwise whoever coordinates could have it
 //! once with a site and once without.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crypto::hpke::OpeningKey;
 use parking_lot::Mutex;
@@ -16,13 +16,17 @@ use privacy::aggregate::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use statistics::Round;
-use store::{Guard, SideWrite, Transaction};
-use wire::research::{AggregatorKey, Finding, Gift, Refused, ReportPart};
+use store::Transaction;
+use wire::research::{
+    AggregatorKey, Before, Finding, Gift, Refused, ReportPart, ShareOf, SumShare,
+};
 use wire::{OrgId, Sealed};
 use zeroize::Zeroizing;
 
 use super::SPACE;
+use super::giving::{Added, keep};
 use super::inquiry::{Against, Checked, check};
+use super::replay::{follow, signing_keys};
 use super::site::{aggregator_key, bytes, summation, text};
 use crate::App;
 use crate::audit::Event;
@@ -42,8 +46,19 @@ struct Held {
     /// Known to both aggregators; the helper has it from the leader.
     verify: Option<VerifyKey>,
     round: u32,
-    waiting: BTreeMap<ReportId, (OrgId, Waiting)>,
+    /// Which round of the analysis that is.
+    step: u32,
+    waiting: BTreeMap<ReportId, Looked>,
     aggregator: Option<Aggregator>,
+}
+
+/// A report that was found in order, as far as one aggregator can tell.
+#[derive(Clone)]
+struct Looked {
+    site: OrgId,
+    alone: bool,
+    commitment: String,
+    waiting: Waiting,
 }
 
 /// The reports of a round that an aggregator is shown.
@@ -56,6 +71,8 @@ pub(super) struct Shown<'a> {
     pub other: &'a Sealed,
     /// The reports.
     pub reports: &'a [ReportPart],
+    /// The sums of the rounds before.
+    pub before: &'a Before,
 }
 
 /// Makes the keys for a question. The leader is given the helper's and seals the common secret to it.
@@ -93,8 +110,8 @@ pub(super) fn key(
     let sealed = Sealed::seal(&public, &app.peers().identity().assertion_key)
         .map_err(|e| Against::new("unavailable", e.to_string()))?;
     let since_ms = app.now_ms();
-    let fresh =
-        Held { since_ms, opening, verify, round: 0, waiting: BTreeMap::new(), aggregator: None };
+    let waiting = BTreeMap::new();
+    let fresh = Held { since_ms, opening, verify, round: 0, step: 0, waiting, aggregator: None };
     let mut held = app.rounds().adders.0.lock();
     if held.len() >= MOST_HELD
         && let Some(oldest) = held.iter().min_by_key(|(_, held)| held.since_ms)
@@ -118,6 +135,12 @@ pub(super) fn verify(
     let role = role(app, &checked)?;
     let round: Round = serde_json::from_str(shown.round)
         .map_err(|_| Against::new("not-valid", "the round cannot be read"))?;
+    let mut followed = follow(app, &checked, (&round, shown.number), shown.before)?;
+    let heard = followed.writes();
+    if !heard.is_empty() {
+        app.store().commit(Transaction { side: heard, ..Transaction::default() })?;
+    }
+    followed.keep(app, &checked.id);
     let network = app.network().list().network.clone();
     let sum = summation(&network, &checked.id, shown.number, &round)?;
     let mut all = app.rounds().adders.0.lock();
@@ -129,12 +152,13 @@ pub(super) fn verify(
     if held.round != shown.number {
         (held.round, held.waiting) = (shown.number, BTreeMap::new());
     }
+    held.step = round.number;
     let aggregator = sum.aggregator(role, verify);
     let (mut findings, mut refused) = (Vec::new(), Vec::new());
     for part in shown.reports {
         match look(app, &checked, (&sum, &aggregator), shown.number, part, held) {
-            Ok((id, waiting, proof)) => {
-                held.waiting.insert(id, (part.site.clone(), waiting));
+            Ok((id, looked, proof)) => {
+                held.waiting.insert(id, looked);
                 findings.push(Finding { report: part.id.clone(), proof: text(&proof) });
             }
             Err(rule) => refused.push(Refused { report: part.id.clone(), rule: rule.to_owned() }),
@@ -153,22 +177,20 @@ fn look(
     number: u32,
     part: &ReportPart,
     held: &Held,
-) -> Result<(ReportId, Waiting, Vec<u8>), &'static str> {
+) -> Result<(ReportId, Looked, Vec<u8>), &'static str> {
     let place = usize::from(aggregator.role() == Role::Helper);
     if !checked.inquiry.sites.contains(&part.site) {
         return Err("sites");
     }
-    let is_own = part.site == *app.network().own();
-    let keys = match app.network().active(&part.site) {
-        Ok(member) => member.signing_keys(app.now_ms()),
-        Err(_) if is_own => vec![app.peers().identity().assertion_key.public_key()],
-        Err(_) => return Err("not-a-member"),
-    };
+    let keys = signing_keys(app, &part.site);
+    if keys.is_empty() {
+        return Err("not-a-member");
+    }
     if !keys.iter().any(|key| part.is_signed(&checked.id, number, place, key)) {
         return Err("not-signed");
     }
     let id = bytes(&part.id).and_then(|id| id.try_into().ok()).map(ReportId).ok_or("not-valid")?;
-    let by_site = held.waiting.iter().find(|(_, (site, _))| *site == part.site);
+    let by_site = held.waiting.iter().find(|(_, looked)| looked.site == part.site);
     if by_site.is_some_and(|(known, _)| *known != id) {
         return Err("replayed");
     }
@@ -180,7 +202,8 @@ fn look(
     let opened = sum.open(&sealed, aggregator.role(), &held.opening).map_err(|_| "not-sealed")?;
     let (waiting, proof) =
         aggregator.init(id, &sealed.public_share, &opened).map_err(|_| "out-of-bounds")?;
-    Ok((id, waiting, proof))
+    let (site, commitment) = (part.site.clone(), part.commitment.clone());
+    Ok((id, Looked { site, alone: part.alone, commitment, waiting }, proof))
 }
 
 /// Adds what both aggregators found within bounds, and gives this one's share of the sum, which says
@@ -204,15 +227,19 @@ pub(super) fn finish(
     let held = all.get_mut(&checked.id).filter(|held| held.round == number).ok_or_else(lost)?;
     let aggregator = held.aggregator.clone().ok_or_else(lost)?;
     let mut batch = Batch::new(&aggregator);
-    let (mut refused, mut sites) = (Vec::new(), BTreeSet::new());
+    let (mut refused, mut added) = (Vec::new(), Added::of(number, held.step));
     for finding in others {
         let id = bytes(&finding.report).and_then(|id| id.try_into().ok()).map(ReportId);
-        let Some((id, (site, waiting))) =
+        let Some((id, Looked { site, alone, commitment, waiting })) =
             id.and_then(|id| Some((id, held.waiting.get(&id)?.clone())))
         else {
             return Err(lost());
         };
-        sites.insert(site);
+        if alone {
+            added.over.alone.insert(site.clone());
+        }
+        added.over.sites.insert(site);
+        added.commitments.push(commitment);
         let proof = bytes(&finding.proof).unwrap_or_default();
         let verified = aggregator
             .combine(&waiting, &proof)
@@ -227,57 +254,21 @@ pub(super) fn finish(
     drop(all);
     if !refused.is_empty() {
         note_refused(app, &checked, &refused)?;
-        let (share, checksum) = (String::new(), String::new());
-        return Ok(Gift::Share { share, count: 0, checksum, refused });
+        return Ok(Gift::Share { share: None, refused });
     }
     if batch.count() < u64::from(checked.inquiry.min_sites) {
         return Err(Against::new("min-sites", "fewer sites than the question allows"));
     }
-    let added = batch.aggregate_share().map_err(|e| Against::new("unavailable", e.to_string()))?;
-    let gift = Gift::Share {
-        share: text(&added.share),
-        count: added.count,
-        checksum: text(&added.checksum),
-        refused,
-    };
-    keep(app, &checked, number, key, (&gift, &sites))?;
+    let own = batch.aggregate_share().map_err(|e| Against::new("unavailable", e.to_string()))?;
+    let of =
+        ShareOf { inquiry: &checked.id, aggregator: app.network().own(), number, step: added.step };
+    let parts = (text(&own.share), own.count, text(&own.checksum));
+    let sites = SumShare::sites_digest(&added.over.sites);
+    let share = SumShare::sign(&of, parts, sites, &app.peers().identity().assertion_key)
+        .map_err(|_| Against::new("unavailable", "the share could not be signed"))?;
+    let gift = Gift::Share { share: Some(share), refused };
+    keep(app, &checked, key, &gift, &added)?;
     Ok(gift)
-}
-
-fn keep(
-    app: &App,
-    checked: &Checked,
-    number: u32,
-    key: Vec<u8>,
-    (gift, sites): (&Gift, &BTreeSet<OrgId>),
-) -> Result<(), Against> {
-    let unwritten = |_| Against::new("unavailable", "the sum could not be written");
-    let over_key = format!("over/{}", checked.id).into_bytes();
-    let over = serde_json::to_vec(sites).map_err(unwritten)?;
-    let before = app.store().snapshot()?.side(SPACE, &over_key)?;
-    if before.as_ref().is_some_and(|before| *before != over) {
-        let reason =
-            "a sum over other sites was given before; the difference would show one of them";
-        return Err(Against::new("sites-changed", reason));
-    }
-    let note = format!("adds what the sites gave in round {number} of a question, in a share");
-    let event = Event::by_node(Pattern::Disclose)
-        .purpose("HRESCH")
-        .request_id(&checked.id)
-        .data(format!("ResearchStudy/{}", checked.known.id))
-        .note(note);
-    let value = serde_json::to_vec(gift).map_err(unwritten)?;
-    let guards = vec![
-        Guard::Side { space: SPACE, key: key.clone(), value: None },
-        Guard::Side { space: SPACE, key: over_key.clone(), value: before },
-    ];
-    let side = vec![
-        SideWrite { space: SPACE, key, value: Some(value) },
-        SideWrite { space: SPACE, key: over_key, value: Some(over) },
-    ];
-    let writes = vec![event.write(app)?];
-    app.store().commit(Transaction { guards, side, writes })?;
-    Ok(())
 }
 
 fn note_refused(app: &App, checked: &Checked, refused: &[Refused]) -> Result<(), Against> {

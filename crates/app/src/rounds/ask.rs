@@ -4,21 +4,24 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use statistics::{Answer, Question};
-use store::{SideWrite, Snapshot, Transaction};
+use store::{Guard, SideWrite, Snapshot, Transaction};
 use wire::research::Inquiry;
 use wire::{OrgId, Sealed};
 
 use super::inquiry::allowed;
-use super::{MOST_OPEN, SPACE, task};
+use super::{MOST_OPEN, SPACE, asked, task};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
+use crate::release::{self, Stage};
 use crate::{App, Caller, Error, Kind, Result, projects};
 
+/// What stands under the key of an open question.
+const OPEN: &[u8] = b"open";
 /// For how long a question may be answered, in milliseconds: 30 days.
 const OPEN_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// Most questions that are read.
-pub(super) const MOST_KEPT: usize = 100_000;
+pub(crate) const MOST_KEPT: usize = 100_000;
 
 /// How a question stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,6 +44,12 @@ pub enum End {
     Answered(Box<Answer>),
     /// Without one, and why.
     Failed(String),
+    /// With an answer that waits for people to decide, because of these.
+    Checking(Vec<String>),
+    /// With an answer that a holder keeps back until then, in milliseconds since the Unix epoch.
+    KeptBack(i64),
+    /// With an answer that does not leave, and why.
+    Withheld(String),
 }
 
 /// Asks: the institution signs the question, and those who take part find it when they call. Returns
@@ -67,7 +76,7 @@ pub fn ask(app: &App, caller: &Caller, project: &str, question: &Question) -> Re
         let message = format!("the project is not approved by {}", open.join(", "));
         return Err(Error::new(Kind::Conflict, message));
     }
-    if all(&*snapshot)?.iter().filter(|(_, standing)| standing.end.is_none()).count() >= MOST_OPEN {
+    if open_questions(&*snapshot)?.len() >= MOST_OPEN {
         return Err(Error::new(Kind::TooCostly, "there are too many open questions"));
     }
     question.start().map_err(|e| Error::invalid("value", e.to_string()))?;
@@ -96,6 +105,8 @@ pub fn ask(app: &App, caller: &Caller, project: &str, question: &Question) -> Re
     let side = vec![
         SideWrite { space: SPACE, key: inquiry_key(&id), value: Some(value) },
         keep_standing(&id, &standing)?,
+        asked::note(&known.id, &id, now),
+        SideWrite { space: SPACE, key: open_key(&id), value: Some(OPEN.to_vec()) },
     ];
     let writes = vec![task::put(&id, &known.id, &standing)?, event.write(app)?];
     app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
@@ -104,7 +115,7 @@ pub fn ask(app: &App, caller: &Caller, project: &str, question: &Question) -> Re
 }
 
 /// How a question stands. For those who may see what is asked; the answer is for researchers of the
-/// project.
+/// project, once it is released.
 ///
 /// Errors: [`Kind::NotFound`].
 pub fn standing(app: &App, caller: &Caller, id: &str) -> Result<Standing> {
@@ -122,6 +133,14 @@ pub fn standing(app: &App, caller: &Caller, id: &str) -> Result<Standing> {
     }
     if !is_named {
         standing.missing.clear();
+    }
+    if matches!(standing.end, Some(End::Answered(_))) {
+        standing.end = Some(match release::of_question(app, &*snapshot, id)? {
+            Stage::Released(answer) => End::Answered(answer),
+            Stage::Waits(reasons) => End::Checking(reasons),
+            Stage::KeptBack(until_ms) => End::KeptBack(until_ms),
+            Stage::Withheld(reason) => End::Withheld(reason),
+        });
     }
     Ok(standing)
 }
@@ -142,19 +161,35 @@ pub async fn ended(app: &App, caller: &Caller, id: &str) -> Result<Standing> {
     }
 }
 
-/// Every question and how it stands.
-pub(super) fn all(snapshot: &dyn Snapshot) -> Result<Vec<(String, Standing)>> {
-    let prefix = b"standing/";
-    let stored = snapshot.side_scan(SPACE, prefix, MOST_KEPT)?;
-    let read = |(key, value): &(Vec<u8>, Vec<u8>)| {
-        let id = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default()).into_owned();
-        Ok((id, serde_json::from_slice(value).map_err(|_| faulty())?))
+/// A question as this institution signed it. Blocks.
+///
+/// Errors: [`Kind::NotFound`].
+pub fn signed(app: &App, id: &str) -> Result<Sealed> {
+    Ok(read(&*app.store().snapshot()?, id)?.0)
+}
+
+/// The questions that have not ended.
+pub(super) fn open_questions(snapshot: &dyn Snapshot) -> Result<Vec<String>> {
+    let prefix = open_key("");
+    let stored = snapshot.side_scan(SPACE, &prefix, MOST_OPEN)?;
+    let id = |key: &[u8]| {
+        String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default()).into_owned()
     };
-    stored.iter().map(read).collect()
+    Ok(stored.iter().map(|(key, _)| id(key)).collect())
+}
+
+/// What a transaction that goes on with a question rests on: that it has not ended.
+pub(super) fn is_open(id: &str) -> Guard {
+    Guard::Side { space: SPACE, key: open_key(id), value: Some(OPEN.to_vec()) }
+}
+
+/// The write that belongs to the end of a question.
+pub(super) fn close(id: &str) -> SideWrite {
+    SideWrite { space: SPACE, key: open_key(id), value: None }
 }
 
 /// A question, as it was signed and as it is.
-pub(super) fn read(snapshot: &dyn Snapshot, id: &str) -> Result<(Sealed, Inquiry)> {
+pub(crate) fn read(snapshot: &dyn Snapshot, id: &str) -> Result<(Sealed, Inquiry)> {
     let stored = snapshot.side(SPACE, &inquiry_key(id))?.ok_or_else(Error::not_found)?;
     let sealed: Sealed = serde_json::from_slice(&stored).map_err(|_| faulty())?;
     let inquiry = serde_json::from_str(&sealed.text).map_err(|_| faulty())?;
@@ -162,10 +197,20 @@ pub(super) fn read(snapshot: &dyn Snapshot, id: &str) -> Result<(Sealed, Inquiry
 }
 
 /// How it stands.
-pub(super) fn stands(snapshot: &dyn Snapshot, id: &str) -> Result<Standing> {
+pub(crate) fn stands(snapshot: &dyn Snapshot, id: &str) -> Result<Standing> {
     let key = format!("standing/{id}").into_bytes();
     let stored = snapshot.side(SPACE, &key)?.ok_or_else(Error::not_found)?;
     serde_json::from_slice(&stored).map_err(|_| faulty())
+}
+
+/// The whole answer of a question, as it was found.
+///
+/// Errors: [`Kind::NotFound`].
+pub(crate) fn whole(snapshot: &dyn Snapshot, id: &str) -> Result<Answer> {
+    match stands(snapshot, id)?.end {
+        Some(End::Answered(answer)) => Ok(*answer),
+        _ => Err(Error::not_found()),
+    }
 }
 
 /// The write that keeps how it stands.
@@ -176,6 +221,10 @@ pub(super) fn keep_standing(id: &str, standing: &Standing) -> Result<SideWrite> 
 
 fn inquiry_key(id: &str) -> Vec<u8> {
     format!("inquiry/{id}").into_bytes()
+}
+
+fn open_key(id: &str) -> Vec<u8> {
+    format!("open/{id}").into_bytes()
 }
 
 fn faulty() -> Error {

@@ -15,6 +15,8 @@ const MOST_BYTES: usize = 1024 * 1024;
 const MOST_ITEMS: usize = 10_000;
 /// Most gifts that wait to be looked at.
 const MOST_GIFTS: usize = 10_000;
+/// Most withdrawals that wait for one institution's next call; it hears of others when it asks for news.
+const MOST_NEWS: usize = 1_000;
 
 /// What somebody gave for a piece of work.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub struct Board {
 struct Desks {
     ticket: u64,
     open: BTreeMap<String, Desk>,
+    /// Withdrawals that are to be told at the next call.
+    news: BTreeMap<OrgId, Vec<Sealed>>,
 }
 
 struct Desk {
@@ -55,7 +59,7 @@ struct Item {
 
 impl Board {
     /// Opens a question; gifts for it come out of what is returned.
-    pub(super) fn open(&self, id: &str, sealed: Sealed) -> mpsc::Receiver<Handed> {
+    pub fn open(&self, id: &str, sealed: Sealed) -> mpsc::Receiver<Handed> {
         let (inbox, gifts) = mpsc::channel(MOST_GIFTS);
         let desk = Desk { sealed, items: BTreeMap::new(), inbox };
         self.desks.lock().open.insert(id.to_owned(), desk);
@@ -63,12 +67,12 @@ impl Board {
     }
 
     /// Ends a question. Whoever took part is told when next they call.
-    pub(super) fn close(&self, id: &str) {
+    pub fn close(&self, id: &str) {
         self.desks.lock().open.remove(id);
     }
 
     /// Puts up work for `to` and returns its ticket; `None` where there is too much already.
-    pub(super) fn put(&self, id: &str, to: &OrgId, step: Step) -> Option<u64> {
+    pub fn put(&self, id: &str, to: &OrgId, step: Step) -> Option<u64> {
         let bytes = serde_json::to_vec(&step).map_or(0, |text| text.len());
         let mut desks = self.desks.lock();
         desks.ticket += 1;
@@ -120,6 +124,22 @@ impl Board {
             }
         }
         work
+    }
+
+    /// Has `to` told of a withdrawal when next it calls.
+    pub(super) fn tell(&self, to: &OrgId, withdrawal: &Sealed) {
+        let mut desks = self.desks.lock();
+        let news = desks.news.entry(to.clone()).or_default();
+        if news.len() < MOST_NEWS {
+            news.push(withdrawal.clone());
+        }
+        drop(desks);
+        self.bell.send_modify(|count| *count += 1);
+    }
+
+    /// The withdrawals that `to` is to be told of, which are told once here.
+    pub(super) fn take_news(&self, to: &OrgId) -> Vec<Sealed> {
+        self.desks.lock().news.remove(to).unwrap_or_default()
     }
 
     /// Changes when there is something new to do.

@@ -4,16 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use privacy::aggregate::{AggregateShare, Role};
-use statistics::Sums;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use wire::research::{Finding, Gift, Refused, Report, Step};
+use wire::research::{Before, Finding, Gift, Refused, Report, ShareOf, Step, SumShare};
 use wire::{OrgId, Sealed};
 
 use super::adder::LOST;
 use super::board::Handed;
-use super::site::bytes;
+use super::past::{Found, Past};
+use super::replay::is_signed;
 use crate::{App, Error, Result};
 
 /// How long a site or an aggregator has for its part of a round.
@@ -21,7 +20,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What came of a round.
 pub(super) enum Outcome {
-    Added(Sums),
+    Added(Box<Found>),
     /// Sites that are to be left out, and why.
     Missing(BTreeMap<OrgId, String>),
     /// The aggregators are to make new keys.
@@ -35,20 +34,34 @@ pub(super) struct Desk {
     id: String,
     aggregators: Vec<OrgId>,
     keys: Vec<Sealed>,
-    round: String,
-    number: u32,
+    round: Asked,
+    past: Past,
     tickets: BTreeMap<u64, Waits>,
     reports: BTreeMap<OrgId, Report>,
     /// What each aggregator found, by id of the report.
     findings: [BTreeMap<String, Finding>; 2],
     missing: BTreeMap<OrgId, String>,
     sites: BTreeSet<OrgId>,
+    /// What was put up again, because whoever was to do it had lost the sums before.
+    repeated: BTreeSet<Waits>,
 }
 
+/// The round that is asked.
 #[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// As JSON.
+    pub text: String,
+    /// The number under which it is asked.
+    pub number: u32,
+    /// Which round of the analysis it is.
+    pub step: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Waits {
     Site(OrgId),
-    Verify(usize),
+    /// The aggregator in this place, on the report of this site.
+    Verify(usize, OrgId),
     Finish(usize),
 }
 
@@ -59,11 +72,11 @@ impl Desk {
     /// Puts the round up for every site.
     pub fn new(
         app: &App,
-        (id, number): (&str, u32),
+        id: &str,
         aggregators: &[OrgId],
         keys: &[Sealed],
         sites: &BTreeSet<OrgId>,
-        round: String,
+        (round, past): (Asked, Past),
     ) -> Result<Self> {
         let mut desk = Self {
             app: app.clone(),
@@ -71,23 +84,50 @@ impl Desk {
             aggregators: aggregators.to_vec(),
             keys: keys.to_vec(),
             round,
-            number,
+            past,
             tickets: BTreeMap::new(),
             reports: BTreeMap::new(),
             findings: Default::default(),
             missing: BTreeMap::new(),
             sites: sites.clone(),
+            repeated: BTreeSet::new(),
         };
         for site in sites {
-            let (round, keys) = (desk.round.clone(), desk.keys.clone());
-            let step = Step::Contribute { round, number, keys };
-            desk.put(site, step, Waits::Site(site.clone()))?;
+            desk.ask(Waits::Site(site.clone()))?;
         }
         Ok(desk)
     }
 
-    fn put(&mut self, to: &OrgId, step: Step, waits: Waits) -> Result<()> {
-        let ticket = put(&self.app, &self.id, to, step)?;
+    /// The sums, and who has been told of them by now.
+    pub fn into_past(self) -> Past {
+        self.past
+    }
+
+    /// Puts up what is waited for.
+    fn ask(&mut self, waits: Waits) -> Result<()> {
+        let (round, number) = (self.round.text.clone(), self.round.number);
+        let nobody = || Error::internal("a question has no such aggregator");
+        let (to, step) = match &waits {
+            Waits::Site(site) => {
+                let (keys, before) = (self.keys.clone(), self.past.before(site));
+                (site.clone(), Step::Contribute { round, number, keys, before })
+            }
+            Waits::Verify(place, site) => {
+                let to = self.aggregators.get(*place).cloned().ok_or_else(nobody)?;
+                let other = self.keys.get(1 - (*place).min(1)).cloned().ok_or_else(nobody)?;
+                let part = self.reports.get(site).and_then(|report| report.part(site, *place));
+                let reports = vec![part.ok_or_else(nobody)?];
+                let before = self.past.before(&to);
+                (to, Step::Verify { round, number, other, reports, before })
+            }
+            Waits::Finish(place) => {
+                let to = self.aggregators.get(*place).cloned().ok_or_else(nobody)?;
+                let of_other = self.findings.get(1 - (*place).min(1)).ok_or_else(nobody)?;
+                let findings = of_other.values().cloned().collect();
+                (to, Step::Finish { number, findings })
+            }
+        };
+        let ticket = put(&self.app, &self.id, &to, step)?;
         self.tickets.insert(ticket, waits);
         Ok(())
     }
@@ -128,7 +168,7 @@ impl Desk {
     /// Nobody has more time: sites that gave nothing are left out, a silent aggregator ends it.
     fn late(&mut self) -> Outcome {
         let silent = self.tickets.values().find_map(|waits| match waits {
-            Waits::Verify(place) | Waits::Finish(place) => self.aggregators.get(*place),
+            Waits::Verify(place, _) | Waits::Finish(place) => self.aggregators.get(*place),
             Waits::Site(_) => None,
         });
         if let Some(aggregator) = silent {
@@ -147,15 +187,34 @@ impl Desk {
     }
 
     fn take(&mut self, waits: Waits, gift: Gift) -> Result<Option<Outcome>> {
+        if matches!(&gift, Gift::Refusal { rule, .. } if rule == Before::LOST)
+            && self.repeated.insert(waits.clone())
+        {
+            let by = match &waits {
+                Waits::Site(site) => Some(site),
+                Waits::Verify(place, _) | Waits::Finish(place) => self.aggregators.get(*place),
+            };
+            if let Some(by) = by.cloned() {
+                self.past.lost(&by);
+            }
+            self.ask(waits)?;
+            return Ok(None);
+        }
         match (waits, gift) {
-            (Waits::Site(site), Gift::Report { report }) => self.report(site, report)?,
+            (Waits::Site(site), Gift::Report { report }) => {
+                self.past.knows(&site);
+                self.report(site, report)?;
+            }
             (Waits::Site(site), Gift::Refusal { rule, reason }) => {
-                self.missing.insert(site, format!("rule {rule}: {reason}"));
+                self.missing.insert(site, refused(&rule, &reason));
             }
             (Waits::Site(site), _) => {
                 self.missing.insert(site, "it gave something else than its part".to_owned());
             }
-            (Waits::Verify(place), Gift::Findings { findings, refused }) => {
+            (Waits::Verify(place, _), Gift::Findings { findings, refused }) => {
+                if let Some(aggregator) = self.aggregators.get(place) {
+                    self.past.knows(&aggregator.clone());
+                }
                 // Of every report that it was shown it says something; else nobody would ever answer.
                 if findings.len() + refused.len() != 1 {
                     let nothing = Gift::Findings { findings, refused };
@@ -166,10 +225,10 @@ impl Desk {
                 }
                 self.leave_out(&refused);
             }
-            (Waits::Verify(_) | Waits::Finish(_), Gift::Refusal { rule, .. }) if rule == LOST => {
+            (Waits::Verify(..) | Waits::Finish(_), Gift::Refusal { rule, .. }) if rule == LOST => {
                 return Ok(Some(Outcome::Lost));
             }
-            (Waits::Verify(place) | Waits::Finish(place), gift) => {
+            (Waits::Verify(place, _) | Waits::Finish(place), gift) => {
                 return Ok(Some(self.refusal_of_aggregator(place, &gift)));
             }
         }
@@ -180,7 +239,7 @@ impl Desk {
         let aggregator = self.aggregators.get(place).map(OrgId::as_str).unwrap_or_default();
         Outcome::Failed(match gift {
             Gift::Refusal { rule, reason } => {
-                format!("the aggregator `{aggregator}` refuses: rule {rule}: {reason}")
+                format!("the aggregator `{aggregator}` refuses: {}", refused(rule, reason))
             }
             _ => format!("the aggregator `{aggregator}` gave something else than was asked"),
         })
@@ -191,19 +250,14 @@ impl Desk {
             self.missing.insert(site, "its report repeats another's".to_owned());
             return Ok(());
         }
-        let parts = [report.part(&site, 0), report.part(&site, 1)];
-        let [Some(leader), Some(helper)] = parts else {
+        if report.shares.len() != 2 {
             self.missing.insert(site, "its report is not whole".to_owned());
             return Ok(());
-        };
-        for (place, part) in [leader, helper].into_iter().enumerate() {
-            let Some(aggregator) = self.aggregators.get(place).cloned() else { continue };
-            let Some(other) = self.keys.get(1 - place).cloned() else { continue };
-            let (round, number) = (self.round.clone(), self.number);
-            let step = Step::Verify { round, number, other, reports: vec![part] };
-            self.put(&aggregator, step, Waits::Verify(place))?;
         }
-        self.reports.insert(site, report);
+        self.reports.insert(site.clone(), report);
+        for place in 0..self.aggregators.len() {
+            self.ask(Waits::Verify(place, site.clone()))?;
+        }
         Ok(())
     }
 
@@ -221,14 +275,11 @@ impl Desk {
     pub async fn shares(
         &mut self,
         gifts: &mut mpsc::Receiver<Handed>,
-    ) -> Result<std::result::Result<[AggregateShare; 2], Outcome>> {
-        for place in 0..2 {
-            let Some(aggregator) = self.aggregators.get(place).cloned() else { continue };
-            let findings = self.findings[1 - place].values().cloned().collect();
-            let step = Step::Finish { number: self.number, findings };
-            self.put(&aggregator, step, Waits::Finish(place))?;
+    ) -> Result<std::result::Result<[SumShare; 2], Outcome>> {
+        for place in 0..self.aggregators.len() {
+            self.ask(Waits::Finish(place))?;
         }
-        let mut shares: [Option<AggregateShare>; 2] = [None, None];
+        let mut shares: [Option<SumShare>; 2] = [None, None];
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let [Some(leader), Some(helper)] = &shares {
@@ -240,8 +291,7 @@ impl Desk {
                 Err(_) => return Ok(Err(self.late())),
             };
             let Some(waits) = self.tickets.remove(&handed.ticket) else { continue };
-            let (Waits::Finish(place), Gift::Share { share, count, checksum, refused }) =
-                (&waits, &handed.gift)
+            let (Waits::Finish(place), Gift::Share { share, refused }) = (&waits, &handed.gift)
             else {
                 match self.take(waits, handed.gift)? {
                     Some(outcome) => return Ok(Err(outcome)),
@@ -252,14 +302,30 @@ impl Desk {
                 self.leave_out(refused);
                 return Ok(Err(Outcome::Missing(std::mem::take(&mut self.missing))));
             }
-            let role = if *place == 0 { Role::Leader } else { Role::Helper };
-            let checksum = bytes(checksum).and_then(|bytes| bytes.try_into().ok());
-            let (Some(share), Some(checksum)) = (bytes(share), checksum) else {
-                return Ok(Err(self.refusal_of_aggregator(*place, &handed.gift)));
-            };
-            shares[(*place).min(1)] =
-                Some(AggregateShare { role, count: *count, checksum, share, noise: None });
+            match share {
+                Some(share) if self.is_own(*place, share) => {
+                    shares[(*place).min(1)] = Some(share.clone());
+                }
+                _ => return Ok(Err(self.refusal_of_aggregator(*place, &handed.gift))),
+            }
         }
+    }
+
+    /// Whether the share is the aggregator's, of this round and over these sites: nobody would go on
+    /// from another.
+    fn is_own(&self, place: usize, share: &SumShare) -> bool {
+        let Some(aggregator) = self.aggregators.get(place) else { return false };
+        let Asked { number, step, .. } = self.round;
+        let of = ShareOf { inquiry: &self.id, aggregator, number, step };
+        share.sites == SumShare::sites_digest(&self.sites) && is_signed(&self.app, &of, share)
+    }
+}
+
+/// A refusal in words: the rule, and what was said of it.
+fn refused(rule: &str, reason: &str) -> String {
+    match reason {
+        "" => format!("rule {rule}"),
+        reason => format!("rule {rule}: {reason}"),
     }
 }
 

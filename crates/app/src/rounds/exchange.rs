@@ -6,6 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use wire::research::MAX_WAIT_MS;
 use wire::{OrgId, RoundsRequest, RoundsResponse};
 
+use super::withdraw;
 use crate::projects;
 use crate::{App, Error, Kind, Result};
 
@@ -13,8 +14,11 @@ use crate::{App, Error, Kind, Result};
 const MOST: usize = 10_000;
 /// Most projects told in one answer.
 const MOST_TOLD: usize = 20;
+/// Most withdrawals told in one answer.
+const MOST_WITHDRAWN: usize = 1_000;
 
-/// Answers a member. Waits for work as long as the request allows where there is none.
+/// Answers a member. Waits for work as long as the request allows where there is none; while it waits it
+/// holds no lock, no thread and no snapshot.
 ///
 /// Errors: [`Kind::TooCostly`] for a request with too much in it. A decision that is not valid is
 /// refused by itself and keeps nothing else back.
@@ -29,14 +33,15 @@ pub async fn exchange(app: &App, peer: &OrgId, request: RoundsRequest) -> Result
     let mut answer = RoundsResponse::default();
     if !decisions.is_empty() || wait_ms == 0 {
         let peer = peer.clone();
-        answer.projects = app
+        (answer.projects, answer.withdrawn) = app
             .run(move |app| {
                 for sealed in &decisions {
                     if let Err(error) = projects::take_decision(app, sealed, None) {
                         tracing::warn!(%peer, reason = %error.message, "a decision about a project is refused");
                     }
                 }
-                projects::untold(app, &peer, &known, MOST_TOLD)
+                let withdrawn = withdraw::untold(app, &peer, &known, MOST_WITHDRAWN)?;
+                Ok((projects::untold(app, &peer, &known, MOST_TOLD)?, withdrawn))
             })
             .await?;
     }
@@ -44,8 +49,10 @@ pub async fn exchange(app: &App, peer: &OrgId, request: RoundsRequest) -> Result
     let mut bell = app.rounds().board.bell();
     loop {
         bell.mark_unchanged();
+        answer.withdrawn.extend(app.rounds().board.take_news(peer));
         answer.work = app.rounds().board.take(peer, app.now_ms());
-        if !answer.work.is_empty() || timeout_at(until, bell.changed()).await.is_err() {
+        let is_any = !answer.work.is_empty() || !answer.withdrawn.is_empty();
+        if is_any || timeout_at(until, bell.changed()).await.is_err() {
             return Ok(answer);
         }
     }

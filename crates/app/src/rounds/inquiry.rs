@@ -4,6 +4,7 @@ use statistics::Question;
 use wire::research::{Inquiry, Project};
 use wire::{OrgId, Sealed};
 
+use super::withdraw;
 use crate::projects::{self, Known};
 use crate::{App, Error, Kind};
 
@@ -66,7 +67,8 @@ pub(super) fn check(
 ) -> std::result::Result<Checked, Against> {
     let inquiry: Inquiry = sealed.open().map_err(|e| Against::new("not-valid", e.to_string()))?;
     projects::check_signer(app, coordinator, sealed)?;
-    let known = projects::known(&*app.store().snapshot()?, &inquiry.project)
+    let snapshot = app.store().snapshot()?;
+    let known = projects::known(&*snapshot, &inquiry.project)
         .map_err(|_| Against::new("no-project", "the project is not known here"))?;
     let now = app.now_ms();
     if known.project.coordinator != *coordinator {
@@ -78,10 +80,14 @@ pub(super) fn check(
     if inquiry.made > now + AHEAD_MS || inquiry.until <= now {
         return Err(Against::new("not-now", "the question is over, or from the future"));
     }
+    let id = sealed.id();
+    if withdraw::is_withdrawn(&*snapshot, &known.id, &id)? {
+        return Err(Against::new("withdrawn", "the question was withdrawn"));
+    }
     let question: Question = serde_json::from_str(&inquiry.question)
         .map_err(|_| Against::new("not-valid", "the question cannot be read"))?;
     allowed(&inquiry, &question, &known.project)?;
-    Ok(Checked { id: sealed.id(), inquiry, question, known })
+    Ok(Checked { id, inquiry, question, known })
 }
 
 /// What a project allows; the coordinator asks the same before it signs.

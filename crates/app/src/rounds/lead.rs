@@ -14,17 +14,20 @@ use statistics::{Answer, Question, Round, Step as Next, Sums};
 use store::{SideWrite, Transaction};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use wire::research::{Gift, Inquiry, Step};
+use wire::research::{Gift, Inquiry, PastSum, Step, SumShare};
 use wire::{OrgId, Sealed};
 
 use super::SPACE;
-use super::ask::{End, Standing, keep_standing, read, stands};
+use super::ask::{self, End, Standing, keep_standing, read, stands};
 use super::board::Handed;
-use super::desk::{Desk, Outcome, PATIENCE, Reports, put};
+use super::desk::{Asked, Desk, Outcome, PATIENCE, Reports, put};
+use super::past::{Found, Past};
+use super::replay::{MIN_CELL, aggregate_share};
 use super::site::{bytes, summation};
 use super::task;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
+use crate::release;
 use crate::{App, Error, Result};
 
 /// Most rounds of a question, over all attempts.
@@ -38,7 +41,12 @@ struct Kept {
     /// The sites that are in it.
     sites: BTreeSet<OrgId>,
     sums: Sums,
+    /// The same in the aggregators' shares, by which everybody who takes part works it out.
+    past: PastSum,
 }
+
+/// How a question stands whose time is over.
+const OVER: &str = "rule until: the time in which the question could be answered is over";
 
 /// A question that is led.
 struct Lead {
@@ -51,6 +59,7 @@ struct Lead {
     /// The aggregators' signed keys, the leader's first.
     keys: Vec<Sealed>,
     lost: u32,
+    past: Past,
 }
 
 /// Leads a question to its end, from wherever it is. An error is this node's own; the question is
@@ -64,6 +73,9 @@ pub(super) async fn lead(app: App, id: String) -> Result<()> {
             Ok((sealed, inquiry, stands(&*snapshot, &of)?))
         })
         .await?;
+    if standing.end.is_some() {
+        return Ok(());
+    }
     let question: Question = serde_json::from_str(&inquiry.question)
         .map_err(|_| Error::internal("a stored question is faulty"))?;
     let gifts = app.rounds().board.open(&id, sealed);
@@ -76,10 +88,17 @@ pub(super) async fn lead(app: App, id: String) -> Result<()> {
         gifts,
         keys: Vec::new(),
         lost: 0,
+        past: Past::default(),
     };
-    let end = lead.run().await;
+    let end = match lead.run().await {
+        Ok(end) => lead.finish(end).await,
+        Err(error) => Err(error),
+    };
     app.rounds().board.close(&id);
-    lead.finish(end?).await
+    let Err(error) = end else { return Ok(()) };
+    // Whoever asked may have withdrawn it meanwhile.
+    let has_ended = app.run(move |app| Ok(stands(&*app.store().snapshot()?, &id)?.end.is_some()));
+    if has_ended.await? { Ok(()) } else { Err(error) }
 }
 
 impl Lead {
@@ -94,7 +113,11 @@ impl Lead {
                     self.inquiry.min_sites
                 )));
             }
+            if self.is_over() {
+                return Ok(End::Failed(OVER.to_owned()));
+            }
             match self.attempt(&sites).await? {
+                Err(_) if self.is_over() => return Ok(End::Failed(OVER.to_owned())),
                 Ok(answer) => return Ok(self.checked(answer)),
                 Err(Outcome::Missing(missing)) if self.standing.rounds == 0 => {
                     self.standing.missing.extend(missing);
@@ -117,6 +140,10 @@ impl Lead {
         }
     }
 
+    fn is_over(&self) -> bool {
+        self.inquiry.until <= self.app.now_ms()
+    }
+
     fn sites(&self) -> BTreeSet<OrgId> {
         let is_in = |site: &&OrgId| !self.standing.missing.contains_key(*site);
         self.inquiry.sites.iter().filter(is_in).cloned().collect()
@@ -132,8 +159,11 @@ impl Lead {
             Ok(progress) => progress,
             Err(error) => return failed(error),
         };
+        let least = u64::from(MIN_CELL.min(self.inquiry.min_rows));
         let mut round = progress.first();
-        for sums in self.kept(sites).await? {
+        let (kept, past): (Vec<Sums>, Vec<PastSum>) = self.kept(sites).await?.into_iter().unzip();
+        self.past = Past::of(past);
+        for sums in kept {
             match progress.take(&sums) {
                 Ok(Next::Ask(next)) => round = next,
                 Ok(Next::Done(answer)) => return Ok(Ok(*answer)),
@@ -141,12 +171,25 @@ impl Lead {
             }
         }
         loop {
+            if let Some(name) = progress.rare(least) {
+                let reason = format!(
+                    "rule min_cell: fewer than {least} rows have `{name}`, or all but fewer"
+                );
+                return Ok(Err(Outcome::Failed(reason)));
+            }
+            if self.is_over() {
+                return Ok(Err(Outcome::Failed(OVER.to_owned())));
+            }
             if self.standing.begun >= MOST_ROUNDS {
                 return Ok(Err(Outcome::Failed("it takes too many rounds".to_owned())));
             }
             let number = self.begin().await?;
             let sums = match self.round(sites, &round, number).await? {
-                Outcome::Added(sums) => sums,
+                Outcome::Added(found) => {
+                    self.keep(sites, number, &found).await?;
+                    self.past.push(found.past);
+                    found.sums
+                }
                 Outcome::Lost if self.lost < MOST_LOST => {
                     self.lost += 1;
                     self.keys.clear();
@@ -154,7 +197,6 @@ impl Lead {
                 }
                 other => return Ok(Err(other)),
             };
-            self.keep(sites, number, &sums).await?;
             match progress.take(&sums) {
                 Ok(Next::Ask(next)) => round = next,
                 Ok(Next::Done(answer)) => return Ok(Ok(*answer)),
@@ -164,7 +206,7 @@ impl Lead {
     }
 
     /// The sums of earlier rounds over exactly these sites, oldest first.
-    async fn kept(&self, sites: &BTreeSet<OrgId>) -> Result<Vec<Sums>> {
+    async fn kept(&self, sites: &BTreeSet<OrgId>) -> Result<Vec<(Sums, PastSum)>> {
         let prefix = format!("sums/{}/", self.id);
         let stored = self
             .app
@@ -178,7 +220,7 @@ impl Lead {
             let kept: Kept = serde_json::from_slice(&value)
                 .map_err(|_| Error::internal("a stored sum is faulty"))?;
             if kept.sites == *sites {
-                out.push(kept.sums);
+                out.push((kept.sums, kept.past));
             }
         }
         Ok(out)
@@ -188,21 +230,24 @@ impl Lead {
     async fn begin(&mut self) -> Result<u32> {
         self.standing.begun += 1;
         let side = vec![keep_standing(&self.id, &self.standing)?];
-        let transaction = Transaction { side, ..Transaction::default() };
+        let guards = vec![ask::is_open(&self.id)];
+        let transaction = Transaction { guards, side, ..Transaction::default() };
         self.app.run(move |app| Ok(app.store().commit(transaction).map(drop)?)).await?;
         Ok(self.standing.begun)
     }
 
-    async fn keep(&mut self, sites: &BTreeSet<OrgId>, number: u32, sums: &Sums) -> Result<()> {
+    async fn keep(&mut self, sites: &BTreeSet<OrgId>, number: u32, found: &Found) -> Result<()> {
         self.standing.rounds += 1;
-        let kept = Kept { sites: sites.clone(), sums: sums.clone() };
+        let (sums, past) = (found.sums.clone(), found.past.clone());
+        let kept = Kept { sites: sites.clone(), sums, past };
         let value = serde_json::to_vec(&kept).map_err(|e| Error::internal(e.to_string()))?;
         let key = format!("sums/{}/{number:010}", self.id).into_bytes();
         let side = vec![
             SideWrite { space: SPACE, key, value: Some(value) },
             keep_standing(&self.id, &self.standing)?,
         ];
-        let transaction = Transaction { side, ..Transaction::default() };
+        let guards = vec![ask::is_open(&self.id)];
+        let transaction = Transaction { guards, side, ..Transaction::default() };
         self.app.run(move |app| Ok(app.store().commit(transaction).map(drop)?)).await
     }
 
@@ -219,7 +264,7 @@ impl Lead {
 
     async fn finish(mut self, end: End) -> Result<()> {
         self.standing.end = Some(end);
-        let Self { app, id, inquiry, standing, .. } = self;
+        let Self { app, id, inquiry, standing, question, .. } = self;
         let work = move |app: &App| {
             let word = match &standing.end {
                 Some(End::Failed(_)) => "a research question has no answer",
@@ -229,9 +274,22 @@ impl Lead {
                 .request_id(&id)
                 .data(format!("ResearchStudy/{}", inquiry.project))
                 .note(word);
-            let side = vec![keep_standing(&id, &standing)?];
+            let guards = vec![ask::is_open(&id)];
+            let mut side = vec![keep_standing(&id, &standing)?, ask::close(&id)];
+            if let Some(End::Answered(answer)) = &standing.end {
+                let (sealed, _) = read(&*app.store().snapshot()?, &id)?;
+                let missing = standing.missing.keys().cloned().collect();
+                let asked = release::Asked {
+                    id: &id,
+                    sealed: &sealed,
+                    inquiry: &inquiry,
+                    question: &question,
+                    missing,
+                };
+                side.extend(release::writes(app, &asked, answer)?);
+            }
             let writes = vec![task::put(&id, &inquiry.project, &standing)?, event.write(app)?];
-            app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+            app.store().commit(Transaction { guards, side, writes })?;
             Ok(())
         };
         app.run(work).await?;
@@ -253,26 +311,31 @@ impl Lead {
             return Ok(outcome);
         }
         let text = serde_json::to_string(round).map_err(|e| Error::internal(e.to_string()))?;
-        let mut desk = Desk::new(
-            &self.app,
-            (&self.id, number),
-            &self.inquiry.aggregators,
-            &self.keys,
-            sites,
-            text,
-        )?;
-        let reports = match desk.collect(&mut self.gifts).await? {
-            Ok(reports) => reports,
-            Err(outcome) => return Ok(outcome),
-        };
-        let shares = match desk.shares(&mut self.gifts).await? {
-            Ok(shares) => shares,
+        let asked = (Asked { text, number, step: round.number }, std::mem::take(&mut self.past));
+        let mut desk =
+            Desk::new(&self.app, &self.id, &self.inquiry.aggregators, &self.keys, sites, asked)?;
+        let given = self.given(&mut desk).await;
+        self.past = desk.into_past();
+        let (reports, shares) = match given? {
+            Ok(given) => given,
             Err(outcome) => return Ok(outcome),
         };
         let network = self.app.network().list().network.clone();
         let sum = summation(&network, &self.id, number, round)
             .map_err(|against| Error::internal(against.reason))?;
-        Ok(opened(&sum, &shares, &reports))
+        Ok(opened(&sum, number, shares, &reports))
+    }
+
+    /// Every site's report and both shares.
+    async fn given(
+        &mut self,
+        desk: &mut Desk,
+    ) -> Result<std::result::Result<(Reports, [SumShare; 2]), Outcome>> {
+        let reports = match desk.collect(&mut self.gifts).await? {
+            Ok(reports) => reports,
+            Err(outcome) => return Ok(Err(outcome)),
+        };
+        Ok(desk.shares(&mut self.gifts).await?.map(|shares| (reports, shares)))
     }
 
     /// Asks the helper for its key, and the leader for its own with the helper's in hand.
@@ -308,7 +371,7 @@ impl Lead {
 
 /// The sums, checked against what the sites had bound themselves to: an aggregator that gives another
 /// share than it should is found here.
-fn opened(sum: &Summation, shares: &[AggregateShare; 2], reports: &Reports) -> Outcome {
+fn opened(sum: &Summation, number: u32, shares: [SumShare; 2], reports: &Reports) -> Outcome {
     let commitments: Option<Vec<Commitment>> = reports
         .values()
         .map(|report| bytes(&report.commitment)?.try_into().ok().map(Commitment))
@@ -316,10 +379,16 @@ fn opened(sum: &Summation, shares: &[AggregateShare; 2], reports: &Reports) -> O
     let Some(commitments) = commitments else {
         return Outcome::Failed("a site's commitment cannot be read".to_owned());
     };
-    match sum.unshard_committed(shares, &commitments) {
+    let both: Option<Vec<AggregateShare>> =
+        shares.iter().enumerate().map(|(place, share)| aggregate_share(place, share)).collect();
+    let Some(both) = both.and_then(|both| <[AggregateShare; 2]>::try_from(both).ok()) else {
+        return Outcome::Failed("an aggregator's share cannot be read".to_owned());
+    };
+    match sum.unshard_committed(&both, &commitments) {
         Ok((values, sites)) => {
             let sites = u32::try_from(sites).unwrap_or(u32::MAX);
-            Outcome::Added(Sums { values, sites })
+            let past = PastSum { number, shares: shares.into() };
+            Outcome::Added(Box::new(Found { sums: Sums { values, sites }, past }))
         }
         Err(error) => Outcome::Failed(format!("the sum is not accepted: {error}")),
     }

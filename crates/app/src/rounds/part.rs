@@ -8,10 +8,12 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use wire::research::{Gift, Given, MAX_WAIT_MS, Step, Work};
+use wire::research::{Before, Gift, Given, MAX_WAIT_MS, Step, Work};
 use wire::{OrgId, RoundsRequest, RoundsResponse, Sealed};
 
-use super::{adder, ask, exchange, inquiry, lead, site};
+use super::{adder, ask, exchange, inquiry, lead, site, withdraw};
+use crate::audit::Event;
+use crate::audit::event::Pattern;
 use crate::consent::deliver::as_node;
 use crate::records::longitudinal::ask_json;
 use crate::{App, Error, Kind, Result, projects};
@@ -20,6 +22,8 @@ use crate::{App, Error, Kind, Result, projects};
 const EVERY: Duration = Duration::from_secs(60);
 /// How long a coordinator has for its answer, beyond the time that it may wait for work.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Most ids of projects and withdrawals in one call.
+const MOST_KNOWN: usize = 10_000;
 /// Pauses after calls that failed, the first and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
@@ -73,14 +77,14 @@ enum Doing {
 }
 
 fn todo(app: &App) -> Result<Vec<Doing>> {
-    let snapshot = app.store().snapshot()?;
     let now = app.now_ms();
     let own = app.network().own();
-    let approved = projects::all(&*snapshot)?.into_iter();
-    let approved = approved.filter(|known| known.is_approved_by(own, now));
-    let callees: BTreeSet<OrgId> = approved.map(|known| known.project.coordinator).collect();
-    let open = ask::all(&*snapshot)?.into_iter().filter(|(_, standing)| standing.end.is_none());
-    Ok(callees.into_iter().map(Doing::Call).chain(open.map(|(id, _)| Doing::Lead(id))).collect())
+    let all = projects::all(app)?;
+    let approved = all.iter().filter(|known| known.is_approved_by(own, now));
+    let callees: BTreeSet<OrgId> =
+        approved.map(|known| known.project.coordinator.clone()).collect();
+    let open = ask::open_questions(&*app.store().snapshot()?)?;
+    Ok(callees.into_iter().map(Doing::Call).chain(open.into_iter().map(Doing::Lead)).collect())
 }
 
 async fn run_one(app: App, doing: Doing) -> Doing {
@@ -116,18 +120,34 @@ async fn look_at(app: &App, member: &OrgId) -> Result<()> {
         .run(move |app| {
             let snapshot = app.store().snapshot()?;
             let mut request = RoundsRequest::default();
-            for known in projects::all(&*snapshot)? {
+            for known in projects::all(app)?.iter() {
                 if known.project.coordinator == of {
                     let own = projects::signed_by(&*snapshot, &known.id, app.network().own())?;
                     request.decisions.extend(own);
-                    request.known.push(known.id);
+                    request.known.push(known.id.clone());
+                    let withdrawn = withdraw::kept(&*snapshot, &known.id)?;
+                    request.known.extend(withdrawn.into_iter().map(|(id, _)| id));
                 }
             }
+            request.known.truncate(MOST_KNOWN);
             Ok(request)
         })
         .await?;
     let answer = asked(app, member, &request).await?;
-    take_projects(app, answer.projects).await
+    take_projects(app, answer.projects).await?;
+    take_withdrawals(app, answer.withdrawn).await
+}
+
+async fn take_withdrawals(app: &App, sealed: Vec<Sealed>) -> Result<()> {
+    let work = move |app: &App| {
+        for sealed in &sealed {
+            if let Err(error) = withdraw::take(app, sealed) {
+                tracing::warn!(reason = %error.message, "a withdrawal of a question is refused");
+            }
+        }
+        Ok(())
+    };
+    app.run(work).await
 }
 
 async fn take_projects(app: &App, sealed: Vec<Sealed>) -> Result<()> {
@@ -157,6 +177,9 @@ async fn call(app: &App, coordinator: &OrgId) {
         match asked(app, coordinator, &request).await {
             Ok(answer) => {
                 pause = PAUSES.0;
+                if let Err(error) = take_withdrawals(app, answer.withdrawn).await {
+                    tracing::error!(reason = %error.message, "a withdrawal was not taken");
+                }
                 given = work(app, coordinator, answer.work).await;
             }
             Err(error) => {
@@ -192,7 +215,7 @@ async fn work(app: &App, coordinator: &OrgId, work: Vec<Work>) -> Vec<Given> {
             let gifts = work.iter().map(|one| Given {
                 inquiry: id.clone(),
                 ticket: one.ticket,
-                gift: done(app, &coordinator, one),
+                gift: answer(app, &coordinator, one),
             });
             Ok(gifts.collect::<Vec<_>>())
         })
@@ -200,24 +223,38 @@ async fn work(app: &App, coordinator: &OrgId, work: Vec<Work>) -> Vec<Given> {
     join_all(done).await.into_iter().flatten().flatten().collect()
 }
 
-fn done(app: &App, coordinator: &OrgId, work: &Work) -> Gift {
+/// What this node gives for a piece of work that a coordinator has for it, or the rule by which it refuses.
+/// Blocks.
+pub fn answer(app: &App, coordinator: &OrgId, work: &Work) -> Gift {
     let inquiry = &work.inquiry;
     let done = match &work.step {
-        Step::Contribute { round, number, keys } => {
-            let asked = site::Asked { inquiry, round, number: *number, keys };
-            return site::contribute(app, coordinator, &asked);
+        Step::Contribute { round, number, keys, before } => {
+            let asked = site::Asked { inquiry, round, number: *number, keys, before };
+            site::contribute(app, coordinator, &asked)
         }
         Step::Key { helper } => adder::key(app, coordinator, inquiry, helper.as_ref()),
-        Step::Verify { round, number, other, reports } => {
-            let shown = adder::Shown { round, number: *number, other, reports };
+        Step::Verify { round, number, other, reports, before } => {
+            let shown = adder::Shown { round, number: *number, other, reports, before };
             adder::verify(app, coordinator, inquiry, &shown)
         }
         Step::Finish { number, findings } => {
             adder::finish(app, coordinator, inquiry, *number, findings)
         }
     };
-    done.unwrap_or_else(|inquiry::Against { rule, reason }| Gift::Refusal {
-        rule: rule.to_owned(),
-        reason,
-    })
+    done.unwrap_or_else(|against| refusal(app, coordinator, inquiry, against))
+}
+
+/// The rule by which this node does not do what a coordinator asks, in the audit before it leaves.
+/// That keys or sums are not here any more is no refusal: the coordinator gives them again.
+fn refusal(app: &App, coordinator: &OrgId, inquiry: &Sealed, against: inquiry::Against) -> Gift {
+    let inquiry::Against { rule, reason } = against;
+    if ![adder::LOST, Before::LOST].contains(&rule) {
+        let note = format!("a research question of `{coordinator}` is not answered");
+        let id = inquiry.id();
+        let event = Event::by_node(Pattern::Refuse).request_id(&id).note(note).refused(rule);
+        if app.audit(event).is_err() {
+            return Gift::Refusal { rule: "unavailable".to_owned(), reason: String::new() };
+        }
+    }
+    Gift::Refusal { rule: rule.to_owned(), reason }
 }

@@ -4,13 +4,14 @@ use crypto::hpke::SealingKey;
 use privacy::aggregate::{Context, Layout, Range, SealedReport, Summation};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use statistics::Round;
+use statistics::{Contribution, Round};
 use store::{Guard, SideWrite, Transaction};
-use wire::research::{AggregatorKey, Gift, Report, Unsigned};
+use wire::research::{AggregatorKey, Before, Gift, Report, Unsigned};
 use wire::{OrgId, Sealed};
 
 use super::SPACE;
 use super::inquiry::{Against, Checked, check};
+use super::replay::follow;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, catalog, projects};
@@ -25,22 +26,17 @@ pub(super) struct Asked<'a> {
     pub number: u32,
     /// The aggregators' signed keys, the leader's first.
     pub keys: &'a [Sealed],
+    /// The sums of the rounds before.
+    pub before: &'a Before,
 }
 
-/// Gives the site's part of a round, or the rule by which it does not. Both are in the audit before
-/// they leave. Blocks.
-pub(super) fn contribute(app: &App, coordinator: &OrgId, asked: &Asked<'_>) -> Gift {
-    match given(app, coordinator, asked) {
-        Ok(report) => Gift::Report { report },
-        Err(Against { rule, reason }) => {
-            let note = format!("a research question of `{coordinator}` is not answered");
-            let event = Event::by_node(Pattern::Refuse).note(note).refused(rule);
-            match app.audit(event) {
-                Ok(()) => Gift::Refusal { rule: rule.to_owned(), reason },
-                Err(_) => Gift::Refusal { rule: "unavailable".to_owned(), reason: String::new() },
-            }
-        }
-    }
+/// Gives the site's part of a round, which is in the audit before it leaves. Blocks.
+pub(super) fn contribute(
+    app: &App,
+    coordinator: &OrgId,
+    asked: &Asked<'_>,
+) -> Result<Gift, Against> {
+    Ok(Gift::Report { report: given(app, coordinator, asked)? })
 }
 
 fn given(app: &App, coordinator: &OrgId, asked: &Asked<'_>) -> Result<Report, Against> {
@@ -52,17 +48,21 @@ fn given(app: &App, coordinator: &OrgId, asked: &Asked<'_>) -> Result<Report, Ag
     let keys = sealing_keys(app, &checked, asked.keys)?;
     let round: Round = serde_json::from_str(asked.round)
         .map_err(|_| Against::new("not-valid", "the round cannot be read"))?;
-    let values = values(app, &checked, &round)?;
+    let mut followed = follow(app, &checked, (&round, asked.number), asked.before)?;
+    let given = values(app, &checked, &round)?;
+    let alone = given.rows >= checked.inquiry.min_rows as usize;
     let mut rng = ChaCha20Rng::from_seed(app.new_secret());
     let network = &app.network().list().network;
     let sum = summation(network, &checked.id, asked.number, &round)?;
-    let report = sum.shard(&values, &mut rng).map_err(|e| Against::new("bounds", e.to_string()))?;
+    let report =
+        sum.shard(&given.values, &mut rng).map_err(|e| Against::new("bounds", e.to_string()))?;
     let sealed = sum
         .seal(&report, &keys[0], &keys[1])
         .map_err(|e| Against::new("not-valid", e.to_string()))?;
-    record(app, &checked, asked)?;
+    record(app, &checked, asked, followed.writes())?;
+    followed.keep(app, &checked.id);
     let key = &app.peers().identity().assertion_key;
-    unsigned(&sealed)?
+    unsigned(&sealed, alone)?
         .sign(&checked.id, asked.number, &own, key)
         .map_err(|_| Against::new("unavailable", "the report could not be signed"))
 }
@@ -85,7 +85,7 @@ pub(super) fn summation(
     Summation::committed(layout, &Context::new(network, inquiry, number)).map_err(invalid)
 }
 
-fn values(app: &App, checked: &Checked, round: &Round) -> Result<Vec<f64>, Against> {
+fn values(app: &App, checked: &Checked, round: &Round) -> Result<Contribution, Against> {
     let question = &checked.question;
     let names: Vec<String> =
         question.dictionary.variables.iter().map(|variable| variable.name.clone()).collect();
@@ -102,7 +102,7 @@ fn values(app: &App, checked: &Checked, round: &Round) -> Result<Vec<f64>, Again
         return Err(Against::new("bounds", "the site has more rows than the question allows"));
     }
     let given = question.contribute(round, &frame);
-    Ok(given.map_err(|e| Against::new("analysis", e.to_string()))?.values)
+    given.map_err(|e| Against::new("analysis", e.to_string()))
 }
 
 /// The keys of the question's two aggregators, each signed by the aggregator itself: a coordinator
@@ -135,7 +135,12 @@ pub(super) fn aggregator_key(
 
 /// One round is answered once: a coordinator cannot ask for the same number a second time with
 /// another state. The audit entry and the note of it are one transaction.
-fn record(app: &App, checked: &Checked, asked: &Asked<'_>) -> Result<(), Against> {
+fn record(
+    app: &App,
+    checked: &Checked,
+    asked: &Asked<'_>,
+    heard: Vec<SideWrite>,
+) -> Result<(), Against> {
     let key = format!("given/{}/{:010}", checked.id, asked.number).into_bytes();
     let hash = crypto::sha256(asked.round.as_bytes()).to_vec();
     let before = app.store().snapshot()?;
@@ -153,13 +158,14 @@ fn record(app: &App, checked: &Checked, asked: &Asked<'_>) -> Result<(), Against
         .data(format!("ResearchStudy/{}", checked.known.id))
         .note(note);
     let guards = vec![Guard::Side { space: SPACE, key: key.clone(), value: before }];
-    let side = vec![SideWrite { space: SPACE, key, value: Some(hash) }];
+    let mut side = heard;
+    side.push(SideWrite { space: SPACE, key, value: Some(hash) });
     let writes = vec![event.write(app)?];
     app.store().commit(Transaction { guards, side, writes })?;
     Ok(())
 }
 
-fn unsigned(sealed: &SealedReport) -> Result<Unsigned, Against> {
+fn unsigned(sealed: &SealedReport, alone: bool) -> Result<Unsigned, Against> {
     let commitment = sealed.commitment.as_ref();
     let commitment = commitment.ok_or_else(|| Against::new("not-valid", "no commitment"))?;
     Ok(Unsigned {
@@ -167,6 +173,7 @@ fn unsigned(sealed: &SealedReport) -> Result<Unsigned, Against> {
         public: text(&sealed.public_share),
         commitment: text(&commitment.0),
         shares: [text(&sealed.leader), text(&sealed.helper)],
+        alone,
     })
 }
 

@@ -12,8 +12,8 @@ use crate::{Error, Result};
 pub(super) fn put(id: &str, project: &str, standing: &Standing) -> Result<Write> {
     let status = match &standing.end {
         None => "in-progress",
-        Some(End::Answered(_)) => "completed",
         Some(End::Failed(_)) => "failed",
+        Some(_) => "completed",
     };
     let mut task = json!({
         "resourceType": "Task",

@@ -13,7 +13,7 @@ use app::records::import::Import;
 use consilium_node::config::{self, sample};
 use consilium_node::keys::Keys;
 use consilium_node::serve::{Running, start};
-use consilium_node::wiring::{open, system_clock};
+use consilium_node::wiring::{Node, open, system_clock};
 use crypto::{SigningKey, SystemRandom};
 use fhir::Id;
 use identity::{NewAccount, Password, Role, base32};
@@ -40,11 +40,21 @@ pub struct Setup<'a> {
     pub clock: app::services::Clock,
     /// What is put into each folder before the node opens it.
     pub prepared: Option<Prepared<'a>>,
+    /// Places of hospitals whose doors stay closed and that do nothing by themselves: tests act for
+    /// them with their keys.
+    pub silent: &'static [usize],
 }
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { hospitals: 3, patients: 12, config: &[], clock: system_clock(), prepared: None }
+        Self {
+            hospitals: 3,
+            patients: 12,
+            config: &[],
+            clock: system_clock(),
+            prepared: None,
+            silent: &[],
+        }
     }
 }
 
@@ -63,6 +73,7 @@ pub struct Hospitals {
     pub clock: app::services::Clock,
     // Dropped in this order: the nodes end before their folders go.
     running: Vec<Running>,
+    silent: Vec<Node>,
     folder: tempfile::TempDir,
 }
 
@@ -95,8 +106,8 @@ impl Hospitals {
         let now_ms = system_clock()();
         let options = Options { seed: 7, patients: setup.patients, sites: &sites, now_ms };
         let world = synthetic::generate(&options);
-        let (mut all, mut running) = (Vec::new(), Vec::new());
-        for site in &sites {
+        let (mut all, mut running, mut silent) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, site) in sites.iter().enumerate() {
             let home = folder.path().join(&site.org);
             if let Some(prepared) = setup.prepared {
                 let config = std::fs::read_to_string(home.join(config::FILE)).expect("a file");
@@ -109,12 +120,17 @@ impl Hospitals {
                 node
             });
             let (app, site) = (node.app.clone(), site.clone());
-            running.push(start(node).await.expect("the node starts"));
+            match setup.silent.contains(&place) {
+                true => silent.push(node),
+                false => running.push(start(node).await.expect("the node starts")),
+            }
             let base = app.org().base_url.clone();
             all.push(Hospital { org: site.org, name: site.name, base, app });
         }
-        let hospitals = Self { all, world, clock: setup.clock, running, folder };
-        hospitals.know_each_other().await;
+        let hospitals = Self { all, world, clock: setup.clock, running, silent, folder };
+        if setup.silent.is_empty() {
+            hospitals.know_each_other().await;
+        }
         hospitals
     }
 
@@ -148,6 +164,7 @@ impl Hospitals {
         for running in self.running {
             running.stop().await;
         }
+        drop(self.silent);
         self.folder
     }
 }

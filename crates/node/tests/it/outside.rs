@@ -172,8 +172,14 @@ async fn start(clock: app::services::Clock) -> (Hospitals, Provider, Provider) {
         std::fs::write(file, format!("{before}\n{text}")).unwrap();
     };
     let hospitals = {
-        let setup =
-            Setup { hospitals: 1, patients: 2, config: CONFIG, clock, prepared: Some(&prepared) };
+        let setup = Setup {
+            hospitals: 1,
+            patients: 2,
+            config: CONFIG,
+            clock,
+            prepared: Some(&prepared),
+            silent: &[],
+        };
         Hospitals::start(setup).await
     };
     let keys = format!("{}/oauth/keys", hospitals.all[0].base);

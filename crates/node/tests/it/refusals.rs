@@ -68,6 +68,7 @@ POST   /research/projects                       application    403 403 403 403 4
 POST   /research/projects/none/decision         decision       403 403 403 403 403 401
 POST   /research/projects/none/questions        question       403 403 403 403 403 401
 GET    /research/questions/none                                403 403 404 404 403 401
+DELETE /research/questions/none                                403 403 403 403 403 401
 ";
 
 const ROLES: [&str; 6] =
@@ -113,7 +114,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 56 * 6);
+        assert_eq!(asked, 57 * 6);
     });
 }
 

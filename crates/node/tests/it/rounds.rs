@@ -1,9 +1,10 @@
 //! Research questions over hospitals, none of which shows a row.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use app::catalog::{self, Draft as Dataset};
-use app::projects::{self, Choice};
+use app::projects::{self, Choice, Verdict};
 use app::rounds::ask::{End, Standing, ask};
 use app::rounds::part::look;
 use app::{App, Caller, Kind};
@@ -13,21 +14,22 @@ use statistics::answer::{Finding, Model};
 use statistics::{
     Analysis, Column, Dictionary, Formula, Frame, Question, Regression, Step, Sums, Variable,
 };
-use tokio::task::block_in_place;
+use tokio::task::{JoinSet, block_in_place};
 use tokio::time::timeout;
-use wire::OrgId;
+use wire::research::{MAX_WAIT_MS, ReleaseRule};
+use wire::{OrgId, RoundsRequest, Sealed};
 
 use crate::council::somebody;
-use crate::hospitals::{Hospital, Hospitals, Setup, run};
+use crate::hospitals::{Hospital, Hospitals, Setup, clock, run, shared};
 
 /// Far more than any wait here takes.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
-fn caller(app: &App, role: &str) -> Caller {
+pub fn caller(app: &App, role: &str) -> Caller {
     somebody(app, role, role, if role == "researcher" { "HRESCH" } else { "HOPERAT" })
 }
 
-fn dictionary() -> Dictionary {
+pub fn dictionary() -> Dictionary {
     let number = |name: &str, min: f64, max: f64| Variable {
         name: name.to_owned(),
         kind: statistics::Kind::Number { min: Some(min), max: Some(max) },
@@ -43,7 +45,7 @@ fn dictionary() -> Dictionary {
 }
 
 /// The rows of one hospital of `of`, or of all: each in its turn.
-fn rows(hospital: Option<usize>, of: usize) -> Frame {
+pub fn rows(hospital: Option<usize>, of: usize) -> Frame {
     let is_here = |row: &usize| hospital.is_none_or(|at| row % of == at);
     let all: Vec<usize> = (0..240).filter(is_here).collect();
     let age = |row: usize| 40.0 + ((row * 37) % 50) as f64;
@@ -64,7 +66,7 @@ fn rows(hospital: Option<usize>, of: usize) -> Frame {
     .unwrap()
 }
 
-fn question(formula: &str) -> Question {
+pub fn question(formula: &str) -> Question {
     let formula = Formula::parse(formula).unwrap();
     let analysis = Analysis::Regression(Regression::new(formula));
     Question { dictionary: dictionary(), most_rows: 1_000, analysis }
@@ -83,12 +85,12 @@ fn pooled(question: &Question, rows: &Frame) -> Model {
     }
 }
 
-fn model(finding: Finding) -> Model {
+pub fn model(finding: Finding) -> Model {
     let Finding::Model(model) = finding else { panic!("a model") };
     model
 }
 
-fn register(hospital: &Hospital, at: usize, of: usize) {
+pub fn register(hospital: &Hospital, at: usize, of: usize) {
     let draft = Dataset {
         name: "trial".to_owned(),
         title: "A trial".to_owned(),
@@ -99,7 +101,7 @@ fn register(hospital: &Hospital, at: usize, of: usize) {
     block_in_place(|| catalog::register(&hospital.app, &operator, draft)).unwrap();
 }
 
-fn draft(hospitals: &Hospitals) -> projects::Draft {
+pub fn draft(hospitals: &Hospitals) -> projects::Draft {
     let orgs: Vec<OrgId> =
         hospitals.all.iter().map(|hospital| OrgId::new(&hospital.org).unwrap()).collect();
     projects::Draft {
@@ -112,34 +114,46 @@ fn draft(hospitals: &Hospitals) -> projects::Draft {
         analyses: vec!["regression".to_owned()],
         min_sites: 2,
         min_rows: 50,
+        release: ReleaseRule::Automatic,
         days: 30,
     }
 }
 
+pub fn verdict(choice: Choice) -> Verdict {
+    Verdict { choice, reason: "reviewed".to_owned(), embargo_days: 0 }
+}
+
 /// Applied for at the first hospital, found by the others, decided by all.
-async fn project(hospitals: &Hospitals, choices: &[Choice]) -> String {
+pub async fn project(hospitals: &Hospitals, choices: &[Choice]) -> String {
+    project_of(hospitals, draft(hospitals), choices).await
+}
+
+pub async fn project_of(
+    hospitals: &Hospitals,
+    drafted: projects::Draft,
+    choices: &[Choice],
+) -> String {
     let first = &hospitals.all[0].app;
     let researcher = caller(first, "researcher");
-    let drafted = draft(hospitals);
     let id = block_in_place(|| projects::apply(first, &researcher, drafted)).unwrap();
     for (hospital, choice) in hospitals.all.iter().zip(choices) {
         look(&hospital.app).await;
         let steward = caller(&hospital.app, "steward");
         let decided =
-            block_in_place(|| projects::decide(&hospital.app, &steward, &id, *choice, "reviewed"));
+            block_in_place(|| projects::decide(&hospital.app, &steward, &id, &verdict(*choice)));
         decided.unwrap();
         look(&hospital.app).await;
     }
     id
 }
 
-async fn ended(app: &App, id: &str) -> Standing {
+pub async fn ended(app: &App, id: &str) -> Standing {
     let researcher = caller(app, "researcher");
     let ended = timeout(PATIENCE, app::rounds::ask::ended(app, &researcher, id)).await;
     ended.expect("an answer in time").unwrap()
 }
 
-const APPROVED: [Choice; 3] = [Choice::Approve; 3];
+pub const APPROVED: [Choice; 3] = [Choice::Approve; 3];
 
 #[test]
 fn hospitals_answer_together_what_their_pooled_rows_would() {
@@ -246,7 +260,7 @@ fn nothing_is_asked_that_is_not_approved_or_not_allowed() {
         assert_eq!(error.kind, Kind::Conflict);
         assert!(error.message.contains(&hospitals.all[1].org), "{}", error.message);
         let wrong = block_in_place(|| {
-            projects::decide(first, &researcher, &refused, Choice::Approve, "mine")
+            projects::decide(first, &researcher, &refused, &verdict(Choice::Approve))
         });
         assert_eq!(wrong.unwrap_err().kind, Kind::Forbidden, "researchers do not decide");
 
@@ -255,7 +269,7 @@ fn nothing_is_asked_that_is_not_approved_or_not_allowed() {
         let third = &hospitals.all[2].app;
         let steward = caller(third, "steward");
         let withdrawn = block_in_place(|| {
-            projects::decide(third, &steward, &approved, Choice::Withdraw, "it took too long")
+            projects::decide(third, &steward, &approved, &verdict(Choice::Withdraw))
         });
         withdrawn.unwrap();
         look(third).await;
@@ -268,6 +282,62 @@ fn nothing_is_asked_that_is_not_approved_or_not_allowed() {
         unknown.dictionary.variables.remove(1);
         let error = block_in_place(|| ask(first, &researcher, &approved, &unknown)).unwrap_err();
         assert_ne!(error.kind, Kind::Internal);
+        hospitals.stop().await;
+    });
+}
+
+/// More calls than there are threads that may block.
+const CALLS: usize = 700;
+
+#[test]
+fn calls_that_wait_hold_nothing_up() {
+    run(async {
+        let hospital = &shared().await.all[0];
+        let (app, peer) = (hospital.app.clone(), OrgId::new("somebody-who-waits").unwrap());
+        let request = RoundsRequest { wait_ms: MAX_WAIT_MS, ..Default::default() };
+        let call = || {
+            let (app, peer, request) = (app.clone(), peer.clone(), request.clone());
+            async move { app::rounds::exchange(&app, &peer, request).await.unwrap().work }
+        };
+        let mut calls = JoinSet::new();
+        (0..CALLS).for_each(|_| drop(calls.spawn(call())));
+        // Whatever blocks is done as if nobody waited, and so is a write.
+        let researcher = hospital.signed_in(Role::Researcher).await;
+        researcher.get("/research/projects").await.expect(200);
+        assert!(calls.try_join_next().is_none(), "they wait");
+        let key = &app.peers().identity().assertion_key;
+        let sealed =
+            Sealed { text: "{}".into(), key: key.public_key(), signature: key.sign(b"").unwrap() };
+        let id = sealed.id();
+        let board = app.rounds().board();
+        let _gifts = board.open(&id, sealed);
+        board.put(&id, &peer, wire::research::Step::Key { helper: None }).unwrap();
+        let found = timeout(PATIENCE, calls.join_next()).await.unwrap().unwrap().unwrap();
+        assert_eq!(found.len(), 1);
+        tokio::task::yield_now().await;
+        assert!(calls.try_join_next().is_none(), "one of them has it, the others wait on");
+        board.close(&id);
+    });
+}
+
+#[test]
+fn a_question_whose_time_is_over_ends() {
+    run(async {
+        let (clock, ahead) = clock();
+        let hospitals = Hospitals::start(Setup { patients: 2, clock, ..Setup::default() }).await;
+        for (at, hospital) in hospitals.all.iter().enumerate() {
+            register(hospital, at, 3);
+        }
+        let drafted = projects::Draft { days: 50, ..draft(&hospitals) };
+        let project = project_of(&hospitals, drafted, &APPROVED).await;
+        let first = &hospitals.all[0].app;
+        let researcher = caller(first, "researcher");
+        let asked = question("logistic(died) ~ age + arm");
+        let id = block_in_place(|| ask(first, &researcher, &project, &asked)).unwrap();
+        ahead.store(31 * 24 * 60 * 60 * 1000, Ordering::SeqCst);
+        let standing = ended(first, &id).await;
+        let Some(End::Failed(reason)) = &standing.end else { panic!("{standing:?}") };
+        assert!(reason.starts_with("rule until"), "{reason}");
         hospitals.stop().await;
     });
 }
@@ -320,6 +390,12 @@ fn programs_register_apply_decide_and_ask_over_http() {
         let path = format!("/research/questions/{}?wait=60", asked["id"].as_str().unwrap());
         let found = researcher.get(&path).await.expect(200).json();
         assert_eq!((&found["state"], &found["answer"]["n"]), (&json!("answered"), &json!(90)));
+        // A program that was closed finds its question again.
+        let list = format!("/research/projects/{project}/questions");
+        let listed = researcher.get(&list).await.expect(200).json();
+        assert_eq!(listed["questions"][0]["id"], asked["id"]);
+        assert_eq!(listed["questions"][0]["analysis"], found["analysis"]);
+        assert_eq!(found["analysis"]["formula"], "linear(age) ~ arm");
         let steward = first.signed_in(Role::Steward).await;
         steward.get(&path).await.expect(403);
         hospitals.stop().await;

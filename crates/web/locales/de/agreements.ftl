@@ -86,6 +86,7 @@ my-agreements-none = Keine Vereinbarung lässt eine andere Einrichtung nach Ihne
 my-agreements-common = Gemeinsame Vereinbarung des Netzes
 my-agreements-until = Gilt bis
 nav-agreements = Vereinbarungen
+nav-research = Forschung
 nav-my-agreements = Vereinbarungen
 role-steward = Vertragsbeauftragte Person
 notice-agreement-proposed = Der Vorschlag ist unterwegs zu den anderen Parteien.

@@ -68,6 +68,7 @@ fault-not-a-code = Ein Code hat sechs Ziffern, ein Wiederherstellungscode sechze
 fault-wrong-code = Dieser Code ist falsch oder abgelaufen. Bitte den nächsten abwarten.
 fault-nobody-known = Dazu ist niemand bekannt, oder es sind mehrere. Bitte mit dem Papier vergleichen.
 fault-not-a-scan = Das ist kein PDF oder JPEG-Bild von höchstens 768 kB.
+fault-not-a-number = Hier wird eine ganze Zahl in den Grenzen gebraucht.
 
 error-bad-request = Diese Anfrage war nicht zu verstehen
 error-bad-request-help = Etwas fehlt oder ist anders als erwartet. Gehen Sie zurück und versuchen Sie es noch einmal.

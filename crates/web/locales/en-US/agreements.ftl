@@ -86,6 +86,7 @@ my-agreements-none = No agreement lets another institution ask about you.
 my-agreements-common = Common agreement of the network
 my-agreements-until = Holds until
 nav-agreements = Agreements
+nav-research = Research
 nav-my-agreements = Agreements
 role-steward = Steward
 notice-agreement-proposed = The proposal is on its way to the other parties.

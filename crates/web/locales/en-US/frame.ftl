@@ -68,6 +68,7 @@ fault-not-a-code = A code has six digits, a recovery code sixteen letters and di
 fault-wrong-code = This code is not right, or has run out. Wait for the next one.
 fault-nobody-known = Nobody is known by this, or several are. Please compare it with the paper.
 fault-not-a-scan = This is not a PDF or a JPEG picture of at most 768 kB.
+fault-not-a-number = A whole number within the bounds is needed.
 
 error-bad-request = This request could not be understood
 error-bad-request-help = Something in it is missing or not as expected. Go back and try again.

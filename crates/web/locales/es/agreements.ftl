@@ -86,6 +86,7 @@ my-agreements-none = Ningún acuerdo permite a otra institución preguntar por u
 my-agreements-common = Acuerdo común de la red
 my-agreements-until = Vale hasta
 nav-agreements = Acuerdos
+nav-research = Investigación
 nav-my-agreements = Acuerdos
 role-steward = Responsable de acuerdos
 notice-agreement-proposed = La propuesta va de camino a las otras partes.

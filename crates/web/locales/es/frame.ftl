@@ -68,6 +68,7 @@ fault-not-a-code = Un código tiene seis cifras; uno de recuperación, dieciséi
 fault-wrong-code = El código no es correcto o ha caducado. Espere al siguiente.
 fault-nobody-known = No se conoce a nadie con estos datos, o hay varias personas. Compárelos con el papel.
 fault-not-a-scan = No es un PDF ni una imagen JPEG de 768 kB como máximo.
+fault-not-a-number = Hace falta un número entero dentro de los límites.
 
 error-bad-request = No se ha podido entender la petición
 error-bad-request-help = Falta algo o algo no es como se esperaba. Vuelva atrás e inténtelo de nuevo.

@@ -109,6 +109,11 @@ tokened!(
     crate::apps::registry::RegisterForm,
     crate::operator::accounts::AccountForm,
     crate::operator::accounts::StateForm,
+    crate::research::apply::ApplyForm,
+    crate::research::project::DecideForm,
+    crate::research::project::AskForm,
+    crate::research::question::ReleaseForm,
+    crate::research::question::PublishForm,
 );
 
 /// One request for a page.

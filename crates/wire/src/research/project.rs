@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_WORDS, MIN_SITES, VERSION, are_parties};
+use super::{MAX_WORDS, MIN_SITES, ReleaseRule, VERSION, are_parties};
 use crate::org::OrgId;
 use crate::proposal::Sealable;
 use crate::time;
@@ -34,6 +34,8 @@ pub struct Project {
     pub min_sites: u32,
     /// Fewest rows behind any answer.
     pub min_rows: u32,
+    /// Which answers leave without anybody having looked at them.
+    pub release: ReleaseRule,
     /// Not before; milliseconds since the Unix epoch.
     #[serde(with = "time")]
     pub from: i64,
@@ -69,11 +71,21 @@ pub struct Decision {
     pub choice: ProjectChoice,
     /// Why, in words; conditions too.
     pub reason: String,
+    /// For how many days after its release an answer is kept back; the longest of all holders counts.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub embargo_days: u32,
     /// The steward who decided, by display name.
     pub steward: String,
     /// When; milliseconds since the Unix epoch. The latest decision counts.
     #[serde(with = "time")]
     pub at: i64,
+}
+
+/// Longest time that a holder may have an answer kept back, in days.
+pub const MAX_EMBARGO_DAYS: u32 = 1_830;
+
+fn is_none(days: &u32) -> bool {
+    *days == 0
 }
 
 /// The choices.
@@ -117,5 +129,6 @@ impl Sealable for Decision {
         self.version == VERSION
             && self.reason.chars().count() <= MAX_WORDS
             && self.steward.chars().count() <= 200
+            && self.embargo_days <= MAX_EMBARGO_DAYS
     }
 }

@@ -19,6 +19,9 @@ pub struct Report {
     pub commitment: String,
     /// The share for each aggregator, the leader's first, sealed to it, base64url.
     pub shares: Vec<String>,
+    /// Whether the site's part may become known alone: at least the question's `min_rows` rows are in
+    /// it.
+    pub alone: bool,
     /// The site's signature over all of it.
     pub signature: Signature,
 }
@@ -38,6 +41,8 @@ pub struct ReportPart {
     pub share: String,
     /// SHA-256 of the other's share in hexadecimal digits, for the signature.
     pub other: String,
+    /// As in [`Report`].
+    pub alone: bool,
     /// The site's signature.
     pub signature: Signature,
 }
@@ -52,6 +57,7 @@ struct Signed<'a> {
     commitment: &'a str,
     /// Hashes of the sealed shares, the leader's first.
     shares: [&'a str; 2],
+    alone: bool,
 }
 
 impl Signed<'_> {
@@ -59,8 +65,18 @@ impl Signed<'_> {
         let number = self.number.to_string();
         let [leader, helper] = self.shares;
         let site = self.site.as_str();
-        let fields =
-            [self.inquiry, &number, site, self.id, self.public, self.commitment, leader, helper];
+        let alone = if self.alone { "may stand alone" } else { "not alone" };
+        let fields = [
+            self.inquiry,
+            &number,
+            site,
+            self.id,
+            self.public,
+            self.commitment,
+            leader,
+            helper,
+            alone,
+        ];
         let mut parts: Vec<&[u8]> = vec![REPORT_PREFIX];
         for field in &fields {
             parts.push(field.as_bytes());
@@ -86,6 +102,8 @@ pub struct Unsigned {
     pub commitment: String,
     /// The sealed shares, the leader's first.
     pub shares: [String; 2],
+    /// Whether the part may become known alone.
+    pub alone: bool,
 }
 
 impl Unsigned {
@@ -99,7 +117,7 @@ impl Unsigned {
         site: &OrgId,
         key: &SigningKey,
     ) -> Result<Report, crypto::CryptoError> {
-        let Self { id, public, commitment, shares } = self;
+        let Self { id, public, commitment, shares, alone } = self;
         let hashes = [share_hash(&shares[0]), share_hash(&shares[1])];
         let signed = Signed {
             inquiry,
@@ -109,9 +127,10 @@ impl Unsigned {
             public: &public,
             commitment: &commitment,
             shares: [&hashes[0], &hashes[1]],
+            alone,
         };
         let signature = key.sign(&signed.digest())?;
-        Ok(Report { id, public, commitment, shares: shares.into(), signature })
+        Ok(Report { id, public, commitment, shares: shares.into(), alone, signature })
     }
 }
 
@@ -126,6 +145,7 @@ impl Report {
             commitment: self.commitment.clone(),
             share: self.shares.get(place)?.clone(),
             other: share_hash(self.shares.get(1_usize.checked_sub(place)?)?),
+            alone: self.alone,
             signature: self.signature,
         })
     }
@@ -145,6 +165,7 @@ impl ReportPart {
             public: &self.public,
             commitment: &self.commitment,
             shares,
+            alone: self.alone,
         };
         key.verify(&signed.digest(), &self.signature).is_ok()
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_QUESTION, MIN_SITES, Report, ReportPart, VERSION, are_parties};
+use super::{Before, MAX_QUESTION, MIN_SITES, Report, ReportPart, SumShare, VERSION, are_parties};
 use crate::org::OrgId;
 use crate::proposal::{Sealable, Sealed};
 use crate::time;
@@ -58,7 +58,7 @@ pub struct RoundsRequest {
     pub given: Vec<Given>,
     /// Signed decisions about projects of this coordinator.
     pub decisions: Vec<Sealed>,
-    /// Ids of the projects that the caller knows.
+    /// Ids of the projects that the caller knows, and of the questions whose withdrawal it knows.
     pub known: Vec<String>,
     /// How long the coordinator may keep the request open where there is nothing to do, in
     /// milliseconds, at most [`super::MAX_WAIT_MS`].
@@ -70,6 +70,8 @@ pub struct RoundsRequest {
 pub struct RoundsResponse {
     /// Projects that concern the caller and that it does not know.
     pub projects: Vec<Sealed>,
+    /// Withdrawals of questions that the caller does not know ([`super::Withdrawal`]).
+    pub withdrawn: Vec<Sealed>,
     /// What is to be done.
     pub work: Vec<Work>,
 }
@@ -103,6 +105,8 @@ pub enum Step {
         number: u32,
         /// The aggregators' keys, signed, the leader's first.
         keys: Vec<Sealed>,
+        /// The sums of the rounds before, from which the site finds this round for itself.
+        before: Before,
     },
     /// An aggregator looks whether reports are within their bounds.
     Verify {
@@ -114,6 +118,8 @@ pub enum Step {
         other: Sealed,
         /// The reports, as far as they are there.
         reports: Vec<ReportPart>,
+        /// The sums of the rounds before, from which the aggregator finds this round for itself.
+        before: Before,
     },
     /// An aggregator adds what both find within bounds. It does so once in a round.
     Finish {
@@ -174,12 +180,9 @@ pub enum Gift {
     },
     /// An aggregator's share of the sum.
     Share {
-        /// Base64url; empty where reports were refused, which ends the round.
-        share: String,
-        /// How many reports are in it.
-        count: u64,
-        /// SHA-256 over the ids of the reports in it, combined by exclusive or; base64url.
-        checksum: String,
+        /// It, signed; absent where reports were refused, which ends the round.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        share: Option<SumShare>,
         /// Ids of reports that were found out of bounds or damaged.
         refused: Vec<Refused>,
     },

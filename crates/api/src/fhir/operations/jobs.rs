@@ -3,6 +3,7 @@
 
 use std::io::Read as _;
 
+use app::jobs::folder::Input;
 use app::jobs::{self, Job, State};
 use app::{App, Error, Kind};
 use axum::Router;
@@ -183,6 +184,11 @@ async fn file(
     let id = id(&job)?;
     let kind = media_type(&name);
     let input = app.run(move |app| jobs::file(app, &caller, &id, &name)).await?;
+    Ok(download(input, kind))
+}
+
+/// The answer with a file, in pieces as the client takes them.
+pub(crate) fn download(input: Input, kind: &str) -> Response {
     let pieces = stream::try_unfold(input, |mut input| async move {
         let read = move || {
             let mut piece = Vec::with_capacity(CHUNK);
@@ -194,18 +200,19 @@ async fn file(
     let mut response = Body::from_stream(pieces).into_response();
     set(&mut response, header::CONTENT_TYPE, kind);
     set(&mut response, header::CACHE_CONTROL, "no-store");
-    Ok(response)
+    response
 }
 
 /// The media type of a file by the end of its name. Lines of resources and lines of rows differ:
 /// exports of views call theirs `.rows.ndjson`.
-fn media_type(name: &str) -> &'static str {
+pub(crate) fn media_type(name: &str) -> &'static str {
     match name {
         name if name.ends_with(".rows.ndjson") => "application/x-ndjson",
         name if name.ends_with(".ndjson") => "application/fhir+ndjson",
         name if name.ends_with(".parquet") => app::bulk::OUTPUT_PARQUET,
         name if name.ends_with(".csv") => "text/csv; charset=utf-8",
         name if name.ends_with(".json") => "application/json",
+        name if name.ends_with(".md") => "text/markdown; charset=utf-8",
         _ => "application/octet-stream",
     }
 }

@@ -6,6 +6,7 @@ mod offices;
 mod people;
 mod proxies;
 mod record;
+mod research;
 
 use jiff::tz::TimeZone;
 use web::chrome::ActingFor;
@@ -69,6 +70,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
     pages.extend(offices::pages(lang, theme, fill));
     pages.extend(apps::pages(lang, theme, fill));
     pages.extend(agreements::pages(lang, theme, fill));
+    pages.extend(research::pages(lang, theme, fill));
     pages.extend(proxies::pages(lang, theme, fill));
     pages
 }

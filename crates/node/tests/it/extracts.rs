@@ -1,0 +1,250 @@
+//! De-identified extracts: who has them made, who is in them, and what they tell.
+
+use std::collections::BTreeSet;
+
+use identity::Role;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::client::{Client, text};
+use crate::hospitals::{Hospitals, Setup, run};
+
+/// Small files, so that there are several of a type.
+const SMALL: &[(&str, &str)] = &[("jobs_file_rows = 100000", "jobs_file_rows = 200")];
+const OPT_IN: &[(&str, &str)] =
+    &[("research_consent = \"opt-out\"", "research_consent = \"opt-in\"")];
+
+async fn alone(config: &'static [(&'static str, &'static str)]) -> Hospitals {
+    Hospitals::start(Setup { hospitals: 1, patients: 16, config, ..Setup::default() }).await
+}
+
+fn order(project: &str) -> Value {
+    json!({"project": project, "purpose": "To see whether it helps", "recipe": "safe-harbor"})
+}
+
+/// Orders an extract and waits until it has ended.
+async fn made(client: &Client, order: &Value) -> (String, Value) {
+    let id = text(&client.post("/research/extracts", order).await.expect(202).json()["id"]);
+    loop {
+        let standing = client.get(&format!("/research/extracts/{id}")).await.expect(200).json();
+        if !["waiting", "in-progress"].contains(&text(&standing["state"]).as_str()) {
+            return (id, standing);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// All files of an extract, the resources of one type, and the ids of its patients.
+async fn content(client: &Client, id: &str, standing: &Value) -> (String, BTreeSet<String>) {
+    let (mut all, mut patients) = (String::new(), BTreeSet::new());
+    for file in standing["made"]["files"].as_array().unwrap() {
+        let path = format!("/research/extracts/{id}/files/{}", text(&file["name"]));
+        let body = client.get(&path).await.expect(200).text;
+        assert_eq!(json!(body.len()), file["bytes"]);
+        let hash = crypto::hash::hex(&crypto::sha256(body.as_bytes()));
+        assert_eq!(text(&file["sha256"]), hash);
+        if file["kind"] == "Patient" {
+            let ids = body.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            patients.extend(ids.map(|patient| text(&patient["id"])));
+        }
+        all.push_str(&body);
+    }
+    (all, patients)
+}
+
+/// What a patient says of research.
+fn said(patient: &str, kind: &str, more: &Value) -> Value {
+    let mut provision = json!({"type": kind, "purpose": [{
+        "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HRESCH",
+    }]});
+    for (name, value) in more.as_object().unwrap() {
+        provision[name] = value.clone();
+    }
+    json!({
+        "resourceType": "Consent", "status": "active",
+        "scope": {"coding": [{
+            "system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research",
+        }]},
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "patient": {"reference": format!("Patient/{patient}")},
+        "policy": [{"uri": "https://consilium.health/policy"}],
+        "provision": provision,
+    })
+}
+
+#[test]
+fn an_extract_tells_nobodys_name_and_leaves_out_who_opted_out() {
+    run(async {
+        let hospitals = alone(SMALL).await;
+        let hospital = &hospitals.all[0];
+        let steward = hospital.signed_in(Role::Steward).await;
+        let (first, standing) = made(&steward, &order("trial-1")).await;
+        assert_eq!(standing["state"], "made", "{standing}");
+        let held = hospitals.world.persons.len();
+        assert_eq!(standing["made"]["patients"], held);
+        let (all, everybody) = content(&steward, &first, &standing).await;
+        assert_eq!(everybody.len(), held);
+        for person in &hospitals.world.persons {
+            let known = &person.at[&hospital.org];
+            let patient: Value = serde_json::from_str(&known.resources[0]).unwrap();
+            assert!(!all.contains(&known.patient_id));
+            assert!(!all.contains(&text(&patient["name"][0]["family"])), "a name is told");
+            assert!(!all.contains(&text(&patient["birthDate"])), "a date of birth is told");
+        }
+        assert!(all.contains("\"resourceType\":\"Observation\""));
+        assert!(all.contains("right with a chance of at most"), "a report for people");
+        // Other projects call them otherwise, the same one the same.
+        let (other, standing) = made(&steward, &order("trial-2")).await;
+        assert!(content(&steward, &other, &standing).await.1.is_disjoint(&everybody));
+        let (again, standing) = made(&steward, &order("trial-1")).await;
+        assert_eq!(content(&steward, &again, &standing).await.1, everybody);
+
+        // From the moment of the decision on: neither is what was made handed out, nor are they in
+        // what is made.
+        let person = &hospitals.world.persons[3];
+        let id = &person.at[&hospital.org].patient_id;
+        let patient = hospital.patient(id).await;
+        let mut consent = said(id, "deny", &json!({}));
+        let consent_id = patient.create(&consent).await;
+        let path = |extract: &str| format!("/research/extracts/{extract}/files/manifest.json");
+        steward.get(&path(&first)).await.expect(409);
+        steward.get(&format!("/fhir/_jobs/{first}/files/manifest.json")).await.expect(409);
+        let (without, standing) = made(&steward, &order("trial-1")).await;
+        assert_eq!(standing["made"]["patients"], held - 1);
+        let (_, others) = content(&steward, &without, &standing).await;
+        assert_eq!(others.len(), held - 1);
+        assert!(others.is_subset(&everybody));
+        // And in again.
+        consent["status"] = json!("inactive");
+        consent["id"] = json!(consent_id);
+        patient.put(&format!("/fhir/Consent/{consent_id}"), &consent).await.expect(200);
+        steward.get(&path(&without)).await.expect(200);
+        let (_, standing) = made(&steward, &order("trial-1")).await;
+        assert_eq!(standing["made"]["patients"], held);
+        // Only part of the record.
+        let observations = json!({"class": [{
+            "system": "http://hl7.org/fhir/resource-types", "code": "Observation",
+        }]});
+        let count = |all: &str| all.matches("\"resourceType\":\"Observation\"").count();
+        patient.create(&said(id, "deny", &observations)).await;
+        let (part, standing) = made(&steward, &order("trial-1")).await;
+        assert_eq!(standing["made"]["patients"], held);
+        let (some, _) = content(&steward, &part, &standing).await;
+        let own = person.at[&hospital.org].resources.iter();
+        let own = own.filter(|text| text.contains("\"resourceType\":\"Observation\"")).count();
+        assert!(own > 0);
+        assert_eq!(count(&some), count(&all) - own);
+
+        // Every order, and what came of it, is in the audit.
+        let officer = hospital.signed_in(Role::PrivacyOfficer).await;
+        let bundle = officer.get("/fhir/AuditEvent?_count=200&_sort=-date").await.expect(200).text;
+        assert!(
+            bundle.contains(
+                "a de-identified extract by recipe safe-harbor 1.0.0 for project trial-1"
+            )
+        );
+        hospitals.stop().await;
+    });
+}
+
+#[test]
+fn an_extract_is_its_owners_alone() {
+    run(async {
+        let hospitals = alone(&[]).await;
+        let hospital = &hospitals.all[0];
+        let steward = hospital.signed_in(Role::Steward).await;
+        let anonymity = json!({"k": 2, "suppression": 0.5});
+        let mut wanted = order("trial-1");
+        wanted["anonymity"] = anonymity;
+        let (id, standing) = made(&steward, &wanted).await;
+        let (all, _) = content(&steward, &id, &standing).await;
+        let patients = all.lines().filter(|line| line.contains("\"resourceType\":\"Patient\""));
+        for patient in patients {
+            assert!(!patient.contains("birthDate") && !patient.contains("gender"), "{patient}");
+        }
+        let path = format!("/research/extracts/{id}");
+        let table = steward.get(&format!("{path}/files/demographics.csv")).await.expect(200).text;
+        assert!(table.starts_with("patient,birth,sex,zip,state,"), "{table}");
+        let mut looks = std::collections::BTreeMap::<&str, usize>::new();
+        for line in table.lines().skip(1) {
+            *looks.entry(line.split_once(',').unwrap().1).or_default() += 1;
+        }
+        assert!(looks.values().all(|count| *count >= 2), "{looks:?}");
+        // Nobody else's: not of another steward, nor of those who may not have extracts at all.
+        let other = hospital.signed_in(Role::Steward).await;
+        for path in [path.clone(), format!("{path}/files/manifest.json")] {
+            other.get(&path).await.expect(404);
+            hospital.stranger().get(&path).await.expect(401);
+            hospital.signed_in(Role::Clinician).await.get(&path).await.expect(403);
+        }
+        other.delete(&path).await.expect(404);
+        steward.get(&format!("{path}/files/patients.txt")).await.expect(404);
+        steward.get(&format!("{path}/files/..%2Fpatients.txt")).await.expect(404);
+        for role in [Role::Clinician, Role::Researcher, Role::PrivacyOfficer] {
+            let client = hospital.signed_in(role).await;
+            client.post("/research/extracts", &order("trial-1")).await.expect(403);
+        }
+        // A second factor is asked for.
+        let account = hospital.account(Role::Steward, None);
+        let alone = Client::sign_in(&hospital.base, &account, None).await;
+        let refused = alone.post("/research/extracts", &order("trial-1")).await;
+        assert!([401, 403].contains(&refused.status), "{}", refused.status);
+        // Gone with its files.
+        steward.delete(&path).await.expect(204);
+        steward.get(&path).await.expect(404);
+        steward.get(&format!("{path}/files/manifest.json")).await.expect(404);
+        hospitals.stop().await;
+    });
+}
+
+#[test]
+fn what_could_tell_of_somebody_is_refused() {
+    run(async {
+        let hospitals = alone(OPT_IN).await;
+        let hospital = &hospitals.all[0];
+        let operator = hospital.signed_in(Role::Operator).await;
+        let with = |more: Value| {
+            let mut order = order("trial-1");
+            for (name, value) in more.as_object().unwrap() {
+                order[name] = value.clone();
+            }
+            order
+        };
+        let ids: Vec<&str> = hospitals
+            .world
+            .persons
+            .iter()
+            .map(|person| person.at[&hospital.org].patient_id.as_str())
+            .collect();
+        let kept = json!([{"path": "Patient", "action": "keep"}]);
+        let own = json!({
+            "name": "own", "version": "1", "description": "", "basis": "safe-harbor", "rules": kept,
+        });
+        let refused = [
+            (with(json!({"patients": ids[..3]})), 422),
+            (with(json!({"types": ["AuditEvent"]})), 400),
+            (with(json!({"recipe": "limited-data-set"})), 403),
+            (with(json!({"recipe": null, "own_recipe": own})), 403),
+            (with(json!({"recipe": "nothing"})), 400),
+            (with(json!({"anything": 1})), 400),
+        ];
+        for (order, status) in refused {
+            let answer = operator.post("/research/extracts", &order).await;
+            assert_eq!(answer.status, status, "{order} {}", answer.text);
+        }
+        let large = "x".repeat(9 * 1024 * 1024);
+        operator.send(Method::POST, "/research/extracts", Some(large), &[]).await.expect(400);
+        // Nobody has said yes, so nobody is in it, and an extract of few is not made.
+        let (_, standing) = made(&operator, &order("trial-1")).await;
+        assert_eq!(standing["state"], "failed", "{standing}");
+        for id in &ids[..11] {
+            hospital.patient(id).await.create(&said(id, "permit", &json!({}))).await;
+        }
+        let (_, standing) = made(&operator, &order("trial-1")).await;
+        assert_eq!(
+            (&standing["state"], &standing["made"]["patients"]),
+            (&json!("made"), &json!(11))
+        );
+        hospitals.stop().await;
+    });
+}

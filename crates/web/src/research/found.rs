@@ -1,0 +1,326 @@
+//! An answer as tables and, where people would rather look than read, as a picture.
+
+use statistics::answer::{Coefficient, Finding};
+use statistics::survival::Curves;
+use statistics::{Answer, describe};
+
+use crate::words::Words;
+
+const WIDTH: f64 = 640.0;
+/// Where the drawing begins, right of the names.
+const LEFT: f64 = 220.0;
+const ROW: f64 = 28.0;
+/// More coefficients than this are told in the table alone.
+const MOST_DRAWN: usize = 30;
+/// Most lines of a table on a page.
+const MOST_LINES: usize = 500;
+
+/// An answer.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Rows in it.
+    pub rows: u64,
+    /// Institutions in it.
+    pub sites: u64,
+    /// Rows with a missing value.
+    pub dropped: u64,
+    /// What was found.
+    pub tables: Vec<Table>,
+    /// What can be drawn.
+    pub picture: Option<Picture>,
+}
+
+/// A table.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// What it is.
+    pub caption: String,
+    /// The columns.
+    pub head: Vec<String>,
+    /// The lines.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// The cells of a line with the names of their columns.
+    pub fn cells<'a>(&'a self, row: &'a [String]) -> Vec<(&'a str, &'a str)> {
+        self.head.iter().map(String::as_str).zip(row.iter().map(String::as_str)).collect()
+    }
+}
+
+/// A drawing in a frame 640 wide. Coordinates are texts of numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Picture {
+    /// How high the frame is.
+    pub height: u32,
+    /// Lines: from, to.
+    pub lines: Vec<(String, String, String, String)>,
+    /// Points of curves.
+    pub curves: Vec<String>,
+    /// Dots.
+    pub dots: Vec<(String, String)>,
+    /// Texts.
+    pub texts: Vec<(String, String, String)>,
+}
+
+impl Found {
+    /// The answer in the reader's language.
+    pub fn of(answer: &Answer, w: &Words<'_>) -> Self {
+        let (tables, picture) = match &answer.finding {
+            Finding::Model(model) => coefficients(&model.coefficients, w),
+            Finding::Mixed(model) => coefficients(&model.coefficients, w),
+            Finding::Table(table) => (vec![counts(table, w)], None),
+            Finding::ChiSquared(test) => {
+                let said = vec![
+                    vec!["χ²".to_owned(), number(test.statistic)],
+                    vec!["df".to_owned(), test.df.to_string()],
+                    vec!["p".to_owned(), number(test.p)],
+                ];
+                let head = ["answer-measure", "answer-value"];
+                (vec![counts(&test.table, w), table(w, "answer-test", &head, said)], None)
+            }
+            Finding::Summary(found) => (vec![summary(found, w)], None),
+            Finding::Survival(curves) => survival(curves, w),
+            other => (vec![plain(other, w)], None),
+        };
+        Self {
+            rows: answer.n,
+            sites: u64::from(answer.sites),
+            dropped: answer.dropped,
+            tables,
+            picture,
+        }
+    }
+}
+
+fn table(
+    w: &Words<'_>,
+    caption: &'static str,
+    head: &[&'static str],
+    rows: Vec<Vec<String>>,
+) -> Table {
+    Table {
+        caption: w.say(caption).to_string(),
+        head: head.iter().map(|key| w.say(key).to_string()).collect(),
+        rows,
+    }
+}
+
+/// Four significant digits.
+fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let size = value.abs();
+    if size != 0.0 && !(1e-4..1e6).contains(&size) {
+        return format!("{value:.3e}");
+    }
+    let digits = if size == 0.0 { 0 } else { (3 - size.log10().floor() as i32).clamp(0, 8) };
+    format!("{value:.*}", digits as usize)
+}
+
+fn optional(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), number)
+}
+
+fn coefficients(all: &[Coefficient], w: &Words<'_>) -> (Vec<Table>, Option<Picture>) {
+    let interval = |one: &Coefficient| {
+        one.se.map(|se| (one.estimate - 1.959_964 * se, one.estimate + 1.959_964 * se))
+    };
+    let line = |one: &Coefficient| {
+        let (low, high) = interval(one).map_or((None, None), |(low, high)| (Some(low), Some(high)));
+        let range = match (low, high) {
+            (Some(low), Some(high)) => format!("{} … {}", number(low), number(high)),
+            _ => "–".to_owned(),
+        };
+        vec![one.name.clone(), number(one.estimate), optional(one.se), range, optional(one.p)]
+    };
+    let head = ["answer-name", "answer-estimate", "answer-se", "answer-interval", "answer-p"];
+    let told = table(w, "answer-coefficients", &head, all.iter().map(line).collect());
+    (vec![told], forest(all, &interval))
+}
+
+/// Each coefficient but the intercept as a dot with its interval, and a line where it would be 0.
+fn forest(
+    all: &[Coefficient],
+    interval: &dyn Fn(&Coefficient) -> Option<(f64, f64)>,
+) -> Option<Picture> {
+    let drawn: Vec<(&Coefficient, (f64, f64))> = all
+        .iter()
+        .filter(|one| one.name != "Intercept")
+        .filter_map(|one| Some((one, interval(one)?)))
+        .filter(|(one, (low, high))| [one.estimate, *low, *high].iter().all(|v| v.is_finite()))
+        .collect();
+    if drawn.is_empty() || drawn.len() > MOST_DRAWN {
+        return None;
+    }
+    let low = drawn.iter().map(|(_, (low, _))| *low).fold(0.0, f64::min);
+    let high = drawn.iter().map(|(_, (_, high))| *high).fold(0.0, f64::max);
+    let span = (high - low).max(f64::MIN_POSITIVE);
+    let x = |value: f64| LEFT + (value - low) / span * (WIDTH - LEFT - 20.0);
+    let height = ROW * (drawn.len() as f64 + 1.0);
+    let mut picture = Picture { height: height as u32, ..Picture::default() };
+    picture.lines.push((place(x(0.0)), place(4.0), place(x(0.0)), place(height - ROW + 4.0)));
+    picture.texts.push((place(x(0.0) - 4.0), place(height - 6.0), "0".to_owned()));
+    for (at, (one, (low, high))) in drawn.iter().enumerate() {
+        let y = ROW * (at as f64 + 0.5);
+        picture.lines.push((place(x(*low)), place(y), place(x(*high)), place(y)));
+        picture.dots.push((place(x(one.estimate)), place(y)));
+        let name: String = one.name.chars().take(28).collect();
+        picture.texts.push((place(4.0), place(y + 4.0), name));
+    }
+    Some(picture)
+}
+
+fn place(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+fn counts(found: &describe::Table, w: &Words<'_>) -> Table {
+    let missing = w.say("answer-missing").to_string();
+    let mut rows = Vec::new();
+    for (at, cell) in found.cells.iter().enumerate() {
+        if *cell == Some(0) || rows.len() >= MOST_LINES {
+            continue;
+        }
+        let mut rest = at;
+        let mut names: Vec<String> = Vec::new();
+        for levels in found.levels.iter().rev() {
+            let place = rest % (levels.len() + 1);
+            rest /= levels.len() + 1;
+            names.push(levels.get(place).cloned().unwrap_or_else(|| missing.clone()));
+        }
+        names.reverse();
+        let told = cell.map_or_else(|| w.say("answer-left-out").to_string(), |n| w.count(&n));
+        names.push(told);
+        rows.push(names);
+    }
+    let mut head = found.by.clone();
+    head.push(w.say("answer-count").to_string());
+    Table { caption: w.say("answer-counts").to_string(), head, rows }
+}
+
+fn summary(found: &describe::SummaryTable, w: &Words<'_>) -> Table {
+    let line = |one: &describe::VariableSummary| {
+        vec![
+            one.variable.clone(),
+            one.level.clone().unwrap_or_default(),
+            w.count(&one.n),
+            w.count(&one.missing),
+            optional(one.mean),
+            optional(one.variance.map(f64::sqrt)),
+        ]
+    };
+    let head = [
+        "answer-name",
+        "answer-group",
+        "answer-count",
+        "answer-missing",
+        "answer-mean",
+        "answer-deviation",
+    ];
+    table(w, "answer-summary", &head, found.summaries.iter().map(line).collect())
+}
+
+fn survival(curves: &Curves, w: &Words<'_>) -> (Vec<Table>, Option<Picture>) {
+    let mut tables = Vec::new();
+    let head =
+        ["answer-time", "answer-survival", "answer-interval", "answer-at-risk", "answer-events"];
+    for curve in &curves.curves {
+        let line = |step: &statistics::survival::CurveStep| {
+            let range = step.interval.map_or_else(
+                || "–".to_owned(),
+                |[low, high]| format!("{} … {}", number(low), number(high)),
+            );
+            vec![
+                number(step.time),
+                number(step.survival),
+                range,
+                w.count(&step.at_risk),
+                w.count(&step.events),
+            ]
+        };
+        let mut told = table(w, "answer-curve", &head, curve.steps.iter().map(line).collect());
+        if let Some(level) = &curve.level {
+            told.caption = format!("{}: {level}", told.caption);
+        }
+        tables.push(told);
+    }
+    if let Some(test) = &curves.log_rank {
+        let said = vec![
+            vec!["χ²".to_owned(), number(test.statistic)],
+            vec!["p".to_owned(), number(test.p)],
+        ];
+        let head = ["answer-measure", "answer-value"];
+        tables.push(table(w, "answer-log-rank", &head, said));
+    }
+    (tables, kaplan_meier(curves))
+}
+
+/// The curves as steps from 1 at the beginning.
+fn kaplan_meier(curves: &Curves) -> Option<Picture> {
+    let last = curves.curves.iter().flat_map(|curve| &curve.steps).map(|step| step.time);
+    let last = last.fold(0.0, f64::max);
+    if last <= 0.0 || !last.is_finite() {
+        return None;
+    }
+    let (left, bottom, top) = (40.0, 280.0, 20.0);
+    let x = |time: f64| left + time / last * (WIDTH - left - 140.0);
+    let y = |survival: f64| bottom - survival * (bottom - top);
+    let mut picture = Picture { height: 310, ..Picture::default() };
+    picture.lines.push((place(left), place(top), place(left), place(bottom)));
+    picture.lines.push((place(left), place(bottom), place(x(last)), place(bottom)));
+    for (value, text) in [(0.0, "0"), (0.5, "0.5"), (1.0, "1")] {
+        picture.texts.push((place(8.0), place(y(value) + 4.0), text.to_owned()));
+    }
+    picture.texts.push((place(x(last) - 20.0), place(bottom + 20.0), number(last)));
+    for curve in &curves.curves {
+        let mut points = vec![format!("{},{}", place(x(0.0)), place(y(1.0)))];
+        let mut level = 1.0;
+        for step in &curve.steps {
+            points.push(format!("{},{}", place(x(step.time)), place(y(level))));
+            level = step.survival;
+            points.push(format!("{},{}", place(x(step.time)), place(y(level))));
+        }
+        picture.curves.push(points.join(" "));
+        if let Some(name) = &curve.level {
+            let name: String = name.chars().take(16).collect();
+            picture.texts.push((place(x(last) + 6.0), place(y(level) + 4.0), name));
+        }
+    }
+    Some(picture)
+}
+
+/// What has no form of its own: every number by its name.
+fn plain(found: &Finding, w: &Words<'_>) -> Table {
+    let mut rows = Vec::new();
+    let value = serde_json::to_value(found).unwrap_or_default();
+    let mut open = vec![(String::new(), &value)];
+    while let Some((path, value)) = open.pop() {
+        if rows.len() >= MOST_LINES {
+            break;
+        }
+        let below = |name: &str| match path.is_empty() {
+            true => name.to_owned(),
+            false => format!("{path} · {name}"),
+        };
+        match value {
+            serde_json::Value::Object(fields) => {
+                open.extend(fields.iter().rev().map(|(name, value)| (below(name), value)));
+            }
+            serde_json::Value::Array(items) => {
+                let numbered = (1..).zip(items).collect::<Vec<_>>();
+                open.extend(
+                    numbered.into_iter().rev().map(|(at, value)| (below(&format!("{at}")), value)),
+                );
+            }
+            serde_json::Value::Number(value) if value.is_f64() => {
+                rows.push(vec![path, optional(value.as_f64())]);
+            }
+            serde_json::Value::String(text) => rows.push(vec![path, text.clone()]),
+            serde_json::Value::Null => {}
+            other => rows.push(vec![path, other.to_string()]),
+        }
+    }
+    table(w, "answer-title", &["answer-measure", "answer-value"], rows)
+}

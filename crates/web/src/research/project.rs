@@ -1,0 +1,129 @@
+//! One project: what it is for, what everybody decides, and its questions.
+
+use askama::Template;
+
+use super::{ProjectState, QuestionRow};
+use crate::chrome::Chrome;
+use crate::error::WebError;
+use crate::form::{Field, Secret};
+use crate::words::Words;
+
+/// What deciding sends.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct DecideForm {
+    /// The token of the session.
+    pub csrf: Secret,
+    /// `approve`, `refuse` or `withdraw`.
+    #[serde(default)]
+    pub choice: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// For how many days answers are kept back.
+    #[serde(default)]
+    pub embargo: String,
+}
+
+/// What asking sends.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+pub struct AskForm {
+    /// The token of the session.
+    pub csrf: Secret,
+    /// One of [`ASKED`].
+    #[serde(default)]
+    pub kind: String,
+    /// A formula or names of variables, by the kind.
+    #[serde(default)]
+    pub text: String,
+}
+
+/// The questions that the page can ask; programs can ask all.
+pub const ASKED: [(&str, &str); 4] = [
+    ("regression", "ask-regression"),
+    ("summary", "ask-summary"),
+    ("crosstab", "ask-crosstab"),
+    ("survival", "ask-survival"),
+];
+
+/// The page.
+#[derive(Clone, Debug)]
+pub struct ProjectView {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Who applies.
+    pub by: String,
+    /// Who asks.
+    pub researchers: Vec<String>,
+    /// Whose data are asked.
+    pub holders: Vec<String>,
+    /// Who adds.
+    pub aggregators: Vec<String>,
+    /// The data set.
+    pub dataset: String,
+    /// Kinds of analysis.
+    pub analyses: Vec<String>,
+    /// Fewest institutions and rows in an answer.
+    pub least: (u64, u64),
+    /// From when to when, Unix epoch milliseconds.
+    pub term: (i64, i64),
+    /// Whether two people look at every answer.
+    pub checked: bool,
+    /// Where it stands.
+    pub state: ProjectState,
+    /// What was decided.
+    pub decisions: Vec<DecisionRow>,
+    /// Who has not decided.
+    pub open: Vec<String>,
+    /// Its questions, the latest first.
+    pub questions: Vec<QuestionRow>,
+    /// Variables of the data set as it is here, with what they hold.
+    pub variables: Vec<(String, String)>,
+    /// Whether the reader may decide for this institution.
+    pub may_decide: bool,
+    /// Whether the reader may ask.
+    pub may_ask: bool,
+    /// What went wrong, in words.
+    pub fault: Option<String>,
+    /// What was typed as a reason.
+    pub reason: Field,
+    /// What was typed as days of embargo.
+    pub embargo: Field,
+    /// What was typed as a question: the kind and the text.
+    pub asked: (String, Field),
+}
+
+/// What a party has decided.
+#[derive(Clone, Debug)]
+pub struct DecisionRow {
+    /// Who.
+    pub party: String,
+    /// What, as a key.
+    pub choice: &'static str,
+    /// The class of its mark.
+    pub class: &'static str,
+    /// Why.
+    pub reason: String,
+    /// The steward.
+    pub steward: String,
+    /// For how many days answers are kept back.
+    pub embargo: u64,
+    /// When, Unix epoch milliseconds.
+    pub at_ms: i64,
+}
+
+#[derive(Template)]
+#[template(path = "research/project.html")]
+struct Page<'a> {
+    c: &'a Chrome,
+    w: Words<'a>,
+    v: &'a ProjectView,
+}
+
+/// The page.
+pub fn render(v: &ProjectView, c: &Chrome) -> Result<String, WebError> {
+    Ok(Page { c, w: c.words(), v }.render()?)
+}

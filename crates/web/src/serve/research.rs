@@ -1,0 +1,680 @@
+//! Research: projects, questions in them, answers on their way out, and what patients are told.
+
+use app::projects::{self, Choice, Draft, Known, Verdict};
+use app::release::{self, Publication, State};
+use app::rounds::ask::{self, End};
+use app::rounds::asked::{self, Asked, State as Stands};
+use app::{App, Caller, Error, Kind, catalog};
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path};
+use axum::response::Response;
+use statistics::{Analysis, Dictionary, Kind as Holds, Question as Query};
+use wire::OrgId;
+use wire::research::{ProjectChoice, ReleaseRule};
+
+use super::patient::name_of;
+use super::session::{Made, Stop, Visit, done, page, see_other};
+use crate::chrome::{Notice, Role};
+use crate::fault::Fault;
+use crate::form::{Field, FieldFault};
+use crate::paths::{Project, Question};
+use crate::research::apply::{self, ApplyForm, ApplyView};
+use crate::research::found::Found;
+use crate::research::home::{self, HomeView, ProjectRow};
+use crate::research::mine::{self, MineRow, MineView};
+use crate::research::project::{self, AskForm, DecideForm, DecisionRow, ProjectView};
+use crate::research::question::{self, PublishForm, QuestionView, ReleaseForm};
+use crate::research::{ProjectState, QuestionRow, QuestionState};
+
+const READERS: &[Role] =
+    &[Role::Researcher, Role::Steward, Role::Operator, Role::PrivacyOfficer, Role::CouncilMember];
+const STEWARD: &[Role] = &[Role::Steward];
+const RESEARCHER: &[Role] = &[Role::Researcher];
+const PATIENT: &[Role] = &[Role::Patient];
+/// Most rows of one site that a question from a page allows.
+const MOST_ROWS: u32 = 1 << 20;
+
+/// `GET /projects`
+pub async fn home(visit: Visit) -> Response {
+    let made = try_home(&visit).await;
+    visit.finish(made)
+}
+
+async fn try_home(visit: &Visit) -> Made {
+    let user = visit.require(READERS)?;
+    let caller = visit.caller(user);
+    let decides = visit.require(STEWARD).is_ok() && visit.require_fresh_factor(user).is_ok();
+    let (projects, sets, outputs) = visit
+        .app()
+        .run(move |app| {
+            let outputs = match decides {
+                true => Some(waiting(app, &caller)?),
+                false => None,
+            };
+            Ok((projects::list(app, &caller)?, catalog::list(app, &caller)?, outputs))
+        })
+        .await?;
+    let app = visit.app();
+    let (own, now) = (app.network().own(), app.now_ms());
+    let row = |known: &Known| ProjectRow {
+        id: known.id.clone(),
+        title: known.project.title.clone(),
+        by: name_of(app, known.project.coordinator.as_str()),
+        state: state(known, now),
+        waits: known.parties().contains(own) && !known.decisions.contains_key(own),
+        until_ms: known.project.until,
+    };
+    let view = HomeView {
+        projects: projects.iter().map(row).collect(),
+        datasets: sets
+            .into_iter()
+            .map(|set| {
+                (set.name, set.title, set.dictionary.variables.len() as u64, set.rows as u64)
+            })
+            .collect(),
+        outputs,
+        may_apply: visit.require(RESEARCHER).is_ok(),
+    };
+    page(home::render(&view, &visit.chrome)?)
+}
+
+/// The answers that wait for somebody who is not named in their project.
+fn waiting(app: &App, caller: &Caller) -> app::Result<Vec<QuestionRow>> {
+    let all = release::list(app, caller)?;
+    let mut rows = Vec::new();
+    for output in all.into_iter().filter(|output| output.state == State::Waits) {
+        let asked = asked::asked(app, caller, &output.question)?;
+        rows.push(QuestionRow {
+            id: output.question,
+            asked: worded(&asked.analysis),
+            state: QuestionState::Checking,
+            at_ms: output.made_ms,
+        });
+    }
+    Ok(rows)
+}
+
+fn state(known: &Known, now_ms: i64) -> ProjectState {
+    let decided = |choice| known.decisions.values().any(|one| one.choice == choice);
+    if decided(ProjectChoice::Refuse) || decided(ProjectChoice::Withdraw) {
+        ProjectState::Refused
+    } else if known.project.until <= now_ms {
+        ProjectState::Over
+    } else if known.parties().iter().all(|party| known.is_approved_by(party, now_ms)) {
+        ProjectState::Approved
+    } else {
+        ProjectState::Open
+    }
+}
+
+/// A question in a line.
+fn worded(analysis: &Analysis) -> String {
+    let value = serde_json::to_value(analysis).unwrap_or_default();
+    let text = |name: &str| match value.get(name) {
+        Some(serde_json::Value::String(text)) => Some(text.clone()),
+        Some(serde_json::Value::Array(items)) => {
+            let texts: Vec<&str> = items.iter().filter_map(|item| item.as_str()).collect();
+            (!texts.is_empty()).then(|| texts.join(", "))
+        }
+        _ => None,
+    };
+    let kind = text("kind").unwrap_or_default();
+    if let Some(formula) = text("formula") {
+        return formula;
+    }
+    let fields =
+        ["outcome", "time", "event", "variables", "variable", "by", "rows", "columns", "group"];
+    let told: Vec<String> = fields.iter().filter_map(|name| text(name)).collect();
+    format!("{kind}: {}", told.join(", "))
+}
+
+/// `GET /projects/new`
+pub async fn apply_page(visit: Visit) -> Response {
+    let made = shown_form(&visit, ApplyView::default());
+    visit.finish(made)
+}
+
+fn shown_form(visit: &Visit, mut view: ApplyView) -> Made {
+    visit.require(RESEARCHER)?;
+    let list = visit.app().network().list();
+    let members = list.members.iter();
+    view.members =
+        members.map(|member| (member.id.to_string(), member.display_name.clone())).collect();
+    page(apply::render(&view, &visit.chrome)?)
+}
+
+/// `POST /projects/new`
+pub async fn apply(visit: Visit, form: Result<Form<ApplyForm>, FormRejection>) -> Response {
+    let made = try_apply(&visit, form).await;
+    visit.finish(made)
+}
+
+async fn try_apply(visit: &Visit, form: Result<Form<ApplyForm>, FormRejection>) -> Made {
+    let user = visit.require(RESEARCHER)?;
+    let form = visit.form(form)?;
+    visit.require_fresh_factor(user)?;
+    let mut view = ApplyView::of(&form);
+    let orgs = |field: &mut Field| {
+        let read: Option<Vec<OrgId>> = names(&field.value).map(|id| OrgId::new(id).ok()).collect();
+        if read.is_none() && field.is_sound() {
+            field.fault = Some(FieldFault::NotAChoice);
+        }
+        read.unwrap_or_default()
+    };
+    let holders = orgs(&mut view.holders);
+    let aggregators: Result<[OrgId; 2], _> = orgs(&mut view.aggregators).try_into();
+    if aggregators.is_err() && view.aggregators.is_sound() {
+        view.aggregators.fault = Some(FieldFault::NotAChoice);
+    }
+    let (true, Ok(aggregators)) = (view.is_sound(), aggregators) else {
+        return shown_form(visit, view);
+    };
+    let number = |field: &Field| field.value.trim().parse::<u32>().unwrap_or_default();
+    let draft = Draft {
+        title: view.title.value.trim().to_owned(),
+        purpose: view.purpose.value.trim().to_owned(),
+        researchers: Vec::new(),
+        holders,
+        aggregators,
+        dataset: view.dataset.value.trim().to_owned(),
+        analyses: names(&view.analyses.value).map(str::to_owned).collect(),
+        min_sites: number(&view.sites),
+        min_rows: number(&view.rows),
+        release: if view.checked { ReleaseRule::Checked } else { ReleaseRule::Automatic },
+        days: number(&view.days),
+    };
+    let caller = visit.caller(user);
+    match visit.app().run(move |app| projects::apply(app, &caller, draft)).await {
+        Ok(id) => done(Project(&id), Notice::ProjectApplied),
+        Err(error) => {
+            view.fault = Some(said(error)?);
+            shown_form(visit, view)
+        }
+    }
+}
+
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
+/// What went wrong in words, where the reader can do something about it.
+fn said(error: Error) -> Result<String, Stop> {
+    match error.kind {
+        Kind::Invalid(_) | Kind::Conflict | Kind::Unprocessable | Kind::TooCostly => {
+            Ok(error.message)
+        }
+        _ => Err(error.into()),
+    }
+}
+
+/// `GET /projects/{id}`
+pub async fn one(visit: Visit, Path(id): Path<String>) -> Response {
+    let made = shown(&visit, &id, Typed::default()).await;
+    visit.finish(made)
+}
+
+/// What was typed into the forms of a project's page, and what went wrong.
+#[derive(Default)]
+struct Typed {
+    fault: Option<String>,
+    reason: Field,
+    embargo: Field,
+    asked: (String, Field),
+}
+
+async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
+    let caller = visit.caller(visit.require(READERS)?);
+    let wanted = id.to_owned();
+    let found = visit.app().run(move |app| {
+        let known = projects::list(app, &caller)?.into_iter().find(|known| known.id == wanted);
+        let known = known.ok_or_else(Error::not_found)?;
+        let sets = catalog::list(app, &caller)?;
+        let set = sets.into_iter().find(|set| set.name == known.project.dataset);
+        Ok((asked::list(app, &caller, &known.id)?, set, known))
+    });
+    let (questions, set, known) = found.await?;
+    let app = visit.app();
+    let (own, now) = (app.network().own(), app.now_ms());
+    let name = |org: &OrgId| name_of(app, org.as_str());
+    let stands = state(&known, now);
+    let decision = |decision: &wire::research::Decision| {
+        let (choice, class) = match decision.choice {
+            ProjectChoice::Approve => ("project-approves", "good"),
+            ProjectChoice::Refuse => ("project-refuses", "alert"),
+            ProjectChoice::Withdraw => ("project-withdraws", "alert"),
+        };
+        DecisionRow {
+            party: name(&decision.holder),
+            choice,
+            class,
+            reason: decision.reason.clone(),
+            steward: decision.steward.clone(),
+            embargo: decision.embargo_days.into(),
+            at_ms: decision.at,
+        }
+    };
+    let open = known.parties().into_iter().filter(|party| !known.decisions.contains_key(party));
+    let view = ProjectView {
+        id: id.to_owned(),
+        title: known.project.title.clone(),
+        purpose: known.project.purpose.clone(),
+        by: name(&known.project.coordinator),
+        researchers: known.project.researchers.iter().map(|one| one.name.clone()).collect(),
+        holders: known.project.holders.iter().map(name).collect(),
+        aggregators: known.project.aggregators.iter().map(name).collect(),
+        dataset: known.project.dataset.clone(),
+        analyses: known.project.analyses.clone(),
+        least: (known.project.min_sites.into(), known.project.min_rows.into()),
+        term: (known.project.from, known.project.until),
+        checked: known.project.release == ReleaseRule::Checked,
+        state: stands,
+        decisions: known.decisions.values().map(decision).collect(),
+        open: open.map(|party| name(&party)).collect(),
+        questions: questions.iter().map(listed).collect(),
+        variables: set.map(|set| variables(&set.dictionary)).unwrap_or_default(),
+        may_decide: visit.require(STEWARD).is_ok() && known.parties().contains(own),
+        may_ask: visit.require(RESEARCHER).is_ok()
+            && stands == ProjectState::Approved
+            && known.project.coordinator == *own,
+        fault: typed.fault,
+        reason: typed.reason,
+        embargo: typed.embargo,
+        asked: typed.asked,
+    };
+    page(project::render(&view, &visit.chrome)?)
+}
+
+fn listed(one: &Asked) -> QuestionRow {
+    QuestionRow {
+        id: one.id.clone(),
+        asked: worded(&one.analysis),
+        state: match one.state {
+            Stands::InProgress => QuestionState::Asked,
+            Stands::Failed => QuestionState::Failed,
+            Stands::Checking => QuestionState::Checking,
+            Stands::KeptBack => QuestionState::KeptBack,
+            Stands::Answered => QuestionState::Answered,
+            Stands::Withheld => QuestionState::Withheld,
+        },
+        at_ms: one.made,
+    }
+}
+
+fn variables(dictionary: &Dictionary) -> Vec<(String, String)> {
+    let holds = |kind: &Holds| match kind {
+        Holds::Number { min: Some(min), max: Some(max) } => format!("{min} … {max}"),
+        Holds::Number { .. } => "1, 2.5, …".to_owned(),
+        Holds::Category { levels } => levels.join(", "),
+    };
+    dictionary.variables.iter().map(|one| (one.name.clone(), holds(&one.kind))).collect()
+}
+
+/// `POST /projects/{id}/decision`
+pub async fn decide(
+    visit: Visit,
+    Path(id): Path<String>,
+    form: Result<Form<DecideForm>, FormRejection>,
+) -> Response {
+    let made = try_decide(&visit, id, form).await;
+    visit.finish(made)
+}
+
+async fn try_decide(
+    visit: &Visit,
+    id: String,
+    form: Result<Form<DecideForm>, FormRejection>,
+) -> Made {
+    let user = visit.require(STEWARD)?;
+    let form = visit.form(form)?;
+    visit.require_fresh_factor(user)?;
+    let choice = match form.choice.as_str() {
+        "approve" => Choice::Approve,
+        "refuse" => Choice::Refuse,
+        "withdraw" => Choice::Withdraw,
+        _ => return Err(Stop::Fault(Fault::BadRequest)),
+    };
+    let reason = Field::optional(&form.reason, 2_000);
+    let mut embargo = Field::optional(&form.embargo, 4);
+    let days = match embargo.value.trim() {
+        "" => Some(0),
+        text => text.parse().ok().filter(|days| *days <= wire::research::MAX_EMBARGO_DAYS),
+    };
+    let (Some(embargo_days), true) = (days, reason.is_sound()) else {
+        if days.is_none() {
+            embargo.fault = Some(FieldFault::NotANumber);
+        }
+        return shown(visit, &id, Typed { reason, embargo, ..Typed::default() }).await;
+    };
+    let verdict = Verdict { choice, reason: reason.value.clone(), embargo_days };
+    let (caller, project) = (visit.caller(user), id.clone());
+    match visit.app().run(move |app| projects::decide(app, &caller, &project, &verdict)).await {
+        Ok(()) => done(Project(&id), Notice::ProjectDecided),
+        Err(error) => {
+            let fault = Some(said(error)?);
+            shown(visit, &id, Typed { fault, reason, embargo, ..Typed::default() }).await
+        }
+    }
+}
+
+/// `POST /projects/{id}/questions`
+pub async fn ask(
+    visit: Visit,
+    Path(id): Path<String>,
+    form: Result<Form<AskForm>, FormRejection>,
+) -> Response {
+    let made = try_ask(&visit, id, form).await;
+    visit.finish(made)
+}
+
+async fn try_ask(visit: &Visit, id: String, form: Result<Form<AskForm>, FormRejection>) -> Made {
+    let user = visit.require(RESEARCHER)?;
+    let form = visit.form(form)?;
+    visit.require_fresh_factor(user)?;
+    let text = Field::required(&form.text, 2_000);
+    if !text.is_sound() {
+        let asked = (form.kind, text);
+        return shown(visit, &id, Typed { asked, ..Typed::default() }).await;
+    }
+    let (caller, project) = (visit.caller(user), id.clone());
+    let (kind, written) = (form.kind.clone(), text.value.clone());
+    let work = move |app: &App| {
+        let known = projects::list(app, &caller)?.into_iter().find(|known| known.id == project);
+        let dataset = known.ok_or_else(Error::not_found)?.project.dataset;
+        let sets = catalog::list(app, &caller)?;
+        let set = sets.into_iter().find(|set| set.name == dataset).ok_or_else(|| {
+            let message =
+                "this institution does not hold the data set; ask through the Python package";
+            Error::new(Kind::Conflict, message)
+        })?;
+        let question = read(&kind, &written, set.dictionary)?;
+        ask::ask(app, &caller, &project, &question)
+    };
+    match visit.app().run(work).await {
+        Ok(question) => Ok(see_other(&Question(&question).to_string())),
+        Err(error) => {
+            let fault = match error.kind {
+                Kind::Forbidden => Some(error.message),
+                _ => Some(said(error)?),
+            };
+            let asked = (form.kind, text);
+            shown(visit, &id, Typed { fault, asked, ..Typed::default() }).await
+        }
+    }
+}
+
+/// A question as it was typed.
+fn read(kind: &str, text: &str, dictionary: Dictionary) -> app::Result<Query> {
+    let (before, group) = match text.split_once(" by ") {
+        Some((before, group)) => (before, Some(group.trim())),
+        None => (text, None),
+    };
+    let parts: Vec<&str> = names(before).collect();
+    let analysis = match (kind, parts.as_slice()) {
+        ("regression", _) => serde_json::json!({"kind": "regression", "formula": text.trim()}),
+        ("summary", variables) => {
+            serde_json::json!({"kind": "summary", "variables": variables, "by": group})
+        }
+        ("crosstab", by) => serde_json::json!({"kind": "crosstab", "by": by}),
+        ("survival", [time, event]) => {
+            let grid = grid(&dictionary, time)?;
+            serde_json::json!({
+                "kind": "survival", "time": time, "event": event, "group": group, "grid": grid,
+                "least": 10,
+            })
+        }
+        _ => return Err(Error::invalid("value", "write the question as the hint shows it")),
+    };
+    let analysis: Analysis =
+        serde_json::from_value(analysis).map_err(|e| Error::invalid("value", e.to_string()))?;
+    Ok(Query { dictionary, most_rows: MOST_ROWS, analysis })
+}
+
+/// A hundred points up to the greatest time that the dictionary allows.
+fn grid(dictionary: &Dictionary, time: &str) -> app::Result<Vec<f64>> {
+    match dictionary.variable(time).map(|variable| &variable.kind) {
+        Some(Holds::Number { max: Some(max), .. }) if *max > 0.0 => {
+            Ok((1..=100).map(|point| max * f64::from(point) / 100.0).collect())
+        }
+        _ => {
+            let message = "the dictionary must say how great a time can be; see the variables";
+            Err(Error::invalid("value", message))
+        }
+    }
+}
+
+/// `GET /questions/{id}`
+pub async fn question(visit: Visit, Path(id): Path<String>) -> Response {
+    let made = shown_question(&visit, &id, Answered::default()).await;
+    visit.finish(made)
+}
+
+/// What was typed into the forms of a question's page, and what went wrong.
+#[derive(Default)]
+struct Answered {
+    fault: Option<String>,
+    reason: Field,
+    title: Field,
+    address: Field,
+}
+
+async fn shown_question(visit: &Visit, id: &str, typed: Answered) -> Made {
+    let user = visit.require(READERS)?;
+    let caller = visit.caller(user);
+    let decides = visit.require(STEWARD).is_ok();
+    if decides {
+        visit.require_fresh_factor(user)?;
+    }
+    let wanted = id.to_owned();
+    let found = visit.app().run(move |app| {
+        let asked = asked::asked(app, &caller, &wanted)?;
+        let all = projects::list(app, &caller)?;
+        let known = all.into_iter().find(|known| known.id == asked.project);
+        let known = known.ok_or_else(Error::not_found)?;
+        let is_named = known.project.researchers.iter().any(|one| one.account == caller.user.id);
+        let standing = is_named.then(|| ask::standing(app, &caller, &wanted)).transpose()?;
+        let output = match decides {
+            true => release::one(app, &caller, &wanted).ok(),
+            false => None,
+        };
+        let outputs = release::mine(app, &caller, &known.id)?;
+        let told = outputs.into_iter().find(|output| output.question == wanted);
+        Ok((asked, known, standing, output, told))
+    });
+    let (asked, known, standing, output, told) = found.await?;
+    let app = visit.app();
+    let w = visit.chrome.words();
+    let mut view = QuestionView {
+        id: id.to_owned(),
+        project: (known.id.clone(), known.project.title.clone()),
+        asked: worded(&asked.analysis),
+        state: listed(&asked).state,
+        rounds: asked.rounds.into(),
+        missing: Vec::new(),
+        reasons: Vec::new(),
+        until_ms: None,
+        found: None,
+        release: None,
+        checked: Vec::new(),
+        checks: Vec::new(),
+        may_decide: false,
+        may_publish: false,
+        publications: Vec::new(),
+        fault: typed.fault,
+        reason: typed.reason,
+        title: typed.title,
+        address: typed.address,
+    };
+    if let Some(standing) = &standing {
+        let missing = standing.missing.iter();
+        view.missing =
+            missing.map(|(org, why)| (name_of(app, org.as_str()), why.clone())).collect();
+        match &standing.end {
+            Some(End::Answered(answer)) => view.found = Some(Found::of(answer, &w)),
+            Some(End::Failed(reason) | End::Withheld(reason)) => view.reasons.push(reason.clone()),
+            Some(End::Checking(reasons)) => view.reasons.clone_from(reasons),
+            Some(End::KeptBack(until)) => view.until_ms = Some(*until),
+            None => {}
+        }
+    }
+    if let Some(told) = &told {
+        if let State::Released { id, .. } = &told.state {
+            view.release = Some(id.clone());
+        }
+        let publications = told.publications.iter();
+        view.publications =
+            publications.map(|one| (one.title.clone(), one.address.clone())).collect();
+        view.may_publish = standing.is_some() && view.state == QuestionState::Answered;
+        let check = |check: &release::Check| {
+            (check.name.clone(), check.release, check.reason.clone(), check.at_ms)
+        };
+        view.checks = told.checks.iter().map(check).collect();
+    }
+    if let Some((output, answer)) = &output {
+        view.found = Some(Found::of(answer, &w));
+        view.reasons.clone_from(&output.reasons);
+        let verdict = |part: &privacy::disclosure::Checked| {
+            let verdicts: Vec<String> = part.verdicts.iter().map(|one| one.reason()).collect();
+            (verdicts.join("; "), part.evidence.smallest)
+        };
+        view.checked = output.findings.iter().map(verdict).collect();
+        let me = visit.user.as_ref().map(|user| user.id.clone()).unwrap_or_default();
+        view.may_decide =
+            output.state == State::Waits && !output.checks.iter().any(|check| check.account == me);
+    }
+    page(question::render(&view, &visit.chrome)?)
+}
+
+/// `POST /questions/{id}/decision`
+pub async fn decide_answer(
+    visit: Visit,
+    Path(id): Path<String>,
+    form: Result<Form<ReleaseForm>, FormRejection>,
+) -> Response {
+    let made = try_decide_answer(&visit, id, form).await;
+    visit.finish(made)
+}
+
+async fn try_decide_answer(
+    visit: &Visit,
+    id: String,
+    form: Result<Form<ReleaseForm>, FormRejection>,
+) -> Made {
+    let user = visit.require(STEWARD)?;
+    let form = visit.form(form)?;
+    visit.require_fresh_factor(user)?;
+    let choice = match form.choice.as_str() {
+        "release" => release::Choice::Release,
+        "withhold" => release::Choice::Withhold,
+        _ => return Err(Stop::Fault(Fault::BadRequest)),
+    };
+    let reason = Field::required(&form.reason, 2_000);
+    if !reason.is_sound() {
+        return shown_question(visit, &id, Answered { reason, ..Answered::default() }).await;
+    }
+    let (caller, question, said_why) = (visit.caller(user), id.clone(), reason.value.clone());
+    let work = move |app: &App| release::decide(app, &caller, &question, choice, &said_why);
+    match visit.app().run(work).await {
+        Ok(_) => done(Question(&id), Notice::AnswerDecided),
+        Err(error) => {
+            let fault = Some(said(error)?);
+            shown_question(visit, &id, Answered { fault, reason, ..Answered::default() }).await
+        }
+    }
+}
+
+/// `POST /questions/{id}/publications`
+pub async fn publish(
+    visit: Visit,
+    Path(id): Path<String>,
+    form: Result<Form<PublishForm>, FormRejection>,
+) -> Response {
+    let made = try_publish(&visit, id, form).await;
+    visit.finish(made)
+}
+
+async fn try_publish(
+    visit: &Visit,
+    id: String,
+    form: Result<Form<PublishForm>, FormRejection>,
+) -> Made {
+    let user = visit.require(RESEARCHER)?;
+    let form = visit.form(form)?;
+    visit.require_fresh_factor(user)?;
+    let title = Field::required(&form.title, 500);
+    let address = Field::required(&form.address, 500);
+    let typed = |fault| Answered {
+        fault,
+        title: title.clone(),
+        address: address.clone(),
+        ..Answered::default()
+    };
+    if !title.is_sound() || !address.is_sound() {
+        return shown_question(visit, &id, typed(None)).await;
+    }
+    let publication = Publication {
+        title: title.value.trim().to_owned(),
+        address: address.value.trim().to_owned(),
+    };
+    let (caller, question) = (visit.caller(user), id.clone());
+    let work = move |app: &App| release::publish(app, &caller, &question, publication);
+    match visit.app().run(work).await {
+        Ok(_) => done(Question(&id), Notice::PublicationRecorded),
+        Err(error) => shown_question(visit, &id, typed(Some(said(error)?))).await,
+    }
+}
+
+/// `GET /me/research`
+pub async fn mine(visit: Visit) -> Response {
+    let made = try_mine(&visit).await;
+    visit.finish(made)
+}
+
+async fn try_mine(visit: &Visit) -> Made {
+    let caller = visit.caller(visit.require(PATIENT)?);
+    let found = visit.app().run(move |app| projects::for_patient(app, &caller)).await?;
+    let app = visit.app();
+    let row = |known: &Known| MineRow {
+        title: known.project.title.clone(),
+        purpose: known.project.purpose.clone(),
+        by: name_of(app, known.project.coordinator.as_str()),
+        state: state(known, app.now_ms()),
+        term: (known.project.from, known.project.until),
+    };
+    let view = MineView { projects: found.iter().map(row).collect() };
+    page(mine::render(&view, &visit.chrome)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dictionary() -> Dictionary {
+        serde_json::from_value(serde_json::json!({"variables": [
+            {"name": "time", "kind": "number", "min": 0.0, "max": 200.0},
+            {"name": "died", "kind": "number", "min": 0.0, "max": 1.0},
+            {"name": "arm", "kind": "category", "levels": ["a", "b"]},
+        ]}))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_question_is_read_as_the_hint_shows_it() {
+        for (kind, text) in [
+            ("regression", "logistic(died) ~ arm"),
+            ("summary", "time, died by arm"),
+            ("crosstab", "arm"),
+            ("survival", "time, died by arm"),
+        ] {
+            let question = read(kind, text, dictionary()).unwrap();
+            assert!(question.start().is_ok(), "{kind}");
+        }
+        for (kind, text) in [
+            ("survival", "time"),
+            ("survival", "arm, died"),
+            ("regression", "died ~"),
+            ("else", "arm"),
+        ] {
+            assert!(read(kind, text, dictionary()).is_err(), "{kind}: {text}");
+        }
+    }
+}
