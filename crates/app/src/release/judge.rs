@@ -77,7 +77,12 @@ fn reduced(answer: &Answer, findings: &[Checked]) -> Option<Answer> {
     let mut shown = answer.clone();
     match &mut shown.finding {
         Finding::Table(table) => {
-            // A total that is left out cannot stand in the answer either.
+            // The answer tells how many rows have every value and how many have not: where some have not,
+            // what is left out could be worked out from that. A total that is left out cannot stand
+            // in the answer either.
+            if answer.dropped > 0 {
+                return None;
+            }
             let suppressed: Vec<&SuppressedTable> =
                 findings.iter().filter_map(|checked| checked.suppressed.as_ref()).collect();
             let is_linked = findings.iter().any(is_linked);
@@ -94,8 +99,7 @@ fn reduced(answer: &Answer, findings: &[Checked]) -> Option<Answer> {
             Some(shown)
         }
         Finding::Survival(curves) => {
-            let no_tests = findings.iter().skip(curves.curves.len()).all(Checked::passed);
-            if !no_tests || curves.log_rank.is_some() && findings.len() < curves.curves.len() {
+            if !findings.iter().skip(curves.curves.len()).all(Checked::passed) {
                 return None;
             }
             for (curve, checked) in curves.curves.iter_mut().zip(findings) {
@@ -296,4 +300,45 @@ fn steps(curve: &Curve) -> Survival {
         }
     };
     Survival { steps: curve.steps.iter().zip(next).map(step).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A count by one category of two levels, the last number of rows without it.
+    fn judged(cells: [u64; 3]) -> Judgement {
+        let question = serde_json::from_value(json!({
+            "dictionary": {"variables": [
+                {"name": "arm", "kind": "category", "levels": ["a", "b"]},
+            ]},
+            "most_rows": 1000,
+            "analysis": {"kind": "crosstab", "by": ["arm"]},
+        }));
+        let answer = serde_json::from_value(json!({
+            "n": cells[0] + cells[1], "dropped": cells[2], "sites": 3, "rounds": 1,
+            "finding": {"kind": "table", "by": ["arm"], "levels": [["a", "b"]], "cells": cells},
+        }));
+        judge(&question.unwrap(), &answer.unwrap(), &[], &Rules::default())
+    }
+
+    #[test]
+    fn a_small_cell_is_left_out_with_what_would_tell_it() {
+        let whole = judged([231, 12, 0]).shown.unwrap();
+        let Finding::Table(table) = &whole.finding else { panic!("{whole:?}") };
+        assert_eq!((table.cell(&[0]), table.cell(&[1])), (Some(231), Some(12)));
+        let reduced = judged([231, 9, 0]).shown.unwrap();
+        let Finding::Table(table) = &reduced.finding else { panic!("{reduced:?}") };
+        assert_eq!((table.cell(&[0]), table.cell(&[1])), (None, None));
+    }
+
+    #[test]
+    fn what_the_counts_of_rows_would_give_back_waits_for_people() {
+        // 240 rows have a value: beside 231 the 9 that were left out would be seen.
+        let judgement = judged([231, 9, 50]);
+        assert_eq!(judgement.shown, None);
+        assert_eq!(judgement.reasons, ["rule min_cell, table 1, row 1, column 2"]);
+    }
 }

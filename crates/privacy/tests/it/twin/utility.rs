@@ -53,12 +53,12 @@ fn nhefs() -> Option<(Table, Vec<Vec<Value>>)> {
 }
 
 fn lung() -> Option<(Table, Vec<Vec<Value>>)> {
-    let status = Cells::Levels { levels: vec!["1".into(), "2".into()] };
+    let sex = Cells::Levels { levels: vec!["1".into(), "2".into()] };
     let columns = vec![
         numbers("time", 0.0, 1100.0, 100.0, true),
-        Column { name: "status".into(), cells: status.clone(), may_be_missing: false },
+        levels("status", 2),
         numbers("age", 30.0, 90.0, 10.0, true),
-        Column { name: "sex".into(), cells: status, may_be_missing: false },
+        Column { name: "sex".into(), cells: sex, may_be_missing: false },
         missing(levels("ph.ecog", 4)),
         missing(numbers("ph.karno", 40.0, 110.0, 10.0, true)),
         missing(numbers("wt.loss", -30.0, 70.0, 10.0, true)),
