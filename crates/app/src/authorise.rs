@@ -326,6 +326,7 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
                 | policy::Action::ReadAccounts
                 | policy::Action::ManageDatasets
                 | policy::Action::Research
+                | policy::Action::Explore
                 | policy::Action::DecideProjects
                 | policy::Action::ReleaseAnswers
                 | policy::Action::ReadResearch

@@ -140,6 +140,9 @@ words! {
         ReleaseAnswers = "release-answers",
         /// See data sets, projects, decisions and what was asked.
         ReadResearch = "read-research",
+        /// Count people who meet criteria, and ask de-identified views for aggregates: noisy or guarded
+        /// numbers, never a row.
+        Explore = "explore",
         /// Take de-identified extracts of records out of the store.
         Extract = "extract",
     }
