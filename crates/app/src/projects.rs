@@ -10,10 +10,12 @@ mod decide;
 mod held;
 mod shelf;
 mod study;
+mod told;
 
 pub use apply::{Draft, apply};
 pub use decide::{Choice, Verdict, decide};
 pub use shelf::{Known, known};
+pub use told::{Told, for_patient};
 
 pub(crate) use held::{Held, all};
 pub(crate) use shelf::{check_signer, signed_by, take_decision, take_project};
@@ -36,17 +38,6 @@ pub const MOST_DECISIONS: usize = 100;
 pub fn list(app: &App, caller: &Caller) -> Result<Vec<Known>> {
     authorise(app, caller, Action::of(policy::Action::ReadResearch))?;
     let mut all = Vec::clone(&*held::all(app)?);
-    all.sort_by_key(|known| std::cmp::Reverse(known.project.made));
-    Ok(all)
-}
-
-/// The projects that may ask this institution's data, could once, or want to, the latest first. For
-/// patients.
-pub fn for_patient(app: &App, caller: &Caller) -> Result<Vec<Known>> {
-    authorise(app, caller, Action::of(policy::Action::ReadProjects))?;
-    let own = app.network().own();
-    let mut all = shelf::all(&*app.store().snapshot()?)?;
-    all.retain(|known| known.project.holders.contains(own));
     all.sort_by_key(|known| std::cmp::Reverse(known.project.made));
     Ok(all)
 }

@@ -4,10 +4,12 @@
 //! they find no fault leaves by itself where the project lets it; a table or a curve whose small cells
 //! can be left out leaves without them. Everything else waits for two people of the institution
 //! that asked, neither of them named in the project ([`decide`]). What is released is signed,
-//! with everything that is needed to repeat it, and cited by its hash ([`output`]).
+//! with everything that is needed to repeat it, and cited by its hash ([`output`]); the holders are told that
+//! it was, and where it is published ([`outcome`]).
 
 mod decide;
 mod judge;
+mod outcome;
 mod output;
 mod publish;
 
@@ -16,6 +18,7 @@ pub use judge::{Judgement, judge};
 pub use output::{Check, Output, State, list, mine, one, released};
 pub use publish::{Publication, publish};
 
+pub(crate) use outcome::{kept as outcomes, publications, take as take_outcome, untold};
 pub(crate) use output::{Asked, Stage, of_question, writes};
 
 /// The side space of outputs and releases.

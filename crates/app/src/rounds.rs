@@ -19,6 +19,7 @@ mod past;
 mod replay;
 mod site;
 mod task;
+pub mod used;
 mod withdraw;
 
 pub use exchange::exchange;

@@ -8,6 +8,7 @@ pub mod peers;
 pub mod permission;
 pub mod reads;
 pub mod record;
+pub mod rounds;
 pub mod scale;
 pub mod server;
 pub mod subscriptions;

@@ -8,6 +8,7 @@
 //! What a site gives leaves it as two shares, each sealed to one aggregator, and a signature by which
 //! an aggregator knows whose it is. The coordinator hands shares on and can open none.
 
+mod outcome;
 mod project;
 mod release;
 mod report;
@@ -17,6 +18,7 @@ mod withdrawal;
 
 use crate::org::OrgId;
 
+pub use outcome::{MAX_PUBLICATIONS, Outcome, Publication};
 pub use project::{Decision, MAX_EMBARGO_DAYS, Project, ProjectChoice, Researcher};
 pub use release::{MAX_ANSWER, Release, ReleaseCheck, ReleaseRule};
 pub use report::{Report, ReportPart, Unsigned};

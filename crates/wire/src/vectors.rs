@@ -84,6 +84,8 @@ fn messages() {
     let withdrawal: research::Withdrawal =
         check(include_str!("../vectors/research-withdrawal.json"));
     assert!(withdrawal.is_sound());
+    let outcome: research::Outcome = check(include_str!("../vectors/research-outcome.json"));
+    assert!(outcome.is_sound() && outcome.publications.len() == 1);
     let request: RoundsRequest = check(include_str!("../vectors/rounds-request.json"));
     assert_eq!((request.given.len(), request.wait_ms), (5, 20_000));
     let response: RoundsResponse = check(include_str!("../vectors/rounds-response.json"));

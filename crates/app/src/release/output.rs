@@ -9,7 +9,7 @@ use wire::{OrgId, Sealed};
 
 use super::judge::{Judgement, judge};
 use super::publish::Publication;
-use super::{MOST_LISTED, SPACE};
+use super::{MOST_LISTED, SPACE, outcome};
 use crate::authorise::{Action, authorise};
 use crate::projects::{self, Known};
 use crate::{App, Caller, Error, Kind, Result};
@@ -188,7 +188,9 @@ pub(super) fn release(
         .map_err(|e| Error::internal(e.to_string()))?;
     let id = sealed.id();
     output.state = State::Released { id: id.clone(), from_ms: from };
-    Ok(vec![write(format!("sealed/{id}"), &sealed)?])
+    let mut side = vec![write(format!("sealed/{id}"), &sealed)?];
+    side.extend(outcome::put(app, output)?);
+    Ok(side)
 }
 
 /// How far the answer of a question has come.

@@ -7,8 +7,7 @@ use wire::research::MAX_WAIT_MS;
 use wire::{OrgId, RoundsRequest, RoundsResponse};
 
 use super::withdraw;
-use crate::projects;
-use crate::{App, Error, Kind, Result};
+use crate::{App, Error, Kind, Result, projects, release};
 
 /// Most things in one request.
 const MOST: usize = 10_000;
@@ -16,6 +15,8 @@ const MOST: usize = 10_000;
 const MOST_TOLD: usize = 20;
 /// Most withdrawals told in one answer.
 const MOST_WITHDRAWN: usize = 1_000;
+/// Most outcomes told in one answer.
+const MOST_OUTCOMES: usize = 100;
 
 /// Answers a member. Waits for work as long as the request allows where there is none; while it waits it
 /// holds no lock, no thread and no snapshot.
@@ -33,7 +34,7 @@ pub async fn exchange(app: &App, peer: &OrgId, request: RoundsRequest) -> Result
     let mut answer = RoundsResponse::default();
     if !decisions.is_empty() || wait_ms == 0 {
         let peer = peer.clone();
-        (answer.projects, answer.withdrawn) = app
+        (answer.projects, answer.withdrawn, answer.outcomes) = app
             .run(move |app| {
                 for sealed in &decisions {
                     if let Err(error) = projects::take_decision(app, sealed, None) {
@@ -41,7 +42,8 @@ pub async fn exchange(app: &App, peer: &OrgId, request: RoundsRequest) -> Result
                     }
                 }
                 let withdrawn = withdraw::untold(app, &peer, &known, MOST_WITHDRAWN)?;
-                Ok((projects::untold(app, &peer, &known, MOST_TOLD)?, withdrawn))
+                let outcomes = release::untold(app, &peer, &known, MOST_OUTCOMES)?;
+                Ok((projects::untold(app, &peer, &known, MOST_TOLD)?, withdrawn, outcomes))
             })
             .await?;
     }

@@ -16,13 +16,13 @@ use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::consent::deliver::as_node;
 use crate::records::longitudinal::ask_json;
-use crate::{App, Error, Kind, Result, projects};
+use crate::{App, Error, Kind, Result, projects, release};
 
 /// How often members are called for news of projects where nothing happens.
 const EVERY: Duration = Duration::from_secs(60);
 /// How long a coordinator has for its answer, beyond the time that it may wait for work.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Most ids of projects and withdrawals in one call.
+/// Most ids of projects, withdrawals and outcomes in one call.
 const MOST_KNOWN: usize = 10_000;
 /// Pauses after calls that failed, the first and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
@@ -100,7 +100,8 @@ async fn run_one(app: App, doing: Doing) -> Doing {
     doing
 }
 
-/// Calls every member once: takes up projects that concern this institution, and tells its decisions.
+/// Calls every member once: takes up projects that concern this institution and what came of them, and
+/// tells its decisions.
 pub async fn look(app: &App) {
     if !*app.answering().borrow() {
         return;
@@ -127,6 +128,8 @@ async fn look_at(app: &App, member: &OrgId) -> Result<()> {
                     request.known.push(known.id.clone());
                     let withdrawn = withdraw::kept(&*snapshot, &known.id)?;
                     request.known.extend(withdrawn.into_iter().map(|(id, _)| id));
+                    let outcomes = release::outcomes(&*snapshot, &known.id)?;
+                    request.known.extend(outcomes.into_iter().map(|(sealed, _)| sealed.id()));
                 }
             }
             request.known.truncate(MOST_KNOWN);
@@ -135,7 +138,16 @@ async fn look_at(app: &App, member: &OrgId) -> Result<()> {
         .await?;
     let answer = asked(app, member, &request).await?;
     take_projects(app, answer.projects).await?;
-    take_withdrawals(app, answer.withdrawn).await
+    take_withdrawals(app, answer.withdrawn).await?;
+    let work = move |app: &App| {
+        for sealed in &answer.outcomes {
+            if let Err(error) = release::take_outcome(app, sealed) {
+                tracing::warn!(reason = %error.message, "an outcome of a question is refused");
+            }
+        }
+        Ok(())
+    };
+    app.run(work).await
 }
 
 async fn take_withdrawals(app: &App, sealed: Vec<Sealed>) -> Result<()> {

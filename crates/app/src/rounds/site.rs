@@ -9,9 +9,9 @@ use store::{Guard, SideWrite, Transaction};
 use wire::research::{AggregatorKey, Before, Gift, Report, Unsigned};
 use wire::{OrgId, Sealed};
 
-use super::SPACE;
 use super::inquiry::{Against, Checked, check};
 use super::replay::follow;
+use super::{SPACE, used};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, catalog, projects};
@@ -143,8 +143,8 @@ fn record(
 ) -> Result<(), Against> {
     let key = format!("given/{}/{:010}", checked.id, asked.number).into_bytes();
     let hash = crypto::sha256(asked.round.as_bytes()).to_vec();
-    let before = app.store().snapshot()?;
-    let before = before.side(SPACE, &key)?;
+    let snapshot = app.store().snapshot()?;
+    let before = snapshot.side(SPACE, &key)?;
     if before.as_ref().is_some_and(|before| *before != hash) {
         return Err(Against::new("replayed-round", "this round was asked before in another form"));
     }
@@ -159,6 +159,7 @@ fn record(
         .note(note);
     let guards = vec![Guard::Side { space: SPACE, key: key.clone(), value: before }];
     let mut side = heard;
+    side.extend(used::first(app, &*snapshot, checked)?);
     side.push(SideWrite { space: SPACE, key, value: Some(hash) });
     let writes = vec![event.write(app)?];
     app.store().commit(Transaction { guards, side, writes })?;

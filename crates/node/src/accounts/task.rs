@@ -30,7 +30,7 @@ pub enum Task {
         /// Which account
         #[command(flatten)]
         named: Named,
-        /// clinician, privacy-officer, operator, registrar, steward, council-member, patient or proxy
+        /// clinician, privacy-officer, operator, registrar, steward, council-member, researcher, patient or proxy
         #[arg(long)]
         role: Option<String>,
         /// What somebody is specialised in: words, or `system|code`; empty for nothing
@@ -73,7 +73,7 @@ pub enum Task {
 pub struct Add {
     #[command(flatten)]
     named: Named,
-    /// clinician, privacy-officer, operator, registrar, steward, council-member, patient, proxy or
+    /// clinician, privacy-officer, operator, registrar, steward, council-member, researcher, patient, proxy or
     /// service
     #[arg(long)]
     role: String,

@@ -1,4 +1,4 @@
-//! The demo's accounts: one of each role at each hospital.
+//! The demo's accounts: one of each role at each hospital, and a second steward.
 
 use std::path::Path;
 
@@ -35,13 +35,16 @@ pub struct Account {
 }
 
 /// Username and display name of each role; patients have their own names.
-const STAFF: [(Role, &str, &str); 6] = [
+const STAFF: [(Role, &str, &str); 8] = [
     (Role::Clinician, "clinician", "Dr. Alex Morgan"),
     (Role::PrivacyOfficer, "privacy", "Robin Keller"),
     (Role::Operator, "operator", "Sam Ortiz"),
     (Role::Registrar, "registrar", "Jo Lindqvist"),
     (Role::Steward, "steward", "Kim Adler"),
     (Role::CouncilMember, "council", "Toni Vega"),
+    (Role::Researcher, "researcher", "Dr. Ines Duarte"),
+    // Two stewards look at an answer before it leaves.
+    (Role::Steward, "checker", "Noor Haddad"),
 ];
 
 /// Makes the accounts of every hospital and writes them down.

@@ -93,6 +93,14 @@ fn a_project_is_applied_for_decided_asked_and_told_by_forms() {
         let patient = Reader::new(first, first.patient(&own).await);
         let told = patient.get("/me/research").await.expect(200).text;
         assert!(told.contains("Who survives") && told.contains("helps at every age"), "{told}");
+        assert!(told.contains("logistic(died)") && told.contains("in one question"), "{told}");
+
+        // Patients of the other institutions hear where it was published as well.
+        look(&second.app).await;
+        let own = hospitals.story().at[&second.org].patient_id.clone();
+        let elsewhere = Reader::new(second, second.patient(&own).await);
+        let told = elsewhere.get("/me/research").await.expect(200).text;
+        assert!(told.contains("doi.org/10.1000/182"), "{told}");
         patient.get(&project).await.expect(404);
         patient.get(&asked).await.expect(404);
         hospitals.stop().await;

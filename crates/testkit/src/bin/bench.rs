@@ -10,7 +10,8 @@ use clap::{Parser, ValueEnum};
 use node::wiring;
 use testkit::bench::unaudited::Unaudited;
 use testkit::bench::{
-    Settings, audit, import, matching, memory, peers, reads, record, scale, subscriptions, writes,
+    Settings, audit, import, matching, memory, peers, reads, record, rounds, scale, subscriptions,
+    writes,
 };
 use testkit::client::Fault;
 use testkit::figures::{Table, say};
@@ -80,6 +81,8 @@ enum Part {
     Subscriptions,
     /// Writes with and without their audit entries, and the tree over a long log
     Audit,
+    /// Questions of researchers in rounds over many nodes
+    Rounds,
     /// The same questions of ten times the data
     Scale,
     /// Whole servers as processes, side by side; not among `all`
@@ -174,6 +177,9 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
     }
     if wanted(Part::Record) {
         record::measure(&settings, &mut table).await?;
+    }
+    if wanted(Part::Rounds) {
+        rounds::measure(&settings, &mut table).await?;
     }
     if wanted(Part::Scale) {
         scale::measure(&settings, &mut table).await?;

@@ -134,3 +134,16 @@ notice-project-applied = Ihr Antrag ist unterschrieben. Die Einrichtungen finden
 notice-project-decided = Die Entscheidung ist unterschrieben und gilt.
 notice-answer-decided = Ihre Entscheidung ist festgehalten.
 notice-publication-recorded = Die Veröffentlichung ist festgehalten.
+my-research-unused = Summen über die Menschen dieser Einrichtung wurden dafür noch nicht verwendet.
+my-research-used = { $count ->
+    [one] Summen über die Menschen dieser Einrichtung wurden in einer Frage verwendet.
+   *[other] Summen über die Menschen dieser Einrichtung wurden in { $count } Fragen verwendet.
+}
+my-research-what = Was gefragt wurde
+my-research-published = Veröffentlicht
+my-research-kind-summary = wie viele es sind, und Mittelwerte.
+my-research-kind-counts = wie viele Menschen es in jeder Gruppe gibt.
+my-research-kind-model = was womit zusammenhängt.
+my-research-kind-survival = wie lange es dauert, bis etwas geschieht.
+my-research-kind-compare = ob Gruppen sich unterscheiden.
+my-research-kind-other = eine andere Rechnung über viele Menschen.

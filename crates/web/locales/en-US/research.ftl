@@ -134,3 +134,16 @@ notice-project-applied = Your application is signed. The institutions find it wi
 notice-project-decided = The decision is signed and holds.
 notice-answer-decided = Your decision is recorded.
 notice-publication-recorded = The publication is recorded.
+my-research-unused = Sums over this institution's people have not been used in it yet.
+my-research-used = { $count ->
+    [one] Sums over this institution's people were used in one question.
+   *[other] Sums over this institution's people were used in { $count } questions.
+}
+my-research-what = What was asked
+my-research-published = Published
+my-research-kind-summary = how many there are, and averages.
+my-research-kind-counts = how many people there are in each group.
+my-research-kind-model = what goes together with what.
+my-research-kind-survival = how long it takes until something happens.
+my-research-kind-compare = whether groups differ.
+my-research-kind-other = another calculation over many people.

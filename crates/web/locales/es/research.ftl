@@ -134,3 +134,16 @@ notice-project-applied = Su solicitud está firmada. Las instituciones la encuen
 notice-project-decided = La decisión está firmada y vale.
 notice-answer-decided = Su decisión queda registrada.
 notice-publication-recorded = La publicación queda registrada.
+my-research-unused = Todavía no se han usado sumas sobre las personas de esta institución.
+my-research-used = { $count ->
+    [one] Se usaron sumas sobre las personas de esta institución en una pregunta.
+   *[other] Se usaron sumas sobre las personas de esta institución en { $count } preguntas.
+}
+my-research-what = Qué se preguntó
+my-research-published = Publicado
+my-research-kind-summary = cuántas hay, y promedios.
+my-research-kind-counts = cuántas personas hay en cada grupo.
+my-research-kind-model = qué se relaciona con qué.
+my-research-kind-survival = cuánto tarda en ocurrir algo.
+my-research-kind-compare = si los grupos difieren.
+my-research-kind-other = otro cálculo sobre muchas personas.

@@ -27,6 +27,21 @@ pub struct MineRow {
     pub state: ProjectState,
     /// From when to when, Unix epoch milliseconds.
     pub term: (i64, i64),
+    /// The questions to which this institution has given sums, the latest first.
+    pub uses: Vec<UseRow>,
+    /// Title and address of what was published.
+    pub publications: Vec<(String, String)>,
+}
+
+/// A question to which the institution has given sums.
+#[derive(Clone, Debug)]
+pub struct UseRow {
+    /// The message that says what kind of question it is.
+    pub kind: &'static str,
+    /// As it was asked.
+    pub asked: String,
+    /// When, in Unix epoch milliseconds.
+    pub at_ms: i64,
 }
 
 #[derive(Template)]

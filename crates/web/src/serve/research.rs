@@ -1,9 +1,10 @@
 //! Research: projects, questions in them, answers on their way out, and what patients are told.
 
-use app::projects::{self, Choice, Draft, Known, Verdict};
+use app::projects::{self, Choice, Draft, Known, Told, Verdict};
 use app::release::{self, Publication, State};
 use app::rounds::ask::{self, End};
 use app::rounds::asked::{self, Asked, State as Stands};
+use app::rounds::used::Use;
 use app::{App, Caller, Error, Kind, catalog};
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
@@ -21,7 +22,7 @@ use crate::paths::{Project, Question};
 use crate::research::apply::{self, ApplyForm, ApplyView};
 use crate::research::found::Found;
 use crate::research::home::{self, HomeView, ProjectRow};
-use crate::research::mine::{self, MineRow, MineView};
+use crate::research::mine::{self, MineRow, MineView, UseRow};
 use crate::research::project::{self, AskForm, DecideForm, DecisionRow, ProjectView};
 use crate::research::question::{self, PublishForm, QuestionView, ReleaseForm};
 use crate::research::{ProjectState, QuestionRow, QuestionState};
@@ -104,6 +105,20 @@ fn state(known: &Known, now_ms: i64) -> ProjectState {
         ProjectState::Approved
     } else {
         ProjectState::Open
+    }
+}
+
+/// The message that says to patients what kind of question it is.
+fn kind_of(analysis: &Analysis) -> &'static str {
+    match serde_json::to_value(analysis).unwrap_or_default()["kind"].as_str() {
+        Some("summary" | "histogram" | "quantiles") => "my-research-kind-summary",
+        Some("crosstab" | "chi-squared") => "my-research-kind-counts",
+        Some("regression" | "mixed" | "correlation" | "weighting" | "two-stage") => {
+            "my-research-kind-model"
+        }
+        Some("survival") => "my-research-kind-survival",
+        Some("t-test" | "anova") => "my-research-kind-compare",
+        _ => "my-research-kind-other",
     }
 }
 
@@ -633,12 +648,23 @@ async fn try_mine(visit: &Visit) -> Made {
     let caller = visit.caller(visit.require(PATIENT)?);
     let found = visit.app().run(move |app| projects::for_patient(app, &caller)).await?;
     let app = visit.app();
-    let row = |known: &Known| MineRow {
-        title: known.project.title.clone(),
-        purpose: known.project.purpose.clone(),
-        by: name_of(app, known.project.coordinator.as_str()),
-        state: state(known, app.now_ms()),
-        term: (known.project.from, known.project.until),
+    let of_use = |one: &Use| UseRow {
+        kind: kind_of(&one.analysis),
+        asked: worded(&one.analysis),
+        at_ms: one.at_ms,
+    };
+    let row = |told: &Told| MineRow {
+        title: told.known.project.title.clone(),
+        purpose: told.known.project.purpose.clone(),
+        by: name_of(app, told.known.project.coordinator.as_str()),
+        state: state(&told.known, app.now_ms()),
+        term: (told.known.project.from, told.known.project.until),
+        uses: told.uses.iter().map(of_use).collect(),
+        publications: told
+            .publications
+            .iter()
+            .map(|one| (one.title.clone(), one.address.clone()))
+            .collect(),
     };
     let view = MineView { projects: found.iter().map(row).collect() };
     page(mine::render(&view, &visit.chrome)?)

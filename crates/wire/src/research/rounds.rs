@@ -58,7 +58,8 @@ pub struct RoundsRequest {
     pub given: Vec<Given>,
     /// Signed decisions about projects of this coordinator.
     pub decisions: Vec<Sealed>,
-    /// Ids of the projects that the caller knows, and of the questions whose withdrawal it knows.
+    /// Ids of the projects that the caller knows, of the questions whose withdrawal it knows, and of the
+    /// sealed outcomes that it has.
     pub known: Vec<String>,
     /// How long the coordinator may keep the request open where there is nothing to do, in
     /// milliseconds, at most [`super::MAX_WAIT_MS`].
@@ -72,6 +73,9 @@ pub struct RoundsResponse {
     pub projects: Vec<Sealed>,
     /// Withdrawals of questions that the caller does not know ([`super::Withdrawal`]).
     pub withdrawn: Vec<Sealed>,
+    /// What came of questions, as far as the caller does not know it ([`super::Outcome`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<Sealed>,
     /// What is to be done.
     pub work: Vec<Work>,
 }

@@ -5,7 +5,7 @@ use web::form::{Field, FieldFault};
 use web::research::apply::{self, ApplyView};
 use web::research::found::Found;
 use web::research::home::{self, HomeView, ProjectRow};
-use web::research::mine::{self, MineRow, MineView};
+use web::research::mine::{self, MineRow, MineView, UseRow};
 use web::research::project::{self, DecisionRow, ProjectView};
 use web::research::question::{self, QuestionView};
 use web::research::{ProjectState, QuestionRow, QuestionState};
@@ -163,6 +163,12 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                 by: "North Valley Hospital".into(),
                 state: ProjectState::Approved,
                 term: (NOW_MS, NOW_MS + DAY_MS),
+                uses: vec![UseRow {
+                    kind: "my-research-kind-model",
+                    asked: "logistic(died) ~ age + arm".into(),
+                    at_ms: NOW_MS,
+                }],
+                publications: vec![("Who survives".into(), "https://doi.org/10.1000/182".into())],
             }],
             false => Vec::new(),
         },
