@@ -35,13 +35,14 @@ pub struct Account {
 }
 
 /// Username and display name of each role; patients have their own names.
-const STAFF: [(Role, &str, &str); 6] = [
+const STAFF: [(Role, &str, &str); 7] = [
     (Role::Clinician, "clinician", "Dr. Alex Morgan"),
     (Role::PrivacyOfficer, "privacy", "Robin Keller"),
     (Role::Operator, "operator", "Sam Ortiz"),
     (Role::Registrar, "registrar", "Jo Lindqvist"),
     (Role::Steward, "steward", "Kim Adler"),
     (Role::CouncilMember, "council", "Toni Vega"),
+    (Role::Researcher, "researcher", "Ada Berg"),
 ];
 
 /// Makes the accounts of every hospital and writes them down.
