@@ -54,15 +54,18 @@ pub async fn run(app: App, mut stopped: watch::Receiver<bool>) {
                 tracing::error!(reason = %error.message, "the lake does not follow the records");
                 feed.mark_changed();
                 tokio::select! {
-                    _ = stopped.wait_for(|stop| *stop) => {}
+                    _ = stopped.wait_for(|stop| *stop) => break,
                     () = tokio::time::sleep(PAUSE) => {}
                 }
             }
         }
-        tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => {}
-            _ = feed.changed() => {}
-            _ = every.tick() => commit(&app).await,
+        let is_due = tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            _ = feed.changed() => false,
+            _ = every.tick() => true,
+        };
+        if is_due {
+            commit(&app).await;
         }
     }
     commit(&app).await;
