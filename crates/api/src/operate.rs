@@ -52,8 +52,14 @@ async fn figures(
             })
         })
         .collect();
+    let lake = state.lake.as_ref().map(|lake| {
+        json!({
+            "rows": lake.rows, "diskBytes": lake.disk_bytes, "memoryBytes": lake.memory_bytes,
+            "behind": lake.behind, "rebuilding": lake.rebuilding,
+        })
+    });
     Ok(Json(json!({
-        "answering": state.answering,
+        "answering": state.answering, "lake": lake,
         "resources": state.store.resources, "versions": state.store.versions,
         "bytes": state.store.bytes, "sequence": state.store.seq, "queued": state.store.queued,
         "auditEntries": state.audit.map(|head| head.number),

@@ -3,8 +3,11 @@
 //! | call | body | answer |
 //! |---|---|---|
 //! | `GET /research/datasets` | | the data sets of this institution |
-//! | `PUT /research/datasets/{name}` | `{"title", "csv", "dictionary"?}` | the data set |
+//! | `PUT /research/datasets/{name}` | `{"title", "csv", "dictionary"?}` or `{"title", "sql", "dictionary"}` | the data set |
+//! | `POST /research/datasets/{name}/refresh` | | the data set, made anew by its SQL |
 //! | `DELETE /research/datasets/{name}` | | |
+//! | `GET /research/views` | | the tables that can be asked by SQL |
+//! | `POST /research/projects/{id}/sql` | `{"sql"}` | columns, of groups of enough people |
 //! | `GET /research/projects` | | the projects that concern this institution |
 //! | `POST /research/projects` | an application | `{"id"}` |
 //! | `POST /research/projects/{id}/decision` | `{"choice", "reason"}` | |
@@ -23,9 +26,10 @@
 //! | `DELETE /research/extracts/{id}` | | |
 //!
 //! Every institution declares the same dictionary for its part of a data set; without one it is made
-//! of the columns. With `wait`, at most 60, the reply is kept back until the question has ended.
+//! of the columns. With `sql` the rows are made of the records, over the tables of `/research/views`. With `wait`, at most 60, the reply is kept back until the question has ended.
 
 mod extracts;
+mod workspace;
 
 use std::time::Duration;
 
@@ -66,6 +70,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/datasets", get(datasets))
         .route("/datasets/{name}", put(register).delete(remove))
+        .route("/datasets/{name}/refresh", post(refresh))
         .route("/projects", get(list).post(apply))
         .route("/projects/{id}/decision", post(decide))
         .route("/projects/{id}/questions", get(questions).post(question))
@@ -76,6 +81,7 @@ pub fn router(app: App) -> Router {
         .route("/outputs/{question}/publications", post(publish))
         .route("/releases/{id}", get(released))
         .merge(extracts::routes())
+        .merge(workspace::routes())
         .with_state(app)
 }
 
@@ -83,7 +89,10 @@ pub fn router(app: App) -> Router {
 #[serde(deny_unknown_fields)]
 struct Register {
     title: String,
-    csv: String,
+    #[serde(default)]
+    csv: Option<String>,
+    #[serde(default)]
+    sql: Option<String>,
     #[serde(default)]
     dictionary: Option<Dictionary>,
 }
@@ -147,7 +156,7 @@ async fn datasets(State(app): State<App>, client: Client, headers: HeaderMap) ->
 fn set(set: &Dataset) -> Value {
     json!({
         "name": set.name, "title": set.title, "dictionary": set.dictionary, "rows": set.rows,
-        "since": instant(set.since_ms),
+        "since": instant(set.since_ms), "sql": set.made.as_ref().map(|made| &made.sql),
     })
 }
 
@@ -160,13 +169,37 @@ async fn register(
 ) -> Answer {
     let caller = auth::caller(&app, &headers, client, false).await?;
     let given: Register = body(content, MAX_TABLE).await?;
-    let work = move |app: &App| {
-        let Register { title, csv: text, dictionary } = given;
-        let (dictionary, rows) = csv::read_as(&text, dictionary.as_ref())
-            .map_err(|e| Error::invalid("value", e.to_string()))?;
-        catalog::register(app, &caller, catalog::Draft { name, title, dictionary, rows })
+    let Register { title, csv, sql, dictionary } = given;
+    let made = match (csv, sql, dictionary) {
+        (Some(text), None, dictionary) => {
+            let work = move |app: &App| {
+                let (dictionary, rows) = csv::read_as(&text, dictionary.as_ref())
+                    .map_err(|e| Error::invalid("value", e.to_string()))?;
+                catalog::register(app, &caller, catalog::Draft { name, title, dictionary, rows })
+            };
+            app.run(work).await?
+        }
+        (None, Some(sql), Some(dictionary)) => {
+            let draft = catalog::query::Draft { name, title, dictionary, sql };
+            catalog::query::register(&app, Some(&caller), draft).await?
+        }
+        _ => {
+            let message = "hand in `csv`, or `sql` with a `dictionary`";
+            return Err(Error::invalid("structure", message).into());
+        }
     };
-    Ok(Json(set(&app.run(work).await?)).into_response())
+    Ok(Json(set(&made)).into_response())
+}
+
+async fn refresh(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, false).await?;
+    let made = catalog::refresh(&app, &caller, &name).await?;
+    Ok(Json(set(&made)).into_response())
 }
 
 async fn remove(

@@ -1,19 +1,23 @@
 //! Data sets that an institution keeps for research: what they hold, and their rows.
 //!
-//! A data set is a table of people without names: a registry, the outcome of a study. Its description
-//! is a `Library`; its rows are kept beside, column by column, and no door gives them out. Questions
-//! of approved projects are answered from them ([`crate::rounds`]).
+//! A data set is a table of people without names: a registry, the outcome of a study, or what SQL makes
+//! of the records ([`query`]). Its description is a `Library`; its rows are kept beside, column by column,
+//! and no door gives them out. Questions of approved projects are answered from them ([`crate::rounds`]).
 
 mod columns;
 mod library;
+pub mod query;
+mod refresh;
 mod register;
 
+pub use refresh::{refresh, run};
 pub use register::{Draft, register, remove};
 
-pub(crate) use columns::rows;
 pub(crate) use library::is_reserved;
+pub(crate) use refresh::rows;
 
 use statistics::Dictionary;
+use store::Seq;
 
 use crate::authorise::{Action, authorise};
 use crate::{App, Caller, Result};
@@ -40,6 +44,22 @@ pub struct Dataset {
     pub rows: usize,
     /// Since when, in milliseconds since the Unix epoch.
     pub since_ms: i64,
+    /// How it was made of the records, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+}
+
+/// How a data set was made of the records.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Made {
+    /// Over the views of the lake.
+    pub sql: String,
+    /// The last change of the records that may have changed a row.
+    pub seq: Seq,
+    /// Tells who was in research.
+    pub mark: String,
+    /// When it was tried last, in milliseconds since the Unix epoch.
+    pub tried_ms: i64,
 }
 
 /// The data sets of this institution, by name.

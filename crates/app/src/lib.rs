@@ -17,6 +17,7 @@ pub mod error;
 pub mod extracts;
 pub mod governance;
 pub mod jobs;
+pub mod lake;
 pub mod later;
 pub mod locator;
 pub mod notices;
@@ -31,6 +32,7 @@ pub mod services;
 pub mod session;
 pub mod terminology;
 pub mod views;
+pub mod workspace;
 
 pub use caller::{Caller, Evidence, Granted, User};
 pub use error::{Error, Kind, Result};

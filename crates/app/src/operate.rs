@@ -70,6 +70,8 @@ pub struct State {
     pub dead_letters: Vec<DeadLetter>,
     /// Subscriptions whose delivery was given up.
     pub given_up: Vec<GivenUp>,
+    /// The lake, where it is open.
+    pub lake: Option<crate::lake::Status>,
 }
 
 /// The state of the node.
@@ -100,6 +102,7 @@ pub fn state(app: &App, caller: &Caller) -> Result<State> {
         locator: crate::locator::status::status(app),
         dead_letters: app.outbox().dead_letters()?,
         given_up: given_up(&*snapshot)?,
+        lake: crate::lake::status(app),
     })
 }
 

@@ -118,6 +118,8 @@ pub struct Services {
     pub settings: Settings,
     /// How long work is done.
     pub jobs: crate::jobs::Options,
+    /// Where the lake is; `None` keeps none.
+    pub lake: Option<crate::lake::Place>,
     /// Time.
     pub clock: Clock,
     /// Chance.
@@ -145,13 +147,15 @@ struct Inner {
     governance: crate::governance::State,
     projects: crate::projects::Held,
     rounds: crate::rounds::State,
+    lake: crate::lake::State,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
 
 impl App {
     /// Puts a node together.
-    pub fn new(services: Services) -> Self {
+    pub fn new(mut services: Services) -> Self {
+        let lake = crate::lake::State::new(services.lake.take());
         let pages = Pages::default();
         let jobs = Jobs::new(services.jobs.clone());
         crate::bulk::register(&jobs);
@@ -183,6 +187,7 @@ impl App {
             governance,
             projects: crate::projects::Held::default(),
             rounds: crate::rounds::State::default(),
+            lake,
             answering,
             listening,
         };
@@ -212,6 +217,11 @@ impl App {
     /// Questions over many institutions.
     pub fn rounds(&self) -> &crate::rounds::State {
         &self.0.rounds
+    }
+
+    /// Tables over the records.
+    pub(crate) fn lake(&self) -> &crate::lake::State {
+        &self.0.lake
     }
 
     /// The store. Calls block.

@@ -23,6 +23,8 @@ use crate::stores::Location;
 /// Name of the file in the node's folder.
 pub const FILE: &str = "node.toml";
 const MEBIBYTE: u64 = 1024 * 1024;
+/// What keeps no lake.
+const OFF: &str = "off";
 
 /// What the operator sets.
 #[derive(Clone, Debug, Deserialize)]
@@ -47,6 +49,10 @@ pub struct Config {
     /// Memory for pages of the store's folder in MiB, taken as it is needed; 0 takes what suits.
     #[serde(default)]
     pub store_cache_mb: u32,
+    /// The folder below the node's in which tables over the records are kept for research; `off` keeps
+    /// none.
+    #[serde(default = "lake")]
+    pub lake: String,
     /// The operator states that the disk below a PostgreSQL is encrypted.
     #[serde(default)]
     pub store_disk_encrypted: bool,
@@ -353,6 +359,10 @@ fn store() -> String {
     "store".into()
 }
 
+fn lake() -> String {
+    "lake".into()
+}
+
 fn passkey_roles() -> Vec<String> {
     [Role::Operator, Role::PrivacyOfficer, Role::Registrar, Role::CouncilMember]
         .map(|role| role.code().into())
@@ -418,6 +428,11 @@ impl Config {
         let ring = ring.map_err(|error| store::StoreError::Failed(error.to_string()))?;
         let keys = ring.map_or_else(Vec::new, |ring| ring.page_keys());
         Ok(found.with_keys(keys).with_cache(self.store_cache_mb))
+    }
+
+    /// Where the tables over the records of the node in `folder` are kept; `None` where they are not.
+    pub fn lake(&self, folder: &Path) -> Option<PathBuf> {
+        (self.lake != OFF).then(|| folder.join(&self.lake))
     }
 
     /// The address of the FHIR service, as clients reach it.
@@ -489,6 +504,9 @@ impl Config {
         }
         if config.store_cache_mb != 0 && !(8..=65_536).contains(&config.store_cache_mb) {
             return Err("`store_cache_mb` is 0, or from 8 to 65536".into());
+        }
+        if config.lake.is_empty() || config.lake.contains("..") {
+            return Err("`lake` is a folder, or `off`".into());
         }
         config.locating()?;
         config.enforced()?;
@@ -579,6 +597,9 @@ store = "store"
 # every start until you state here that the disk below the server is encrypted.
 store_cache_mb = 0
 store_disk_encrypted = false
+# Tables over the records, for research by SQL: a folder below this one, sealed under the node's keys and
+# made again from the records where it is missing, or "off".
+lake = "lake"
 
 # The keys that the network began with, which membership.json goes back to: one key, or
 # "2 of KEY KEY KEY" where several had to sign. `consilium network join` sets it.
@@ -783,6 +804,7 @@ mod tests {
             ("\"council-member\"]", "\"chief\"]", "passkey_roles"),
             ("requests_per_second = 200", "requests_per_second = 0", "peers.requests_per_second"),
             ("night = [22, 6]", "night = [22, 24]", "peers.night"),
+            ("lake = \"lake\"", "lake = \"../lake\"", "lake"),
         ] {
             let changed = text().replace(from, to);
             assert!(Config::parse(&changed).unwrap_err().contains(expected), "{to}");

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod data;
+pub mod datasets;
 mod story;
 
 use std::net::SocketAddr;
@@ -80,6 +81,11 @@ pub async fn run(arguments: Arguments) -> Result<(), Fault> {
     let mut running = Vec::new();
     for node in nodes {
         running.push(start(node).await?);
+    }
+    if fresh {
+        for hospital in &running {
+            tokio::spawn(datasets::make(hospital.app.clone()));
+        }
     }
     story::tell(&arguments, &folder, &sites, &accounts, started.elapsed());
     serve(running).await;

@@ -151,6 +151,8 @@ pub fn open_around(
         Location::Postgres(_) => (location.open(clock.clone(), base)?, None),
     };
     let store = around(store);
+    let lake =
+        config.lake(folder).map(|at| app::lake::Place::new(at, &vault, Arc::new(SystemRandom)));
     let vault = identity::NodeKey::new(&vault)?;
     let accounts = identity::Accounts::new(store.clone(), vault, Arc::new(SystemRandom));
     let accounts = identity::Sessions::new(accounts, identity::Settings::default())?;
@@ -231,6 +233,7 @@ pub fn open_around(
             }),
             ..app::jobs::Options::new(folder.join("jobs"))
         },
+        lake: lake.transpose()?,
         clock,
         random,
     });

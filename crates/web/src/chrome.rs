@@ -7,6 +7,7 @@ use crate::paths::{
     Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links,
     MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, MyResearch,
     Network, Notices, Objections, Papers, Proxies, Recalls, Reconciliation, Research, Witnesses,
+    Workspace,
 };
 use crate::proxies::relationship::Relationship;
 use crate::words::{Message, Words};
@@ -110,7 +111,10 @@ impl Chrome {
                 item("nav-agreements", Agreements.to_string()),
                 item("nav-research", Research.to_string()),
             ],
-            Role::Researcher => vec![item("nav-research", Research.to_string())],
+            Role::Researcher => vec![
+                item("nav-research", Research.to_string()),
+                item("nav-workspace", Workspace.to_string()),
+            ],
             Role::Registrar => vec![
                 item("nav-links", Links.to_string()),
                 item("nav-recalls", Recalls.to_string()),

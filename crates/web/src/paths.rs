@@ -119,6 +119,8 @@ fixed! {
     Research = "/projects";
     /// Apply for a project: GET the form, POST it.
     NewProject = "/projects/new";
+    /// SQL over the records: in which projects.
+    Workspace = "/workspace";
     /// What a patient is told of research.
     MyResearch = "/me/research";
     /// Propose an agreement: GET the form, POST it.
@@ -174,6 +176,8 @@ with_id! {
     DecideProject = "/projects/", "id", "/decision";
     /// Ask a question in a project: POST.
     AskQuestion = "/projects/", "id", "/questions";
+    /// SQL over the records in a project: GET the form, POST it.
+    ProjectWorkspace = "/workspace/", "id", "";
     /// A research question.
     Question = "/questions/", "id", "";
     /// Decide about an answer: POST.

@@ -29,6 +29,7 @@ mod registrar;
 mod research;
 mod session;
 mod simulation;
+mod workspace;
 
 use std::sync::Arc;
 
@@ -198,6 +199,8 @@ fn research_routes() -> Router<Web> {
         .route(paths::DecideAnswer::ROUTE, post(research::decide_answer))
         .route(paths::PublishAnswer::ROUTE, post(research::publish))
         .route(paths::MyResearch::ROUTE, get(research::mine))
+        .route(paths::Workspace::ROUTE, get(workspace::home))
+        .route(paths::ProjectWorkspace::ROUTE, get(workspace::one).post(workspace::ask))
 }
 
 fn office_routes() -> Router<Web> {

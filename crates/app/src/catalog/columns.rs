@@ -1,10 +1,10 @@
 //! How the rows of a data set are kept: each column in pieces, packed.
 
-use statistics::{Column, Dictionary, Frame, Kind};
-use store::{SideWrite, Snapshot};
+use statistics::{Column, Frame, Kind};
+use store::{Guard, SideWrite, Snapshot};
 
 use super::{Dataset, MOST, SPACE};
-use crate::{App, Error, Kind as Fault, Result};
+use crate::{Error, Kind as Fault, Result};
 
 /// Values in one piece.
 const PIECE: usize = 64 * 1024;
@@ -25,6 +25,19 @@ pub(super) fn description(snapshot: &dyn Snapshot, name: &str) -> Result<Option<
     stored.map(|value| read_description(&value)).transpose()
 }
 
+/// What a transaction rests on that replaces a data set: that it is as it was read.
+pub(super) fn is_still(snapshot: &dyn Snapshot, name: &str) -> Result<Guard> {
+    let key = description_key(name);
+    let value = snapshot.side(SPACE, &key)?;
+    Ok(Guard::Side { space: SPACE, key, value })
+}
+
+/// The write that keeps a description alone.
+pub(super) fn describe(set: &Dataset) -> Result<SideWrite> {
+    let text = serde_json::to_vec(set).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(write(description_key(&set.name), Some(text)))
+}
+
 fn read_description(value: &[u8]) -> Result<Dataset> {
     serde_json::from_slice(value)
         .map_err(|_| Error::internal("the description of a data set is faulty"))
@@ -32,8 +45,7 @@ fn read_description(value: &[u8]) -> Result<Dataset> {
 
 /// The writes that keep a data set; what was there under its name before is to be removed first.
 pub(super) fn writes(set: &Dataset, frame: &Frame) -> Result<Vec<SideWrite>> {
-    let text = serde_json::to_vec(set).map_err(|e| Error::internal(e.to_string()))?;
-    let mut out = vec![write(description_key(&set.name), Some(text))];
+    let mut out = vec![describe(set)?];
     for (place, variable) in set.dictionary.variables.iter().enumerate() {
         let column = frame.column(&variable.name).ok_or_else(|| {
             Error::invalid("value", format!("there is no column `{}`", variable.name))
@@ -56,24 +68,19 @@ pub(super) fn removals(snapshot: &dyn Snapshot, set: &Dataset) -> Result<Vec<Sid
     Ok(out)
 }
 
-/// The dictionary of a data set and the columns of these variables, for the engines. Blocks.
-///
-/// Errors: [`Fault::NotFound`] for an unknown data set.
-pub(crate) fn rows(app: &App, name: &str, variables: &[String]) -> Result<(Dictionary, Frame)> {
-    let snapshot = app.store().snapshot()?;
-    let set = description(&*snapshot, name)?.ok_or_else(Error::not_found)?;
+/// The columns of these variables of a data set.
+pub(super) fn rows(snapshot: &dyn Snapshot, set: &Dataset, variables: &[String]) -> Result<Frame> {
     let mut columns = Vec::with_capacity(variables.len());
     for (place, variable) in set.dictionary.variables.iter().enumerate() {
         if !variables.contains(&variable.name) {
             continue;
         }
-        let pieces = snapshot.side_scan(SPACE, &column_prefix(name, place), MOST_PIECES)?;
+        let pieces = snapshot.side_scan(SPACE, &column_prefix(&set.name, place), MOST_PIECES)?;
         let bytes = pieces.iter().flat_map(|(_, piece)| piece);
         let column = unpacked(&variable.kind, bytes.copied())?;
         columns.push((variable.name.clone(), column));
     }
-    let frame = Frame::new(columns).map_err(|e| Error::internal(e.to_string()))?;
-    Ok((set.dictionary, frame))
+    Frame::new(columns).map_err(|e| Error::internal(e.to_string()))
 }
 
 fn packed(column: &Column) -> Vec<Vec<u8>> {

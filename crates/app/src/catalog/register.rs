@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use statistics::{Column, Dictionary, Frame, Kind};
 use store::Transaction;
 
-use super::{Dataset, MOST, MOST_ROWS, MOST_VARIABLES, columns, library};
+use super::{Dataset, MOST, MOST_ROWS, MOST_VARIABLES, Made, columns, library};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -31,8 +31,19 @@ pub struct Draft {
 pub fn register(app: &App, caller: &Caller, draft: Draft) -> Result<Dataset> {
     authorise(app, caller, Action::of(policy::Action::ManageDatasets))?;
     check(&draft)?;
+    keep(app, Event::by(caller, Pattern::Configure), draft, None)
+}
+
+/// Keeps a data set that was checked.
+pub(super) fn keep(
+    app: &App,
+    event: Event<'_>,
+    draft: Draft,
+    made: Option<Made>,
+) -> Result<Dataset> {
     let Draft { name, title, dictionary, rows } = draft;
-    let set = Dataset { name, title, dictionary, rows: rows.rows(), since_ms: app.now_ms() };
+    let (rows_here, since_ms) = (rows.rows(), app.now_ms());
+    let set = Dataset { name, title, dictionary, rows: rows_here, since_ms, made };
     let snapshot = app.store().snapshot()?;
     let before = columns::description(&*snapshot, &set.name)?;
     if before.is_none() && columns::described(&*snapshot)?.len() >= MOST {
@@ -44,9 +55,9 @@ pub fn register(app: &App, caller: &Caller, draft: Draft) -> Result<Dataset> {
     };
     side.extend(columns::writes(&set, &rows)?);
     let note = format!("a data set for research is taken in: {}", set.name);
-    let event = Event::by(caller, Pattern::Configure).note(note);
-    let writes = vec![library::put(app, &set)?, event.write(app)?];
-    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    let writes = vec![library::put(app, &set)?, event.note(note).write(app)?];
+    let guards = vec![columns::is_still(&*snapshot, &set.name)?];
+    app.store().commit(Transaction { guards, side, writes })?;
     Ok(set)
 }
 
@@ -65,10 +76,17 @@ pub fn remove(app: &App, caller: &Caller, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn check(draft: &Draft) -> Result<()> {
+/// Whether a data set is within the limits, and its rows are as the dictionary says.
+pub(super) fn check(draft: &Draft) -> Result<()> {
+    let Draft { name, title, dictionary, rows } = draft;
+    check_description(name, title, dictionary)?;
+    check_rows(dictionary, rows)
+}
+
+/// Whether a description is within the limits.
+pub(super) fn check_description(name: &str, title: &str, dictionary: &Dictionary) -> Result<()> {
     let invalid = |message: String| Err(Error::invalid("value", message));
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let Draft { name, title, dictionary, rows } = draft;
     if name.is_empty() || name.len() > 50 || !name.chars().all(is_plain) {
         let message = "the name of a data set has 1 to 50 lower-case letters, digits and hyphens";
         return invalid(message.to_owned());
@@ -76,9 +94,8 @@ fn check(draft: &Draft) -> Result<()> {
     if title.trim().is_empty() || title.chars().count() > 200 {
         return invalid("the title of a data set has 1 to 200 characters".to_owned());
     }
-    if rows.rows() > MOST_ROWS || dictionary.variables.len() > MOST_VARIABLES {
-        let message =
-            format!("a data set has at most {MOST_ROWS} rows and {MOST_VARIABLES} variables");
+    if dictionary.variables.len() > MOST_VARIABLES {
+        let message = format!("a data set has at most {MOST_VARIABLES} variables");
         return Err(Error::new(Fault::TooCostly, message));
     }
     let mut names = BTreeSet::new();
@@ -89,6 +106,17 @@ fn check(draft: &Draft) -> Result<()> {
                 "the variable `{name}` is there twice, or its name is too long"
             ));
         }
+    }
+    Ok(())
+}
+
+fn check_rows(dictionary: &Dictionary, rows: &Frame) -> Result<()> {
+    if rows.rows() > MOST_ROWS {
+        let message = format!("a data set has at most {MOST_ROWS} rows");
+        return Err(Error::new(Fault::TooCostly, message));
+    }
+    for variable in &dictionary.variables {
+        let name = &variable.name;
         let fits = match (&variable.kind, rows.column(name)) {
             (Kind::Number { min, max }, Some(Column::Number(values))) => {
                 let within = |v: &f64| min.is_none_or(|m| m <= *v) && max.is_none_or(|m| *v <= m);
@@ -100,9 +128,8 @@ fn check(draft: &Draft) -> Result<()> {
             _ => false,
         };
         if !fits {
-            return invalid(format!(
-                "the rows hold for `{name}` what the dictionary does not list"
-            ));
+            let message = format!("the rows hold for `{name}` what the dictionary does not list");
+            return Err(Error::invalid("value", message));
         }
     }
     Ok(())

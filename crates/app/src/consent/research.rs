@@ -114,6 +114,18 @@ impl Participants {
         }
     }
 
+    /// What holds where a patient has decided nothing.
+    pub(crate) fn regime(&self) -> Regime {
+        self.regime
+    }
+
+    /// The patients of whom the other holds: under [`Regime::OptOut`] those of whom not all may be
+    /// used, under [`Regime::OptIn`] those of whom all may be.
+    pub(crate) fn apart(&self) -> impl Iterator<Item = &Id> {
+        let apart = self.regime == Regime::OptIn;
+        self.said.keys().filter(move |id| self.is_in(id) == apart)
+    }
+
     /// Whether all of a patient's record may be used.
     pub fn is_in(&self, patient: &Id) -> bool {
         matches!(self.standing(patient), Standing::In)

@@ -23,7 +23,7 @@ use crate::audit::event::Pattern;
 use crate::bulk::{Met, Part, Plan, Rolls, Scan, Window, stood};
 use crate::consent::research::{Participants, Standing, participants};
 use crate::jobs::{Outcome, Run};
-use crate::records::{holdings, kept, parse, patients_of};
+use crate::records::{holdings, kept, parse};
 use crate::{App, Error, Kind, Result};
 
 /// How often an extract is made anew because somebody left research meanwhile.
@@ -190,7 +190,7 @@ impl<'a> Pass<'a> {
         stored: &Stored,
         resource: &Resource,
     ) -> Outcome<()> {
-        let Some(patient) = whose(resource) else { return Ok(()) };
+        let Some(patient) = holdings::whose(resource) else { return Ok(()) };
         if kept::is_governance(resource)
             || !self.listed.is_empty() && !self.listed.contains(&patient)
         {
@@ -327,18 +327,6 @@ fn window(order: &Order) -> Window {
         owned_only: true,
         ..Window::default()
     }
-}
-
-/// The one patient that a resource is about. What is about several tells of one in the record of
-/// another, and is left out.
-fn whose(resource: &Resource) -> Option<Id> {
-    if resource.type_name() == "Patient" {
-        return resource.id();
-    }
-    let mut about = patients_of(resource);
-    about.extend(holdings::patients_beside(resource));
-    let first = about.first()?.clone();
-    about.iter().all(|id| *id == first).then_some(first)
 }
 
 fn pretty(value: &Value) -> Result<String> {

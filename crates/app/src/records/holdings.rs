@@ -9,7 +9,7 @@ use fhirpath::search::{IndexEntry, IndexValue, ParamType, Registry};
 use store::query::{Filter, ReferenceTest, Test, parse};
 use store::{Key, Method, Snapshot};
 
-use super::parse as parse_stored;
+use super::{parse as parse_stored, patients_of};
 use crate::{Error, Result};
 
 /// Types that are in a patient's compartment and govern access instead of describing health.
@@ -100,6 +100,18 @@ pub(crate) fn patients_beside(resource: &Resource) -> Vec<Id> {
         _ => None,
     };
     of_it.filter_map(patient).collect()
+}
+
+/// The one patient that a resource is about. What is about several tells of one in the record of
+/// another: it has no one.
+pub(crate) fn whose(resource: &Resource) -> Option<Id> {
+    if resource.type_name() == "Patient" {
+        return resource.id();
+    }
+    let mut about = patients_of(resource);
+    about.extend(patients_beside(resource));
+    let first = about.first()?.clone();
+    about.iter().all(|id| *id == first).then_some(first)
 }
 
 /// What is true of those of them that are about `patient`.

@@ -14,7 +14,7 @@ use super::replay::follow;
 use super::{SPACE, used};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::{App, catalog, projects};
+use crate::{App, Kind, catalog, projects};
 
 /// What a round asks of a site.
 pub(super) struct Asked<'a> {
@@ -90,8 +90,13 @@ fn values(app: &App, checked: &Checked, round: &Round) -> Result<Contribution, A
     let names: Vec<String> =
         question.dictionary.variables.iter().map(|variable| variable.name.clone()).collect();
     let dataset = &checked.known.project.dataset;
-    let (dictionary, frame) = catalog::rows(app, dataset, &names)
-        .map_err(|_| Against::new("no-dataset", "the data set is not here"))?;
+    let (dictionary, frame) = catalog::rows(app, dataset, &names).map_err(|error| {
+        if error.kind == Kind::NotFound {
+            return Against::new("no-dataset", "the data set is not here");
+        }
+        tracing::error!(%dataset, reason = %error.message, "a data set cannot be asked");
+        Against::new("dataset-stale", "the data set is out of date and cannot be made anew")
+    })?;
     for variable in &question.dictionary.variables {
         if dictionary.variable(&variable.name).is_none_or(|own| own.kind != variable.kind) {
             let reason = format!("the data set has another variable `{}`", variable.name);

@@ -100,12 +100,7 @@ impl Engine {
     /// Errors: what the query breaks, or a limit.
     pub async fn rows(&self, snapshot: &Arc<Snapshot>, sql: &str) -> Result<Frame, Refused> {
         let (snapshot, sql, limits) = (Arc::clone(snapshot), sql.to_owned(), self.limits.clone());
-        self.run(async move {
-            let context = session::session(&snapshot, &limits)?;
-            let plan = session::plan(&context, &sql).await?;
-            collect(&context, plan, &limits).await
-        })
-        .await
+        self.run(async move { rows_of(&snapshot, &sql, &limits).await }).await
     }
 
     /// The rows of a query as columns of numbers and texts, for the statistics engine. As
@@ -114,6 +109,24 @@ impl Engine {
     /// Errors: what the query breaks, or a limit.
     pub async fn columns(&self, snapshot: &Arc<Snapshot>, sql: &str) -> Result<Frame, Refused> {
         Ok(self.rows(snapshot, sql).await?.as_numbers())
+    }
+
+    /// As [`Engine::columns`], on a thread that may wait. Blocks.
+    ///
+    /// Errors: what the query breaks, or a limit.
+    pub fn columns_now(&self, snapshot: &Arc<Snapshot>, sql: &str) -> Result<Frame, Refused> {
+        let failed = || Refused::new(Rule::Failed, "query");
+        let Some(runtime) = &self.runtime else { return Err(failed()) };
+        let (snapshot, sql, limits) = (Arc::clone(snapshot), sql.to_owned(), self.limits.clone());
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        runtime.spawn(async move {
+            let rows = rows_of(&snapshot, &sql, &limits);
+            let late = |_| Err(Refused::new(Rule::Time, "query"));
+            let found = tokio::time::timeout(limits.time, rows).await.unwrap_or_else(late);
+            // Whoever asked waits until the answer is there, or the engine ends.
+            let _ = sender.send(found);
+        });
+        Ok(receiver.recv().unwrap_or_else(|_| Err(failed()))?.as_numbers())
     }
 
     /// The answer to a researcher's query: aggregates over people, and none over fewer than
@@ -153,6 +166,13 @@ impl Engine {
         drop(ends);
         answer
     }
+}
+
+/// The rows of a query.
+async fn rows_of(snapshot: &Snapshot, sql: &str, limits: &Limits) -> Result<Frame, Refused> {
+    let context = session::session(snapshot, limits)?;
+    let plan = session::plan(&context, sql).await?;
+    collect(&context, plan, limits).await
 }
 
 /// Carries a plan out within the limits.

@@ -1,7 +1,6 @@
 //! Tables of a snapshot for DataFusion: read where they are sealed, without those left out.
 
 use std::any::Any;
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
 use crate::definition::KEY;
-use crate::keep::{Stop, TableView};
+use crate::keep::{Seen, Stop, TableView};
 
 /// Batches that wait to be taken.
 const WAITING: usize = 2;
@@ -26,7 +25,7 @@ const WAITING: usize = 2;
 /// A table as queries see it.
 pub(crate) struct Source {
     table: Arc<TableView>,
-    without: Arc<HashSet<u64>>,
+    seen: Arc<Seen>,
     schema: SchemaRef,
 }
 
@@ -38,9 +37,9 @@ impl fmt::Debug for Source {
 
 impl Source {
     /// The columns of the view.
-    pub(crate) fn visible(table: &Arc<TableView>, without: &Arc<HashSet<u64>>) -> Self {
+    pub(crate) fn visible(table: &Arc<TableView>, seen: &Arc<Seen>) -> Self {
         let schema = Arc::clone(table.definition.visible());
-        Self { table: Arc::clone(table), without: Arc::clone(without), schema }
+        Self { table: Arc::clone(table), seen: Arc::clone(seen), schema }
     }
 
     /// The same, and behind them the number of the person.
@@ -50,7 +49,7 @@ impl Source {
             .filter(|at| kept.fields().get(*at).is_some_and(|field| field.name() != KEY))
             .collect();
         let schema = kept.project(&columns).map_or(kept, Arc::new);
-        Self { table: Arc::clone(&self.table), without: Arc::clone(&self.without), schema }
+        Self { table: Arc::clone(&self.table), seen: Arc::clone(&self.seen), schema }
     }
 
     /// The table.
@@ -85,7 +84,7 @@ impl TableProvider for Source {
         let order = asked.iter().filter_map(|one| columns.binary_search(one).ok()).collect();
         let read = Arc::new(Read {
             table: Arc::clone(&self.table),
-            without: Arc::clone(&self.without),
+            seen: Arc::clone(&self.seen),
             schema: Arc::clone(&schema),
             columns,
             order,
@@ -119,7 +118,7 @@ fn deal(table: &TableView, partitions: usize) -> Vec<Vec<usize>> {
 /// What one scan reads.
 struct Read {
     table: Arc<TableView>,
-    without: Arc<HashSet<u64>>,
+    seen: Arc<Seen>,
     schema: SchemaRef,
     /// Columns in rising order.
     columns: Vec<usize>,
@@ -157,7 +156,7 @@ impl PartitionStream for Partition {
         stream.spawn_blocking(move || {
             for part in parts {
                 let mut gone = false;
-                let done = read.table.read(part, &read.columns, &read.without, &mut |batch| {
+                let done = read.table.read(part, &read.columns, &read.seen, &mut |batch| {
                     let sent = sender.blocking_send(read.arrange(&batch));
                     gone = sent.is_err();
                     sent.map_err(|_| Stop)

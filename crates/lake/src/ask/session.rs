@@ -80,7 +80,7 @@ pub(crate) fn session(snapshot: &Snapshot, limits: &Limits) -> Result<SessionCon
         .build();
     let context = SessionContext::new_with_state(state);
     for table in &snapshot.tables {
-        let source = Arc::new(Source::visible(table, &snapshot.without));
+        let source = Arc::new(Source::visible(table, &snapshot.seen));
         context.register_table(table.definition.name(), source).map_err(failed)?;
     }
     Ok(context)

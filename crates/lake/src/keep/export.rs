@@ -35,7 +35,7 @@ impl Snapshot {
         let mut rows = 0;
         for part in 0..table.parts.len() {
             let mut failed = None;
-            table.read(part, &columns, &self.without, &mut |batch| {
+            table.read(part, &columns, &self.seen, &mut |batch| {
                 rows += batch.num_rows();
                 writer.write(&batch).map_err(|error| {
                     failed = Some(Fault::parquet("the export")(error));

@@ -20,4 +20,4 @@ pub use open::{Lake, Size};
 pub use snapshot::Snapshot;
 
 pub(crate) use part::Stop;
-pub(crate) use snapshot::TableView;
+pub(crate) use snapshot::{Seen, TableView};

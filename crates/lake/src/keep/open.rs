@@ -13,7 +13,7 @@ use super::flush::{Run, push_run, read_gone};
 use super::index::{Keys, Place};
 use super::manifest::{self, Manifest};
 use super::part::{Dead, Part, Stop};
-use super::snapshot::{Snapshot, TableView};
+use super::snapshot::{Seen, Snapshot, TableView};
 use super::state::{Held, TableState};
 use crate::Fault;
 use crate::definition::{Definition, person};
@@ -66,13 +66,17 @@ impl Lake {
         without: impl IntoIterator<Item = &'p str>,
     ) -> Result<Self, Fault> {
         let folder = Folder::open(folder, key, random).map_err(Fault::disk("opening"))?;
-        Self::of(Arc::new(folder), definitions, without.into_iter().map(person).collect())
+        Self::of(
+            Arc::new(folder),
+            definitions,
+            Seen::AllBut(without.into_iter().map(person).collect()),
+        )
     }
 
     pub(super) fn of(
         folder: Arc<Folder>,
         definitions: Vec<Definition>,
-        without: HashSet<u64>,
+        seen: Seen,
     ) -> Result<Self, Fault> {
         check(&definitions)?;
         let text = folder.get(manifest::FILE).map_err(Fault::disk("the manifest"))?;
@@ -100,7 +104,7 @@ impl Lake {
             tables.push(table);
         }
         let writer = Writer { folder, tables, next: manifest.next };
-        let snapshot = RwLock::new(Arc::new(writer.snapshot(Arc::new(without))));
+        let snapshot = RwLock::new(Arc::new(writer.snapshot(Arc::new(seen))));
         Ok(Self { writer: Mutex::new(writer), current: snapshot })
     }
 
@@ -141,9 +145,18 @@ impl Lake {
     /// Names the patients whom no query sees from now on, in place of those named before. Rows that a
     /// query has read already stay with it.
     pub fn leave_out<'p>(&self, without: impl IntoIterator<Item = &'p str>) {
-        let without = without.into_iter().map(person).collect();
+        self.see(Seen::AllBut(without.into_iter().map(person).collect()));
+    }
+
+    /// Names the patients whom alone queries see from now on, in place of what was said before. Rows that a
+    /// query has read already stay with it.
+    pub fn let_in<'p>(&self, people: impl IntoIterator<Item = &'p str>) {
+        self.see(Seen::Only(people.into_iter().map(person).collect()));
+    }
+
+    fn see(&self, seen: Seen) {
         let writer = self.writer.lock();
-        *self.current.write() = Arc::new(writer.snapshot(Arc::new(without)));
+        *self.current.write() = Arc::new(writer.snapshot(Arc::new(seen)));
     }
 
     /// What queries see now. It stays as it is while it is held.
@@ -166,13 +179,13 @@ impl Lake {
 
     /// Shows queries what the writer has.
     pub(super) fn show(&self, writer: &Writer) {
-        let without = Arc::clone(&self.current.read().without);
-        *self.current.write() = Arc::new(writer.snapshot(without));
+        let seen = Arc::clone(&self.current.read().seen);
+        *self.current.write() = Arc::new(writer.snapshot(seen));
     }
 }
 
 impl Writer {
-    fn snapshot(&self, without: Arc<HashSet<u64>>) -> Snapshot {
+    fn snapshot(&self, seen: Arc<Seen>) -> Snapshot {
         let table = |table: &TableState| TableView {
             definition: Arc::clone(&table.definition),
             parts: table
@@ -182,7 +195,7 @@ impl Writer {
                 .map(|held| (Arc::clone(&held.part), Arc::clone(&held.dead)))
                 .collect(),
         };
-        Snapshot { tables: self.tables.iter().map(table).map(Arc::new).collect(), without }
+        Snapshot { tables: self.tables.iter().map(table).map(Arc::new).collect(), seen }
     }
 }
 

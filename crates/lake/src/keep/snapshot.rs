@@ -3,17 +3,47 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, BooleanArray, RecordBatch, UInt64Array};
+use datafusion::arrow::array::{BooleanArray, RecordBatch, UInt64Array};
 use datafusion::arrow::compute::filter_record_batch;
 
 use super::part::{Dead, Part, Stop};
 use crate::Fault;
 use crate::definition::{Definition, TableColumn};
 
-/// The tables at one moment, and the patients whom no query sees.
+/// The tables at one moment, and whom queries see of them.
 pub struct Snapshot {
     pub(crate) tables: Vec<Arc<TableView>>,
-    pub(crate) without: Arc<HashSet<u64>>,
+    pub(crate) seen: Arc<Seen>,
+}
+
+/// Whose rows queries see, by the numbers of people.
+#[derive(Clone, Debug)]
+pub(crate) enum Seen {
+    /// Everybody's and nobody's but theirs.
+    AllBut(HashSet<u64>),
+    /// Theirs alone.
+    Only(HashSet<u64>),
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self::AllBut(HashSet::new())
+    }
+}
+
+impl Seen {
+    /// Whether every row is seen.
+    fn is_all(&self) -> bool {
+        matches!(self, Self::AllBut(without) if without.is_empty())
+    }
+
+    /// Whether the rows of somebody are seen; of nobody where it is `None`.
+    fn has(&self, person: Option<u64>) -> bool {
+        match self {
+            Self::AllBut(without) => person.is_none_or(|person| !without.contains(&person)),
+            Self::Only(people) => person.is_some_and(|person| people.contains(&person)),
+        }
+    }
 }
 
 /// One table at one moment.
@@ -34,17 +64,16 @@ impl Snapshot {
 }
 
 impl TableView {
-    /// Reads one part: the columns with these numbers, in rising order, of the rows of everybody
-    /// but those left out.
+    /// Reads one part: the columns with these numbers, in rising order, of the rows that are seen.
     pub(crate) fn read(
         &self,
         part: usize,
         columns: &[usize],
-        without: &HashSet<u64>,
+        seen: &Seen,
         take: &mut dyn FnMut(RecordBatch) -> Result<(), Stop>,
     ) -> Result<(), Fault> {
         let Some((part, dead)) = self.parts.get(part) else { return Ok(()) };
-        if without.is_empty() {
+        if seen.is_all() {
             return part.read(columns, dead, take);
         }
         let person = self.definition.columns().len();
@@ -59,7 +88,7 @@ impl TableView {
             (0..with_person.len()).filter(|place| asked || *place != at).collect();
         let mut failed = None;
         part.read(&with_person, dead, &mut |batch| {
-            let kept = leave_out(&batch, at, without)
+            let kept = only_seen(&batch, at, seen)
                 .and_then(|batch| batch.project(&kept).map_err(Fault::arrow("rows")));
             match kept {
                 Ok(batch) => take(batch),
@@ -73,16 +102,10 @@ impl TableView {
     }
 }
 
-fn leave_out(
-    batch: &RecordBatch,
-    person: usize,
-    without: &HashSet<u64>,
-) -> Result<RecordBatch, Fault> {
+fn only_seen(batch: &RecordBatch, person: usize, seen: &Seen) -> Result<RecordBatch, Fault> {
     let column = batch.columns().get(person).map(|column| column.as_any());
     let people = column.and_then(|column| column.downcast_ref::<UInt64Array>());
     let people = people.ok_or(Fault::Broken("rows"))?;
-    let mask: BooleanArray = (0..people.len())
-        .map(|row| Some(people.is_null(row) || !without.contains(&people.value(row))))
-        .collect();
+    let mask: BooleanArray = people.iter().map(|person| Some(seen.has(person))).collect();
     filter_record_batch(batch, &mask).map_err(Fault::arrow("rows"))
 }

@@ -95,7 +95,7 @@ fn rows(lake: &Lake, table: &str) -> Vec<String> {
     let table = snapshot.table(table).unwrap();
     let mut rows = Vec::new();
     for part in 0..table.parts.len() {
-        let read = table.read(part, &[0, 1], &snapshot.without, &mut |batch| {
+        let read = table.read(part, &[0, 1], &snapshot.seen, &mut |batch| {
             let (a, b) = (batch.column(0).as_string_view(), batch.column(1).as_string_view());
             rows.extend(a.iter().zip(b).map(|(a, b)| format!("{} {}", a.unwrap(), b.unwrap())));
             Ok(())
@@ -227,7 +227,7 @@ fn rows_or_fault(lake: &Lake) -> Result<(), crate::Fault> {
     let snapshot = lake.snapshot();
     for table in &snapshot.tables {
         for part in 0..table.parts.len() {
-            table.read(part, &[0, 1], &snapshot.without, &mut |_| Ok(()))?;
+            table.read(part, &[0, 1], &snapshot.seen, &mut |_| Ok(()))?;
         }
     }
     Ok(())

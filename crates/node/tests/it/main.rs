@@ -39,6 +39,7 @@ mod hospitals;
 mod kept;
 mod keys;
 mod killed;
+mod lake;
 mod later;
 mod liars;
 mod locator;

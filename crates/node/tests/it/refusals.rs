@@ -67,6 +67,9 @@ GET    /research/projects                                      403 403 200 200 4
 POST   /research/projects                       application    403 403 403 403 403 401
 POST   /research/projects/none/decision         decision       403 403 403 403 403 401
 POST   /research/projects/none/questions        question       403 403 403 403 403 401
+POST   /research/projects/none/sql              sql            403 403 403 403 403 401
+GET    /research/views                                         403 403 200 200 403 401
+POST   /research/datasets/none/refresh                         403 403 403 404 403 401
 GET    /research/questions/none                                403 403 404 404 403 401
 DELETE /research/questions/none                                403 403 403 403 403 401
 ";
@@ -114,7 +117,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 57 * 6);
+        assert_eq!(asked, 60 * 6);
     });
 }
 
@@ -158,6 +161,7 @@ fn bodies(about: &Value, observation: &str, org: &str) -> BTreeMap<&'static str,
             }),
         ),
         ("decision", json!({"choice": "approve"})),
+        ("sql", json!({"sql": "SELECT count(*) FROM patient"})),
         (
             "question",
             json!({

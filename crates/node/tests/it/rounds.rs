@@ -73,7 +73,7 @@ pub fn question(formula: &str) -> Question {
 }
 
 /// The answer that one site with all rows gives, without a network.
-fn pooled(question: &Question, rows: &Frame) -> Model {
+pub fn pooled(question: &Question, rows: &Frame) -> Model {
     let mut progress = question.start().unwrap();
     let mut round = progress.first();
     loop {

@@ -8,7 +8,7 @@ use crate::form::{Field, FieldFault, Secret};
 use crate::words::Words;
 
 /// The kinds of analysis that can be chosen, in the words of questions.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 13] = [
     "regression",
     "summary",
     "crosstab",
@@ -21,6 +21,7 @@ pub const KINDS: [&str; 12] = [
     "survival",
     "mixed",
     "weighting",
+    "sql",
 ];
 
 /// What the form sends. Repeated names are read from the pairs.

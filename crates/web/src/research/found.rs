@@ -107,7 +107,7 @@ fn table(
 }
 
 /// Four significant digits.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }

@@ -7,6 +7,7 @@ pub mod home;
 pub mod mine;
 pub mod project;
 pub mod question;
+pub mod workspace;
 
 use crate::words::{Message, Words};
 

@@ -114,6 +114,7 @@ tokened!(
     crate::research::project::AskForm,
     crate::research::question::ReleaseForm,
     crate::research::question::PublishForm,
+    crate::research::workspace::SqlForm,
 );
 
 /// One request for a page.

@@ -1,5 +1,6 @@
 //! The pages of research.
 
+use app::workspace::{Frame, NamedColumn, Values, View};
 use statistics::Answer;
 use web::form::{Field, FieldFault};
 use web::research::apply::{self, ApplyView};
@@ -8,6 +9,7 @@ use web::research::home::{self, HomeView, ProjectRow};
 use web::research::mine::{self, MineRow, MineView, UseRow};
 use web::research::project::{self, DecisionRow, ProjectView};
 use web::research::question::{self, QuestionView};
+use web::research::workspace::{self, ResultView, WorkspaceView};
 use web::research::{ProjectState, QuestionRow, QuestionState};
 use web::{Lang, Role, Theme};
 
@@ -120,6 +122,40 @@ fn question_view(full: bool, lang: Lang, theme: Theme) -> QuestionView {
     }
 }
 
+fn workspace_view(full: bool, lang: Lang, theme: Theme) -> WorkspaceView {
+    let fill = if full { Fill::Full } else { Fill::Empty };
+    let frame = chrome(lang, theme, Some(Role::Researcher), "/workspace/p-1", fill);
+    let column = |name: &str, values| NamedColumn { name: name.into(), values };
+    let found = Frame {
+        columns: vec![
+            column("condition", Values::Texts(vec![Some("Hypertension".into()), None])),
+            column("people", Values::Integers(vec![Some(412), Some(57)])),
+            column("age", Values::Numbers(vec![Some(61.25), None])),
+        ],
+        rows: 2,
+    };
+    let column = |name: &str, kind, identifier| (name.to_owned(), kind, identifier);
+    let columns = vec![column("patient_key", "text", true), column("value", "number", false)];
+    WorkspaceView {
+        projects: vec![("p-1".into(), "Who survives".into())],
+        project: Some(("p-1".into(), "Who survives".into())),
+        views: match full {
+            true => vec![View { name: "observation".into(), columns }],
+            false => Vec::new(),
+        },
+        closed: (!full).then(|| "the lake is not open yet; try again shortly".into()),
+        fault: full.then(|| "rule not_aggregated, select: only aggregates are shown".into()),
+        sql: match full {
+            true => Field::new(HOSTILE),
+            false => Field::new("").with(FieldFault::Required),
+        },
+        result: match full {
+            true => Some(ResultView::of(&found, 10, &frame.words())),
+            false => Some(ResultView { least: 10, ..ResultView::default() }),
+        },
+    }
+}
+
 pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
     let full = fill == Fill::Full;
     let frame = |role, path| chrome(lang, theme, Some(role), path, fill);
@@ -174,6 +210,16 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         },
     };
     let asked = question_view(full, lang, theme);
+    let choosing = WorkspaceView {
+        project: None,
+        projects: match full {
+            true => vec![("p-1".into(), HOSTILE.into())],
+            false => Vec::new(),
+        },
+        fault: None,
+        result: None,
+        ..workspace_view(full, lang, theme)
+    };
     let waiting = QuestionView { state: QuestionState::Checking, found: None, ..asked.clone() };
     vec![
         Page {
@@ -196,6 +242,18 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         Page {
             name: "research-answer-to-check",
             html: question::render(&waiting, &frame(Role::Steward, "/questions/q-1")).unwrap(),
+        },
+        Page {
+            name: "workspace",
+            html: workspace::render(&choosing, &frame(Role::Researcher, "/workspace")).unwrap(),
+        },
+        Page {
+            name: "workspace-query",
+            html: workspace::render(
+                &workspace_view(full, lang, theme),
+                &frame(Role::Researcher, "/workspace/p-1"),
+            )
+            .unwrap(),
         },
         Page {
             name: "my-research",

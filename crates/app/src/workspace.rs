@@ -1,0 +1,186 @@
+//! The workspace: SQL over the records for researchers, who see aggregates over people and never a row.
+//!
+//! A query runs in a project that everybody has approved, that names `sql` among its analyses, and of
+//! which this institution is a holder. It sees whoever takes part in research at that moment. The lake's
+//! own rules decide what is shown ([`::lake::Engine::aggregates`]); what they refuse is audited as well as
+//! what is answered, with a hash of the text.
+
+use ::lake::Rules;
+use store::Snapshot;
+use wire::OrgId;
+
+use crate::audit::Event;
+use crate::audit::event::Pattern;
+use crate::authorise::{Action, authorise};
+use crate::projects::{self, Known};
+use crate::{App, Caller, Error, Kind, Result, lake};
+
+pub use ::lake::{Answer, Frame, MAX_QUERY_BYTES, NamedColumn, Refused, Rule, Values};
+
+/// The analysis that a project names where its researchers may ask by SQL.
+pub const ANALYSIS: &str = "sql";
+/// Groups of fewer people are not shown.
+pub const LEAST_PEOPLE: u32 = 10;
+/// What the rules are called in the audit beside those of the lake.
+const NOT_ALLOWED: &str = "project";
+
+/// A table that can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Its name.
+    pub name: String,
+    /// Its columns: name, type, and whether it tells who somebody is, which can be counted and joined by
+    /// alone.
+    pub columns: Vec<(String, &'static str, bool)>,
+}
+
+/// The tables that can be asked, by name. Blocks.
+///
+/// Errors: [`Kind::Busy`] while the lake is not open, [`Kind::Conflict`] where there is none.
+pub fn views(app: &App, caller: &Caller) -> Result<Vec<View>> {
+    authorise(app, caller, Action::of(policy::Action::ReadResearch))?;
+    let look = lake::look(app)?;
+    let mut views: Vec<View> = look
+        .snapshot
+        .tables()
+        .map(|(name, columns)| View {
+            name: name.to_owned(),
+            columns: columns
+                .iter()
+                .map(|column| (column.name.clone(), word(column.kind), column.identifier))
+                .collect(),
+        })
+        .collect();
+    views.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(views)
+}
+
+fn word(kind: ::lake::Kind) -> &'static str {
+    match kind {
+        ::lake::Kind::Boolean => "boolean",
+        ::lake::Kind::Integer => "integer",
+        ::lake::Kind::Number => "number",
+        ::lake::Kind::Text => "text",
+        ::lake::Kind::Date => "date",
+        ::lake::Kind::Moment => "moment",
+    }
+}
+
+/// Whether somebody may ask in a project at this institution: what the pages offer. Blocks.
+pub fn is_open(app: &App, caller: &Caller, known: &Known) -> bool {
+    stands(app, caller, known).is_ok()
+}
+
+/// Answers a query. For researchers who are named in the project, with a second factor of the last
+/// hour. Dropping the future ends the query.
+///
+/// Errors: [`Kind::NotFound`] for an unknown project; [`Kind::Conflict`] where not everybody has approved;
+/// [`Kind::Forbidden`] with the rule of the project or of the lake that stands against it; an invalid value
+/// where it is no SQL; [`Kind::TooCostly`] beyond a limit; [`Kind::Busy`] where others ask.
+pub async fn ask(app: &App, caller: &Caller, project: &str, sql: &str) -> Result<Answer> {
+    let asked = Asked {
+        caller: caller.clone(),
+        project: project.to_owned(),
+        hash: crypto::hash::hex(&crypto::sha256(sql.as_bytes())),
+    };
+    let begin = asked.clone();
+    let look = app.run(move |app| begin.allowed(app)).await?;
+    let leave = app.lake().ask()?;
+    let rules = Rules::new(LEAST_PEOPLE);
+    let found = look.open.engine.aggregates(&look.snapshot, sql, rules).await;
+    drop(leave);
+    app.run(move |app| asked.audited(app, found)).await
+}
+
+/// A query as the audit knows it.
+#[derive(Clone)]
+struct Asked {
+    caller: Caller,
+    project: String,
+    hash: String,
+}
+
+impl Asked {
+    /// The tables that it is asked of.
+    fn allowed(&self, app: &App) -> Result<lake::Look> {
+        authorise(app, &self.caller, Action::of(policy::Action::Explore))?;
+        let known = known(&*app.store().snapshot()?, &self.project)?;
+        match stands(app, &self.caller, &known) {
+            Ok(()) => lake::look(app),
+            Err(error) => {
+                let rule = error.rule.clone().unwrap_or_else(|| NOT_ALLOWED.to_owned());
+                self.refuse(app, &rule)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// What was found, in the audit before it leaves.
+    fn audited(&self, app: &App, found: std::result::Result<Answer, Refused>) -> Result<Answer> {
+        match found {
+            Ok(answer) => {
+                let note = format!("asks the records by SQL of SHA-256 {}", self.hash);
+                app.audit(self.event(Pattern::Query).note(note))?;
+                Ok(answer)
+            }
+            Err(against) => {
+                self.refuse(app, against.rule.name())?;
+                Err(refused(against))
+            }
+        }
+    }
+
+    fn refuse(&self, app: &App, rule: &str) -> Result<()> {
+        let why = format!("rule {rule}: SQL of SHA-256 {} is not answered", self.hash);
+        app.audit(self.event(Pattern::Refuse).refused(why))
+    }
+
+    fn event(&self, pattern: Pattern) -> Event<'_> {
+        Event::by(&self.caller, pattern).data(format!("ResearchStudy/{}", self.project))
+    }
+}
+
+fn known(snapshot: &dyn Snapshot, id: &str) -> Result<Known> {
+    projects::known(snapshot, id)
+}
+
+/// Whether a project lets the caller ask here now.
+fn stands(app: &App, caller: &Caller, known: &Known) -> Result<()> {
+    let (own, now) = (app.network().own(), app.now_ms());
+    let against =
+        |rule: &str, message: String| Err(Error::new(Kind::Forbidden, message).by_rule(rule));
+    if known.project.coordinator != *own || !known.project.holders.contains(own) {
+        let message = "SQL is asked where the project was applied for, of data that are held there";
+        return against("sites", message.to_owned());
+    }
+    if !known.project.researchers.iter().any(|one| one.account == caller.user.id) {
+        return against("asker", "who asks is not named in the project".to_owned());
+    }
+    if !known.project.analyses.iter().any(|kind| kind == ANALYSIS) {
+        return against(
+            "analysis",
+            format!("the project does not allow the analysis `{ANALYSIS}`"),
+        );
+    }
+    let open =
+        known.parties().into_iter().filter(|party: &OrgId| !known.is_approved_by(party, now));
+    let open: Vec<String> = open.map(|party| format!("`{party}`")).collect();
+    if !open.is_empty() {
+        let message = format!("the project is not approved by {}", open.join(", "));
+        return Err(Error::new(Kind::Conflict, message));
+    }
+    Ok(())
+}
+
+/// The rule of the lake that stands against a query.
+pub(crate) fn refused(against: Refused) -> Error {
+    let kind = match against.rule {
+        Rule::Syntax | Rule::OneQuery | Rule::QuerySize | Rule::Unknown | Rule::Plan => {
+            Kind::Invalid("value")
+        }
+        Rule::Time | Rule::Memory | Rule::Rows => Kind::TooCostly,
+        Rule::Failed => Kind::Unprocessable,
+        _ => Kind::Forbidden,
+    };
+    Error::new(kind, against.to_string()).by_rule(against.rule.name())
+}

@@ -1,0 +1,66 @@
+//! The demo's data set: made of the records of every hospital by the same SQL, so that a project can ask
+//! all of them.
+
+use std::time::Duration;
+
+use app::catalog::query::{Draft, register};
+use app::{App, Kind};
+use statistics::{Dictionary, Kind as Holds, Variable};
+
+/// The name of the data set.
+pub const NAME: &str = "blood-pressure";
+/// How often it is tried while a lake is being built, and the pause between.
+const TRIES: (u32, Duration) = (20, Duration::from_secs(1));
+/// One row for each patient with a blood pressure: age at the last measurement in whole decades, 90 for
+/// everybody beyond, and the mean of all systolic values.
+const SQL: &str = "\
+SELECT least(greatest(floor((m.year - date_part('year', p.birth_date)) / 10.0) * 10, 0), 90) AS age,
+       CASE WHEN p.gender IN ('female', 'male') THEN p.gender ELSE 'other' END AS sex,
+       least(greatest(round(m.systolic), 50), 280) AS systolic,
+       CASE WHEN d.patient_key IS NULL THEN 'no' ELSE 'yes' END AS diabetes
+FROM patient p
+JOIN (SELECT patient_key, avg(value) AS systolic, max(date_part('year', effective_at)) AS year
+      FROM observation_component WHERE code = '8480-6' AND value IS NOT NULL
+      GROUP BY patient_key) m ON m.patient_key = p.patient_key
+LEFT JOIN (SELECT DISTINCT patient_key FROM condition WHERE code = '44054006') d
+       ON d.patient_key = p.patient_key";
+
+/// The data set.
+pub fn draft() -> Draft {
+    let variable = |name: &str, kind, description: &str| Variable {
+        name: name.to_owned(),
+        kind,
+        description: description.to_owned(),
+    };
+    let number = |min: f64, max: f64| Holds::Number { min: Some(min), max: Some(max) };
+    let levels = |levels: &[&str]| Holds::Category {
+        levels: levels.iter().map(|level| (*level).to_owned()).collect(),
+    };
+    let variables = vec![
+        variable("age", number(0.0, 90.0), "years, in whole decades; 90 and more as 90"),
+        variable("sex", levels(&["female", "male", "other"]), "administrative gender"),
+        variable("systolic", number(50.0, 280.0), "mean systolic blood pressure in mmHg"),
+        variable("diabetes", levels(&["no", "yes"]), "type 2 diabetes in the record"),
+    ];
+    Draft {
+        name: NAME.to_owned(),
+        title: "Blood pressure and diabetes".to_owned(),
+        dictionary: Dictionary { variables },
+        sql: SQL.to_owned(),
+    }
+}
+
+/// Registers it at a hospital that has just begun to serve, as soon as its lake has followed.
+pub async fn make(app: App) {
+    for _ in 0..TRIES.0 {
+        match register(&app, None, draft()).await {
+            Ok(_) => return,
+            Err(error) if error.kind == Kind::Busy => tokio::time::sleep(TRIES.1).await,
+            Err(error) => {
+                tracing::warn!(reason = %error.message, "the demo's data set could not be made");
+                return;
+            }
+        }
+    }
+    tracing::warn!("the demo's data set could not be made: the lake is still being built");
+}
