@@ -63,6 +63,8 @@ pub struct Settings {
     pub conduct: crate::governance::conduct::Rules,
     /// Whether patients are in research who have decided nothing.
     pub research: crate::consent::research::Regime,
+    /// What may be learned of the people here by counting cohorts.
+    pub cohorts: crate::cohorts::Rules,
 }
 
 /// Choices that FHIR REST leaves to a server.
@@ -145,6 +147,7 @@ struct Inner {
     governance: crate::governance::State,
     projects: crate::projects::Held,
     rounds: crate::rounds::State,
+    cohorts: crate::cohorts::State,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -183,6 +186,7 @@ impl App {
             governance,
             projects: crate::projects::Held::default(),
             rounds: crate::rounds::State::default(),
+            cohorts: crate::cohorts::State::default(),
             answering,
             listening,
         };
@@ -212,6 +216,11 @@ impl App {
     /// Questions over many institutions.
     pub fn rounds(&self) -> &crate::rounds::State {
         &self.0.rounds
+    }
+
+    /// People as cohorts count them.
+    pub(crate) fn cohorts(&self) -> &crate::cohorts::State {
+        &self.0.cohorts
     }
 
     /// The store. Calls block.

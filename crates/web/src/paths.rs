@@ -119,6 +119,8 @@ fixed! {
     Research = "/projects";
     /// Apply for a project: GET the form, POST it.
     NewProject = "/projects/new";
+    /// How many people meet criteria: GET the page, POST what is to be done.
+    Cohorts = "/cohorts";
     /// What a patient is told of research.
     MyResearch = "/me/research";
     /// Propose an agreement: GET the form, POST it.

@@ -10,6 +10,7 @@ mod agreements;
 mod apps;
 mod assets;
 mod clinician;
+mod cohorts;
 mod council;
 mod drafts;
 mod entry;
@@ -198,6 +199,7 @@ fn research_routes() -> Router<Web> {
         .route(paths::DecideAnswer::ROUTE, post(research::decide_answer))
         .route(paths::PublishAnswer::ROUTE, post(research::publish))
         .route(paths::MyResearch::ROUTE, get(research::mine))
+        .route(paths::Cohorts::ROUTE, get(cohorts::home).post(cohorts::act))
 }
 
 fn office_routes() -> Router<Web> {
