@@ -12,7 +12,7 @@ use crate::{App, Caller, Kind, Result};
 /// Most codes that are counted while people are read.
 const MOST_COUNTED: usize = 200_000;
 /// Most codes of one kind that are offered.
-const MOST_OFFERED: usize = 100;
+const MOST_OFFERED: usize = 40;
 /// Longest name of a code.
 const MOST_CHARS: usize = 100;
 

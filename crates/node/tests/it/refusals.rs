@@ -69,6 +69,8 @@ POST   /research/projects/none/decision         decision       403 403 403 403 4
 POST   /research/projects/none/questions        question       403 403 403 403 403 401
 GET    /research/questions/none                                403 403 404 404 403 401
 DELETE /research/questions/none                                403 403 403 403 403 401
+POST   /research/cohorts                        cohort         403 403 403 403 403 401
+GET    /research/budget                                        403 403 403 403 403 401
 ";
 
 const ROLES: [&str; 6] =
@@ -114,7 +116,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 57 * 6);
+        assert_eq!(asked, 59 * 6);
     });
 }
 
@@ -158,6 +160,7 @@ fn bodies(about: &Value, observation: &str, org: &str) -> BTreeMap<&'static str,
             }),
         ),
         ("decision", json!({"choice": "approve"})),
+        ("cohort", json!({"cohort": {"steps": [{"label": "x", "criterion": {"alive": {}}}]}})),
         (
             "question",
             json!({
