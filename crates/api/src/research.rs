@@ -20,6 +20,8 @@
 //! | `POST /research/outputs/{question}/decision` | `{"choice", "reason"}` | |
 //! | `POST /research/outputs/{question}/publications` | `{"title", "address"}` | |
 //! | `GET /research/releases/{id}` | | a released answer as it was signed |
+//! | `POST /research/cohorts` | criteria, `{"cohort", "scope"?, "epsilon"?, "dry"?}` | noisy counts, step by step |
+//! | `GET /research/budget` | | what the own account may still learn here by counting |
 //! | `POST /research/extracts` | an order | `{"id"}` |
 //! | `GET /research/extracts/{id}` | | how it stands, and its files |
 //! | `GET /research/extracts/{id}/files/{name}` | | a file |
@@ -28,6 +30,7 @@
 //! Every institution declares the same dictionary for its part of a data set; without one it is made
 //! of the columns. With `sql` the rows are made of the records, over the tables of `/research/views`. With `wait`, at most 60, the reply is kept back until the question has ended.
 
+mod cohorts;
 mod extracts;
 mod workspace;
 
@@ -80,6 +83,7 @@ pub fn router(app: App) -> Router {
         .route("/outputs/{question}/decision", post(decide_output))
         .route("/outputs/{question}/publications", post(publish))
         .route("/releases/{id}", get(released))
+        .merge(cohorts::routes())
         .merge(extracts::routes())
         .merge(workspace::routes())
         .with_state(app)

@@ -12,6 +12,7 @@ pub mod authorise;
 pub mod bulk;
 pub mod caller;
 pub mod catalog;
+pub mod cohorts;
 pub mod consent;
 pub mod error;
 pub mod extracts;

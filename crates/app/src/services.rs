@@ -63,6 +63,8 @@ pub struct Settings {
     pub conduct: crate::governance::conduct::Rules,
     /// Whether patients are in research who have decided nothing.
     pub research: crate::consent::research::Regime,
+    /// What may be learned of the people here by counting cohorts.
+    pub cohorts: crate::cohorts::Rules,
 }
 
 /// Choices that FHIR REST leaves to a server.
@@ -148,6 +150,7 @@ struct Inner {
     projects: crate::projects::Held,
     rounds: crate::rounds::State,
     lake: crate::lake::State,
+    cohorts: crate::cohorts::State,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
 }
@@ -188,6 +191,7 @@ impl App {
             projects: crate::projects::Held::default(),
             rounds: crate::rounds::State::default(),
             lake,
+            cohorts: crate::cohorts::State::default(),
             answering,
             listening,
         };
@@ -222,6 +226,11 @@ impl App {
     /// Tables over the records.
     pub(crate) fn lake(&self) -> &crate::lake::State {
         &self.0.lake
+    }
+
+    /// People as cohorts count them.
+    pub(crate) fn cohorts(&self) -> &crate::cohorts::State {
+        &self.0.cohorts
     }
 
     /// The store. Calls block.

@@ -67,6 +67,9 @@ pub struct Config {
     /// Whether patients are in research who have decided nothing.
     #[serde(default, deserialize_with = "word")]
     pub research_consent: app::consent::research::Regime,
+    /// What may be learned of the people here by counting cohorts.
+    #[serde(default)]
+    pub cohorts: crate::cohorts::Budget,
     /// Organisations, locations and services here that are programmes in the sense of 42 CFR Part 2,
     /// as `Organization/12`.
     #[serde(default)]
@@ -513,6 +516,7 @@ impl Config {
         config.roles_with_passkeys()?;
         config.peers.check()?;
         config.proxies.rules()?;
+        config.cohorts.rules()?;
         Ok(config)
     }
 
@@ -715,6 +719,14 @@ adult = 18
 adolescent = 12
 withheld = ["SEX", "PREGNANT", "MH", "PSY", "PSYTHPN", "BH", "SUD", "ETH", "HIV", "STD", "VIO", "SDV", "MST"]
 time_zone = ""
+
+# What researchers, here and at other institutions, may learn of the people here by counting cohorts: ε of
+# differential privacy that one account may spend in a period, and that all may spend together. A question
+# costs the ε that it states (1 by default), the same question again nothing.
+[cohorts]
+account_epsilon = 10.0
+everybody_epsilon = 50.0
+period_days = 90
 
 # Outside OpenID providers through which people may sign in, each in a block of its own; the guide is
 # docs/operate/sign-in.md. A provider says who somebody is and nothing else: accounts are linked to it

@@ -5,6 +5,7 @@ pub mod agreements;
 pub mod apps;
 pub mod audit;
 pub mod backup;
+pub mod cohorts;
 pub mod command;
 pub mod config;
 pub mod consent;

@@ -221,6 +221,7 @@ pub fn open_around(
             conduct: config.peers.conduct(),
             proxies: config.proxies.rules()?,
             research: config.research_consent,
+            cohorts: config.cohorts.rules()?,
         },
         jobs: app::jobs::Options {
             at_once: config.jobs_at_once,

@@ -1,6 +1,7 @@
 //! What `cargo xtask bench` measures, one module for each part.
 
 pub mod audit;
+pub mod cohorts;
 pub mod import;
 pub mod matching;
 pub mod memory;

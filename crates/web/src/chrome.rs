@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links,
+    Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Cohorts, Council, Denials, Find, Links,
     MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, MyResearch,
     Network, Notices, Objections, Papers, Proxies, Recalls, Reconciliation, Research, Witnesses,
     Workspace,
@@ -113,6 +113,7 @@ impl Chrome {
             ],
             Role::Researcher => vec![
                 item("nav-research", Research.to_string()),
+                item("nav-cohorts", Cohorts.to_string()),
                 item("nav-workspace", Workspace.to_string()),
             ],
             Role::Registrar => vec![

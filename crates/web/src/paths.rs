@@ -121,6 +121,8 @@ fixed! {
     NewProject = "/projects/new";
     /// SQL over the records: in which projects.
     Workspace = "/workspace";
+    /// How many people meet criteria: GET the page, POST what is to be done.
+    Cohorts = "/cohorts";
     /// What a patient is told of research.
     MyResearch = "/me/research";
     /// Propose an agreement: GET the form, POST it.

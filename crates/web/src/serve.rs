@@ -10,6 +10,7 @@ mod agreements;
 mod apps;
 mod assets;
 mod clinician;
+mod cohorts;
 mod council;
 mod drafts;
 mod entry;
@@ -201,6 +202,7 @@ fn research_routes() -> Router<Web> {
         .route(paths::MyResearch::ROUTE, get(research::mine))
         .route(paths::Workspace::ROUTE, get(workspace::home))
         .route(paths::ProjectWorkspace::ROUTE, get(workspace::one).post(workspace::ask))
+        .route(paths::Cohorts::ROUTE, get(cohorts::home).post(cohorts::act))
 }
 
 fn office_routes() -> Router<Web> {

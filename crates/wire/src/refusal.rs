@@ -45,6 +45,8 @@ pub enum RefusalCode {
     UnsupportedVersion,
     /// The body of the request cannot be read.
     MessageInvalid,
+    /// What the asker, or everybody, may learn of the institution's people in this time is spent.
+    Budget,
     /// The node cannot answer at the moment; ask again later.
     Unavailable,
     /// A code of a newer version.
@@ -78,6 +80,7 @@ impl RefusalCode {
             | Self::NotAMember
             | Self::Suspended
             | Self::CutOff
+            | Self::Budget
             | Self::Other => 403,
             Self::TooLarge => 413,
             Self::UnsupportedVersion | Self::MessageInvalid => 400,

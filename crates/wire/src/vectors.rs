@@ -72,6 +72,12 @@ fn messages() {
     check::<LocateRequest>(include_str!("../vectors/locate-request.json"));
     let response: LocateResponse = check(include_str!("../vectors/locate-response.json"));
     assert_eq!((response.likely.len(), response.absent.len()), (1, 2));
+    let request: CohortRequest = check(include_str!("../vectors/cohort-request.json"));
+    assert!(!format!("{request:?}").contains(&request.key), "a key is not for logs");
+    let response: CohortResponse = check(include_str!("../vectors/cohort-response.json"));
+    assert_eq!((response.parts.len(), response.sketch.len()), (4, 64));
+    let refusal: Refusal = check(include_str!("../vectors/refusal-budget.json"));
+    assert_eq!(refusal.code, RefusalCode::Budget);
     let project: research::Project = check(include_str!("../vectors/research-project.json"));
     assert!(project.is_sound());
     let decision: research::Decision = check(include_str!("../vectors/research-decision.json"));

@@ -131,6 +131,8 @@ pub(crate) fn authorise(
         Purpose::find(&assertion.purpose_of_use).ok_or_else(|| unknown("purpose of use"))?;
     let relation = match role {
         Role::Patient => Relation::SelfPatient,
+        // Guarded numbers are nobody's record.
+        _ if action == Action::Explore => Relation::Unrelated,
         _ => Relation::Peer,
     };
     let mut question = Question::new(role, action, purpose, relation);

@@ -53,7 +53,7 @@ async fn content(client: &Client, id: &str, standing: &Value) -> (String, BTreeS
 }
 
 /// What a patient says of research.
-fn said(patient: &str, kind: &str, more: &Value) -> Value {
+pub fn said(patient: &str, kind: &str, more: &Value) -> Value {
     let mut provision = json!({"type": kind, "purpose": [{
         "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HRESCH",
     }]});

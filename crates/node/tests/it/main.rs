@@ -22,6 +22,7 @@ mod bulk;
 mod bundles;
 mod claims;
 mod client;
+mod cohorts;
 mod compartment;
 mod conditions;
 mod consent;

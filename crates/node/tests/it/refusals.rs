@@ -72,6 +72,8 @@ GET    /research/views                                         403 403 200 200 4
 POST   /research/datasets/none/refresh                         403 403 403 404 403 401
 GET    /research/questions/none                                403 403 404 404 403 401
 DELETE /research/questions/none                                403 403 403 403 403 401
+POST   /research/cohorts                        cohort         403 403 403 403 403 401
+GET    /research/budget                                        403 403 403 403 403 401
 ";
 
 const ROLES: [&str; 6] =
@@ -117,7 +119,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 60 * 6);
+        assert_eq!(asked, 62 * 6);
     });
 }
 
@@ -162,6 +164,7 @@ fn bodies(about: &Value, observation: &str, org: &str) -> BTreeMap<&'static str,
         ),
         ("decision", json!({"choice": "approve"})),
         ("sql", json!({"sql": "SELECT count(*) FROM patient"})),
+        ("cohort", json!({"cohort": {"steps": [{"label": "x", "criterion": {"alive": {}}}]}})),
         (
             "question",
             json!({

@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 use node::wiring;
 use testkit::bench::unaudited::Unaudited;
 use testkit::bench::{
-    Settings, audit, import, matching, memory, peers, reads, record, rounds, scale, subscriptions,
+    Settings, audit, cohorts, import, matching, memory, peers, reads, record, rounds, scale, subscriptions,
     writes,
 };
 use testkit::client::Fault;
@@ -87,6 +87,8 @@ enum Part {
     Scale,
     /// Whole servers as processes, side by side; not among `all`
     Peers,
+    /// Counts over a million people, in about 2 GB; not among `all`
+    Cohorts,
     All,
 }
 
@@ -155,6 +157,13 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
         };
         peers::measure(&settings, &choice, &mut table).await?;
         return Ok(table);
+    }
+    if arguments.part == Part::Cohorts {
+        let measured = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
+            cohorts::measure(&settings, &mut table)?;
+            Ok(table)
+        });
+        return measured.await?;
     }
     let parts = [Part::Import, Part::Reads, Part::Fairness];
     if parts.into_iter().any(wanted) {

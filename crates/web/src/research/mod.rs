@@ -2,6 +2,8 @@
 //! are told of it.
 
 pub mod apply;
+pub mod cohort;
+pub mod criterion;
 pub mod found;
 pub mod home;
 pub mod mine;

@@ -110,6 +110,7 @@ tokened!(
     crate::operator::accounts::AccountForm,
     crate::operator::accounts::StateForm,
     crate::research::apply::ApplyForm,
+    crate::research::cohort::CohortForm,
     crate::research::project::DecideForm,
     crate::research::project::AskForm,
     crate::research::question::ReleaseForm,

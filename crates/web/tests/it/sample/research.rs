@@ -4,6 +4,9 @@ use app::workspace::{Frame, NamedColumn, Values, View};
 use statistics::Answer;
 use web::form::{Field, FieldFault};
 use web::research::apply::{self, ApplyView};
+use web::research::cohort::{
+    self, AnswerView, CohortView, CriterionFields, DistinctView, InstitutionRow, Label, PlanView,
+};
 use web::research::found::Found;
 use web::research::home::{self, HomeView, ProjectRow};
 use web::research::mine::{self, MineRow, MineView, UseRow};
@@ -156,6 +159,76 @@ fn workspace_view(full: bool, lang: Lang, theme: Theme) -> WorkspaceView {
     }
 }
 
+fn cohort_view(full: bool) -> CohortView {
+    let institution = |name: &str, state, class, reason: &str, people| InstitutionRow {
+        name: name.into(),
+        state,
+        class,
+        reason: reason.into(),
+        counted_ms: Some(NOW_MS),
+        again: state == "cohort-answered",
+        people,
+    };
+    let empty = CohortView {
+        cohort: "{}".into(),
+        network: true,
+        epsilon: Field::new("1"),
+        budget: (9.5, 10.0, NOW_MS + DAY_MS),
+        ..CohortView::default()
+    };
+    if !full {
+        return empty;
+    }
+    CohortView {
+        index: Some("The index event is the first condition “diabetes” (sct|44054006).".into()),
+        steps: vec!["adults: aged 18 years or more at the index date.".into(), HOSTILE.into()],
+        choices: vec![("condition sct|44054006".into(), "condition: diabetes (44054006)".into())],
+        new: CriterionFields {
+            codes: Field::new("diabetes").with(FieldFault::NotAChoice),
+            ..CriterionFields::default()
+        },
+        fault: Some("steps[1].criterion: must not be empty".into()),
+        plan: Some(PlanView {
+            sites: 3,
+            epsilon: 0.5,
+            lines: vec![(Label::Key("cohort-everybody"), 21), (Label::Text(HOSTILE.into()), 12)],
+            distinct_error: Some(88),
+        }),
+        answer: Some(AnswerView {
+            lines: vec![
+                (Label::Key("cohort-everybody"), Some(152_300), 21),
+                (Label::Key("cohort-entered"), Some(9_120), 17),
+                (Label::Text(HOSTILE.into()), None, 12),
+            ],
+            distinct: Some(DistinctView::About {
+                people: 8_400,
+                range: (8_210, 8_590),
+                sum: 9_120,
+            }),
+            institutions: vec![
+                institution("North Valley Hospital", "cohort-answered", "good", "", Some(Some(40))),
+                institution("East Clinic", "cohort-answered", "good", "", Some(None)),
+                institution(
+                    "West",
+                    "cohort-refused",
+                    "alert",
+                    "what may be learned is spent",
+                    None,
+                ),
+                institution("South", "cohort-timed-out", "note", "", None),
+                institution(
+                    "Far",
+                    "cohort-unreachable",
+                    "note",
+                    "the peer cannot be reached",
+                    None,
+                ),
+            ],
+        }),
+        ..empty
+    }
+}
+
 pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
     let full = fill == Fill::Full;
     let frame = |role, path| chrome(lang, theme, Some(role), path, fill);
@@ -254,6 +327,10 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                 &frame(Role::Researcher, "/workspace/p-1"),
             )
             .unwrap(),
+        },
+        Page {
+            name: "cohorts",
+            html: cohort::render(&cohort_view(full), &frame(Role::Researcher, "/cohorts")).unwrap(),
         },
         Page {
             name: "my-research",

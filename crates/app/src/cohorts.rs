@@ -1,0 +1,64 @@
+//! Cohorts: how many people meet criteria, here and over the network, as noisy numbers.
+//!
+//! The people of this institution are kept in memory ([`population::Index`]), built when somebody asks for the
+//! first time and kept current from the change feed. Who is not in research is left out of every count from the
+//! moment of the decision on.
+//!
+//! Nothing exact leaves: the numbers of the steps and the sketch carry discrete Laplace noise, and what they cost is
+//! written into this institution's ledger in the transaction that also holds the audit entry and the answer, before
+//! the answer is given. The same question gives the same stored answer, at no further cost. Why it works this way is
+//! in [ADR 25](../../../docs/adr/0025-cohorts-over-the-network.md).
+
+mod answer;
+mod ask;
+mod budget;
+mod choices;
+mod count;
+mod keep;
+mod people;
+mod question;
+mod told;
+
+use parking_lot::{Mutex, RwLock};
+use store::Seq;
+use tokio::sync::watch;
+
+pub use answer::answer;
+pub use ask::{Asked, Reach, ask, plan};
+pub use budget::{Rules, Standing, standing};
+pub use choices::{Choice, choices};
+pub use keep::run;
+pub use told::{Answer, Institution, Line, Plan, Row, Shown, Status};
+
+use people::People;
+
+/// The side space of the ledger and of answers that were given.
+const SPACE: &str = "cohorts";
+/// Numbers below this are told as "fewer than".
+pub const LEAST: u64 = 10;
+
+/// What the node remembers of it.
+pub struct State {
+    /// The people, once somebody has asked.
+    people: RwLock<Option<People>>,
+    /// Whether somebody has asked.
+    wanted: watch::Sender<bool>,
+    /// Up to which version the people are known.
+    reached: watch::Sender<Option<Seq>>,
+    /// Held while one question is counted: it takes several threads.
+    counting: Mutex<()>,
+    /// Held from reading the ledger until the entry is committed.
+    spending: Mutex<()>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            people: RwLock::default(),
+            wanted: watch::Sender::new(false),
+            reached: watch::Sender::new(None),
+            counting: Mutex::default(),
+            spending: Mutex::default(),
+        }
+    }
+}

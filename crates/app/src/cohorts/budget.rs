@@ -1,0 +1,181 @@
+//! What may be learned of the people here, and what has been: this institution's own ledger.
+//!
+//! Every question costs its ε once for everybody who is known here. The ledger adds up what each account has been
+//! answered, and what all have together ([`privacy::budget::ledger`]: sequentially, or as zero-concentrated privacy
+//! at δ = 10⁻⁶, whichever is less). Periods have a fixed length and begin anew for everybody at the same time, so that
+//! around a change twice the budget of one period can be spent.
+//!
+//! Each institution keeps its own ledger of its own people. Somebody who is known at `d` institutions is told of by
+//! `d` answers to one question over the network, which together cost `d` times its ε.
+
+use privacy::budget::ledger::{Cost, Entry, Limit, Subject, refuse, remaining};
+use store::{SideWrite, Snapshot};
+
+use super::SPACE;
+use crate::authorise::{Action, authorise};
+use crate::{App, Caller, Error, Kind, Result};
+
+/// The rule by which a question is refused that the budget does not cover.
+pub const RULE: &str = "budget";
+/// Millionths.
+pub(super) const MICRO: u64 = 1_000_000;
+/// δ of the composition, in 10^-15.
+const FEMTO_DELTA: u64 = 1_000_000_000;
+/// Most questions of one period that the ledger is read for.
+const MOST: usize = 100_000;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// The people of the institution, as the ledger calls them.
+const PEOPLE: &str = "people";
+
+/// What the operator sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// ε in millionths that one account may spend in a period.
+    pub account_micro_epsilon: u64,
+    /// ε in millionths that all accounts together may spend in a period.
+    pub everybody_micro_epsilon: u64,
+    /// Length of a period in days.
+    pub period_days: u32,
+    /// Threads that one count takes.
+    pub threads: usize,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            account_micro_epsilon: 10 * MICRO,
+            everybody_micro_epsilon: 50 * MICRO,
+            period_days: 90,
+            threads: 2,
+        }
+    }
+}
+
+/// How the budget of an account stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What the account has left, ε in millionths; no more than all have left together.
+    pub left: u64,
+    /// What it may spend in a period.
+    pub of: u64,
+    /// What all accounts together have left.
+    pub everybody_left: u64,
+    /// What they may spend in a period.
+    pub everybody_of: u64,
+    /// When the next period begins, in milliseconds since the Unix epoch.
+    pub until_ms: i64,
+}
+
+/// How the caller's budget at this institution stands. Blocks.
+pub fn standing(app: &App, caller: &Caller) -> Result<Standing> {
+    authorise(app, caller, Action::of(policy::Action::Explore))?;
+    let ledger = Ledger::read(app, &*app.store().snapshot()?)?;
+    Ok(ledger.standing(app, &account(app.org().id.as_str(), &caller.user.id)))
+}
+
+/// What the ledger calls an account of an institution.
+pub(super) fn account(org: &str, user: &str) -> String {
+    format!("{org}/{user}")
+}
+
+/// The number of the period.
+pub(super) fn period(app: &App) -> i64 {
+    let days = i64::from(app.settings().cohorts.period_days.max(1));
+    app.now_ms().div_euclid(days * DAY_MS)
+}
+
+/// What was spent in the period.
+pub(super) struct Ledger {
+    period: i64,
+    entries: Vec<Entry>,
+}
+
+impl Ledger {
+    pub(super) fn read(app: &App, snapshot: &dyn Snapshot) -> Result<Self> {
+        let period = period(app);
+        let stored = snapshot.side_scan(SPACE, &prefix(period), MOST)?;
+        if stored.len() >= MOST {
+            return Err(Error::new(Kind::Busy, "the ledger of this period is full"));
+        }
+        let mut entries = Vec::new();
+        for (_, value) in stored {
+            let own: Vec<Entry> = serde_json::from_slice(&value)
+                .map_err(|_| Error::internal("an entry of the privacy ledger is faulty"))?;
+            // What one account is told is told to everybody it may meet.
+            entries.extend(own.iter().map(|one| Entry { subject: everybody(), ..one.clone() }));
+            entries.extend(own);
+        }
+        Ok(Self { period, entries })
+    }
+
+    pub(super) fn standing(&self, app: &App, account: &str) -> Standing {
+        let rules = app.settings().cohorts;
+        let left = |subject: &Subject, of| remaining(&self.entries, subject, PEOPLE, &limit(of));
+        let everybody_left = left(&everybody(), rules.everybody_micro_epsilon);
+        let own = Subject::Group(account.to_owned());
+        let days = i64::from(rules.period_days.max(1));
+        Standing {
+            left: left(&own, rules.account_micro_epsilon).min(everybody_left),
+            of: rules.account_micro_epsilon,
+            everybody_left,
+            everybody_of: rules.everybody_micro_epsilon,
+            until_ms: (self.period + 1) * days * DAY_MS,
+        }
+    }
+
+    /// The write that spends these ε on a question, to be committed before the answer leaves.
+    ///
+    /// Errors: [`Kind::Forbidden`] by [`RULE`] where the budget does not cover them.
+    pub(super) fn spend(
+        &self,
+        app: &App,
+        account: &str,
+        question: &str,
+        micro_epsilons: &[u64],
+    ) -> Result<SideWrite> {
+        let rules = app.settings().cohorts;
+        let entry = |subject: Subject, micro_epsilon: u64| Entry {
+            subject,
+            data_set: PEOPLE.to_owned(),
+            project: SPACE.to_owned(),
+            question: question.to_owned(),
+            cost: Cost::Pure { micro_epsilon },
+        };
+        let own = || Subject::Group(account.to_owned());
+        for (subject, of, whose) in [
+            (own(), rules.account_micro_epsilon, "this account may learn"),
+            (everybody(), rules.everybody_micro_epsilon, "all accounts together may learn"),
+        ] {
+            let mut entries = self.entries.clone();
+            for micro_epsilon in micro_epsilons {
+                let new = entry(subject.clone(), *micro_epsilon);
+                if refuse(&entries, &new, &limit(of)).is_err() {
+                    let until = fhir::time::instant(self.standing(app, account).until_ms);
+                    let message = format!(
+                        "what {whose} of the people here is spent, or the question asks for more than is left, \
+                         until {until}"
+                    );
+                    return Err(Error::new(Kind::Forbidden, message).by_rule(RULE));
+                }
+                entries.push(new);
+            }
+        }
+        let entries: Vec<Entry> = micro_epsilons.iter().map(|one| entry(own(), *one)).collect();
+        let value = serde_json::to_vec(&entries).map_err(|e| Error::internal(e.to_string()))?;
+        let mut key = prefix(self.period);
+        key.extend_from_slice(app.new_id().as_str().as_bytes());
+        Ok(SideWrite { space: SPACE, key, value: Some(value) })
+    }
+}
+
+fn everybody() -> Subject {
+    Subject::Group("everybody".to_owned())
+}
+
+fn limit(micro_epsilon: u64) -> Limit {
+    Limit { micro_epsilon, femto_delta: FEMTO_DELTA }
+}
+
+fn prefix(period: i64) -> Vec<u8> {
+    format!("ledger/{period:010}/").into_bytes()
+}

@@ -1,0 +1,185 @@
+//! Counts here, adds noise, and writes down what it cost before anybody is told.
+
+use std::time::Duration;
+
+use population::Counting;
+use population::distinct::{Cells, NoiseRefused, QuestionKey, Sketch, Token};
+use privacy::budget::noise::Mechanism;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha20Rng;
+use serde::{Deserialize, Serialize};
+use store::{SideWrite, Snapshot, Transaction};
+
+use super::budget::{Ledger, RULE, period};
+use super::question::Question;
+use super::{SPACE, keep};
+use crate::audit::Event;
+use crate::consent::research::without;
+use crate::{App, Error, Kind, Result};
+
+/// How long a question waits until those before it are counted.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Answers of past periods that are removed with one new answer.
+const SWEPT: usize = 100;
+/// Under which keys answers are kept, by period.
+const ANSWERS: &[u8] = b"answer/";
+
+/// What this institution answers, as it was made and is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Given {
+    /// Where people are left behind, with noise (see [`wire::CohortResponse`]).
+    pub(super) parts: Vec<i64>,
+    /// The sketch; empty where none was asked for.
+    pub(super) sketch: Vec<i64>,
+    /// As of when the records were counted, in milliseconds since the Unix epoch.
+    pub(super) counted_ms: i64,
+    /// Whether it was given before.
+    #[serde(skip)]
+    pub(super) again: bool,
+}
+
+/// Who is answered, and how the audit tells of it.
+pub(super) struct Asker<'a> {
+    /// As the ledger calls the account.
+    pub(super) account: String,
+    /// The entry about an answer, or about a refusal where the word for it is given.
+    pub(super) entry: &'a (dyn Fn(Option<&str>) -> Event<'a> + Send + Sync),
+}
+
+/// Answers a question of this institution's people, once they are there ([`keep::ready`]). Blocks.
+///
+/// Errors: [`Kind::Forbidden`] by the rule `budget`; [`Kind::Busy`].
+pub(super) fn give(app: &App, asker: &Asker<'_>, question: &Question) -> Result<Given> {
+    let digest = question.digest(app)?;
+    let snapshot = app.store().snapshot()?;
+    if let Some(given) = before(app, &*snapshot, &digest)? {
+        return told(app, asker, question, given);
+    }
+    // Refused before anything is counted.
+    let ledger = Ledger::read(app, &*snapshot)?;
+    spend(app, asker, &ledger, &digest, question)?;
+    drop(snapshot);
+    let given = counted(app, question)?;
+
+    let _spending = app.cohorts().spending.lock();
+    let snapshot = app.store().snapshot()?;
+    // Somebody may have asked the same meanwhile.
+    if let Some(given) = before(app, &*snapshot, &digest)? {
+        return told(app, asker, question, given);
+    }
+    let ledger = Ledger::read(app, &*snapshot)?;
+    let entry = spend(app, asker, &ledger, &digest, question)?;
+    let value = serde_json::to_vec(&given).map_err(|e| Error::internal(e.to_string()))?;
+    let answer = SideWrite { space: SPACE, key: key(period(app), &digest), value: Some(value) };
+    let current = prefix(period(app));
+    let kept = snapshot.side_scan(SPACE, ANSWERS, SWEPT)?;
+    drop(snapshot);
+    let past = kept.into_iter().map(|(key, _)| key).filter(|key| !key.starts_with(&current));
+    let past = past.map(|key| SideWrite { space: SPACE, key, value: None });
+    let side = [entry, answer].into_iter().chain(past).collect();
+    let writes = vec![audited(asker, question, false).write(app)?];
+    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    Ok(given)
+}
+
+/// The same answer as before, which costs nothing more.
+fn told(app: &App, asker: &Asker<'_>, question: &Question, given: Given) -> Result<Given> {
+    app.audit(audited(asker, question, true))?;
+    Ok(Given { again: true, ..given })
+}
+
+fn audited<'a>(asker: &Asker<'a>, question: &Question, again: bool) -> Event<'a> {
+    let epsilon = question.costs().iter().sum::<u64>() as f64 / 1e6;
+    let cost = match again {
+        true => "answered as before".to_owned(),
+        false => format!("noisy counts at ε = {epsilon}"),
+    };
+    (asker.entry)(None).query(question.said()).note(cost)
+}
+
+fn spend(
+    app: &App,
+    asker: &Asker<'_>,
+    ledger: &Ledger,
+    digest: &str,
+    question: &Question,
+) -> Result<SideWrite> {
+    let spent = ledger.spend(app, &asker.account, digest, &question.costs());
+    if let Err(error) = &spent
+        && error.rule.as_deref() == Some(RULE)
+    {
+        let word = format!("{} {RULE}", policy::Action::Explore);
+        app.audit((asker.entry)(Some(&word)).query(question.said()))?;
+    }
+    spent
+}
+
+fn before(app: &App, snapshot: &dyn Snapshot, digest: &str) -> Result<Option<Given>> {
+    let stored = snapshot.side(SPACE, &key(period(app), digest))?;
+    let read = |value: Vec<u8>| {
+        serde_json::from_slice(&value)
+            .map_err(|_| Error::internal("an answer that was given cannot be read"))
+    };
+    stored.map(read).transpose()
+}
+
+/// Counts and adds noise. Whoever is not in research at this moment is not counted.
+fn counted(app: &App, question: &Question) -> Result<Given> {
+    let state = app.cohorts();
+    let Some(_turn) = state.counting.try_lock_for(PATIENCE) else {
+        return Err(Error::new(Kind::Busy, "other questions are being counted; ask again shortly"));
+    };
+    let out = without(app, &*app.store().snapshot()?)?;
+    let people = state.people.read();
+    let people = people.as_ref().ok_or_else(keep::not_yet)?;
+    let without = people.keys_of(&out);
+    let threads = app.settings().cohorts.threads;
+    let how = Counting { day: question.when, threads, without: &without };
+    let found = people.index.count(&question.cohort, &how).map_err(|error| match error {
+        population::CountError::Criteria(fault) => Error::invalid("value", fault.to_string()),
+        other => Error::internal(other.to_string()),
+    })?;
+    // Everybody is in one part, so noise for a change of one in one part covers all.
+    let mut left: Vec<u64> = std::iter::once(found.people).chain(found.entered).collect();
+    left.extend(found.steps.iter().map(|step| step.people));
+    let next = left.iter().skip(1).chain(std::iter::once(&0));
+    let exact: Vec<u64> = left.iter().zip(next).map(|(all, next)| all - next).collect();
+    let mut rng = ChaCha20Rng::from_seed(app.new_secret());
+    let mut noise = |micro_epsilon: u64| {
+        Mechanism::DiscreteLaplace { sensitivity: 1, micro_epsilon }
+            .sample(&mut rng)
+            .map_err(|_| NoiseRefused)
+    };
+    let mut parts = Vec::with_capacity(exact.len());
+    for people in exact {
+        let drawn = noise(question.steps).map_err(|e| Error::internal(e.to_string()))?;
+        parts.push(i64::try_from(people).unwrap_or(i64::MAX).saturating_add(drawn));
+    }
+    let sketch = match &question.sketch {
+        None => Vec::new(),
+        Some(dealt) => {
+            let members = u64::try_from(parts.last().copied().unwrap_or_default()).unwrap_or(0);
+            let cells = match dealt.cells {
+                Some(cells) => Ok(cells),
+                None => Cells::for_people(members, dealt.micro_epsilon),
+            };
+            let mut tokens: Vec<Token> = people.tokens_of(found.members());
+            let key =
+                QuestionKey::new(&dealt.key, b"").map_err(|e| Error::internal(e.to_string()))?;
+            cells
+                .and_then(|cells| Sketch::of(&mut tokens, cells, &key, &mut noise))
+                .map_err(|e| Error::internal(e.to_string()))?
+                .counts()
+                .to_vec()
+        }
+    };
+    Ok(Given { parts, sketch, counted_ms: people.read_ms, again: false })
+}
+
+fn key(period: i64, digest: &str) -> Vec<u8> {
+    [prefix(period), digest.as_bytes().to_vec()].concat()
+}
+
+fn prefix(period: i64) -> Vec<u8> {
+    [ANSWERS, format!("{period:010}/").as_bytes()].concat()
+}
