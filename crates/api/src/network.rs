@@ -6,6 +6,7 @@ use std::sync::Arc;
 use app::App;
 use app::agreements::sync;
 use app::audit::{reconcile, witness};
+use app::catalog;
 use app::consent::{deliver, simulate};
 use app::governance;
 use app::locator::{answer as locator, keys as locator_keys};
@@ -22,9 +23,10 @@ use futures_util::stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
-    AccessesRequest, AddCheckpoint, AgreementsRequest, CheckpointsRequest, CouncilRequest,
-    Delivery, Flag, Head, LocateRequest, LocatorKeyRequest, MatchRequest, OrgId, Publication,
-    ReconcileRequest, RecordRequest, Refusal, RefusalCode, RoundsRequest, SimulateRequest, path,
+    AccessesRequest, AddCheckpoint, AgreementsRequest, CatalogueRequest, CheckpointsRequest,
+    CouncilRequest, Delivery, Flag, Head, LocateRequest, LocatorKeyRequest, MatchRequest, OrgId,
+    Publication, ReconcileRequest, RecordRequest, Refusal, RefusalCode, RoundsRequest,
+    SimulateRequest, path,
 };
 
 /// Most bytes in a message of a peer.
@@ -57,6 +59,7 @@ pub fn router(app: App, inbound: Arc<Inbound>) -> Router {
         .route(path::COUNCIL, post(council))
         .route(path::FLAG, post(flag))
         .route(path::ROUNDS, post(rounds_))
+        .route(path::CATALOG, post(catalog_))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_MESSAGE))
         .with_state(Door { app, inbound })
 }
@@ -342,5 +345,18 @@ async fn rounds_(
     };
     let (member, message) = door.answer(&peer, headers, path::ROUNDS, body, read).await?;
     let answer = rounds::exchange(&door.app, &member, message).await.map_err(answer::refused)?;
+    door.json(&peer, &answer)
+}
+
+async fn catalog_(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, _: &Asserted, message: CatalogueRequest| {
+        catalog::answer(app, &message).map_err(answer::refused)
+    };
+    let answer = door.answer(&peer, headers, path::CATALOG, body, work).await?;
     door.json(&peer, &answer)
 }

@@ -3,7 +3,7 @@
 //! | call | body | answer |
 //! |---|---|---|
 //! | `GET /research/datasets` | | the data sets of this institution |
-//! | `PUT /research/datasets/{name}` | `{"title", "csv", "dictionary"?}` | the data set |
+//! | `PUT /research/datasets/{name}` | `{"title", "csv", "dictionary"?, "about"?}` | the data set |
 //! | `DELETE /research/datasets/{name}` | | |
 //! | `GET /research/projects` | | the projects that concern this institution |
 //! | `POST /research/projects` | an application | `{"id"}` |
@@ -17,6 +17,8 @@
 //! | `POST /research/outputs/{question}/decision` | `{"choice", "reason"}` | |
 //! | `POST /research/outputs/{question}/publications` | `{"title", "address"}` | |
 //! | `GET /research/releases/{id}` | | a released answer as it was signed |
+//! | `GET /research/releases/{id}/crate` | | the same as the metadata of a Five Safes RO-Crate |
+//! | `GET /research/catalog` and below | | see [`catalog`] |
 //! | `POST /research/extracts` | an order | `{"id"}` |
 //! | `GET /research/extracts/{id}` | | how it stands, and its files |
 //! | `GET /research/extracts/{id}/files/{name}` | | a file |
@@ -25,11 +27,12 @@
 //! Every institution declares the same dictionary for its part of a data set; without one it is made
 //! of the columns. With `wait`, at most 60, the reply is kept back until the question has ended.
 
+pub(crate) mod catalog;
 mod extracts;
 
 use std::time::Duration;
 
-use app::catalog::{self, Dataset};
+use app::catalog::{self as sets, About, Dataset};
 use app::projects::{self, Choice, Known, Verdict};
 use app::release::{self, Output, Publication};
 use app::rounds::ask;
@@ -76,6 +79,7 @@ pub fn router(app: App) -> Router {
         .route("/outputs/{question}/publications", post(publish))
         .route("/releases/{id}", get(released))
         .merge(extracts::routes())
+        .merge(catalog::routes())
         .with_state(app)
 }
 
@@ -86,6 +90,8 @@ struct Register {
     csv: String,
     #[serde(default)]
     dictionary: Option<Dictionary>,
+    #[serde(default)]
+    about: About,
 }
 
 #[derive(Deserialize)]
@@ -140,7 +146,7 @@ async fn body<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, Failure
 
 async fn datasets(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
     let caller = auth::caller(&app, &headers, client, true).await?;
-    let found = app.run(move |app| catalog::list(app, &caller)).await?;
+    let found = app.run(move |app| sets::list(app, &caller)).await?;
     Ok(Json(json!({"datasets": found.iter().map(set).collect::<Vec<_>>()})).into_response())
 }
 
@@ -161,10 +167,11 @@ async fn register(
     let caller = auth::caller(&app, &headers, client, false).await?;
     let given: Register = body(content, MAX_TABLE).await?;
     let work = move |app: &App| {
-        let Register { title, csv: text, dictionary } = given;
+        let Register { title, csv: text, dictionary, about } = given;
         let (dictionary, rows) = csv::read_as(&text, dictionary.as_ref())
             .map_err(|e| Error::invalid("value", e.to_string()))?;
-        catalog::register(app, &caller, catalog::Draft { name, title, dictionary, rows })
+        let draft = sets::Draft { name, title, dictionary, rows };
+        sets::register_about(app, &caller, draft, about)
     };
     Ok(Json(set(&app.run(work).await?)).into_response())
 }
@@ -176,7 +183,7 @@ async fn remove(
     Path(name): Path<String>,
 ) -> Answer {
     let caller = auth::caller(&app, &headers, client, false).await?;
-    app.run(move |app| catalog::remove(app, &caller, &name)).await?;
+    app.run(move |app| sets::remove(app, &caller, &name)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -3,12 +3,29 @@
 //! A data set is a table of people without names: a registry, the outcome of a study. Its description
 //! is a `Library`; its rows are kept beside, column by column, and no door gives them out. Questions
 //! of approved projects are answered from them ([`crate::rounds`]).
+//!
+//! The catalogue tells of them: in words ([`About`]), in counts with noise that are drawn once
+//! (`counted`), to the members of the network, who tell back ([`network`]), and to programs of others as
+//! documents ([`publish`]) and as a Beacon ([`beacon`]).
 
+mod about;
+pub mod beacon;
 mod columns;
+mod counted;
+mod described;
+mod document;
 mod library;
+pub mod network;
+pub mod publish;
 mod register;
+mod rules;
+mod told;
 
-pub use register::{Draft, register, remove};
+pub use about::About;
+pub use network::{Held, Listing, State, Teller, listing, refresh, run};
+pub use register::{Draft, register, register_about, remove};
+pub use rules::{AccessBody, Rules};
+pub use told::answer;
 
 pub(crate) use columns::rows;
 pub(crate) use library::is_reserved;

@@ -63,6 +63,8 @@ pub struct Settings {
     pub conduct: crate::governance::conduct::Rules,
     /// Whether patients are in research who have decided nothing.
     pub research: crate::consent::research::Regime,
+    /// How the institution tells of its data.
+    pub catalog: crate::catalog::Rules,
 }
 
 /// Choices that FHIR REST leaves to a server.
@@ -144,6 +146,7 @@ struct Inner {
     agreements: crate::agreements::Shelf,
     governance: crate::governance::State,
     projects: crate::projects::Held,
+    catalogue: crate::catalog::State,
     rounds: crate::rounds::State,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
@@ -182,6 +185,7 @@ impl App {
             agreements,
             governance,
             projects: crate::projects::Held::default(),
+            catalogue: crate::catalog::State::default(),
             rounds: crate::rounds::State::default(),
             answering,
             listening,
@@ -207,6 +211,11 @@ impl App {
     /// Research projects, as far as they are held.
     pub(crate) fn projects(&self) -> &crate::projects::Held {
         &self.0.projects
+    }
+
+    /// What is known of the data sets of others.
+    pub(crate) fn catalogue(&self) -> &crate::catalog::State {
+        &self.0.catalogue
     }
 
     /// Questions over many institutions.

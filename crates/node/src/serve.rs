@@ -90,6 +90,7 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     tasks.spawn(app::agreements::sync::run(app.clone(), stopped.clone()));
     tasks.spawn(app::governance::gossip::run(app.clone(), stopped.clone()));
     tasks.spawn(app::rounds::run(app.clone(), stopped.clone()));
+    tasks.spawn(app::catalog::run(app.clone(), stopped.clone()));
     tasks.spawn(crate::members::run(app.clone(), folder, stopped.clone()));
     if let Some(pages) = pages {
         tasks.spawn(pages.follow(stopped.clone()));

@@ -219,6 +219,7 @@ pub fn open_around(
             conduct: config.peers.conduct(),
             proxies: config.proxies.rules()?,
             research: config.research_consent,
+            catalog: config.catalog.rules()?,
         },
         jobs: app::jobs::Options {
             at_once: config.jobs_at_once,

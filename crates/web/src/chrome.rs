@@ -4,9 +4,10 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Council, Denials, Find, Links,
-    MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, MyResearch,
-    Network, Notices, Objections, Papers, Proxies, Recalls, Reconciliation, Research, Witnesses,
+    Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Catalog, Council, Denials, Find,
+    Links, MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord,
+    MyResearch, Network, Notices, Objections, Papers, Proxies, Recalls, Reconciliation, Research,
+    Witnesses,
 };
 use crate::proxies::relationship::Relationship;
 use crate::words::{Message, Words};
@@ -109,8 +110,12 @@ impl Chrome {
             Role::Steward => vec![
                 item("nav-agreements", Agreements.to_string()),
                 item("nav-research", Research.to_string()),
+                item("nav-catalog", Catalog.to_string()),
             ],
-            Role::Researcher => vec![item("nav-research", Research.to_string())],
+            Role::Researcher => vec![
+                item("nav-research", Research.to_string()),
+                item("nav-catalog", Catalog.to_string()),
+            ],
             Role::Registrar => vec![
                 item("nav-links", Links.to_string()),
                 item("nav-recalls", Recalls.to_string()),

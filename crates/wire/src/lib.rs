@@ -17,6 +17,7 @@
 pub mod acr;
 pub mod agreement;
 pub mod assertion;
+pub mod catalog;
 pub mod council;
 pub mod deliver;
 pub mod flag;
@@ -43,6 +44,7 @@ pub use agreement::{
     AgreementsRequest, AgreementsResponse, PasskeyKey, PasskeyProof, SignedStatement,
 };
 pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject};
+pub use catalog::{CatalogueRequest, CatalogueResponse, ToldSet};
 pub use council::{Adviser, Change, Council, Founders, Rotation, Thresholds};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
 pub use flag::{Flag, FlagKind, FlagReceipt};
@@ -120,6 +122,8 @@ pub mod path {
     pub const FLAG: &str = "/network/v1/flag";
     /// `RoundsRequest` → `RoundsResponse`.
     pub const ROUNDS: &str = "/network/v1/rounds";
+    /// `CatalogueRequest` → `CatalogueResponse`.
+    pub const CATALOG: &str = "/network/v1/catalog";
     /// `GET` without assertion: any answer means that the node is up.
     pub const HEALTH: &str = "/network/v1/health";
 }

@@ -2,6 +2,7 @@
 //! are told of it.
 
 pub mod apply;
+pub mod catalog;
 pub mod found;
 pub mod home;
 pub mod mine;
