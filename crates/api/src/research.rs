@@ -17,7 +17,7 @@
 //! | `POST /research/outputs/{question}/decision` | `{"choice", "reason"}` | |
 //! | `POST /research/outputs/{question}/publications` | `{"title", "address"}` | |
 //! | `GET /research/releases/{id}` | | a released answer as it was signed |
-//! | `GET /research/releases/{id}/crate` | | the same as the metadata of a Five Safes RO-Crate |
+//! | `GET /research/releases/{id}/crate` | | the same as a Five Safes RO-Crate, a ZIP archive |
 //! | `GET /research/catalog` and below | | see [`catalog`] |
 //! | `POST /research/extracts` | an order | `{"id"}` |
 //! | `GET /research/extracts/{id}` | | how it stands, and its files |
@@ -27,6 +27,7 @@
 //! Every institution declares the same dictionary for its part of a data set; without one it is made
 //! of the columns. With `wait`, at most 60, the reply is kept back until the question has ended.
 
+mod archive;
 pub(crate) mod catalog;
 mod extracts;
 
@@ -40,7 +41,7 @@ use app::rounds::asked::{self, Asked, State as Stands};
 use app::{App, Error};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -78,6 +79,7 @@ pub fn router(app: App) -> Router {
         .route("/outputs/{question}/decision", post(decide_output))
         .route("/outputs/{question}/publications", post(publish))
         .route("/releases/{id}", get(released))
+        .route("/releases/{id}/crate", get(packed))
         .merge(extracts::routes())
         .merge(catalog::routes())
         .with_state(app)
@@ -400,4 +402,21 @@ async fn released(
     let caller = auth::caller(&app, &headers, client, true).await?;
     let (sealed, release) = app.run(move |app| release::released(app, &caller, &id)).await?;
     Ok(Json(json!({"id": sealed.id(), "sealed": sealed, "release": release})).into_response())
+}
+
+async fn packed(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, true).await?;
+    let work = move |app: &App| {
+        let files = release::packed(app, &caller, &id)?;
+        archive::zip(&files).ok_or_else(|| Error::internal("a crate is too large for its archive"))
+    };
+    let archive = app.run(work).await?;
+    let named = "attachment; filename=\"crate.zip\"";
+    let headers = [(header::CONTENT_TYPE, "application/zip"), (header::CONTENT_DISPOSITION, named)];
+    Ok((headers, archive).into_response())
 }

@@ -9,11 +9,13 @@
 mod decide;
 mod judge;
 mod output;
+mod packed;
 mod publish;
 
 pub use decide::{CHECKERS, Choice, decide};
 pub use judge::{Judgement, judge};
 pub use output::{Check, Output, State, list, mine, one, released};
+pub use packed::packed;
 pub use publish::{Publication, publish};
 
 pub(crate) use output::{Asked, Stage, of_question, writes};

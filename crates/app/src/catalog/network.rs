@@ -60,11 +60,6 @@ impl State {
     pub fn nudge(&self) {
         self.nudges.0.send_modify(|count| *count += 1);
     }
-
-    /// After a data set was taken in or away here.
-    pub(super) fn changed(&self) {
-        self.nudge();
-    }
 }
 
 /// What was heard of a member.

@@ -55,7 +55,6 @@ pub fn register_about(app: &App, caller: &Caller, draft: Draft, about: About) ->
     let event = Event::by(caller, Pattern::Configure).note(note);
     let writes = vec![library::put(app, &set)?, event.write(app)?];
     app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
-    app.catalogue().changed();
     Ok(set)
 }
 
@@ -72,7 +71,6 @@ pub fn remove(app: &App, caller: &Caller, name: &str) -> Result<()> {
     side.push(described::removal(&set.name));
     let writes = vec![library::delete(&set)?, event.write(app)?];
     app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
-    app.catalogue().changed();
     Ok(())
 }
 
