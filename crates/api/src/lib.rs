@@ -1,11 +1,13 @@
 //! The JSON doors of a node: FHIR REST and operations under `/fhir`, sessions for programs under
 //! `/auth`, tokens of apps under `/oauth`, agreements under
 //! `/steward/agreements`, applications of strangers under `/council/applications`, the operator's
-//! switches under `/operate`, and the node-to-node door under `/network`.
+//! switches under `/operate`, research under `/research` and `/beacon`, and the node-to-node door under
+//! `/network`.
 
 mod agreements;
 mod applications;
 pub mod auth;
+mod beacon;
 mod dpop;
 pub mod events;
 mod fhir;
@@ -37,6 +39,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(|| async { (StatusCode::OK, "ready\n") }))
         .merge(small)
         .nest("/research", research::router(app.clone()))
+        .merge(beacon::router(app.clone()))
         .merge(applications::router(app.clone()))
         .merge(oauth::router(app.clone()))
         .merge(fhir::websocket::router(app.clone()))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use app::App;
 use app::agreements::sync;
 use app::audit::{reconcile, witness};
+use app::catalog;
 use app::cohorts;
 use app::consent::{deliver, simulate};
 use app::governance;
@@ -59,6 +60,7 @@ pub fn router(app: App, inbound: Arc<Inbound>) -> Router {
         .route(path::COUNCIL, post(council))
         .route(path::FLAG, post(flag))
         .route(path::ROUNDS, post(rounds_))
+        .route(path::CATALOG, post(catalog_))
         .route(path::COHORTS, post(cohorts_))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_MESSAGE))
         .with_state(Door { app, inbound })
@@ -345,6 +347,19 @@ async fn rounds_(
     };
     let (member, message) = door.answer(&peer, headers, path::ROUNDS, body, read).await?;
     let answer = rounds::exchange(&door.app, &member, message).await.map_err(answer::refused)?;
+    door.json(&peer, &answer)
+}
+
+async fn catalog_(
+    State(door): State<Door>,
+    Extension(peer): Extension<PeerOrg>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let work = |app: &App, _: &Asserted, message: CatalogueRequest| {
+        catalog::answer(app, &message).map_err(answer::refused)
+    };
+    let answer = door.answer(&peer, headers, path::CATALOG, body, work).await?;
     door.json(&peer, &answer)
 }
 

@@ -3,7 +3,7 @@
 //! | call | body | answer |
 //! |---|---|---|
 //! | `GET /research/datasets` | | the data sets of this institution |
-//! | `PUT /research/datasets/{name}` | `{"title", "csv", "dictionary"?}` or `{"title", "sql", "dictionary"}` | the data set |
+//! | `PUT /research/datasets/{name}` | `{"title", "csv", "dictionary"?, "about"?}` or `{"title", "sql", "dictionary", "about"?}` | the data set |
 //! | `POST /research/datasets/{name}/refresh` | | the data set, made anew by its SQL |
 //! | `DELETE /research/datasets/{name}` | | |
 //! | `GET /research/views` | | the tables that can be asked by SQL |
@@ -20,6 +20,8 @@
 //! | `POST /research/outputs/{question}/decision` | `{"choice", "reason"}` | |
 //! | `POST /research/outputs/{question}/publications` | `{"title", "address"}` | |
 //! | `GET /research/releases/{id}` | | a released answer as it was signed |
+//! | `GET /research/releases/{id}/crate` | | the same as a Five Safes RO-Crate, a ZIP archive |
+//! | `GET /research/catalog` and below | | see [`catalog`] |
 //! | `POST /research/cohorts` | criteria, `{"cohort", "scope"?, "epsilon"?, "dry"?}` | noisy counts, step by step |
 //! | `GET /research/budget` | | what the own account may still learn here by counting |
 //! | `POST /research/extracts` | an order | `{"id"}` |
@@ -30,13 +32,15 @@
 //! Every institution declares the same dictionary for its part of a data set; without one it is made
 //! of the columns. With `sql` the rows are made of the records, over the tables of `/research/views`. With `wait`, at most 60, the reply is kept back until the question has ended.
 
+mod archive;
+pub(crate) mod catalog;
 mod cohorts;
 mod extracts;
 mod workspace;
 
 use std::time::Duration;
 
-use app::catalog::{self, Dataset};
+use app::catalog::{self as sets, About, Dataset};
 use app::projects::{self, Choice, Known, Verdict};
 use app::release::{self, Output, Publication};
 use app::rounds::ask;
@@ -44,7 +48,7 @@ use app::rounds::asked::{self, Asked, State as Stands};
 use app::{App, Error};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -83,9 +87,11 @@ pub fn router(app: App) -> Router {
         .route("/outputs/{question}/decision", post(decide_output))
         .route("/outputs/{question}/publications", post(publish))
         .route("/releases/{id}", get(released))
+        .route("/releases/{id}/crate", get(packed))
         .merge(cohorts::routes())
         .merge(extracts::routes())
         .merge(workspace::routes())
+        .merge(catalog::routes())
         .with_state(app)
 }
 
@@ -99,6 +105,8 @@ struct Register {
     sql: Option<String>,
     #[serde(default)]
     dictionary: Option<Dictionary>,
+    #[serde(default)]
+    about: About,
 }
 
 #[derive(Deserialize)]
@@ -153,7 +161,7 @@ async fn body<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, Failure
 
 async fn datasets(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
     let caller = auth::caller(&app, &headers, client, true).await?;
-    let found = app.run(move |app| catalog::list(app, &caller)).await?;
+    let found = app.run(move |app| sets::list(app, &caller)).await?;
     Ok(Json(json!({"datasets": found.iter().map(set).collect::<Vec<_>>()})).into_response())
 }
 
@@ -173,19 +181,20 @@ async fn register(
 ) -> Answer {
     let caller = auth::caller(&app, &headers, client, false).await?;
     let given: Register = body(content, MAX_TABLE).await?;
-    let Register { title, csv, sql, dictionary } = given;
+    let Register { title, csv, sql, dictionary, about } = given;
     let made = match (csv, sql, dictionary) {
         (Some(text), None, dictionary) => {
             let work = move |app: &App| {
                 let (dictionary, rows) = csv::read_as(&text, dictionary.as_ref())
                     .map_err(|e| Error::invalid("value", e.to_string()))?;
-                catalog::register(app, &caller, catalog::Draft { name, title, dictionary, rows })
+                let draft = sets::Draft { name, title, dictionary, rows };
+                sets::register_about(app, &caller, draft, about)
             };
             app.run(work).await?
         }
         (None, Some(sql), Some(dictionary)) => {
-            let draft = catalog::query::Draft { name, title, dictionary, sql };
-            catalog::query::register(&app, Some(&caller), draft).await?
+            let draft = sets::query::Draft { name, title, dictionary, sql, about };
+            sets::query::register(&app, Some(&caller), draft).await?
         }
         _ => {
             let message = "hand in `csv`, or `sql` with a `dictionary`";
@@ -202,7 +211,7 @@ async fn refresh(
     Path(name): Path<String>,
 ) -> Answer {
     let caller = auth::caller(&app, &headers, client, false).await?;
-    let made = catalog::refresh(&app, &caller, &name).await?;
+    let made = sets::anew::refresh(&app, &caller, &name).await?;
     Ok(Json(set(&made)).into_response())
 }
 
@@ -213,7 +222,7 @@ async fn remove(
     Path(name): Path<String>,
 ) -> Answer {
     let caller = auth::caller(&app, &headers, client, false).await?;
-    app.run(move |app| catalog::remove(app, &caller, &name)).await?;
+    app.run(move |app| sets::remove(app, &caller, &name)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -430,4 +439,21 @@ async fn released(
     let caller = auth::caller(&app, &headers, client, true).await?;
     let (sealed, release) = app.run(move |app| release::released(app, &caller, &id)).await?;
     Ok(Json(json!({"id": sealed.id(), "sealed": sealed, "release": release})).into_response())
+}
+
+async fn packed(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, true).await?;
+    let work = move |app: &App| {
+        let files = release::packed(app, &caller, &id)?;
+        archive::zip(&files).ok_or_else(|| Error::internal("a crate is too large for its archive"))
+    };
+    let archive = app.run(work).await?;
+    let named = "attachment; filename=\"crate.zip\"";
+    let headers = [(header::CONTENT_TYPE, "application/zip"), (header::CONTENT_DISPOSITION, named)];
+    Ok((headers, archive).into_response())
 }

@@ -3,18 +3,34 @@
 //! A data set is a table of people without names: a registry, the outcome of a study, or what SQL makes
 //! of the records ([`query`]). Its description is a `Library`; its rows are kept beside, column by column,
 //! and no door gives them out. Questions of approved projects are answered from them ([`crate::rounds`]).
+//!
+//! The catalogue tells of them: in words ([`About`]), in counts with noise that are drawn once
+//! (`counted`), to the members of the network, who tell back ([`network`]), and to programs of others as
+//! documents ([`publish`]) and as a Beacon ([`beacon`]).
 
+mod about;
+pub mod anew;
+pub mod beacon;
 mod columns;
+mod counted;
+mod described;
+mod document;
 mod library;
+pub mod network;
+pub mod publish;
 pub mod query;
-mod refresh;
 mod register;
+mod rules;
+mod told;
 
-pub use refresh::{refresh, run};
-pub use register::{Draft, register, remove};
+pub use about::About;
+pub use network::{Held, Listing, State, Teller, listing, refresh, run};
+pub use register::{Draft, register, register_about, remove};
+pub use rules::{AccessBody, Rules};
+pub use told::answer;
 
+pub(crate) use anew::rows;
 pub(crate) use library::is_reserved;
-pub(crate) use refresh::rows;
 
 use statistics::Dictionary;
 use store::Seq;
@@ -62,8 +78,14 @@ pub struct Made {
     pub tried_ms: i64,
 }
 
-/// The data sets of this institution, by name.
+/// The data sets of this institution, by name. How many rows there are is exact for operators, who keep
+/// them; others see the number with noise that the catalogue tells.
 pub fn list(app: &App, caller: &Caller) -> Result<Vec<Dataset>> {
     authorise(app, caller, Action::of(policy::Action::ReadResearch))?;
-    columns::described(&*app.store().snapshot()?)
+    let is_keeper = caller.user.role == "operator";
+    let seen = |(set, known): (Dataset, described::Described)| match is_keeper {
+        true => set,
+        false => Dataset { rows: known.counted.shown_rows(), ..set },
+    };
+    Ok(described::own(app)?.into_iter().map(seen).collect())
 }

@@ -11,11 +11,13 @@ mod decide;
 mod judge;
 mod outcome;
 mod output;
+mod packed;
 mod publish;
 
 pub use decide::{CHECKERS, Choice, decide};
 pub use judge::{Judgement, judge};
 pub use output::{Check, Output, State, list, mine, one, released};
+pub use packed::packed;
 pub use publish::{Publication, publish};
 
 pub(crate) use outcome::{kept as outcomes, publications, take as take_outcome, untold};

@@ -65,6 +65,8 @@ pub struct Settings {
     pub research: crate::consent::research::Regime,
     /// What may be learned of the people here by counting cohorts.
     pub cohorts: crate::cohorts::Rules,
+    /// How the institution tells of its data.
+    pub catalog: crate::catalog::Rules,
 }
 
 /// Choices that FHIR REST leaves to a server.
@@ -148,6 +150,7 @@ struct Inner {
     agreements: crate::agreements::Shelf,
     governance: crate::governance::State,
     projects: crate::projects::Held,
+    catalogue: crate::catalog::State,
     rounds: crate::rounds::State,
     lake: crate::lake::State,
     cohorts: crate::cohorts::State,
@@ -189,6 +192,7 @@ impl App {
             agreements,
             governance,
             projects: crate::projects::Held::default(),
+            catalogue: crate::catalog::State::default(),
             rounds: crate::rounds::State::default(),
             lake,
             cohorts: crate::cohorts::State::default(),
@@ -216,6 +220,11 @@ impl App {
     /// Research projects, as far as they are held.
     pub(crate) fn projects(&self) -> &crate::projects::Held {
         &self.0.projects
+    }
+
+    /// What is known of the data sets of others.
+    pub(crate) fn catalogue(&self) -> &crate::catalog::State {
+        &self.0.catalogue
     }
 
     /// Questions over many institutions.

@@ -155,6 +155,9 @@ pub struct Config {
     /// Until when parents act for their children, and what is kept from them before.
     #[serde(default)]
     pub proxies: ProxyRules,
+    /// How the institution tells of its data for research.
+    #[serde(default)]
+    pub catalog: CatalogRules,
     /// How many exports, imports and other long jobs run at the same time.
     #[serde(default = "jobs_at_once")]
     pub jobs_at_once: usize,
@@ -247,6 +250,78 @@ impl ProxyRules {
         let (adult, adolescent) = (self.adult, self.adolescent);
         Ok(app::proxies::Rules { adult, adolescent, withheld: self.withheld.clone(), zone })
     }
+}
+
+/// How the institution tells of its data for research. Texts that are empty are not set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogRules {
+    /// Whether everybody may read the descriptions.
+    pub public: bool,
+    /// For mail about data.
+    pub mail: String,
+    /// The institution's own page.
+    pub homepage: String,
+    /// What the institution does, in a sentence.
+    pub about: String,
+    /// A code of the publisher types of the European Health Data Space.
+    pub publisher_type: String,
+    /// A code of the EU's table of countries.
+    pub country: String,
+    /// The health data access body: its name.
+    pub access_body: String,
+    /// For mail to it.
+    pub access_body_mail: String,
+    /// Its page.
+    pub access_body_page: String,
+}
+
+impl CatalogRules {
+    /// The rules for the use cases.
+    ///
+    /// Errors: what is no address or no code.
+    pub fn rules(&self) -> Result<app::catalog::Rules, String> {
+        let is_code =
+            |code: &str| code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+        if !is_code(&self.publisher_type) || !is_code(&self.country) {
+            return Err("`catalog.publisher_type` and `catalog.country` are codes of tables".into());
+        }
+        let body = [&self.access_body, &self.access_body_mail, &self.access_body_page];
+        let access_body = match body.map(|text| text.is_empty()) {
+            [true, true, true] => None,
+            [false, false, false] => Some(app::catalog::AccessBody {
+                name: self.access_body.clone(),
+                mail: given("access_body_mail", &self.access_body_mail)?,
+                homepage: given("access_body_page", &self.access_body_page)?,
+            }),
+            _ => return Err("`catalog.access_body` needs its mail and its page".into()),
+        };
+        let Self { public, about, publisher_type, country, .. } = self.clone();
+        Ok(app::catalog::Rules {
+            public,
+            mail: optional("mail", &self.mail)?,
+            homepage: optional("homepage", &self.homepage)?,
+            about,
+            publisher_type,
+            country,
+            access_body,
+        })
+    }
+}
+
+/// A checked text of the catalogue's rules.
+fn given<T: TryFrom<String>>(key: &str, text: &str) -> Result<T, String>
+where
+    T::Error: std::fmt::Display,
+{
+    T::try_from(text.to_owned()).map_err(|why| format!("`catalog.{key}` is `{text}`; {why}"))
+}
+
+fn optional<T: TryFrom<String>>(key: &str, text: &str) -> Result<Option<T>, String>
+where
+    T::Error: std::fmt::Display,
+{
+    if text.is_empty() { Ok(None) } else { given(key, text).map(Some) }
 }
 
 impl Default for PeerRules {
@@ -517,6 +592,7 @@ impl Config {
         config.peers.check()?;
         config.proxies.rules()?;
         config.cohorts.rules()?;
+        config.catalog.rules()?;
         Ok(config)
     }
 
@@ -728,6 +804,25 @@ account_epsilon = 10.0
 everybody_epsilon = 50.0
 period_days = 90
 
+# How this institution tells of its data sets for research; see docs/guides/research.md. With `public`
+# everybody may read the descriptions and what the Beacon says of itself, signed in or not: a catalogue
+# is there to be found, and its counts hold noise, but which data an institution holds is its own to
+# tell. Without it, members of the network and who is signed in for research may. Then the address for
+# mail about data (empty: postmaster at the host of base_url), the institution's own page, a sentence on
+# what it does, what it is (a code of the publisher types of the European Health Data Space,
+# "inpatient-institute" for example), its country (a code of the EU's table, "DEU"), and who decides
+# on access to health data there, where that is not the institution itself.
+[catalog]
+public = false
+mail = ""
+homepage = ""
+about = ""
+publisher_type = "healthcare-providers"
+country = ""
+access_body = ""
+access_body_mail = ""
+access_body_page = ""
+
 # Outside OpenID providers through which people may sign in, each in a block of its own; the guide is
 # docs/operate/sign-in.md. A provider says who somebody is and nothing else: accounts are linked to it
 # one by one, and roles and rights stay this node's.
@@ -817,6 +912,9 @@ mod tests {
             ("requests_per_second = 200", "requests_per_second = 0", "peers.requests_per_second"),
             ("night = [22, 6]", "night = [22, 24]", "peers.night"),
             ("lake = \"lake\"", "lake = \"../lake\"", "lake"),
+            ("\nmail = \"\"", "\nmail = \"nobody\"", "catalog.mail"),
+            ("access_body = \"\"", "access_body = \"Body\"", "catalog.access_body"),
+            ("country = \"\"", "country = \"a/b\"", "catalog.country"),
         ] {
             let changed = text().replace(from, to);
             assert!(Config::parse(&changed).unwrap_err().contains(expected), "{to}");

@@ -92,6 +92,7 @@ pub async fn start(node: Node) -> Result<Running, Fault> {
     tasks.spawn(app::rounds::run(app.clone(), stopped.clone()));
     tasks.spawn(app::lake::run(app.clone(), stopped.clone()));
     tasks.spawn(app::catalog::run(app.clone(), stopped.clone()));
+    tasks.spawn(app::catalog::anew::run(app.clone(), stopped.clone()));
     tasks.spawn(app::cohorts::run(app.clone(), stopped.clone()));
     tasks.spawn(crate::members::run(app.clone(), folder, stopped.clone()));
     if let Some(pages) = pages {

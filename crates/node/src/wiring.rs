@@ -222,6 +222,7 @@ pub fn open_around(
             proxies: config.proxies.rules()?,
             research: config.research_consent,
             cohorts: config.cohorts.rules()?,
+            catalog: config.catalog.rules()?,
         },
         jobs: app::jobs::Options {
             at_once: config.jobs_at_once,

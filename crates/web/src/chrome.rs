@@ -4,10 +4,10 @@ use jiff::tz::TimeZone;
 
 use crate::lang::Lang;
 use crate::paths::{
-    Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Cohorts, Council, Denials, Find, Links,
-    MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies, MyRecord, MyResearch,
-    Network, Notices, Objections, Papers, Proxies, Recalls, Reconciliation, Research, Witnesses,
-    Workspace,
+    Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Catalog, Cohorts, Council,
+    Denials, Find, Links, MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies,
+    MyRecord, MyResearch, Network, Notices, Objections, Papers, Proxies, Recalls, Reconciliation,
+    Research, Witnesses, Workspace,
 };
 use crate::proxies::relationship::Relationship;
 use crate::words::{Message, Words};
@@ -110,9 +110,11 @@ impl Chrome {
             Role::Steward => vec![
                 item("nav-agreements", Agreements.to_string()),
                 item("nav-research", Research.to_string()),
+                item("nav-catalog", Catalog.to_string()),
             ],
             Role::Researcher => vec![
                 item("nav-research", Research.to_string()),
+                item("nav-catalog", Catalog.to_string()),
                 item("nav-cohorts", Cohorts.to_string()),
                 item("nav-workspace", Workspace.to_string()),
             ],

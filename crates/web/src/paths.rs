@@ -117,6 +117,8 @@ fixed! {
     Agreements = "/agreements";
     /// Projects, data sets, and answers that wait.
     Research = "/projects";
+    /// The data sets of the network: GET them, POST to have the members asked now.
+    Catalog = "/catalog";
     /// Apply for a project: GET the form, POST it.
     NewProject = "/projects/new";
     /// SQL over the records: in which projects.
@@ -172,6 +174,8 @@ with_id! {
     MyProxy = "/me/proxies/", "id", "";
     /// End one who acts for a patient, for the privacy officer.
     EndProxy = "/proxies/", "id", "/end";
+    /// A data set of the network.
+    CatalogSet = "/catalog/", "name", "";
     /// A research project.
     Project = "/projects/", "id", "";
     /// Decide about a project: POST.

@@ -7,8 +7,10 @@
 mod account;
 mod accounts;
 mod agreements;
+mod apply;
 mod apps;
 mod assets;
+mod catalog;
 mod clinician;
 mod cohorts;
 mod council;
@@ -192,7 +194,9 @@ fn agreement_routes() -> Router<Web> {
 fn research_routes() -> Router<Web> {
     Router::new()
         .route(paths::Research::ROUTE, get(research::home))
-        .route(paths::NewProject::ROUTE, get(research::apply_page).post(research::apply))
+        .route(paths::Catalog::ROUTE, get(catalog::find).post(catalog::refresh))
+        .route(paths::CatalogSet::ROUTE, get(catalog::one))
+        .route(paths::NewProject::ROUTE, get(apply::apply_page).post(apply::apply))
         .route(paths::Project::ROUTE, get(research::one))
         .route(paths::DecideProject::ROUTE, post(research::decide))
         .route(paths::AskQuestion::ROUTE, post(research::ask))

@@ -17,6 +17,7 @@
 pub mod acr;
 pub mod agreement;
 pub mod assertion;
+pub mod catalog;
 pub mod cohort;
 pub mod council;
 pub mod deliver;
@@ -44,6 +45,7 @@ pub use agreement::{
     AgreementsRequest, AgreementsResponse, PasskeyKey, PasskeyProof, SignedStatement,
 };
 pub use assertion::{Assertion, AssertionError, Evidence, Expected, Role, Subject};
+pub use catalog::{CatalogueRequest, CatalogueResponse, ToldSet};
 pub use cohort::{CohortRequest, CohortResponse};
 pub use council::{Adviser, Change, Council, Founders, Rotation, Thresholds};
 pub use deliver::{Delivery, DeliveryKind, DeliveryReceipt, ReceiptOutcome};
@@ -122,6 +124,8 @@ pub mod path {
     pub const FLAG: &str = "/network/v1/flag";
     /// `RoundsRequest` → `RoundsResponse`.
     pub const ROUNDS: &str = "/network/v1/rounds";
+    /// `CatalogueRequest` → `CatalogueResponse`.
+    pub const CATALOG: &str = "/network/v1/catalog";
     /// `CohortRequest` → `CohortResponse`.
     pub const COHORTS: &str = "/network/v1/cohorts";
     /// `GET` without assertion: any answer means that the node is up.

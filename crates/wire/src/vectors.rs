@@ -96,6 +96,10 @@ fn messages() {
     assert_eq!((request.given.len(), request.wait_ms), (5, 20_000));
     let response: RoundsResponse = check(include_str!("../vectors/rounds-response.json"));
     assert_eq!((response.projects.len(), response.work.len()), (1, 4));
+    let request: CatalogueRequest = check(include_str!("../vectors/catalogue-request.json"));
+    assert_eq!(request.after.as_deref(), Some("trial"));
+    let told: CatalogueResponse = check(include_str!("../vectors/catalogue-response.json"));
+    assert_eq!((told.sets.len(), told.more), (2, true));
     let signed: SignedStatement = check(include_str!("../vectors/agreement-statement.json"));
     let key = crypto::SigningKey::from_seed(&[7; 32]).unwrap();
     let opened = signed.open().unwrap();

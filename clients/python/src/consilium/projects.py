@@ -174,5 +174,5 @@ class Projects(List[Project], Tabled):
 
 
 def _room(dataset: Dataset) -> int:
-    """A power of two that leaves institutions with four times as many rows room."""
-    return 1 << max(0, 4 * dataset.rows - 1).bit_length()
+    """A power of two that leaves institutions with four times as many rows room; of few rows no number is told."""
+    return 1 << max(4095, 4 * dataset.rows - 1).bit_length()

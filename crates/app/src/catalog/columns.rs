@@ -57,6 +57,19 @@ pub(super) fn writes(set: &Dataset, frame: &Frame) -> Result<Vec<SideWrite>> {
     Ok(out)
 }
 
+/// The SHA-256 of what a data set holds: its variables and its rows.
+pub(super) fn digest(set: &Dataset, frame: &Frame) -> Result<[u8; 32]> {
+    let text = serde_json::to_vec(&set.dictionary).map_err(|e| Error::internal(e.to_string()))?;
+    let mut hasher = crypto::hash::Sha256::new();
+    hasher.update(&text);
+    for column in set.dictionary.variables.iter().filter_map(|one| frame.column(&one.name)) {
+        for piece in packed(column) {
+            hasher.update(&piece);
+        }
+    }
+    Ok(hasher.finish())
+}
+
 /// The writes that take a data set away.
 pub(super) fn removals(snapshot: &dyn Snapshot, set: &Dataset) -> Result<Vec<SideWrite>> {
     let mut out = vec![write(description_key(&set.name), None)];

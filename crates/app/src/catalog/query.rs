@@ -10,7 +10,7 @@ use ::lake::Values;
 use statistics::{Column, Dictionary, Frame, Kind};
 
 use super::register::{check, check_description, keep};
-use super::{Dataset, Draft as Table, Made};
+use super::{About, Dataset, Draft as Table, Made};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -28,6 +28,8 @@ pub struct Draft {
     pub dictionary: Dictionary,
     /// One query over the views of the lake, with a column for each variable.
     pub sql: String,
+    /// What is said of it for the catalogue.
+    pub about: About,
 }
 
 /// Makes a data set of the records and keeps the SQL with it, by which it is made anew; one of the same
@@ -46,7 +48,7 @@ pub async fn register(app: &App, caller: Option<&Caller>, draft: Draft) -> Resul
 }
 
 fn make(app: &App, caller: Option<&Caller>, draft: Draft) -> Result<Dataset> {
-    let Draft { name, title, dictionary, sql } = draft;
+    let Draft { name, title, dictionary, sql, about } = draft;
     check_description(&name, &title, &dictionary)?;
     check_generalised(&dictionary)?;
     let (rows, made) = rows(app, &dictionary, &sql)?;
@@ -56,7 +58,7 @@ fn make(app: &App, caller: Option<&Caller>, draft: Draft) -> Result<Dataset> {
         Some(caller) => Event::by(caller, Pattern::Configure),
         None => Event::by_node(Pattern::Configure),
     };
-    keep(app, event, table, Some(made))
+    keep(app, event, table, about, Some(made))
 }
 
 fn check_generalised(dictionary: &Dictionary) -> Result<()> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use statistics::{Column, Dictionary, Frame, Kind};
 use store::Transaction;
 
-use super::{Dataset, MOST, MOST_ROWS, MOST_VARIABLES, Made, columns, library};
+use super::{About, Dataset, MOST, MOST_ROWS, MOST_VARIABLES, Made, columns, described, library};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -29,9 +29,16 @@ pub struct Draft {
 /// Errors: [`Fault::Invalid`] where the rows are not as the dictionary says, [`Fault::TooCostly`]
 /// beyond the limits.
 pub fn register(app: &App, caller: &Caller, draft: Draft) -> Result<Dataset> {
+    register_about(app, caller, draft, About::default())
+}
+
+/// The same with what the holder says of it for the catalogue.
+///
+/// Errors: also [`Fault::Invalid`] where what is said is not within its bounds.
+pub fn register_about(app: &App, caller: &Caller, draft: Draft, about: About) -> Result<Dataset> {
     authorise(app, caller, Action::of(policy::Action::ManageDatasets))?;
     check(&draft)?;
-    keep(app, Event::by(caller, Pattern::Configure), draft, None)
+    keep(app, Event::by(caller, Pattern::Configure), draft, about, None)
 }
 
 /// Keeps a data set that was checked.
@@ -39,6 +46,7 @@ pub(super) fn keep(
     app: &App,
     event: Event<'_>,
     draft: Draft,
+    about: About,
     made: Option<Made>,
 ) -> Result<Dataset> {
     let Draft { name, title, dictionary, rows } = draft;
@@ -54,6 +62,7 @@ pub(super) fn keep(
         None => Vec::new(),
     };
     side.extend(columns::writes(&set, &rows)?);
+    side.extend(described::writes(app, &*snapshot, &set, &rows, about)?);
     let note = format!("a data set for research is taken in: {}", set.name);
     let writes = vec![library::put(app, &set)?, event.note(note).write(app)?];
     let guards = vec![columns::is_still(&*snapshot, &set.name)?];
@@ -70,7 +79,8 @@ pub fn remove(app: &App, caller: &Caller, name: &str) -> Result<()> {
     let set = columns::description(&*snapshot, name)?.ok_or_else(Error::not_found)?;
     let note = format!("a data set for research is removed: {}", set.name);
     let event = Event::by(caller, Pattern::Configure).note(note);
-    let side = columns::removals(&*snapshot, &set)?;
+    let mut side = columns::removals(&*snapshot, &set)?;
+    side.push(described::removal(&set.name));
     let writes = vec![library::delete(&set)?, event.write(app)?];
     app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
     Ok(())

@@ -20,6 +20,8 @@ mod backends;
 mod balp;
 mod bulk;
 mod bundles;
+mod catalog;
+mod catalog_outside;
 mod claims;
 mod client;
 mod cohorts;

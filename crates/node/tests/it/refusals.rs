@@ -63,6 +63,9 @@ POST   /auth/accounts/nobody/recover            reasoned       403 403 403 404 4
 GET    /research/datasets                                      403 403 200 200 403 401
 PUT    /research/datasets/trial                 dataset        403 403 403 200 403 401
 DELETE /research/datasets/none                                 403 403 403 404 403 401
+GET    /research/catalog                                       403 403 200 200 403 401
+GET    /beacon/info                                            403 403 200 200 403 401
+GET    /beacon/individuals?filters=x                           403 403 403 403 403 401
 GET    /research/projects                                      403 403 200 200 403 401
 POST   /research/projects                       application    403 403 403 403 403 401
 POST   /research/projects/none/decision         decision       403 403 403 403 403 401
@@ -119,7 +122,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 62 * 6);
+        assert_eq!(asked, 65 * 6);
     });
 }
 

@@ -87,6 +87,22 @@ fn an_answer_with_a_fault_waits_for_two_people_who_are_not_named_in_the_project(
         assert_eq!(released.inquiry.id(), id);
         assert_eq!(serde_json::from_str::<statistics::Answer>(&released.answer).unwrap(), **answer);
 
+        // As a crate it says who let it be asked and who looked at it, beside the files themselves.
+        let files = block_in_place(|| release::packed(&first.app, &researcher, cited)).unwrap();
+        let metadata: serde_json::Value = serde_json::from_slice(&files[0].1).unwrap();
+        let graph = metadata["@graph"].as_array().unwrap();
+        let of_kind = |kind: &str| graph.iter().filter(|one| one["@type"] == kind).count();
+        assert_eq!(of_kind("AssessAction"), 3 + 1 + 2, "three holders, the rules, two people");
+        let packed = graph.iter().find(|one| one["@id"] == "outputs/answer.json").unwrap();
+        assert_eq!(files[3].1, released.answer.as_bytes());
+        assert_eq!(packed["sha256"], crypto::hash::hex(&crypto::sha256(&files[3].1)));
+        let client = first.signed_in(identity::Role::Researcher).await;
+        let archive = client.get(&format!("/research/releases/{cited}/crate")).await.expect(200);
+        assert_eq!(archive.header("content-type"), "application/zip");
+        assert!(archive.text.starts_with("PK"));
+        client.get("/research/releases/none/crate").await.expect(404);
+        crate::catalog_outside::is_a_crate(&files);
+
         let publication = Publication {
             title: "Two groups of patients".to_owned(),
             address: "https://doi.org/10.1000/182".to_owned(),

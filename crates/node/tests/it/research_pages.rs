@@ -37,20 +37,22 @@ fn a_project_is_applied_for_decided_asked_and_told_by_forms() {
         assert!(home.text.contains("A trial"), "{}", home.text);
 
         // What is wrong is said beside its field, and nothing that was typed is lost.
-        let holders = format!("{}, {}, {}", first.org, second.org, third.org);
-        let adders = format!("{}, {}", second.org, third.org);
         let fields = |title: &'static str| {
-            [
+            let mut fields: Vec<(&str, &str)> = vec![
                 ("title", title),
                 ("purpose", "To learn whether the treatment helps at every age"),
                 ("dataset", "trial"),
-                ("holders", holders.as_str()),
-                ("aggregators", adders.as_str()),
-                ("analyses", "regression, summary, k-means"),
+                ("adder", second.org.as_str()),
+                ("other-adder", third.org.as_str()),
+                ("analysis", "regression"),
+                ("analysis", "summary"),
+                ("analysis", "k-means"),
                 ("sites", "2"),
                 ("rows", "10"),
                 ("days", "30"),
-            ]
+            ];
+            fields.extend(hospitals.all.iter().map(|one| ("holder", one.org.as_str())));
+            fields
         };
         let wrong = researcher.post("/projects/new", &fields("")).await.expect(200);
         assert!(wrong.text.contains("aria-invalid"), "{}", wrong.text);

@@ -10,8 +10,8 @@ use clap::{Parser, ValueEnum};
 use node::wiring;
 use testkit::bench::unaudited::Unaudited;
 use testkit::bench::{
-    Settings, audit, cohorts, import, matching, memory, peers, reads, record, rounds, scale, subscriptions,
-    writes,
+    Settings, audit, cohorts, import, matching, memory, peers, reads, record, rounds, scale,
+    subscriptions, writes,
 };
 use testkit::client::Fault;
 use testkit::figures::{Table, say};

@@ -1,69 +1,119 @@
-//! Applying for a project.
+//! Applying for a project: first which data set, then who is asked and for what.
 
 use askama::Template;
 
 use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::form::{Field, FieldFault, Secret};
-use crate::words::Words;
+use crate::words::{Message, Words};
 
-/// The kinds of analysis that can be chosen, in the words of questions.
-pub const KINDS: [&str; 13] = [
-    "regression",
-    "summary",
-    "crosstab",
-    "histogram",
-    "quantiles",
-    "t-test",
-    "anova",
-    "chi-squared",
-    "correlation",
-    "survival",
-    "mixed",
-    "weighting",
-    "sql",
+/// The kinds of analysis that can be chosen, in the words of questions, and the keys of their names.
+pub const KINDS: [(&str, &str); 22] = [
+    ("regression", "analysis-regression"),
+    ("summary", "analysis-summary"),
+    ("crosstab", "analysis-crosstab"),
+    ("histogram", "analysis-histogram"),
+    ("quantiles", "analysis-quantiles"),
+    ("t-test", "analysis-t-test"),
+    ("paired-t", "analysis-paired-t"),
+    ("anova", "analysis-anova"),
+    ("chi-squared", "analysis-chi-squared"),
+    ("correlation", "analysis-correlation"),
+    ("rank-sum", "analysis-rank-sum"),
+    ("survival", "analysis-survival"),
+    ("mixed", "analysis-mixed"),
+    ("weighting", "analysis-weighting"),
+    ("pca", "analysis-pca"),
+    ("k-means", "analysis-k-means"),
+    ("validation", "analysis-validation"),
+    ("boosting", "analysis-boosting"),
+    ("perceptron", "analysis-perceptron"),
+    ("meta-analysis", "analysis-meta-analysis"),
+    ("two-stage", "analysis-two-stage"),
+    ("sql", "analysis-sql"),
 ];
 
-/// What the form sends. Repeated names are read from the pairs.
+/// What the address says.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
+pub struct ApplyQuery {
+    /// The data set, where it is chosen already.
+    #[serde(default)]
+    pub dataset: String,
+}
+
+/// What the form sends. Holders and kinds of analysis stand several times.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(from = "Vec<(String, String)>")]
 pub struct ApplyForm {
     /// The token of the session.
     pub csrf: Secret,
-    /// In one line.
-    #[serde(default)]
-    pub title: String,
-    /// What is to be found out and why.
-    #[serde(default)]
-    pub purpose: String,
-    /// The data set.
-    #[serde(default)]
-    pub dataset: String,
-    /// The institutions, their ids with commas.
-    #[serde(default)]
-    pub holders: String,
-    /// The two that add, with a comma.
-    #[serde(default)]
-    pub aggregators: String,
-    /// Kinds of analysis, with commas.
-    #[serde(default)]
-    pub analyses: String,
-    /// Fewest institutions in an answer.
-    #[serde(default)]
-    pub sites: String,
-    /// Fewest rows behind an answer.
-    #[serde(default)]
-    pub rows: String,
-    /// For how many days.
-    #[serde(default)]
-    pub days: String,
-    /// Whether two people look at every answer.
-    #[serde(default)]
-    pub checked: String,
+    pairs: Vec<(String, String)>,
+}
+
+impl From<Vec<(String, String)>> for ApplyForm {
+    fn from(mut pairs: Vec<(String, String)>) -> Self {
+        let csrf = pairs.iter().find(|(name, _)| name == "csrf").map(|(_, value)| value.clone());
+        pairs.retain(|(name, _)| name != "csrf");
+        Self { csrf: Secret(csrf.unwrap_or_default()), pairs }
+    }
+}
+
+impl ApplyForm {
+    fn text(&self, name: &str) -> &str {
+        let found = self.pairs.iter().find(|(key, _)| key == name);
+        found.map_or("", |(_, value)| value.as_str())
+    }
+
+    fn all(&self, name: &str) -> Vec<String> {
+        let found = self.pairs.iter().filter(|(key, _)| key == name);
+        found.map(|(_, value)| value.clone()).collect()
+    }
+}
+
+/// An institution that can be asked.
+#[derive(Clone, Debug)]
+pub struct HolderChoice {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// About how many people it holds data of; `None` where the catalogue does not know.
+    pub people: Option<People>,
+    /// Whether it is chosen.
+    pub chosen: bool,
+}
+
+/// How many people, as far as it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum People {
+    /// About so many, within so many with probability 0.95.
+    About(u64, u64),
+    /// Fewer than so many.
+    FewerThan(u64),
+}
+
+impl People {
+    /// In words.
+    pub fn say(&self, w: &Words<'_>) -> Message {
+        match self {
+            Self::About(about, margin) => w
+                .say("catalog-people-about")
+                .s("count", w.count(about))
+                .s("margin", w.count(margin)),
+            Self::FewerThan(fewer) => w.say("catalog-people-fewer").s("count", w.count(fewer)),
+        }
+    }
 }
 
 /// The page.
 #[derive(Clone, Debug, Default)]
 pub struct ApplyView {
+    /// The data sets of the catalogue: name and title.
+    pub datasets: Vec<(String, String)>,
+    /// Who can be asked.
+    pub holders: Vec<HolderChoice>,
+    /// What is wrong with the choice of holders.
+    pub holders_fault: Option<FieldFault>,
     /// Members of the network: id and name.
     pub members: Vec<(String, String)>,
     /// What went wrong, in words.
@@ -72,14 +122,16 @@ pub struct ApplyView {
     pub title: Field,
     /// What was typed.
     pub purpose: Field,
-    /// What was typed.
+    /// The data set; without one, the page asks for it first.
     pub dataset: Field,
-    /// What was typed.
-    pub holders: Field,
-    /// What was typed.
-    pub aggregators: Field,
-    /// What was typed.
-    pub analyses: Field,
+    /// The one that adds.
+    pub adder: Field,
+    /// The other one that adds.
+    pub other_adder: Field,
+    /// The kinds of analysis that are chosen.
+    pub analyses: Vec<String>,
+    /// What is wrong with that choice.
+    pub analyses_fault: Option<FieldFault>,
     /// What was typed.
     pub sites: Field,
     /// What was typed.
@@ -91,9 +143,10 @@ pub struct ApplyView {
 }
 
 impl ApplyView {
-    /// The page with what was typed, each field with its fault.
+    /// The page with what was typed, each field with its fault. `Self::holders` are those that were chosen.
     pub fn of(form: &ApplyForm) -> Self {
-        let number = |text: &str, most: u32| {
+        let number = |name: &str, most: u32| {
+            let text = form.text(name);
             let field = Field::required(text, 10);
             match text.trim().parse::<u32>() {
                 Ok(number) if (1..=most).contains(&number) => field,
@@ -101,37 +154,54 @@ impl ApplyView {
                 _ => field,
             }
         };
+        let choice = |id: String| HolderChoice { name: id.clone(), id, people: None, chosen: true };
+        let holders: Vec<HolderChoice> = form.all("holder").into_iter().map(choice).collect();
+        let adder = Field::required(form.text("adder"), 100);
+        let mut other_adder = Field::required(form.text("other-adder"), 100);
+        if other_adder.is_sound() && other_adder.value == adder.value {
+            other_adder.fault = Some(FieldFault::NotAChoice);
+        }
+        let analyses = form.all("analysis");
+        let is_kind = |one: &String| KINDS.iter().any(|(kind, _)| kind == one);
+        let analyses_fault = match analyses.is_empty() {
+            true => Some(FieldFault::Required),
+            false => (!analyses.iter().all(is_kind)).then_some(FieldFault::NotAChoice),
+        };
         Self {
+            datasets: Vec::new(),
+            holders_fault: holders.is_empty().then_some(FieldFault::Required),
+            holders,
             members: Vec::new(),
             fault: None,
-            title: Field::required(&form.title, 200),
-            purpose: Field::required(&form.purpose, 8_000),
-            dataset: Field::required(&form.dataset, 50),
-            holders: Field::required(&form.holders, 4_000),
-            aggregators: Field::required(&form.aggregators, 200),
-            analyses: Field::required(&form.analyses, 1_000),
-            sites: number(&form.sites, 1_000),
-            rows: number(&form.rows, 100_000_000),
-            days: number(&form.days, 1_830),
-            checked: !form.checked.is_empty(),
+            title: Field::required(form.text("title"), 200),
+            purpose: Field::required(form.text("purpose"), 8_000),
+            dataset: Field::required(form.text("dataset"), 50),
+            adder,
+            other_adder,
+            analyses,
+            analyses_fault,
+            sites: number("sites", 1_000),
+            rows: number("rows", 100_000_000),
+            days: number("days", 1_830),
+            checked: !form.text("checked").is_empty(),
         }
     }
 
     /// Whether every field can be taken.
     pub fn is_sound(&self) -> bool {
-        [
+        let fields = [
             &self.title,
             &self.purpose,
             &self.dataset,
-            &self.holders,
-            &self.aggregators,
-            &self.analyses,
+            &self.adder,
+            &self.other_adder,
             &self.sites,
             &self.rows,
             &self.days,
-        ]
-        .iter()
-        .all(|field| field.is_sound())
+        ];
+        fields.iter().all(|field| field.is_sound())
+            && self.holders_fault.is_none()
+            && self.analyses_fault.is_none()
     }
 }
 
@@ -141,10 +211,24 @@ struct Page<'a> {
     c: &'a Chrome,
     w: Words<'a>,
     v: &'a ApplyView,
-    kinds: String,
+}
+
+impl Page<'_> {
+    /// The kinds of analysis: word, name, and whether each is chosen.
+    fn kinds(&self) -> Vec<(&'static str, Message, bool)> {
+        let chosen = |kind: &str| self.v.analyses.iter().any(|one| one == kind);
+        KINDS.iter().map(|(kind, key)| (*kind, self.w.say(key), chosen(kind))).collect()
+    }
+
+    /// What the data set is called.
+    fn called(&self) -> &str {
+        let name = &self.v.dataset.value;
+        let known = self.v.datasets.iter().find(|(known, _)| known == name);
+        known.map_or(name.as_str(), |(_, title)| title.as_str())
+    }
 }
 
 /// The page.
 pub fn render(v: &ApplyView, c: &Chrome) -> Result<String, WebError> {
-    Ok(Page { c, w: c.words(), v, kinds: KINDS.join(", ") }.render()?)
+    Ok(Page { c, w: c.words(), v }.render()?)
 }

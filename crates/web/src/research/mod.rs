@@ -2,6 +2,7 @@
 //! are told of it.
 
 pub mod apply;
+pub mod catalog;
 pub mod cohort;
 pub mod criterion;
 pub mod found;

@@ -1,6 +1,6 @@
 //! Research: projects, questions in them, answers on their way out, and what patients are told.
 
-use app::projects::{self, Choice, Draft, Known, Told, Verdict};
+use app::projects::{self, Choice, Known, Told, Verdict};
 use app::release::{self, Publication, State};
 use app::rounds::ask::{self, End};
 use app::rounds::asked::{self, Asked, State as Stands};
@@ -19,7 +19,6 @@ use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::{Field, FieldFault};
 use crate::paths::{Project, Question};
-use crate::research::apply::{self, ApplyForm, ApplyView};
 use crate::research::found::Found;
 use crate::research::home::{self, HomeView, ProjectRow};
 use crate::research::mine::{self, MineRow, MineView, UseRow};
@@ -27,10 +26,10 @@ use crate::research::project::{self, AskForm, DecideForm, DecisionRow, ProjectVi
 use crate::research::question::{self, PublishForm, QuestionView, ReleaseForm};
 use crate::research::{ProjectState, QuestionRow, QuestionState};
 
-const READERS: &[Role] =
+pub(super) const READERS: &[Role] =
     &[Role::Researcher, Role::Steward, Role::Operator, Role::PrivacyOfficer, Role::CouncilMember];
 const STEWARD: &[Role] = &[Role::Steward];
-const RESEARCHER: &[Role] = &[Role::Researcher];
+pub(super) const RESEARCHER: &[Role] = &[Role::Researcher];
 const PATIENT: &[Role] = &[Role::Patient];
 /// Most rows of one site that a question from a page allows.
 const MOST_ROWS: u32 = 1 << 20;
@@ -143,77 +142,12 @@ fn worded(analysis: &Analysis) -> String {
     format!("{kind}: {}", told.join(", "))
 }
 
-/// `GET /projects/new`
-pub async fn apply_page(visit: Visit) -> Response {
-    let made = shown_form(&visit, ApplyView::default());
-    visit.finish(made)
-}
-
-fn shown_form(visit: &Visit, mut view: ApplyView) -> Made {
-    visit.require(RESEARCHER)?;
-    let list = visit.app().network().list();
-    let members = list.members.iter();
-    view.members =
-        members.map(|member| (member.id.to_string(), member.display_name.clone())).collect();
-    page(apply::render(&view, &visit.chrome)?)
-}
-
-/// `POST /projects/new`
-pub async fn apply(visit: Visit, form: Result<Form<ApplyForm>, FormRejection>) -> Response {
-    let made = try_apply(&visit, form).await;
-    visit.finish(made)
-}
-
-async fn try_apply(visit: &Visit, form: Result<Form<ApplyForm>, FormRejection>) -> Made {
-    let user = visit.require(RESEARCHER)?;
-    let form = visit.form(form)?;
-    visit.require_fresh_factor(user)?;
-    let mut view = ApplyView::of(&form);
-    let orgs = |field: &mut Field| {
-        let read: Option<Vec<OrgId>> = names(&field.value).map(|id| OrgId::new(id).ok()).collect();
-        if read.is_none() && field.is_sound() {
-            field.fault = Some(FieldFault::NotAChoice);
-        }
-        read.unwrap_or_default()
-    };
-    let holders = orgs(&mut view.holders);
-    let aggregators: Result<[OrgId; 2], _> = orgs(&mut view.aggregators).try_into();
-    if aggregators.is_err() && view.aggregators.is_sound() {
-        view.aggregators.fault = Some(FieldFault::NotAChoice);
-    }
-    let (true, Ok(aggregators)) = (view.is_sound(), aggregators) else {
-        return shown_form(visit, view);
-    };
-    let number = |field: &Field| field.value.trim().parse::<u32>().unwrap_or_default();
-    let draft = Draft {
-        title: view.title.value.trim().to_owned(),
-        purpose: view.purpose.value.trim().to_owned(),
-        researchers: Vec::new(),
-        holders,
-        aggregators,
-        dataset: view.dataset.value.trim().to_owned(),
-        analyses: names(&view.analyses.value).map(str::to_owned).collect(),
-        min_sites: number(&view.sites),
-        min_rows: number(&view.rows),
-        release: if view.checked { ReleaseRule::Checked } else { ReleaseRule::Automatic },
-        days: number(&view.days),
-    };
-    let caller = visit.caller(user);
-    match visit.app().run(move |app| projects::apply(app, &caller, draft)).await {
-        Ok(id) => done(Project(&id), Notice::ProjectApplied),
-        Err(error) => {
-            view.fault = Some(said(error)?);
-            shown_form(visit, view)
-        }
-    }
-}
-
 fn names(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
 /// What went wrong in words, where the reader can do something about it.
-fn said(error: Error) -> Result<String, Stop> {
+pub(super) fn said(error: Error) -> Result<String, Stop> {
     match error.kind {
         Kind::Invalid(_) | Kind::Conflict | Kind::Unprocessable | Kind::TooCostly => {
             Ok(error.message)

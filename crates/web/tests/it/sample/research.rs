@@ -3,7 +3,10 @@
 use app::workspace::{Frame, NamedColumn, Values, View};
 use statistics::Answer;
 use web::form::{Field, FieldFault};
-use web::research::apply::{self, ApplyView};
+use web::research::apply::{self, ApplyView, HolderChoice, People};
+use web::research::catalog::{
+    self, Card, CatalogView, Holder, HolderFacts, SetView, Silent, VariableRow,
+};
 use web::research::cohort::{
     self, AnswerView, CohortView, CriterionFields, DistinctView, InstitutionRow, Label, PlanView,
 };
@@ -32,6 +35,83 @@ fn answer() -> Answer {
 
 fn row(id: &str, state: QuestionState) -> QuestionRow {
     QuestionRow { id: id.into(), asked: "logistic(died) ~ age + arm".into(), state, at_ms: NOW_MS }
+}
+
+fn holder(institution: &str, people: People, heard_ms: Option<i64>) -> Holder {
+    Holder {
+        institution: institution.into(),
+        people,
+        complete: heard_ms.is_some().then_some(97),
+        heard_ms,
+        unreached: heard_ms.is_some(),
+    }
+}
+
+fn holders() -> Vec<Holder> {
+    vec![
+        holder("North Valley Hospital", People::FewerThan(10), None),
+        holder("East Clinic", People::About(1_240, 11), Some(NOW_MS)),
+    ]
+}
+
+fn catalog_view(full: bool) -> CatalogView {
+    let card = |name: &str| Card {
+        name: name.into(),
+        title: HOSTILE.into(),
+        description: "People who took part in the trial.".into(),
+        keywords: vec!["trial".into(), HOSTILE.into()],
+        variables: 12,
+        holders: holders(),
+    };
+    match full {
+        true => CatalogView {
+            q: Field::new(HOSTILE),
+            institutions: vec![("east".into(), "East Clinic".into())],
+            holder: Field::new("east"),
+            cards: vec![card("trial"), card("lung")],
+            more: 3,
+            silent: vec![
+                Silent { institution: "West".into(), heard_ms: None },
+                Silent { institution: "East Clinic".into(), heard_ms: Some(NOW_MS) },
+            ],
+            may_apply: true,
+            ..CatalogView::default()
+        },
+        false => CatalogView::default(),
+    }
+}
+
+fn set_view(full: bool) -> SetView {
+    let facts = |holder: Holder| HolderFacts {
+        holder,
+        period: "2015-01-01 – 2025-12-31".into(),
+        coding_systems: vec!["LOINC".into()],
+        conditions: HOSTILE.into(),
+        min_rows: 50,
+        contact: "Data office".into(),
+        mail: "data@east.example".into(),
+        version: "2.0.1".into(),
+        modified_ms: NOW_MS,
+        base: "https://east.example".into(),
+    };
+    let row = |name: &str| VariableRow {
+        name: name.into(),
+        description: HOSTILE.into(),
+        values: "placebo, treated".into(),
+        complete: vec![None, Some(97)],
+    };
+    SetView {
+        name: "trial".into(),
+        title: "A trial".into(),
+        description: "People who took part in the trial.".into(),
+        holders: match full {
+            true => holders().into_iter().map(facts).collect(),
+            false => Vec::new(),
+        },
+        variables: if full { vec![row("arm"), row("age")] } else { Vec::new() },
+        more: usize::from(full),
+        may_apply: full,
+    }
 }
 
 fn project_view(full: bool) -> ProjectView {
@@ -258,6 +338,25 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         may_apply: true,
     };
     let applying = ApplyView {
+        datasets: vec![("trial".into(), HOSTILE.into()), ("lung".into(), "Lung".into())],
+        dataset: if full { Field::new("trial") } else { Field::default() },
+        holders: vec![
+            HolderChoice {
+                id: "east".into(),
+                name: "East Clinic".into(),
+                people: Some(People::About(1_240, 11)),
+                chosen: full,
+            },
+            HolderChoice {
+                id: "west".into(),
+                name: "West".into(),
+                people: Some(People::FewerThan(10)),
+                chosen: false,
+            },
+        ],
+        holders_fault: full.then_some(FieldFault::Required),
+        analyses: vec!["regression".into()],
+        analyses_fault: full.then_some(FieldFault::NotAChoice),
         members: vec![("east".into(), "East Clinic".into()), ("west".into(), "West".into())],
         fault: full.then(|| "`south` is no member of the network".into()),
         sites: Field::new("x").with(FieldFault::NotANumber),
@@ -302,6 +401,16 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         Page {
             name: "research-apply",
             html: apply::render(&applying, &frame(Role::Researcher, "/projects/new")).unwrap(),
+        },
+        Page {
+            name: "catalog",
+            html: catalog::render(&catalog_view(full), &frame(Role::Researcher, "/catalog"))
+                .unwrap(),
+        },
+        Page {
+            name: "catalog-set",
+            html: catalog::render_set(&set_view(full), &frame(Role::Steward, "/catalog/trial"))
+                .unwrap(),
         },
         Page {
             name: "research-project",

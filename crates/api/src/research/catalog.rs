@@ -1,0 +1,187 @@
+//! The catalogue for programs.
+//!
+//! | call | answer |
+//! |---|---|
+//! | `GET /research/catalog` | the network's data sets as JSON; this institution's as HealthDCAT-AP where `Accept` asks for `text/turtle` or `application/ld+json` |
+//! | `GET /research/catalog.ttl` | this institution's catalogue in HealthDCAT-AP, Turtle |
+//! | `GET /research/catalog.jsonld` | the same in JSON-LD |
+//! | `GET /research/catalog/{name}` | one data set, at every institution that holds it |
+//! | `GET /research/catalog/{name}/croissant.json` | a data set of this institution in Croissant 1.1 |
+//! | `GET /research/catalog/{name}/head.csv` | the names of its variables, and no row |
+//!
+//! Who is signed in for research reads all of it. Where the operator has made the catalogue public,
+//! everybody reads what this institution tells of its own.
+
+use std::collections::BTreeMap;
+
+use app::catalog::{self as sets, Held, Listing, publish};
+use app::{App, Caller};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use fhir::time::instant;
+use serde_json::{Value, json};
+
+use super::Answer;
+use crate::auth::{self, Client};
+use crate::outcome::Failure;
+
+const TURTLE: &str = "text/turtle; charset=utf-8";
+const JSON_LD: &str = "application/ld+json";
+const CSV: &str = "text/csv; charset=utf-8; header=present";
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/catalog", get(whole))
+        .route("/catalog.ttl", get(turtle))
+        .route("/catalog.jsonld", get(json_ld))
+        .route("/catalog/{name}", get(one))
+        .route("/catalog/{name}/croissant.json", get(croissant))
+        .route("/catalog/{name}/head.csv", get(head))
+}
+
+/// Who reads; nobody where nobody says who they are and the catalogue is public.
+pub(crate) async fn reader(
+    app: &App,
+    headers: &HeaderMap,
+    client: Client,
+) -> Result<Option<Caller>, Failure> {
+    let says_who = headers.contains_key(header::AUTHORIZATION) || auth::cookie(headers).is_some();
+    if !says_who && publish::is_public(app) {
+        return Ok(None);
+    }
+    auth::caller(app, headers, client, true).await.map(Some)
+}
+
+/// What a reader may see: the network's catalogue, or, for nobody, the own data sets alone.
+async fn listed(app: &App, reader: Option<Caller>) -> Result<Listing, Failure> {
+    let work = move |app: &App| match reader {
+        Some(caller) => sets::listing(app, &caller),
+        None => {
+            let holder = app.network().own().to_string();
+            let held = |set| Held { holder: holder.clone(), is_own: true, set };
+            let sets = publish::own(app, None)?.into_iter().map(held).collect();
+            Ok(Listing { sets, tellers: Vec::new() })
+        }
+    };
+    Ok(app.run(work).await?)
+}
+
+async fn whole(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
+    let accept = headers.get(header::ACCEPT).and_then(|text| text.to_str().ok());
+    let accept = accept.unwrap_or_default().to_ascii_lowercase();
+    let reader = reader(&app, &headers, client).await?;
+    let mut response = if accept.contains("text/turtle") {
+        let text = app.run(move |app| publish::turtle(app, reader.as_ref())).await?;
+        typed(TURTLE, text)
+    } else if accept.contains(JSON_LD) {
+        let graph = app.run(move |app| publish::json_ld(app, reader.as_ref())).await?;
+        typed(JSON_LD, graph.to_string())
+    } else {
+        Json(body(&app, &listed(&app, reader).await?)).into_response()
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+async fn one(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer {
+    let reader = reader(&app, &headers, client).await?;
+    let mut listing = listed(&app, reader).await?;
+    listing.sets.retain(|held| held.set.name == name);
+    if listing.sets.is_empty() {
+        return Err(app::Error::not_found().into());
+    }
+    Ok(Json(body(&app, &listing)).into_response())
+}
+
+/// The data sets by name, each with its holders, and who has told.
+fn body(app: &App, listing: &Listing) -> Value {
+    let mut by_name: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for held in &listing.sets {
+        by_name.entry(&held.set.name).or_default().push(holder(app, listing, held));
+    }
+    let datasets: Vec<Value> = by_name
+        .into_iter()
+        .map(|(name, holders)| json!({"name": name, "holders": holders}))
+        .collect();
+    let members = listing.tellers.iter().map(|teller| {
+        json!({
+            "institution": teller.org,
+            "heard": teller.heard_ms.map(instant),
+            "unreached_since": teller.unreached_ms.map(instant),
+        })
+    });
+    json!({
+        "institution": app.org().id, "datasets": datasets,
+        "members": members.collect::<Vec<_>>(),
+    })
+}
+
+fn holder(app: &App, listing: &Listing, held: &Held) -> Value {
+    let teller = listing.tellers.iter().find(|teller| teller.org == held.holder);
+    let base = match held.is_own {
+        true => app.org().base_url.clone(),
+        false => app.base_url_of(&held.holder),
+    };
+    let mut out = json!({
+        "institution": held.holder,
+        "heard": teller.and_then(|teller| teller.heard_ms).map(instant),
+        "unreached_since": teller.and_then(|teller| teller.unreached_ms).map(instant),
+        "dataset": held.set,
+    });
+    let base = base.trim_end_matches('/');
+    if !base.is_empty() {
+        let below = format!("{base}/research/catalog");
+        out["documents"] = json!({
+            "croissant": format!("{below}/{}/croissant.json", held.set.name),
+            "health_dcat": format!("{below}.ttl"),
+            "beacon": format!("{base}/beacon"),
+        });
+    }
+    out
+}
+
+async fn turtle(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
+    let reader = reader(&app, &headers, client).await?;
+    let text = app.run(move |app| publish::turtle(app, reader.as_ref())).await?;
+    Ok(typed(TURTLE, text))
+}
+
+async fn json_ld(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
+    let reader = reader(&app, &headers, client).await?;
+    let graph = app.run(move |app| publish::json_ld(app, reader.as_ref())).await?;
+    Ok(typed(JSON_LD, graph.to_string()))
+}
+
+async fn croissant(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer {
+    let reader = reader(&app, &headers, client).await?;
+    let body = app.run(move |app| publish::croissant(app, reader.as_ref(), &name)).await?;
+    Ok(typed(::catalog::croissant::MEDIA_TYPE, body.to_string()))
+}
+
+async fn head(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer {
+    let reader = reader(&app, &headers, client).await?;
+    let text = app.run(move |app| publish::head(app, reader.as_ref(), &name)).await?;
+    Ok(typed(CSV, text))
+}
+
+fn typed(media_type: &'static str, text: String) -> Response {
+    ([(header::CONTENT_TYPE, media_type)], text).into_response()
+}

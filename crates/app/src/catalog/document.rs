@@ -1,0 +1,342 @@
+//! A data set of this institution in the terms of the catalogue's engine, from which every document
+//! is written.
+
+use ::catalog::description::{
+    Access, Agent, Concept, Contact, DataUse, Door, Keyword, Kind, Level, Licence, Quality, Unit,
+    Variable, Way,
+};
+use ::catalog::health_dcat::{EHDS, authority, health_authority};
+use ::catalog::words::{Email, Sha256};
+use ::catalog::{Catalogue, Dataset as Description, Iri, Language, Slug, Texts};
+use statistics::{Kind as Holds, Variable as Holding};
+
+use super::described::{self, Described, day};
+use super::{About, Dataset, about};
+use crate::{App, Error, Result};
+
+/// What is said of every data set: words in English, German and Spanish.
+const PURPOSE: [&str; 3] = [
+    "Scientific research in projects that the institution has approved.",
+    "Wissenschaftliche Forschung in Vorhaben, die die Einrichtung gebilligt hat.",
+    "Investigación científica en proyectos que la institución ha aprobado.",
+];
+const CONDITIONS: [&str; 3] = [
+    "Through a project that this institution has approved. No row leaves it: questions are answered by sums over several institutions, and every answer is checked before it is released.",
+    "Über ein Vorhaben, das diese Einrichtung gebilligt hat. Keine Zeile verlässt sie: Fragen werden durch Summen über mehrere Einrichtungen beantwortet, und jede Antwort wird vor der Freigabe geprüft.",
+    "Mediante un proyecto que esta institución haya aprobado. Ninguna fila sale de ella: las preguntas se responden con sumas de varias instituciones y cada respuesta se comprueba antes de publicarse.",
+];
+const QUESTIONS: [&str; 3] = [
+    "Questions of approved projects",
+    "Fragen gebilligter Vorhaben",
+    "Preguntas de proyectos aprobados",
+];
+const SAMPLE: [&str; 3] = [
+    "The head of the table, without rows",
+    "Der Kopf der Tabelle, ohne Zeilen",
+    "La cabecera de la tabla, sin filas",
+];
+const PROVENANCE: [&str; 3] = [
+    "A table of people without names that the institution has registered for research.",
+    "Eine Tabelle von Menschen ohne Namen, die die Einrichtung für die Forschung eingetragen hat.",
+    "Una tabla de personas sin nombres que la institución ha registrado para la investigación.",
+];
+
+/// The institution's catalogue. Blocks.
+pub(super) fn catalogue(app: &App) -> Result<Catalogue> {
+    let own = described::own(app)?;
+    let datasets: Result<Vec<Description>> =
+        own.iter().map(|(set, known)| description(app, set, known)).collect();
+    let (datasets, name) = (datasets?, &app.org().name);
+    let issued = own.iter().map(|(_, known)| known.issued_ms).min();
+    let modified = own.iter().map(|(set, _)| set.since_ms).max();
+    Ok(Catalogue {
+        iri: address(app, "/research/catalog")?,
+        title: english(&format!("Data sets of {name}")),
+        description: english(&format!(
+            "What {name} holds for research, in words and in counts with noise. No row leaves it."
+        )),
+        publisher: publisher(app)?,
+        homepage: Some(homepage(app)?),
+        legislation: vec![iri(EHDS)?],
+        languages: vec![language("en")?],
+        issued: issued.map(day).transpose()?,
+        modified: modified.map(day).transpose()?,
+        datasets,
+    })
+}
+
+/// One data set as the engine describes it.
+pub(super) fn description(app: &App, set: &Dataset, known: &Described) -> Result<Description> {
+    let Described { about, counted, .. } = known;
+    let page = address(app, &format!("/catalog/{}", set.name))?;
+    let conditions = own_or(&about.conditions, CONDITIONS)?;
+    let systems: Result<Vec<Concept>> = about
+        .coding_systems
+        .iter()
+        .map(|word| about::system(word))
+        .map(|system| system.map(|(iri, name)| Concept { iri, label: english(&name) }))
+        .collect();
+    let keyword = |word: &String| Ok(Keyword { language: language("en")?, word: word.clone() });
+    let mut keywords: Vec<Keyword> = about.keywords.iter().map(keyword).collect::<Result<_>>()?;
+    if keywords.is_empty() {
+        keywords = vec![keyword(&set.name)?, keyword(&"health research".to_owned())?];
+    }
+    let sentence = |text: &String| Quality { text: english(text), page: Some(page.clone()) };
+    Ok(Description {
+        iri: address(app, &format!("/research/catalog/{}", set.name))?,
+        name: Slug::new(set.name.as_str()).map_err(internal)?,
+        title: english(&set.title),
+        description: english(if about.description.trim().is_empty() {
+            &set.title
+        } else {
+            &about.description
+        }),
+        keywords,
+        themes: vec![european("data-theme", "HEAL", "Health")?],
+        categories: terms("healthcategories", &about.categories, "EHRS")?,
+        health_themes: terms("health-theme", &about.themes, "HEALTH_SYSTEMS")?,
+        kind: Some(european("dataset-type", "STATISTICAL", "Statistical data")?),
+        purposes: vec![worded(PURPOSE)?],
+        legal_bases: Vec::new(),
+        personal_data: Vec::new(),
+        legislation: vec![iri(EHDS)?],
+        population: english(&about.population),
+        places: vec![place(app)?],
+        period: about.period.clone(),
+        coding_systems: systems?,
+        standards: Vec::new(),
+        // A row is a person.
+        records: Some(counted.people),
+        people: Some(counted.people),
+        ages: None,
+        access: Access::NonPublic,
+        conditions: conditions.clone(),
+        licence: Some(Licence { iri: iri(&format!("{page}#conditions"))?, title: conditions }),
+        data_uses: vec![DataUse {
+            code: "0000006".to_owned(),
+            label: "health or medical or biomedical research".to_owned(),
+        }],
+        retention: None,
+        frequency: None,
+        version: known.version,
+        version_notes: Texts::new(),
+        issued: Some(day(known.issued_ms)?),
+        modified: Some(day(set.since_ms)?),
+        provenance: own_or(&about.provenance, PROVENANCE)?,
+        quality: counted.sentences.iter().map(sentence).collect(),
+        languages: vec![language("en")?],
+        publisher: publisher(app)?,
+        access_body: Some(access_body(app)?),
+        contact: Some(contact(app, about)?),
+        page: Some(page),
+        variables: variables(set, known)?,
+        doors: vec![door(app, set)?],
+        sample: Some(sample(app, set)?),
+    })
+}
+
+fn variables(set: &Dataset, known: &Described) -> Result<Vec<Variable>> {
+    let one = |(place, holding): (usize, &Holding)| -> Result<Variable> {
+        let about = &known.about;
+        let kind = match &holding.kind {
+            Holds::Number { min, max } => Kind::Decimal { least: *min, most: *max },
+            Holds::Category { levels } => Kind::Category {
+                levels: levels
+                    .iter()
+                    .take(::catalog::description::MOST_LEVELS)
+                    .map(|level| Level {
+                        name: level.clone(),
+                        coding: about.codes.get(&format!("{}={level}", holding.name)).cloned(),
+                    })
+                    .collect(),
+            },
+        };
+        Ok(Variable {
+            name: holding.name.clone(),
+            title: english(&holding.name),
+            description: english(&holding.description),
+            kind,
+            unit: about
+                .units
+                .get(&holding.name)
+                .map(|ucum| Unit { ucum: ucum.clone(), shown: ucum.clone() }),
+            coding: about.codes.get(&holding.name).cloned(),
+            completeness: known.counted.shares.get(place).copied().flatten(),
+            checks_passed: known.counted.passed.get(place).cloned().unwrap_or_default(),
+        })
+    };
+    set.dictionary.variables.iter().enumerate().map(one).collect()
+}
+
+/// The institution as who publishes.
+pub(super) fn publisher(app: &App) -> Result<Agent> {
+    let rules = &app.settings().catalog;
+    let kind = match rules.publisher_type.as_str() {
+        "" => "healthcare-providers",
+        code => code,
+    };
+    let about = match rules.about.trim() {
+        "" => format!("{} takes part in research over many institutions.", app.org().name),
+        about => about.to_owned(),
+    };
+    Ok(Agent {
+        iri: address(app, "/#organisation")?,
+        name: english(&app.org().name),
+        kind: Some(health("publisher-type", kind)?),
+        note: english(&about),
+        email: mail(app)?,
+        homepage: homepage(app)?,
+        telephone: None,
+        is_trusted_holder: false,
+    })
+}
+
+/// Who decides on access: the institution itself, unless the operator names a body.
+fn access_body(app: &App) -> Result<Agent> {
+    let own = publisher(app)?;
+    let Some(body) = &app.settings().catalog.access_body else { return Ok(own) };
+    Ok(Agent {
+        iri: body.homepage.clone(),
+        name: english(&body.name),
+        kind: None,
+        note: Texts::new(),
+        email: body.mail.clone(),
+        homepage: body.homepage.clone(),
+        ..own
+    })
+}
+
+fn contact(app: &App, about: &About) -> Result<Contact> {
+    let name = match about.contact.trim() {
+        "" => &app.org().name,
+        name => name,
+    };
+    let email = match &about.mail {
+        Some(mail) => mail.clone(),
+        None => mail(app)?,
+    };
+    Ok(Contact { name: english(name), email, page: homepage(app)? })
+}
+
+/// The address for mail of the institution.
+pub(super) fn mail(app: &App) -> Result<Email> {
+    if let Some(mail) = &app.settings().catalog.mail {
+        return Ok(mail.clone());
+    }
+    let base = &app.org().base_url;
+    let host = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or_default();
+    let host = match host.starts_with('[') {
+        true => "localhost",
+        false => host.split(':').next().unwrap_or_default(),
+    };
+    Email::new(format!("postmaster@{host}")).map_err(internal)
+}
+
+fn homepage(app: &App) -> Result<Iri> {
+    match &app.settings().catalog.homepage {
+        Some(page) => Ok(page.clone()),
+        None => address(app, "/"),
+    }
+}
+
+fn place(app: &App) -> Result<Concept> {
+    match app.settings().catalog.country.as_str() {
+        // The EU's word for what is not known yet.
+        "" => european("country", "OP_DATPRO", "Provisional data"),
+        code => european("country", code, code),
+    }
+}
+
+fn door(app: &App, set: &Dataset) -> Result<Door> {
+    Ok(Door {
+        name: Slug::new("questions").map_err(internal)?,
+        title: worded(QUESTIONS)?,
+        description: worded(CONDITIONS)?,
+        access: address(app, &format!("/projects/new?dataset={}", set.name))?,
+        way: Way::Service {
+            endpoint: address(app, "/research/projects")?,
+            definition: None,
+            standards: Vec::new(),
+        },
+        format: european("file-type", "JSON", "JSON")?,
+        media_type: "application/json".to_owned(),
+    })
+}
+
+fn sample(app: &App, set: &Dataset) -> Result<Door> {
+    let text = head(set);
+    let digest = crypto::hash::hex(&crypto::sha256(text.as_bytes()));
+    let at = address(app, &format!("/research/catalog/{}/head.csv", set.name))?;
+    Ok(Door {
+        name: Slug::new("head").map_err(internal)?,
+        title: worded(SAMPLE)?,
+        description: worded(SAMPLE)?,
+        access: at.clone(),
+        way: Way::File {
+            download: at,
+            bytes: text.len() as u64,
+            sha256: Sha256::new(digest).map_err(internal)?,
+        },
+        format: european("file-type", "CSV", "CSV")?,
+        media_type: "text/csv".to_owned(),
+    })
+}
+
+/// The names of the variables as the first line of a CSV (RFC 4180), and no other line.
+pub(super) fn head(set: &Dataset) -> String {
+    let cell = |name: &str| match name.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.to_owned(),
+    };
+    let names: Vec<String> = set.dictionary.variables.iter().map(|one| cell(&one.name)).collect();
+    names.join(",") + "\r\n"
+}
+
+fn terms(table: &str, codes: &[String], default: &str) -> Result<Vec<Concept>> {
+    match codes {
+        [] => Ok(vec![health(table, default)?]),
+        codes => codes.iter().map(|code| health(table, code)).collect(),
+    }
+}
+
+fn european(table: &str, code: &str, label: &str) -> Result<Concept> {
+    Ok(Concept { iri: authority(table, code).map_err(internal)?, label: english(label) })
+}
+
+fn health(table: &str, code: &str) -> Result<Concept> {
+    let label = english(&code.replace(['_', '-'], " ").to_lowercase());
+    Ok(Concept { iri: health_authority(table, code).map_err(internal)?, label })
+}
+
+/// What the holder says, else the words for everybody.
+fn own_or(said: &str, words: [&str; 3]) -> Result<Texts> {
+    if said.trim().is_empty() { worded(words) } else { Ok(english(said)) }
+}
+
+fn worded([en, de, es]: [&str; 3]) -> Result<Texts> {
+    Ok(english(en).and(language("de")?, de).and(language("es")?, es))
+}
+
+/// The words of the institution, which writes in one language; `en` stands for it.
+pub(super) fn english(text: &str) -> Texts {
+    // The tag is one, so there always is a language.
+    language("en").map(|en| Texts::of(en, text)).unwrap_or_default()
+}
+
+fn language(tag: &str) -> Result<Language> {
+    Language::new(tag).map_err(internal)
+}
+
+/// An address of this node.
+pub(super) fn address(app: &App, path: &str) -> Result<Iri> {
+    iri(&format!("{}{path}", app.org().base_url))
+}
+
+fn iri(text: &str) -> Result<Iri> {
+    Iri::new(text).map_err(internal)
+}
+
+pub(super) fn internal(error: ::catalog::Invalid) -> Error {
+    Error::internal(error.to_string())
+}

@@ -1,0 +1,71 @@
+# Lo que las instituciones tienen para la investigación.
+nav-catalog = Conjuntos de datos
+catalog-title = Conjuntos de datos de la red
+catalog-all = Conjuntos de datos de todas las instituciones
+catalog-lead = Lo que las instituciones tienen para la investigación, en palabras y en recuentos redondeados con ruido. Ninguna fila se muestra aquí ni sale de una institución.
+catalog-words = Palabras
+catalog-find = Buscar
+catalog-holder = Institución
+catalog-any = Cualquiera
+catalog-variable = Variable
+catalog-empty = No se conoce ningún conjunto de datos que corresponda.
+catalog-holders = Quién lo tiene
+catalog-people = Personas
+catalog-people-about = unas { $count } (± { $margin })
+catalog-people-fewer = menos de { $count }
+catalog-complete = Valores presentes
+catalog-complete-help = Las barras muestran, con redondeo, en qué proporción de las filas hay un valor. Donde hay muy pocas personas no se dice nada.
+catalog-untold = no se dice
+catalog-heard = A fecha de
+catalog-here = esta institución
+catalog-unreached = no accesible por ahora
+catalog-silent = Miembros no accesibles o que aún no han informado
+catalog-last = informó por última vez
+catalog-never = aún no ha informado
+catalog-refresh = Preguntar de nuevo a todos
+catalog-apply = Solicitar un proyecto con él
+catalog-values = Valores
+catalog-period = Periodo
+catalog-systems = Sistemas de códigos
+catalog-conditions = Condiciones
+catalog-contact = Contacto
+catalog-version = Versión
+catalog-documents = Para programas:
+project-next = Siguiente
+project-other-dataset = Elegir otro
+project-adder = Suma
+project-other-adder = También suma
+catalog-found = { $count ->
+    [one] un conjunto de datos
+   *[other] { $count } conjuntos de datos
+}
+catalog-variables = { $count ->
+    [one] una variable
+   *[other] { $count } variables
+}
+catalog-more = { $count ->
+    [one] Hay uno más que no se muestra; búsquelo.
+   *[other] Hay { $count } más que no se muestran; búsquelos.
+}
+analysis-regression = Regresión
+analysis-summary = Números, medias y desviaciones
+analysis-crosstab = Recuentos por categorías
+analysis-histogram = Histogramas
+analysis-quantiles = Cuantiles
+analysis-t-test = Prueba t
+analysis-paired-t = Prueba t pareada
+analysis-anova = Análisis de varianza
+analysis-chi-squared = Prueba χ²
+analysis-correlation = Correlación
+analysis-rank-sum = Prueba de suma de rangos
+analysis-survival = Curvas de supervivencia
+analysis-mixed = Modelos mixtos
+analysis-weighting = Ponderación por propensión
+analysis-pca = Componentes principales
+analysis-k-means = Agrupamientos
+analysis-validation = Validación de predicciones
+analysis-boosting = Árboles potenciados
+analysis-perceptron = Redes neuronales pequeñas
+analysis-meta-analysis = Metaanálisis
+analysis-two-stage = Regresión en cada institución y luego combinada
+analysis-sql = SQL sobre los registros, solo grupos de personas
