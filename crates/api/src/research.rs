@@ -17,6 +17,8 @@
 //! | `POST /research/outputs/{question}/decision` | `{"choice", "reason"}` | |
 //! | `POST /research/outputs/{question}/publications` | `{"title", "address"}` | |
 //! | `GET /research/releases/{id}` | | a released answer as it was signed |
+//! | `POST /research/programs` | a WebAssembly component | its hash, and what it says of itself |
+//! | `GET /research/programs/{hash}` | | its bytes |
 //! | `POST /research/extracts` | an order | `{"id"}` |
 //! | `GET /research/extracts/{id}` | | how it stands, and its files |
 //! | `GET /research/extracts/{id}/files/{name}` | | a file |
@@ -26,6 +28,7 @@
 //! of the columns. With `wait`, at most 60, the reply is kept back until the question has ended.
 
 mod extracts;
+mod programs;
 
 use std::time::Duration;
 
@@ -75,6 +78,7 @@ pub fn router(app: App) -> Router {
         .route("/outputs/{question}/decision", post(decide_output))
         .route("/outputs/{question}/publications", post(publish))
         .route("/releases/{id}", get(released))
+        .merge(programs::routes())
         .merge(extracts::routes())
         .with_state(app)
 }
@@ -99,6 +103,8 @@ struct Apply {
     aggregators: [OrgId; 2],
     dataset: String,
     analyses: Vec<String>,
+    #[serde(default)]
+    programs: Vec<programs::Named>,
     min_sites: u32,
     min_rows: u32,
     #[serde(default)]
@@ -216,6 +222,7 @@ async fn apply(
         aggregators: given.aggregators,
         dataset: given.dataset,
         analyses: given.analyses,
+        programs: given.programs.into_iter().map(Into::into).collect(),
         min_sites: given.min_sites,
         min_rows: given.min_rows,
         release: given.release,

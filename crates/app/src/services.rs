@@ -144,6 +144,7 @@ struct Inner {
     agreements: crate::agreements::Shelf,
     governance: crate::governance::State,
     projects: crate::projects::Held,
+    programs: crate::programs::State,
     rounds: crate::rounds::State,
     answering: watch::Sender<bool>,
     listening: watch::Sender<bool>,
@@ -182,6 +183,7 @@ impl App {
             agreements,
             governance,
             projects: crate::projects::Held::default(),
+            programs: crate::programs::State::default(),
             rounds: crate::rounds::State::default(),
             answering,
             listening,
@@ -207,6 +209,11 @@ impl App {
     /// Research projects, as far as they are held.
     pub(crate) fn projects(&self) -> &crate::projects::Held {
         &self.0.projects
+    }
+
+    /// Researchers' own programs while they run.
+    pub(crate) fn programs(&self) -> &crate::programs::State {
+        &self.0.programs
     }
 
     /// Questions over many institutions.

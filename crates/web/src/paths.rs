@@ -174,6 +174,8 @@ with_id! {
     DecideProject = "/projects/", "id", "/decision";
     /// Ask a question in a project: POST.
     AskQuestion = "/projects/", "id", "/questions";
+    /// The bytes of a program that a project names; the door for programs gives them.
+    ProgramBytes = "/research/programs/", "hash", "";
     /// A research question.
     Question = "/questions/", "id", "";
     /// Decide about an answer: POST.

@@ -8,6 +8,7 @@
 //! What a site gives leaves it as two shares, each sealed to one aggregator, and a signature by which
 //! an aggregator knows whose it is. The coordinator hands shares on and can open none.
 
+mod program;
 mod project;
 mod release;
 mod report;
@@ -17,12 +18,16 @@ mod withdrawal;
 
 use crate::org::OrgId;
 
+pub use program::{
+    MAX_PROGRAM, MAX_PROGRAM_FUEL, MAX_PROGRAM_MEMORY, MAX_PROGRAMS, NamedProgram, ProgramOutput,
+    is_program_hash,
+};
 pub use project::{Decision, MAX_EMBARGO_DAYS, Project, ProjectChoice, Researcher};
 pub use release::{MAX_ANSWER, Release, ReleaseCheck, ReleaseRule};
 pub use report::{Report, ReportPart, Unsigned};
 pub use rounds::{
-    AggregatorKey, Finding, Gift, Given, Inquiry, Refused, RoundsRequest, RoundsResponse, Step,
-    Work,
+    AggregatorKey, Finding, Gift, Given, Inquiry, ProgramBytes, Refused, RoundsRequest,
+    RoundsResponse, Step, Work,
 };
 pub use share::{Before, PastSum, ShareOf, SumShare};
 pub use withdrawal::Withdrawal;

@@ -74,6 +74,9 @@ fn messages() {
     assert_eq!((response.likely.len(), response.absent.len()), (1, 2));
     let project: research::Project = check(include_str!("../vectors/research-project.json"));
     assert!(project.is_sound());
+    let project: research::Project =
+        check(include_str!("../vectors/research-project-program.json"));
+    assert_eq!(project.programs[0].outputs[1].bound, 1.0e7);
     let decision: research::Decision = check(include_str!("../vectors/research-decision.json"));
     assert_eq!(decision.choice, research::ProjectChoice::Approve);
     let release: research::Release = check(include_str!("../vectors/research-release.json"));

@@ -67,6 +67,8 @@ GET    /research/projects                                      403 403 200 200 4
 POST   /research/projects                       application    403 403 403 403 403 401
 POST   /research/projects/none/decision         decision       403 403 403 403 403 401
 POST   /research/projects/none/questions        question       403 403 403 403 403 401
+POST   /research/programs                       application    403 403 403 403 403 401
+GET    /research/programs/none                                 403 403 404 404 403 401
 GET    /research/questions/none                                403 403 404 404 403 401
 DELETE /research/questions/none                                403 403 403 403 403 401
 ";
