@@ -228,6 +228,7 @@ impl Network {
             holders,
             dataset: DATASET.to_owned(),
             analyses: vec!["regression".to_owned()],
+            programs: Vec::new(),
             // The rows of a table that is compared are nobody's secret: a level of few of them is
             // worked out like any other.
             min_rows: 1,

@@ -34,7 +34,7 @@ pub(super) struct Held {
 
 /// Why a program does not run. The words are fixed: none of them is a program's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Stopped {
+pub(super) enum Stopped {
     /// Others run, for longer than it waits.
     #[error("other programs run on this node; try again later")]
     Busy,
@@ -47,6 +47,9 @@ pub(crate) enum Stopped {
     /// It says other things of itself than the project.
     #[error("the program is not what the project says of it")]
     Other,
+    /// It failed over the rows of this institution as often as it may.
+    #[error("the program has failed here too often")]
+    Failed,
     /// A rule of the sandbox.
     #[error("{0}")]
     Refused(#[from] Refused),
@@ -77,7 +80,7 @@ impl From<Stopped> for Error {
 impl State {
     /// Does `work` while nothing else is done with programs on this node, with the machine's clock going.
     /// Blocks.
-    pub fn alone<T>(
+    pub(super) fn alone<T>(
         &self,
         work: impl FnOnce(&mut Held) -> Result<T, Stopped>,
     ) -> Result<T, Stopped> {

@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sandbox::{Terms, Withheld};
+use sandbox::Withheld;
 use statistics::{Contribution, Failure, Frame, Progress, Question, Round, Step, Sums};
 use store::{Guard, SideWrite, Transaction};
 use wire::research::{NamedProgram, Project};
@@ -89,60 +89,70 @@ pub(crate) struct Run<'a> {
 /// was. Blocks, for a time of 1, 2, 4, 8 … seconds, so that the time tells little of the rows.
 ///
 /// # Errors
-/// [`Stopped`] where it did not run, or [`Withheld`] in words.
+/// This node's own; what may be told to others stands within.
 pub(crate) fn contribute(
     app: &App,
     run: &Run<'_>,
     round: &Round,
     rows: &Frame,
 ) -> Result<std::result::Result<Contribution, String>> {
-    let key = format!("failed/{}/{}", run.project, run.named.hash).into_bytes();
-    let before = app.store().snapshot()?.side(SPACE, &key)?;
-    let failures = before.as_ref().and_then(|value| value.first()).copied().unwrap_or_default();
-    if failures >= MOST_FAILURES {
-        return Ok(Err("the program has failed here too often".to_owned()));
-    }
     let Some(terms) = terms(run.question, run.named) else {
         return Ok(Err("the question asks no program".to_owned()));
     };
     let outcome = app.programs().alone(|held| {
+        let before = failures(app, run)?;
+        if before.as_deref().map_or(0, counted) >= MOST_FAILURES {
+            return Err(Stopped::Failed);
+        }
         let program = program(app, held, run.named)?;
         let began = Instant::now();
-        Ok((began, given(&program, &terms, round, rows)))
+        let given = sandbox::contribute(&program, &terms, round, rows, TICKS);
+        if let Err(withheld) = &given {
+            note(app, run, withheld, before).map_err(|_| Stopped::Unread)?;
+        }
+        Ok((began, given))
     });
-    let (began, given) = match outcome {
-        Ok(outcome) => outcome,
-        Err(stopped) if stopped.is_for_now() => return Err(stopped.into()),
-        Err(stopped) => return Ok(Err(stopped.to_string())),
-    };
-    wait(began);
-    let withheld = match given {
-        Ok(given) => return Ok(Ok(given)),
-        Err(withheld) => withheld,
-    };
-    let note = format!("a program gives nothing here: {}", withheld.own());
+    match outcome {
+        Ok((began, given)) => {
+            wait(began);
+            Ok(given.map_err(|withheld| withheld.to_string()))
+        }
+        Err(stopped) if stopped.is_for_now() => Err(stopped.into()),
+        Err(stopped) => Ok(Err(stopped.to_string())),
+    }
+}
+
+/// How often the program failed over rows here, as it is kept.
+fn failures(app: &App, run: &Run<'_>) -> std::result::Result<Option<Vec<u8>>, Stopped> {
+    let snapshot = app.store().snapshot().map_err(|_| Stopped::Unread)?;
+    snapshot.side(SPACE, &failed_key(run)).map_err(|_| Stopped::Unread)
+}
+
+fn counted(kept: &[u8]) -> u8 {
+    kept.first().copied().unwrap_or_default()
+}
+
+/// Writes down which rule the program ran into, for the institution's own eyes, and counts it.
+fn note(app: &App, run: &Run<'_>, withheld: &Withheld, before: Option<Vec<u8>>) -> Result<()> {
     let event = Event::by_node(Pattern::Refuse)
         .request_id(run.inquiry)
         .data(format!("ResearchStudy/{}", run.project))
-        .note(note)
+        .note(format!("a program gives nothing here: {}", withheld.own()))
         .refused(RULE);
     let (mut guards, mut side) = (Vec::new(), Vec::new());
     if withheld.saw_rows() {
-        guards.push(Guard::Side { space: SPACE, key: key.clone(), value: before });
-        side.push(SideWrite { space: SPACE, key, value: Some(vec![failures + 1]) });
+        let (space, key) = (SPACE, failed_key(run));
+        let count = before.as_deref().map_or(0, counted).saturating_add(1);
+        guards.push(Guard::Side { space, key: key.clone(), value: before });
+        side.push(SideWrite { space, key, value: Some(vec![count]) });
     }
     let writes = vec![event.write(app)?];
     app.store().commit(Transaction { guards, side, writes })?;
-    Ok(Err(withheld.to_string()))
+    Ok(())
 }
 
-fn given(
-    program: &sandbox::Program,
-    terms: &Terms,
-    round: &Round,
-    rows: &Frame,
-) -> std::result::Result<Contribution, Withheld> {
-    sandbox::contribute(program, terms, round, rows, TICKS)
+fn failed_key(run: &Run<'_>) -> Vec<u8> {
+    format!("failed/{}/{}", run.project, run.named.hash).into_bytes()
 }
 
 /// Until the next of 1, 2, 4, 8 … seconds after the beginning.
