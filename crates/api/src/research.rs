@@ -24,6 +24,8 @@
 //! | `GET /research/catalog` and below | | see [`catalog`] |
 //! | `POST /research/cohorts` | criteria, `{"cohort", "scope"?, "epsilon"?, "dry"?}` | noisy counts, step by step |
 //! | `GET /research/budget` | | what the own account may still learn here by counting |
+//! | `POST /research/programs` | a WebAssembly component | its hash, and what it says of itself |
+//! | `GET /research/programs/{hash}` | | its bytes |
 //! | `POST /research/extracts` | an order | `{"id"}` |
 //! | `GET /research/extracts/{id}` | | how it stands, and its files |
 //! | `GET /research/extracts/{id}/files/{name}` | | a file |
@@ -36,6 +38,7 @@ mod archive;
 pub(crate) mod catalog;
 mod cohorts;
 mod extracts;
+mod programs;
 mod workspace;
 
 use std::time::Duration;
@@ -89,6 +92,7 @@ pub fn router(app: App) -> Router {
         .route("/releases/{id}", get(released))
         .route("/releases/{id}/crate", get(packed))
         .merge(cohorts::routes())
+        .merge(programs::routes())
         .merge(extracts::routes())
         .merge(workspace::routes())
         .merge(catalog::routes())
@@ -120,6 +124,8 @@ struct Apply {
     aggregators: [OrgId; 2],
     dataset: String,
     analyses: Vec<String>,
+    #[serde(default)]
+    programs: Vec<programs::Named>,
     min_sites: u32,
     min_rows: u32,
     #[serde(default)]
@@ -262,6 +268,7 @@ async fn apply(
         aggregators: given.aggregators,
         dataset: given.dataset,
         analyses: given.analyses,
+        programs: given.programs.into_iter().map(Into::into).collect(),
         min_sites: given.min_sites,
         min_rows: given.min_rows,
         release: given.release,

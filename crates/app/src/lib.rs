@@ -24,6 +24,7 @@ pub mod locator;
 pub mod notices;
 pub mod notify;
 pub mod operate;
+pub mod programs;
 pub mod projects;
 pub mod proxies;
 pub mod records;

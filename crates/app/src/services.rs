@@ -151,6 +151,7 @@ struct Inner {
     governance: crate::governance::State,
     projects: crate::projects::Held,
     catalogue: crate::catalog::State,
+    programs: crate::programs::State,
     rounds: crate::rounds::State,
     lake: crate::lake::State,
     cohorts: crate::cohorts::State,
@@ -193,6 +194,7 @@ impl App {
             governance,
             projects: crate::projects::Held::default(),
             catalogue: crate::catalog::State::default(),
+            programs: crate::programs::State::default(),
             rounds: crate::rounds::State::default(),
             lake,
             cohorts: crate::cohorts::State::default(),
@@ -225,6 +227,11 @@ impl App {
     /// What is known of the data sets of others.
     pub(crate) fn catalogue(&self) -> &crate::catalog::State {
         &self.0.catalogue
+    }
+
+    /// Researchers' own programs while they run.
+    pub(crate) fn programs(&self) -> &crate::programs::State {
+        &self.0.programs
     }
 
     /// Questions over many institutions.

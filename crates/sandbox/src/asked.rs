@@ -72,6 +72,9 @@ impl Asked {
         let mut layout = Layout::default().and_counts(ROWS, 1, terms.most_rows);
         for entry in &self.entries {
             let bound = entry.bound * calls;
+            if !terms.declares(entry, bound) {
+                return Err(Refused::Undeclared);
+            }
             if entry.is_count {
                 if bound > GREATEST_COUNT {
                     return Err(Refused::Layout);

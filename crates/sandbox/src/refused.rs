@@ -70,6 +70,9 @@ pub enum Refused {
     /// It asks for a vector or hands on a state beyond the limits.
     #[error("the program asks for a round beyond the limits")]
     Layout,
+    /// It asks for a sum that was not declared, or for more of one.
+    #[error("the program asks for a sum that was not declared, or beyond what was declared of it")]
+    Undeclared,
     /// A vector of another length than its layout's.
     #[error("the program gave a vector of another length than it said")]
     Length,
@@ -111,6 +114,12 @@ impl Withheld {
     /// A rule that a program ran into which had rows.
     pub(crate) const fn after(rule: Refused) -> Self {
         Self { rule, saw_rows: true }
+    }
+
+    /// Whether the program had rows before it came to this: each such failure can tell one bit of them.
+    #[must_use]
+    pub const fn saw_rows(&self) -> bool {
+        self.saw_rows
     }
 
     /// The rule, for the institution's own eyes. It must not leave.

@@ -33,7 +33,7 @@ pub fn contribute(
         return Err(Withheld::before(Refused::Rows));
     }
     let asked = Asked::read(round).map_err(Withheld::before)?;
-    if asked.layout(terms) != Ok(round.layout.clone()) {
+    if asked.layout(terms).map_err(Withheld::before)? != round.layout {
         return Err(Withheld::before(Refused::Round));
     }
     let columns = columns(program, terms, rows).map_err(Withheld::before)?;

@@ -1,10 +1,11 @@
 //! What a question says of the run of a program: the same for everybody who takes part.
 
 use serde::{Deserialize, Serialize};
-use statistics::{Dictionary, Kind, Variable};
+use statistics::{Dictionary, Entry, Kind, Variable};
 
 use crate::limits::{
-    MOST_CALLS, MOST_FUEL, MOST_MEMORY, MOST_PARAMETERS, MOST_VARIABLE_NAME, MOST_VARIABLES,
+    MOST_CALLS, MOST_ENTRIES, MOST_FUEL, MOST_MEMORY, MOST_PARAMETERS, MOST_VARIABLE_NAME,
+    MOST_VARIABLES,
 };
 use crate::program::Program;
 use crate::refused::Refused;
@@ -33,6 +34,10 @@ pub struct Terms {
     pub fuel: u64,
     /// Bytes of memory of one call.
     pub memory: u64,
+    /// What the program may ask for, as it was declared to those who approved it: an entry of a round has
+    /// the name of one of these, is a count where it is one, is no longer, and one site gives no more than its
+    /// bound, over all calls together.
+    pub outputs: Vec<Entry>,
 }
 
 impl Terms {
@@ -64,7 +69,20 @@ impl Terms {
         if !(1..=MOST_MEMORY).contains(&self.memory) {
             return Err(Refused::Terms("memory"));
         }
+        if !(1..=MOST_ENTRIES).contains(&self.outputs.len()) {
+            return Err(Refused::Terms("outputs"));
+        }
         self.given(program).map(drop)
+    }
+
+    /// Whether what one site gives for this entry was declared, with this bound over all its calls.
+    pub(crate) fn declares(&self, entry: &Entry, bound: f64) -> bool {
+        self.outputs.iter().any(|one| {
+            one.name == entry.name
+                && one.is_count == entry.is_count
+                && entry.length <= one.length
+                && bound <= one.bound
+        })
     }
 
     /// Rows of one call at most.

@@ -25,6 +25,7 @@ pub mod meta;
 pub mod mixed;
 pub mod perceptron;
 mod plan;
+pub mod program;
 pub mod question;
 pub mod regression;
 pub mod rounds;

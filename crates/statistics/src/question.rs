@@ -65,6 +65,8 @@ pub enum Analysis {
     Boosting(crate::boosting::Boosting),
     /// A small neural network.
     Perceptron(crate::perceptron::Perceptron),
+    /// A program of the researcher's own.
+    Program(crate::program::Program),
 }
 
 /// One kind of analysis, at both ends of the conversation.
@@ -139,6 +141,7 @@ impl Analysis {
             Self::Validation(method) => method,
             Self::Boosting(method) => method,
             Self::Perceptron(method) => method,
+            Self::Program(method) => method,
         }
     }
 }

@@ -184,6 +184,8 @@ with_id! {
     AskQuestion = "/projects/", "id", "/questions";
     /// SQL over the records in a project: GET the form, POST it.
     ProjectWorkspace = "/workspace/", "id", "";
+    /// The bytes of a program that a project names; the door for programs gives them.
+    ProgramBytes = "/research/programs/", "hash", "";
     /// A research question.
     Question = "/questions/", "id", "";
     /// Decide about an answer: POST.

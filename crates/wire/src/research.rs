@@ -9,6 +9,7 @@
 //! an aggregator knows whose it is. The coordinator hands shares on and can open none.
 
 mod outcome;
+mod program;
 mod project;
 mod release;
 mod report;
@@ -19,12 +20,16 @@ mod withdrawal;
 use crate::org::OrgId;
 
 pub use outcome::{MAX_PUBLICATIONS, Outcome, Publication};
+pub use program::{
+    MAX_PROGRAM, MAX_PROGRAM_FUEL, MAX_PROGRAM_MEMORY, MAX_PROGRAMS, NamedProgram, ProgramOutput,
+    is_program_hash,
+};
 pub use project::{Decision, MAX_EMBARGO_DAYS, Project, ProjectChoice, Researcher};
 pub use release::{MAX_ANSWER, Release, ReleaseCheck, ReleaseRule};
 pub use report::{Report, ReportPart, Unsigned};
 pub use rounds::{
-    AggregatorKey, Finding, Gift, Given, Inquiry, Refused, RoundsRequest, RoundsResponse, Step,
-    Work,
+    AggregatorKey, Finding, Gift, Given, Inquiry, ProgramBytes, Refused, RoundsRequest,
+    RoundsResponse, Step, Work,
 };
 pub use share::{Before, PastSum, ShareOf, SumShare};
 pub use withdrawal::Withdrawal;

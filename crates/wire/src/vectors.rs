@@ -80,6 +80,9 @@ fn messages() {
     assert_eq!(refusal.code, RefusalCode::Budget);
     let project: research::Project = check(include_str!("../vectors/research-project.json"));
     assert!(project.is_sound());
+    let project: research::Project =
+        check(include_str!("../vectors/research-project-program.json"));
+    assert_eq!(project.programs[0].outputs[1].bound, 1.0e7);
     let decision: research::Decision = check(include_str!("../vectors/research-decision.json"));
     assert_eq!(decision.choice, research::ProjectChoice::Approve);
     let release: research::Release = check(include_str!("../vectors/research-release.json"));

@@ -1,13 +1,16 @@
 //! Applying for a project.
 
-use wire::research::{Project, ReleaseRule, Researcher};
+use wire::research::{MAX_PROGRAMS, Project, ReleaseRule, Researcher};
 use wire::{OrgId, Sealed};
 
 use super::take_project;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
-use crate::{App, Caller, Error, Result};
+use crate::{App, Caller, Error, Result, programs};
+
+/// The kind of analysis that is a program.
+const PROGRAM: &str = "program";
 
 /// What a researcher wants to do.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct Draft {
     pub dataset: String,
     /// Kinds of analysis, in the words of questions.
     pub analyses: Vec<String>,
+    /// Programs that may be asked, where `program` is among the kinds.
+    pub programs: Vec<programs::Draft>,
     /// Fewest holders in any sum.
     pub min_sites: u32,
     /// Fewest rows behind any answer.
@@ -52,6 +57,16 @@ pub fn apply(app: &App, caller: &Caller, draft: Draft) -> Result<String> {
             return Err(invalid(format!("`{org}` is no member of the network")));
         }
     }
+    if draft.programs.len() > MAX_PROGRAMS {
+        return Err(invalid(format!("a project names at most {MAX_PROGRAMS} programs")));
+    }
+    if draft.programs.is_empty() == draft.analyses.iter().any(|kind| kind == PROGRAM) {
+        return Err(invalid(
+            "name programs, and `program` among the analyses, or neither".to_owned(),
+        ));
+    }
+    let named = draft.programs.into_iter().map(|program| programs::name(app, program));
+    let named = named.collect::<Result<Vec<_>>>()?;
     let own = Researcher { account: caller.user.id.clone(), name: caller.user.name.clone() };
     let made = app.now_ms();
     let project = Project {
@@ -65,6 +80,7 @@ pub fn apply(app: &App, caller: &Caller, draft: Draft) -> Result<String> {
         aggregators: draft.aggregators.into(),
         dataset: draft.dataset,
         analyses: draft.analyses,
+        programs: named,
         min_sites: draft.min_sites,
         min_rows: draft.min_rows,
         release: draft.release,

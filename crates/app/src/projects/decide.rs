@@ -8,7 +8,7 @@ use super::{known, take_decision};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
-use crate::{App, Caller, Error, Kind, Result};
+use crate::{App, Caller, Error, Kind, Result, programs};
 
 /// What a steward decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Verdict {
 /// withdrawal holds at once here; the coordinator hears of it when this node next calls.
 ///
 /// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Conflict`] where this institution has
-/// nothing to decide in it.
+/// nothing to decide in it, or approves a program whose bytes are not here or are not what the project says.
 pub fn decide(app: &App, caller: &Caller, id: &str, verdict: &Verdict) -> Result<()> {
     authorise(app, caller, Action::of(policy::Action::DecideProjects))?;
     let known = known(&*app.store().snapshot()?, id)?;
@@ -34,6 +34,9 @@ pub fn decide(app: &App, caller: &Caller, id: &str, verdict: &Verdict) -> Result
     if !known.parties().contains(own) {
         let message = "this institution is neither a holder nor an aggregator of the project";
         return Err(Error::new(Kind::Conflict, message));
+    }
+    if verdict.choice == Choice::Approve {
+        programs::verify(app, caller, &known.id, &known.project)?;
     }
     let decision = Decision {
         version: 1,

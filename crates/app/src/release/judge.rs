@@ -239,8 +239,10 @@ fn parts(question: &Question, answer: &Answer) -> Vec<Part> {
             let nodes = found.trees.iter().flatten().map(|node| node.n);
             vec![plain(Statbarn::FittedModels, nodes.min().unwrap_or(n))]
         }
-        // What a network or a program of somebody's own has learnt is for people to judge.
-        Finding::Perceptron(_) | Finding::Program(_) => vec![plain(Statbarn::FittedModels, n)],
+        // What a network has learnt is for people to judge.
+        Finding::Perceptron(_) => vec![plain(Statbarn::FittedModels, n)],
+        // What the numbers of a program mean, nobody but a person can tell.
+        Finding::Program(_) => vec![plain(Statbarn::Unknown, n)],
     }
 }
 

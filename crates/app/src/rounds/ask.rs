@@ -14,7 +14,7 @@ use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
 use crate::release::{self, Stage};
-use crate::{App, Caller, Error, Kind, Result, projects};
+use crate::{App, Caller, Error, Kind, Result, programs, projects};
 
 /// What stands under the key of an open question.
 const OPEN: &[u8] = b"open";
@@ -79,7 +79,6 @@ pub fn ask(app: &App, caller: &Caller, project: &str, question: &Question) -> Re
     if open_questions(&*snapshot)?.len() >= MOST_OPEN {
         return Err(Error::new(Kind::TooCostly, "there are too many open questions"));
     }
-    question.start().map_err(|e| Error::invalid("value", e.to_string()))?;
     let inquiry = Inquiry {
         version: 1,
         project: known.id.clone(),
@@ -94,6 +93,8 @@ pub fn ask(app: &App, caller: &Caller, project: &str, question: &Question) -> Re
     };
     allowed(&inquiry, question, &known.project)
         .map_err(|against| Error::new(Kind::Forbidden, against.reason))?;
+    programs::begin(app, question, &known.project)
+        .map_err(|e| Error::invalid("value", e.to_string()))?;
     let sealed = Sealed::seal(&inquiry, &app.peers().identity().assertion_key)
         .map_err(|e| Error::invalid("value", e.to_string()))?;
     let id = sealed.id();

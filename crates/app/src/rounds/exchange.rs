@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use wire::research::MAX_WAIT_MS;
+use wire::research::{MAX_WAIT_MS, ProgramBytes};
 use wire::{OrgId, RoundsRequest, RoundsResponse};
 
+use super::site::text;
 use super::withdraw;
-use crate::{App, Error, Kind, Result, projects, release};
+use crate::{App, Error, Kind, Result, programs, projects, release};
 
 /// Most things in one request.
 const MOST: usize = 10_000;
@@ -21,12 +22,20 @@ const MOST_OUTCOMES: usize = 100;
 /// Answers a member. Waits for work as long as the request allows where there is none; while it waits it
 /// holds no lock, no thread and no snapshot.
 ///
+/// Whoever asks for the bytes of a program is answered these alone.
+///
 /// Errors: [`Kind::TooCostly`] for a request with too much in it. A decision that is not valid is
 /// refused by itself and keeps nothing else back.
 pub async fn exchange(app: &App, peer: &OrgId, request: RoundsRequest) -> Result<RoundsResponse> {
-    let RoundsRequest { given, decisions, known, wait_ms } = request;
+    let RoundsRequest { given, decisions, known, programs: wanted, wait_ms } = request;
     if given.len() > MOST || decisions.len() > MOST || known.len() > MOST {
         return Err(Error::new(Kind::TooCostly, "hand in less at once"));
+    }
+    if !wanted.is_empty() {
+        let peer = peer.clone();
+        let bytes = app.run(move |app| programs::give(app, &peer, &wanted)).await?;
+        let program = bytes.map(|bytes| ProgramBytes { bytes: text(&bytes) });
+        return Ok(RoundsResponse { program, ..RoundsResponse::default() });
     }
     for given in given {
         app.rounds().board.hand_in(peer, given);

@@ -6,7 +6,7 @@ use wire::{OrgId, Sealed};
 
 use super::withdraw;
 use crate::projects::{self, Known};
-use crate::{App, Error, Kind};
+use crate::{App, Error, Kind, programs};
 
 /// How far the clock of the coordinator may be ahead, in milliseconds.
 const AHEAD_MS: i64 = 5 * 60 * 1000;
@@ -46,7 +46,8 @@ impl From<store::StoreError> for Against {
 
 impl From<Error> for Against {
     fn from(error: Error) -> Self {
-        let rule = if error.kind == Kind::Internal { "unavailable" } else { "not-valid" };
+        let is_for_now = matches!(error.kind, Kind::Internal | Kind::Busy);
+        let rule = if is_for_now { "unavailable" } else { "not-valid" };
         Self { rule, reason: error.message.to_string() }
     }
 }
@@ -114,5 +115,6 @@ pub(super) fn allowed(
         let reason = format!("the project does not allow the analysis `{kind}`");
         return Err(Against::new("analysis", reason));
     }
+    programs::of(question, project).map_err(|why| Against::new(programs::RULE, why))?;
     Ok(())
 }

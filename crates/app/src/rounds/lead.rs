@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use privacy::aggregate::{AggregateShare, Summation, commitment::Commitment};
 use serde::{Deserialize, Serialize};
-use statistics::{Answer, Question, Round, Step as Next, Sums};
+use statistics::{Answer, Failure, Progress, Question, Round, Step as Next, Sums};
 use store::{SideWrite, Transaction};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -27,8 +27,7 @@ use super::site::{bytes, summation};
 use super::task;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::release;
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, programs, projects, release};
 
 /// Most rounds of a question, over all attempts.
 const MOST_ROUNDS: u32 = 5_000;
@@ -154,8 +153,8 @@ impl Lead {
         &mut self,
         sites: &BTreeSet<OrgId>,
     ) -> Result<std::result::Result<Answer, Outcome>> {
-        let failed = |e: statistics::Failure| Ok(Err(Outcome::Failed(e.to_string())));
-        let mut progress = match self.question.start() {
+        let failed = |e: Failure| Ok(Err(Outcome::Failed(e.to_string())));
+        let mut progress = match self.start().await? {
             Ok(progress) => progress,
             Err(error) => return failed(error),
         };
@@ -164,7 +163,9 @@ impl Lead {
         let (kept, past): (Vec<Sums>, Vec<PastSum>) = self.kept(sites).await?.into_iter().unzip();
         self.past = Past::of(past);
         for sums in kept {
-            match progress.take(&sums) {
+            let step;
+            (progress, step) = self.step(progress, sums).await?;
+            match step {
                 Ok(Next::Ask(next)) => round = next,
                 Ok(Next::Done(answer)) => return Ok(Ok(*answer)),
                 Err(error) => return failed(error),
@@ -197,12 +198,37 @@ impl Lead {
                 }
                 other => return Ok(Err(other)),
             };
-            match progress.take(&sums) {
+            let step;
+            (progress, step) = self.step(progress, sums).await?;
+            match step {
                 Ok(Next::Ask(next)) => round = next,
                 Ok(Next::Done(answer)) => return Ok(Ok(*answer)),
                 Err(error) => return failed(error),
             }
         }
+    }
+
+    /// The conversation from its beginning.
+    async fn start(&self) -> Result<std::result::Result<Box<dyn Progress>, Failure>> {
+        let (question, project) = (self.question.clone(), self.inquiry.project.clone());
+        let work = move |app: &App| {
+            let project = projects::known(&*app.store().snapshot()?, &project)?.project;
+            Ok(programs::begin(app, &question, &project))
+        };
+        self.app.run(work).await
+    }
+
+    /// What comes of the sums of a round. A program may take its time for it.
+    async fn step(
+        &self,
+        mut progress: Box<dyn Progress>,
+        sums: Sums,
+    ) -> Result<(Box<dyn Progress>, std::result::Result<Next, Failure>)> {
+        let work = move |_: &App| {
+            let step = progress.take(&sums);
+            Ok((progress, step))
+        };
+        self.app.run(work).await
     }
 
     /// The sums of earlier rounds over exactly these sites, oldest first.

@@ -16,7 +16,7 @@ use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::consent::deliver::as_node;
 use crate::records::longitudinal::ask_json;
-use crate::{App, Error, Kind, Result, projects, release};
+use crate::{App, Error, Kind, Result, programs, projects, release};
 
 /// How often members are called for news of projects where nothing happens.
 const EVERY: Duration = Duration::from_secs(60);
@@ -24,6 +24,8 @@ const EVERY: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Most ids of projects, withdrawals and outcomes in one call.
 const MOST_KNOWN: usize = 10_000;
+/// Most programs that are asked for in one call of a member.
+const MOST_PROGRAMS: usize = 8;
 /// Pauses after calls that failed, the first and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
@@ -147,7 +149,27 @@ async fn look_at(app: &App, member: &OrgId) -> Result<()> {
         }
         Ok(())
     };
-    app.run(work).await
+    app.run(work).await?;
+    fetch_programs(app, member).await
+}
+
+/// Asks a coordinator for the programs that its projects name and that are not here, one at a time.
+async fn fetch_programs(app: &App, member: &OrgId) -> Result<()> {
+    let of = member.clone();
+    let wanted = app.run(move |app| programs::wanted(app, &of)).await?;
+    for hash in wanted.into_iter().take(MOST_PROGRAMS) {
+        let request = RoundsRequest { programs: vec![hash.clone()], ..RoundsRequest::default() };
+        let answer = asked(app, member, &request).await?;
+        let Some(bytes) = answer.program.and_then(|program| site::bytes(&program.bytes)) else {
+            continue;
+        };
+        let of = member.clone();
+        let taken = app.run(move |app| programs::take(app, &of, &hash, &bytes)).await;
+        if let Err(error) = taken {
+            tracing::warn!(peer = %member, reason = %error.message, "a program is not taken");
+        }
+    }
+    Ok(())
 }
 
 async fn take_withdrawals(app: &App, sealed: Vec<Sealed>) -> Result<()> {

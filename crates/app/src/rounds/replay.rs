@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use privacy::aggregate::{AggregateShare, Role, commitment::Commitment};
 use serde::{Deserialize, Serialize};
-use statistics::{Progress, Round, Step, Sums};
+use statistics::{Analysis, Progress, Round, Step, Sums};
 use store::SideWrite;
 use wire::OrgId;
 use wire::research::{Before, MAX_PAST, PastSum, ShareOf, SumShare};
@@ -18,7 +18,7 @@ use wire::research::{Before, MAX_PAST, PastSum, ShareOf, SumShare};
 use super::SPACE;
 use super::inquiry::{Against, Checked};
 use super::site::{bytes, summation};
-use crate::App;
+use crate::{App, programs};
 
 /// Most questions whose replay is held in memory; the one used longest ago goes first, and is read
 /// again from the store when it is needed.
@@ -162,10 +162,13 @@ pub(super) fn least(checked: &Checked) -> u64 {
 
 /// The replay as far as what is kept leads.
 fn stored(app: &App, checked: &Checked) -> Result<Replay, Against> {
-    let progress = checked
-        .question
-        .start()
-        .map_err(|_| Against::new("not-valid", "the question cannot be begun"))?;
+    let progress =
+        programs::begin(app, &checked.question, &checked.known.project).map_err(|failure| {
+            match checked.question.analysis {
+                Analysis::Program(_) => Against::new(programs::RULE, failure.to_string()),
+                _ => Against::new("not-valid", "the question cannot be begun"),
+            }
+        })?;
     let round = Some(progress.first());
     let used_ms = app.now_ms();
     let mut replay = Replay { used_ms, taken: 0, last: 0, sites: None, progress, round };

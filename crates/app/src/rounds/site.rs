@@ -14,7 +14,7 @@ use super::replay::follow;
 use super::{SPACE, used};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::{App, Kind, catalog, projects};
+use crate::{App, Kind, catalog, programs, projects};
 
 /// What a round asks of a site.
 pub(super) struct Asked<'a> {
@@ -105,6 +105,13 @@ fn values(app: &App, checked: &Checked, round: &Round) -> Result<Contribution, A
     }
     if frame.rows() > question.most_rows as usize {
         return Err(Against::new("bounds", "the site has more rows than the question allows"));
+    }
+    let named = programs::of(question, &checked.known.project);
+    if let Some(named) = named.map_err(|why| Against::new(programs::RULE, why))? {
+        let (inquiry, project) = (checked.id.as_str(), checked.known.id.as_str());
+        let run = programs::Run { inquiry, project, question, named };
+        let given = programs::contribute(app, &run, round, &frame)?;
+        return given.map_err(|why| Against::new(programs::RULE, why));
     }
     let given = question.contribute(round, &frame);
     given.map_err(|e| Against::new("analysis", e.to_string()))

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use app::catalog::About;
 use app::catalog::query::{Draft, register};
 use app::{App, Kind};
 use statistics::{Dictionary, Kind as Holds, Variable};
@@ -12,16 +13,24 @@ pub const NAME: &str = "blood-pressure";
 /// How often it is tried while a lake is being built, and the pause between.
 const TRIES: (u32, Duration) = (20, Duration::from_secs(1));
 /// One row for each patient with a blood pressure: age at the last measurement in whole decades, 90 for
-/// everybody beyond, and the mean of all systolic values.
+/// everybody beyond, the mean of all systolic values, whether a body mass index of 30 or more was ever
+/// measured, and at which age first, or how old somebody without one was at the last measurement.
 const SQL: &str = "\
 SELECT least(greatest(floor((m.year - date_part('year', p.birth_date)) / 10.0) * 10, 0), 90) AS age,
        CASE WHEN p.gender IN ('female', 'male') THEN p.gender ELSE 'other' END AS sex,
        least(greatest(round(m.systolic), 50), 280) AS systolic,
-       CASE WHEN d.patient_key IS NULL THEN 'no' ELSE 'yes' END AS diabetes
+       CASE WHEN d.patient_key IS NULL THEN 'no' ELSE 'yes' END AS diabetes,
+       b.obese AS obese,
+       least(greatest(coalesce(b.first, b.last) - date_part('year', p.birth_date), 0), 110) AS years
 FROM patient p
 JOIN (SELECT patient_key, avg(value) AS systolic, max(date_part('year', effective_at)) AS year
       FROM observation_component WHERE code = '8480-6' AND value IS NOT NULL
       GROUP BY patient_key) m ON m.patient_key = p.patient_key
+LEFT JOIN (SELECT patient_key, max(CASE WHEN value >= 30 THEN 1.0 ELSE 0.0 END) AS obese,
+                  min(CASE WHEN value >= 30 THEN date_part('year', effective_at) END) AS first,
+                  max(date_part('year', effective_at)) AS last
+           FROM observation WHERE code = '39156-5' AND value IS NOT NULL
+           GROUP BY patient_key) b ON b.patient_key = p.patient_key
 LEFT JOIN (SELECT DISTINCT patient_key FROM condition WHERE code = '44054006') d
        ON d.patient_key = p.patient_key";
 
@@ -41,12 +50,23 @@ pub fn draft() -> Draft {
         variable("sex", levels(&["female", "male", "other"]), "administrative gender"),
         variable("systolic", number(50.0, 280.0), "mean systolic blood pressure in mmHg"),
         variable("diabetes", levels(&["no", "yes"]), "type 2 diabetes in the record"),
+        variable("obese", number(0.0, 1.0), "1: a body mass index of 30 or more was measured"),
+        variable(
+            "years",
+            number(0.0, 110.0),
+            "age at the first such measurement, or at the last of all",
+        ),
     ];
     Draft {
         name: NAME.to_owned(),
-        title: "Blood pressure and diabetes".to_owned(),
+        title: "Blood pressure, weight and diabetes".to_owned(),
         dictionary: Dictionary { variables },
         sql: SQL.to_owned(),
+        about: About {
+            description: "Everybody whose blood pressure was measured, one row a person."
+                .to_owned(),
+            ..About::default()
+        },
     }
 }
 

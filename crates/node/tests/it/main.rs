@@ -60,6 +60,7 @@ mod part2;
 mod passkeys;
 mod point_of_care;
 mod presence;
+mod programs;
 mod provider_of_others;
 mod proxies;
 mod proxy_apps;

@@ -73,6 +73,8 @@ POST   /research/projects/none/questions        question       403 403 403 403 4
 POST   /research/projects/none/sql              sql            403 403 403 403 403 401
 GET    /research/views                                         403 403 200 200 403 401
 POST   /research/datasets/none/refresh                         403 403 403 404 403 401
+POST   /research/programs                       application    403 403 403 403 403 401
+GET    /research/programs/none                                 403 403 404 404 403 401
 GET    /research/questions/none                                403 403 404 404 403 401
 DELETE /research/questions/none                                403 403 403 403 403 401
 POST   /research/cohorts                        cohort         403 403 403 403 403 401
@@ -122,7 +124,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 65 * 6);
+        assert_eq!(asked, 67 * 6);
     });
 }
 

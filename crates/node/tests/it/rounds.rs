@@ -112,6 +112,7 @@ pub fn draft(hospitals: &Hospitals) -> projects::Draft {
         holders: orgs,
         dataset: "trial".to_owned(),
         analyses: vec!["regression".to_owned()],
+        programs: Vec::new(),
         min_sites: 2,
         min_rows: 50,
         release: ReleaseRule::Automatic,

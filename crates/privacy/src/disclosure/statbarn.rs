@@ -34,6 +34,8 @@ pub enum Statbarn {
     Smoothed,
     /// A model that can be applied to people.
     FittedModels,
+    /// Of no kind that is known: what a program of somebody's own has made.
+    Unknown,
 }
 
 impl Statbarn {
@@ -41,6 +43,9 @@ impl Statbarn {
     /// where no rule fails, because what they disclose depends on more than numbers of people.
     #[must_use]
     pub fn is_decided_by_rules(self) -> bool {
-        !matches!(self, Self::Extremes | Self::Smoothed | Self::FittedModels | Self::Clusters)
+        !matches!(
+            self,
+            Self::Extremes | Self::Smoothed | Self::FittedModels | Self::Clusters | Self::Unknown
+        )
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use sandbox::{Machine, Program, Refused, Terms};
-use statistics::{Column, Dictionary, Frame, Kind, Round, Variable};
+use statistics::{Column, Dictionary, Entry, Frame, Kind, Round, Variable};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -79,7 +79,22 @@ pub fn terms(bytes: &[u8]) -> Terms {
         parameters: String::new(),
         fuel: FUEL,
         memory: MEMORY,
+        outputs: outputs(),
     }
+}
+
+/// Whatever the programs of these tests ask for.
+fn outputs() -> Vec<Entry> {
+    let entry = |name: &str, is_count| Entry {
+        name: name.to_owned(),
+        length: 20_000,
+        is_count,
+        bound: f64::MAX,
+    };
+    ["n", "x", "a", "b", "c"]
+        .iter()
+        .flat_map(|name| [entry(name, false), entry(name, true)])
+        .collect()
 }
 
 /// A site of these rows.

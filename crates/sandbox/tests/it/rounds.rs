@@ -129,6 +129,29 @@ fn what_the_terms_or_the_site_do_not_fit_is_refused_before_a_row_is_seen() {
 }
 
 #[test]
+fn what_was_not_declared_is_not_asked_for() {
+    let bytes = written(ONE_ROUND);
+    let program = load(&bytes).unwrap();
+    let good = terms(&bytes);
+    let declared = |change: &dyn Fn(&mut statistics::Entry)| {
+        let mut terms = good.clone();
+        terms.outputs.iter_mut().filter(|one| one.name == "b").for_each(change);
+        replay(&program, &terms, &[], TICKS).map(|round| round.layout.entries.len())
+    };
+    // One site gives at most 1,000 rows of at most 100.
+    assert_eq!(declared(&|one| one.bound = 100_000.0), Ok(4));
+    assert_eq!(declared(&|one| one.bound = 99_999.0), Err(Refused::Undeclared));
+    assert_eq!(declared(&|one| one.name = "d".to_owned()), Err(Refused::Undeclared));
+    assert_eq!(declared(&|one| one.is_count = true), Err(Refused::Undeclared));
+    // In blocks it is the sum over the calls that was declared.
+    let round = first(&program, &good);
+    let mut narrow = good.clone();
+    narrow.outputs.iter_mut().for_each(|one| one.bound = 1_000.0);
+    let refused = contribute(&program, &narrow, &round, &site(&[1.0, 2.0]), TICKS).unwrap_err();
+    assert_eq!((refused.own(), refused.saw_rows()), (Refused::Undeclared, false));
+}
+
+#[test]
 fn a_state_that_does_not_follow_from_the_sums_is_found() {
     let bytes = written(TWO_ROUNDS);
     let program = load(&bytes).unwrap();

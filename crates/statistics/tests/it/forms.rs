@@ -132,8 +132,9 @@ fn is_like(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Kinds for which the package has no method yet; it hands their answers on as they are.
-const WITHOUT_A_METHOD: [&str; 2] = ["perceptron", "two-stage"];
+/// Kinds for which the package has no method yet; it hands their answers on as they are. A program runs in
+/// a node's sandbox alone.
+const WITHOUT_A_METHOD: [&str; 3] = ["perceptron", "two-stage", "program"];
 
 #[test]
 fn questions_and_answers_are_as_the_python_package_has_them() {

@@ -142,6 +142,7 @@ impl Network {
             holders,
             dataset: DATASET.to_owned(),
             analyses: analyses.iter().map(|kind| (*kind).to_owned()).collect(),
+            programs: Vec::new(),
             // The rows of a table that is compared are nobody's secret: a level of few of them is
             // worked out like any other.
             min_rows: 1,

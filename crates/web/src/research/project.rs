@@ -38,11 +38,12 @@ pub struct AskForm {
 }
 
 /// The questions that the page can ask; programs can ask all.
-pub const ASKED: [(&str, &str); 4] = [
+pub const ASKED: [(&str, &str); 5] = [
     ("regression", "ask-regression"),
     ("summary", "ask-summary"),
     ("crosstab", "ask-crosstab"),
     ("survival", "ask-survival"),
+    ("program", "ask-program"),
 ];
 
 /// The page.
@@ -66,6 +67,8 @@ pub struct ProjectView {
     pub dataset: String,
     /// Kinds of analysis.
     pub analyses: Vec<String>,
+    /// Programs of the researchers' own.
+    pub programs: Vec<ProgramRow>,
     /// Fewest institutions and rows in an answer.
     pub least: (u64, u64),
     /// From when to when, Unix epoch milliseconds.
@@ -94,6 +97,29 @@ pub struct ProjectView {
     pub embargo: Field,
     /// What was typed as a question: the kind and the text.
     pub asked: (String, Field),
+}
+
+/// A program, as it is approved with the project.
+#[derive(Clone, Debug)]
+pub struct ProgramRow {
+    /// SHA-256 of its bytes.
+    pub hash: String,
+    /// Its name and version.
+    pub name: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// What it reads.
+    pub variables: Vec<String>,
+    /// Most rows of a site.
+    pub rows: u64,
+    /// What it may ask for: name, the most that one site gives, whether it counts.
+    pub outputs: Vec<(String, String, bool)>,
+    /// Most rounds.
+    pub rounds: u64,
+    /// Most instructions in a round.
+    pub fuel: u64,
+    /// Most memory, in mebibytes.
+    pub memory: u64,
 }
 
 /// What a party has decided.

@@ -130,6 +130,8 @@ async fn try_apply(visit: &Visit, form: Result<Form<ApplyForm>, FormRejection>) 
         aggregators: [adder, other],
         dataset: view.dataset.value.clone(),
         analyses: view.analyses.clone(),
+        // What a program asks for is declared by whoever writes it, through the API.
+        programs: Vec::new(),
         min_sites: number(&view.sites),
         min_rows: number(&view.rows),
         release: if view.checked { ReleaseRule::Checked } else { ReleaseRule::Automatic },

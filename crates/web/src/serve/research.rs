@@ -11,7 +11,7 @@ use axum::extract::{Form, Path};
 use axum::response::Response;
 use statistics::{Analysis, Dictionary, Kind as Holds, Question as Query};
 use wire::OrgId;
-use wire::research::{ProjectChoice, ReleaseRule};
+use wire::research::{NamedProgram, ProgramOutput, ProjectChoice, ReleaseRule};
 
 use super::patient::name_of;
 use super::session::{Made, Stop, Visit, done, page, see_other};
@@ -22,7 +22,7 @@ use crate::paths::{Project, Question};
 use crate::research::found::Found;
 use crate::research::home::{self, HomeView, ProjectRow};
 use crate::research::mine::{self, MineRow, MineView, UseRow};
-use crate::research::project::{self, AskForm, DecideForm, DecisionRow, ProjectView};
+use crate::research::project::{self, AskForm, DecideForm, DecisionRow, ProgramRow, ProjectView};
 use crate::research::question::{self, PublishForm, QuestionView, ReleaseForm};
 use crate::research::{ProjectState, QuestionRow, QuestionState};
 
@@ -136,8 +136,18 @@ fn worded(analysis: &Analysis) -> String {
     if let Some(formula) = text("formula") {
         return formula;
     }
-    let fields =
-        ["outcome", "time", "event", "variables", "variable", "by", "rows", "columns", "group"];
+    let fields = [
+        "program",
+        "outcome",
+        "time",
+        "event",
+        "variables",
+        "variable",
+        "by",
+        "rows",
+        "columns",
+        "group",
+    ];
     let told: Vec<String> = fields.iter().filter_map(|name| text(name)).collect();
     format!("{kind}: {}", told.join(", "))
 }
@@ -213,6 +223,7 @@ async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
         aggregators: known.project.aggregators.iter().map(name).collect(),
         dataset: known.project.dataset.clone(),
         analyses: known.project.analyses.clone(),
+        programs: known.project.programs.iter().map(program_row).collect(),
         least: (known.project.min_sites.into(), known.project.min_rows.into()),
         term: (known.project.from, known.project.until),
         checked: known.project.release == ReleaseRule::Checked,
@@ -231,6 +242,27 @@ async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
         asked: typed.asked,
     };
     page(project::render(&view, &visit.chrome)?)
+}
+
+fn program_row(program: &NamedProgram) -> ProgramRow {
+    let output = |one: &ProgramOutput| {
+        let name = match one.length {
+            1 => one.name.clone(),
+            length => format!("{} × {length}", one.name),
+        };
+        (name, one.bound.to_string(), one.is_count)
+    };
+    ProgramRow {
+        hash: program.hash.clone(),
+        name: format!("{} {}", program.name, program.version),
+        bytes: program.bytes.into(),
+        variables: program.variables.clone(),
+        rows: program.rows.into(),
+        outputs: program.outputs.iter().map(output).collect(),
+        rounds: program.rounds.into(),
+        fuel: program.fuel,
+        memory: program.memory / (1024 * 1024),
+    }
 }
 
 fn listed(one: &Asked) -> QuestionRow {
@@ -328,14 +360,18 @@ async fn try_ask(visit: &Visit, id: String, form: Result<Form<AskForm>, FormReje
     let (kind, written) = (form.kind.clone(), text.value.clone());
     let work = move |app: &App| {
         let known = projects::list(app, &caller)?.into_iter().find(|known| known.id == project);
-        let dataset = known.ok_or_else(Error::not_found)?.project.dataset;
+        let wire::research::Project { dataset, programs, .. } =
+            known.ok_or_else(Error::not_found)?.project;
         let sets = catalog::list(app, &caller)?;
         let set = sets.into_iter().find(|set| set.name == dataset).ok_or_else(|| {
             let message =
                 "this institution does not hold the data set; ask through the Python package";
             Error::new(Kind::Conflict, message)
         })?;
-        let question = read(&kind, &written, set.dictionary)?;
+        let question = match kind.as_str() {
+            "program" => read_program(&written, &programs, set.dictionary)?,
+            _ => read(&kind, &written, set.dictionary)?,
+        };
         ask::ask(app, &caller, &project, &question)
     };
     match visit.app().run(work).await {
@@ -349,6 +385,28 @@ async fn try_ask(visit: &Visit, id: String, form: Result<Form<AskForm>, FormReje
             shown(visit, &id, Typed { fault, asked, ..Typed::default() }).await
         }
     }
+}
+
+/// A question to a program: its name, and after a colon what is said to it.
+fn read_program(
+    text: &str,
+    programs: &[NamedProgram],
+    mut dictionary: Dictionary,
+) -> app::Result<Query> {
+    let (name, parameters) = text.split_once(':').unwrap_or((text, ""));
+    let named = programs.iter().find(|one| one.name == name.trim() || one.hash == name.trim());
+    let named = named.ok_or_else(|| {
+        Error::invalid("value", "write the name of a program that the project names")
+    })?;
+    dictionary.variables.retain(|variable| named.variables.contains(&variable.name));
+    let analysis = Analysis::Program(statistics::program::Program {
+        program: named.hash.clone(),
+        parameters: parameters.trim().to_owned(),
+        block_rows: None,
+        fuel: named.fuel,
+        memory: named.memory,
+    });
+    Ok(Query { dictionary, most_rows: named.rows, analysis })
 }
 
 /// A question as it was typed.

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::program::{NamedProgram, are_sound};
 use super::{MAX_WORDS, MIN_SITES, ReleaseRule, VERSION, are_parties};
 use crate::org::OrgId;
 use crate::proposal::Sealable;
 use crate::time;
 
 /// An application for a project, signed by the node of whoever applies, which coordinates it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Project {
     /// Always 1.
     pub version: u32,
@@ -30,6 +31,9 @@ pub struct Project {
     pub dataset: String,
     /// Kinds of analysis that may be asked for, in the words of questions.
     pub analyses: Vec<String>,
+    /// Programs of the researchers' own that may be asked, where `program` is among the analyses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<NamedProgram>,
     /// Fewest holders in any sum.
     pub min_sites: u32,
     /// Fewest rows behind any answer.
@@ -100,6 +104,9 @@ pub enum ProjectChoice {
     Withdraw,
 }
 
+/// The kind of analysis that is a program.
+const PROGRAM: &str = "program";
+
 impl Sealable for Project {
     const KIND: &'static str = "research project";
 
@@ -116,6 +123,8 @@ impl Sealable for Project {
             && self.researchers.iter().all(|one| words(&one.account, 200) && words(&one.name, 200))
             && self.analyses.len() <= 100
             && self.analyses.iter().all(|kind| words(kind, 100))
+            && are_sound(&self.programs)
+            && self.programs.is_empty() != self.analyses.iter().any(|kind| kind == PROGRAM)
             && are_parties(&self.holders, &self.aggregators)
             && self.min_sites >= MIN_SITES
             && self.from < self.until

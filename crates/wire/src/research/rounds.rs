@@ -61,6 +61,10 @@ pub struct RoundsRequest {
     /// Ids of the projects that the caller knows, of the questions whose withdrawal it knows, and of the
     /// sealed outcomes that it has.
     pub known: Vec<String>,
+    /// Hashes of programs whose bytes the caller wants. Where there is one, nothing else is answered, and the
+    /// bytes of the first alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<String>,
     /// How long the coordinator may keep the request open where there is nothing to do, in
     /// milliseconds, at most [`super::MAX_WAIT_MS`].
     pub wait_ms: u32,
@@ -78,6 +82,16 @@ pub struct RoundsResponse {
     pub outcomes: Vec<Sealed>,
     /// What is to be done.
     pub work: Vec<Work>,
+    /// The bytes of a program that was asked for and that a project names in which the caller has a part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<ProgramBytes>,
+}
+
+/// The bytes of a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramBytes {
+    /// Base64url without padding.
+    pub bytes: String,
 }
 
 /// One thing to do.

@@ -73,7 +73,8 @@ fn single_numbers_are_held_to_the_rules_of_their_kind() {
     };
     assert_eq!(verdict(known).1, Class::Safe);
     // Density estimates, clusters and models that can be applied to people are for people.
-    for kind in [Statbarn::Smoothed, Statbarn::Clusters, Statbarn::FittedModels] {
+    for kind in [Statbarn::Smoothed, Statbarn::Clusters, Statbarn::FittedModels, Statbarn::Unknown]
+    {
         let checked = verdict(summary(kind, 5000)).0;
         assert_eq!(checked.verdicts, [Verdict::Review { reason: Review::Kind }]);
     }

@@ -13,7 +13,7 @@ use web::research::cohort::{
 use web::research::found::Found;
 use web::research::home::{self, HomeView, ProjectRow};
 use web::research::mine::{self, MineRow, MineView, UseRow};
-use web::research::project::{self, DecisionRow, ProjectView};
+use web::research::project::{self, DecisionRow, ProgramRow, ProjectView};
 use web::research::question::{self, QuestionView};
 use web::research::workspace::{self, ResultView, WorkspaceView};
 use web::research::{ProjectState, QuestionRow, QuestionState};
@@ -134,6 +134,23 @@ fn project_view(full: bool) -> ProjectView {
         aggregators: vec!["East Clinic".into(), "West Regional Medical Center".into()],
         dataset: "trial".into(),
         analyses: vec!["regression".into(), "survival".into()],
+        programs: match full {
+            true => vec![ProgramRow {
+                hash: "4a5b".repeat(16),
+                name: "mean 1.0.0".into(),
+                bytes: 48_211,
+                variables: vec!["age".into()],
+                rows: 100_000,
+                outputs: vec![
+                    ("n".into(), "100000".into(), true),
+                    ("sum × 2".into(), "10000000".into(), false),
+                ],
+                rounds: 1,
+                fuel: 1_000_000_000,
+                memory: 64,
+            }],
+            false => Vec::new(),
+        },
         least: (2, 50),
         term: (NOW_MS, NOW_MS + 365 * DAY_MS),
         checked: full,
