@@ -89,3 +89,17 @@ pub fn list(app: &App, caller: &Caller) -> Result<Vec<Dataset>> {
     };
     Ok(described::own(app)?.into_iter().map(seen).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_from_before_there_was_sql_is_read() {
+        let text = r#"{"name":"trial","title":"A trial","dictionary":{"variables":[
+            {"name":"age","kind":"number","min":18.0,"max":110.0}]},"rows":80,"since_ms":1700000000000}"#;
+        let set: Dataset = serde_json::from_str(text).unwrap();
+        assert_eq!((set.rows, &set.made), (80, &None));
+        assert!(!serde_json::to_string(&set).unwrap().contains("made"));
+    }
+}

@@ -125,6 +125,29 @@ async fn who_is_left_out_is_in_no_answer() {
 }
 
 #[tokio::test]
+async fn who_alone_is_let_in_is_in_every_answer() {
+    let world = World::new(40, &[]);
+    let sql = "SELECT count(*) AS n, count(DISTINCT patient_key) AS people FROM observation";
+    let counted = async || {
+        let frame = world.engine.rows(&world.snapshot(), sql).await.unwrap();
+        (frame.column("n").cloned(), frame.column("people").cloned())
+    };
+    let count = |n| Some(Values::Integers(vec![Some(n)]));
+    world.lake.let_in(["p0", "p2", "somebody-else"]);
+    assert_eq!(counted().await, (count(6), count(2)));
+    let snapshot = world.snapshot();
+    let engine = &world.engine;
+    let found = std::thread::scope(|scope| {
+        scope.spawn(|| engine.columns_now(&snapshot, sql).unwrap()).join().unwrap()
+    });
+    assert_eq!(found.column("people"), Some(&Values::Numbers(vec![Some(2.0)])));
+    world.lake.let_in([]);
+    assert_eq!(counted().await, (count(0), count(0)));
+    world.lake.leave_out([]);
+    assert_eq!(counted().await, (count(120), count(40)));
+}
+
+#[tokio::test]
 async fn limits_end_queries() {
     let world = World::new(200, &[]);
     let limited = |limits| Engine::new(limits).unwrap();

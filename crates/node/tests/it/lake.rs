@@ -416,7 +416,7 @@ fn a_data_set_holds_what_its_dictionary_lists_and_is_made_anew_when_asked() {
             (Some(people as u64), sql)
         );
         // Somebody is born, and is in it when it is made anew.
-        let clinician = hospital.signed_in(Role::Registrar).await;
+        let clinician = hospital.signed_in(Role::Clinician).await;
         let born = json!({"resourceType": "Patient", "gender": "male", "birthDate": "2026-01-02"});
         clinician.create(&born).await;
         let refreshed = operator.post(&format!("{path}/refresh"), &json!({})).await.expect(200);
