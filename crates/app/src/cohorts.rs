@@ -14,9 +14,11 @@ mod ask;
 mod budget;
 mod choices;
 mod count;
+mod elsewhere;
 mod keep;
 mod people;
 mod question;
+mod token;
 mod told;
 
 use parking_lot::{Mutex, RwLock};

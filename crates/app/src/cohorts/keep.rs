@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::people::{Medications, People, Record, TokenMaker};
+use super::people::{Medications, People, Record};
+use super::token::TokenMaker;
 use crate::{App, Error, Kind, Result};
 
 /// Changes within this time are taken together.

@@ -5,8 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use fhir::{Id, Resource};
-use matching::Person as Identity;
-use population::distinct::{Token, TokenKey};
+use population::distinct::Token;
 use population::event::{Coding, Event, Person};
 use population::reading::{Read, events_of, id_of};
 use population::{Builder, Index, IndexError};
@@ -14,6 +13,7 @@ use store::query::Query;
 use store::{Key, Method, Seq, Snapshot};
 
 use super::choices::{Choice, Tally};
+use super::token::TokenMaker;
 use crate::consent::research::without;
 use crate::records::{parse, patients_of};
 use crate::{App, Error, Result};
@@ -283,39 +283,4 @@ impl Medications {
 fn is_replaced(patient: &Resource) -> bool {
     let links = patient.root().get("link").into_iter().flat_map(|links| links.items());
     links.into_iter().any(|link| link.get("type").is_some_and(|kind| kind.is_str("replaced-by")))
-}
-
-/// Makes what stands for a person in sketches: the same at every institution of the network that has written name,
-/// date of birth and sex alike, up to the folding of names that patient matching does. It stays in memory here, so
-/// its key is no secret; what is sent is dealt by the secret key of each question and carries noise.
-pub(super) struct TokenMaker {
-    key: TokenKey,
-    org: String,
-}
-
-impl TokenMaker {
-    pub(super) fn new(app: &App) -> Result<Self> {
-        let list = app.network().list();
-        let key = crypto::sha256(list.network.as_bytes());
-        let key = TokenKey::new(&key).map_err(|e| Error::internal(e.to_string()))?;
-        Ok(Self { key, org: app.org().id.clone() })
-    }
-
-    fn token(&self, patient: &Resource, id: &Id) -> Token {
-        let person = Identity::of(patient);
-        let born = person.birth_date().and_then(|date| {
-            Some(format!("{:04}-{:02}-{:02}", date.year(), date.month()?, date.day()?))
-        });
-        let name =
-            person.names().iter().find(|one| !one.family().is_empty() && !one.given().is_empty());
-        match (born, name) {
-            (Some(born), Some(name)) => {
-                let sex = patient.root().str_at("gender").unwrap_or_default();
-                let parts = [born.as_str(), &sex, name.family(), name.given()];
-                self.key.token(&parts.map(str::as_bytes))
-            }
-            // Too little is known: nobody's but this institution's own.
-            _ => self.key.token(&[b"alone", self.org.as_bytes(), id.as_str().as_bytes()]),
-        }
-    }
 }
