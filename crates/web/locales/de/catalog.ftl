@@ -68,3 +68,4 @@ analysis-boosting = Verstärkte Entscheidungsbäume
 analysis-perceptron = Kleine neuronale Netze
 analysis-meta-analysis = Metaanalyse
 analysis-two-stage = Regression je Einrichtung, dann zusammengefasst
+dataset-size-few = { $variables } Variablen, weniger als 10 Zeilen

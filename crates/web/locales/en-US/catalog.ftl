@@ -68,3 +68,4 @@ analysis-boosting = Boosted trees
 analysis-perceptron = Small neural networks
 analysis-meta-analysis = Meta-analysis
 analysis-two-stage = Regression at each institution, then pooled
+dataset-size-few = { $variables } variables, fewer than 10 rows

@@ -68,3 +68,4 @@ analysis-boosting = Árboles potenciados
 analysis-perceptron = Redes neuronales pequeñas
 analysis-meta-analysis = Metaanálisis
 analysis-two-stage = Regresión en cada institución y luego combinada
+dataset-size-few = { $variables } variables, menos de 10 filas
