@@ -31,8 +31,11 @@
 //! | `GET /research/extracts/{id}/files/{name}` | | a file |
 //! | `DELETE /research/extracts/{id}` | | |
 //!
-//! Every institution declares the same dictionary for its part of a data set; without one it is made
-//! of the columns. With `sql` the rows are made of the records, over the tables of `/research/views`. With `wait`, at most 60, the reply is kept back until the question has ended.
+//! How many `rows` a data set has is exact for operators; others are told a rounded number with noise, and
+//! 0 where there are fewer than ten. Every institution declares the same dictionary for its part of a
+//! data set; without one it is made of the columns. With `sql` the rows are made of the records, over the
+//! tables of `/research/views`. With `wait`, at most 60, the reply is kept back until the question has
+//! ended.
 
 mod archive;
 pub(crate) mod catalog;

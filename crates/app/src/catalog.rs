@@ -15,6 +15,7 @@ mod columns;
 mod counted;
 mod described;
 mod document;
+mod institution;
 mod library;
 pub mod network;
 pub mod publish;

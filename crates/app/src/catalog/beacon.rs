@@ -25,7 +25,7 @@ use terminology::{Subsumption, Terminology};
 
 use super::described::{self, Described};
 use super::publish::admit;
-use super::{Dataset, columns, document};
+use super::{Dataset, columns, document, institution};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -63,7 +63,7 @@ pub fn beacon(app: &App) -> Result<Beacon> {
         id: format!("{}.{}", id.join("."), app.org().id),
         name: format!("Beacon of {}", app.org().name),
         description: "Which data sets there are, and about how many people in them meet conditions. Counts hold noise, are rounded, and are not said below ten.".to_owned(),
-        organization: document::publisher(app)?,
+        organization: institution::publisher(app)?,
         language: "en".to_owned(),
         url: document::address(app, "/beacon")?,
         welcome: document::address(app, "/catalog")?,

@@ -2,16 +2,16 @@
 //! is written.
 
 use ::catalog::description::{
-    Access, Agent, Concept, Contact, DataUse, Door, Keyword, Kind, Level, Licence, Quality, Unit,
-    Variable, Way,
+    Access, Concept, DataUse, Door, Keyword, Kind, Level, Licence, Quality, Unit, Variable, Way,
 };
 use ::catalog::health_dcat::{EHDS, authority, health_authority};
-use ::catalog::words::{Email, Sha256};
+use ::catalog::words::Sha256;
 use ::catalog::{Catalogue, Dataset as Description, Iri, Language, Slug, Texts};
 use statistics::{Kind as Holds, Variable as Holding};
 
 use super::described::{self, Described, day};
-use super::{About, Dataset, about};
+use super::institution::{access_body, contact, homepage, place, publisher};
+use super::{Dataset, about};
 use crate::{App, Error, Result};
 
 /// What is said of every data set: words in English, German and Spanish.
@@ -168,86 +168,6 @@ fn variables(set: &Dataset, known: &Described) -> Result<Vec<Variable>> {
     set.dictionary.variables.iter().enumerate().map(one).collect()
 }
 
-/// The institution as who publishes.
-pub(super) fn publisher(app: &App) -> Result<Agent> {
-    let rules = &app.settings().catalog;
-    let kind = match rules.publisher_type.as_str() {
-        "" => "healthcare-providers",
-        code => code,
-    };
-    let about = match rules.about.trim() {
-        "" => format!("{} takes part in research over many institutions.", app.org().name),
-        about => about.to_owned(),
-    };
-    Ok(Agent {
-        iri: address(app, "/#organisation")?,
-        name: english(&app.org().name),
-        kind: Some(health("publisher-type", kind)?),
-        note: english(&about),
-        email: mail(app)?,
-        homepage: homepage(app)?,
-        telephone: None,
-        is_trusted_holder: false,
-    })
-}
-
-/// Who decides on access: the institution itself, unless the operator names a body.
-fn access_body(app: &App) -> Result<Agent> {
-    let own = publisher(app)?;
-    let Some(body) = &app.settings().catalog.access_body else { return Ok(own) };
-    Ok(Agent {
-        iri: body.homepage.clone(),
-        name: english(&body.name),
-        kind: None,
-        note: Texts::new(),
-        email: body.mail.clone(),
-        homepage: body.homepage.clone(),
-        ..own
-    })
-}
-
-fn contact(app: &App, about: &About) -> Result<Contact> {
-    let name = match about.contact.trim() {
-        "" => &app.org().name,
-        name => name,
-    };
-    let email = match &about.mail {
-        Some(mail) => mail.clone(),
-        None => mail(app)?,
-    };
-    Ok(Contact { name: english(name), email, page: homepage(app)? })
-}
-
-/// The address for mail of the institution.
-pub(super) fn mail(app: &App) -> Result<Email> {
-    if let Some(mail) = &app.settings().catalog.mail {
-        return Ok(mail.clone());
-    }
-    let base = &app.org().base_url;
-    let host = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
-    let host = host.split('/').next().unwrap_or_default();
-    let host = match host.starts_with('[') {
-        true => "localhost",
-        false => host.split(':').next().unwrap_or_default(),
-    };
-    Email::new(format!("postmaster@{host}")).map_err(internal)
-}
-
-fn homepage(app: &App) -> Result<Iri> {
-    match &app.settings().catalog.homepage {
-        Some(page) => Ok(page.clone()),
-        None => address(app, "/"),
-    }
-}
-
-fn place(app: &App) -> Result<Concept> {
-    match app.settings().catalog.country.as_str() {
-        // The EU's word for what is not known yet.
-        "" => european("country", "OP_DATPRO", "Provisional data"),
-        code => european("country", code, code),
-    }
-}
-
 fn door(app: &App, set: &Dataset) -> Result<Door> {
     Ok(Door {
         name: Slug::new("questions").map_err(internal)?,
@@ -300,11 +220,11 @@ fn terms(table: &str, codes: &[String], default: &str) -> Result<Vec<Concept>> {
     }
 }
 
-fn european(table: &str, code: &str, label: &str) -> Result<Concept> {
+pub(super) fn european(table: &str, code: &str, label: &str) -> Result<Concept> {
     Ok(Concept { iri: authority(table, code).map_err(internal)?, label: english(label) })
 }
 
-fn health(table: &str, code: &str) -> Result<Concept> {
+pub(super) fn health(table: &str, code: &str) -> Result<Concept> {
     let label = english(&code.replace(['_', '-'], " ").to_lowercase());
     Ok(Concept { iri: health_authority(table, code).map_err(internal)?, label })
 }

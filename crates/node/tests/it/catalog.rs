@@ -222,10 +222,6 @@ fn what_members_are_told_holds_no_small_count_and_no_value() {
             "/beacon/datasets",
         ] {
             let text = client.get(path).await.expect(200).text;
-            assert!(
-                !text.contains("77") || path.contains("catalog.") || path == "/research/catalog",
-                "{path}: {text}"
-            );
             assert!(!text.contains("77.0") && !text.contains("\"digest\""), "{path}: {text}");
         }
         hospitals.stop().await;
@@ -295,9 +291,8 @@ fn programs_read_documents_and_everybody_does_where_the_operator_says_so() {
         let documents = documents(&stranger).await;
         let of = |path: &str| &documents.iter().find(|(known, _)| *known == path).unwrap().1;
         let turtle = of("/research/catalog.ttl");
-        for said in ["NON_PUBLIC", "CANCER_DISEASE", "healthcatalog", "data@second.example"] {
-            let said = if said == "healthcatalog" { "healthcatego" } else { said };
-            assert!(turtle.to_lowercase().contains(&said.to_lowercase()), "{said}: {turtle}");
+        for said in ["NON_PUBLIC", "CANCER_DISEASE", "data@second.example", "2015-01-01"] {
+            assert!(turtle.contains(said), "{said}: {turtle}");
         }
         let croissant: Value =
             serde_json::from_str(of("/research/catalog/trial/croissant.json")).unwrap();
@@ -367,10 +362,10 @@ fn a_beacon_counts_people_once_and_within_its_budget() {
         researcher.get("/beacon/datasets/none/individuals?filters=arm").await.expect(404);
 
         // Different questions are paid for, and there is an end to it.
-        let ages = (0..60).map(|age| {
+        let ages = (0..70).map(|place| {
             json!({"meta": {"apiVersion": "2.0"}, "query": {
-                "filters": [{"id": "age", "operator": ">=", "value": (40 + age % 50).to_string()},
-                            {"id": "died", "operator": "<=", "value": (age / 50).to_string()}],
+                "filters": [{"id": "age", "operator": ">=", "value": (40 + place % 10).to_string()},
+                            {"id": "age", "operator": "<=", "value": (60 + place / 10 * 5).to_string()}],
                 "requestedGranularity": "boolean"}})
         });
         let mut seen = BTreeSet::new();

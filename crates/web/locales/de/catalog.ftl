@@ -69,3 +69,4 @@ analysis-perceptron = Kleine neuronale Netze
 analysis-meta-analysis = Metaanalyse
 analysis-two-stage = Regression je Einrichtung, dann zusammengefasst
 analysis-sql = SQL über die Akten, nur Gruppen von Menschen
+dataset-size-few = { $variables } Variablen, weniger als 10 Zeilen

@@ -69,3 +69,4 @@ analysis-perceptron = Small neural networks
 analysis-meta-analysis = Meta-analysis
 analysis-two-stage = Regression at each institution, then pooled
 analysis-sql = SQL over the records, groups of people only
+dataset-size-few = { $variables } variables, fewer than 10 rows

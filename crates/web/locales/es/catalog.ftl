@@ -69,3 +69,4 @@ analysis-perceptron = Redes neuronales pequeñas
 analysis-meta-analysis = Metaanálisis
 analysis-two-stage = Regresión en cada institución y luego combinada
 analysis-sql = SQL sobre los registros, solo grupos de personas
+dataset-size-few = { $variables } variables, menos de 10 filas

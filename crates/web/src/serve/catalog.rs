@@ -167,8 +167,11 @@ async fn try_one(visit: &Visit, name: &str) -> Made {
     let Some(first) = holders.first() else { return Err(Stop::Fault(Fault::NotFound)) };
     let mut names: Vec<&ToldVariable> = Vec::new();
     for variable in holders.iter().flat_map(|held| &held.set.variables) {
-        if !names.iter().any(|known| known.name == variable.name) {
-            names.push(variable);
+        match names.iter_mut().find(|known| known.name == variable.name) {
+            // Who says more of it is believed.
+            Some(known) if known.unit.is_none() && variable.unit.is_some() => *known = variable,
+            Some(_) => {}
+            None => names.push(variable),
         }
     }
     let told = names.len();
