@@ -25,7 +25,7 @@ use terminology::{Subsumption, Terminology};
 
 use super::described::{self, Described};
 use super::publish::admit;
-use super::{Dataset, columns, document, institution};
+use super::{Dataset, document, institution};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
