@@ -24,10 +24,10 @@ use futures_util::stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{
-    AccessesRequest, AddCheckpoint, AgreementsRequest, CheckpointsRequest, CohortRequest,
-    CouncilRequest, Delivery, Flag, Head, LocateRequest, LocatorKeyRequest, MatchRequest, OrgId,
-    Publication, ReconcileRequest, RecordRequest, Refusal, RefusalCode, RoundsRequest,
-    SimulateRequest, path,
+    AccessesRequest, AddCheckpoint, AgreementsRequest, CatalogueRequest, CheckpointsRequest,
+    CohortRequest, CouncilRequest, Delivery, Flag, Head, LocateRequest, LocatorKeyRequest,
+    MatchRequest, OrgId, Publication, ReconcileRequest, RecordRequest, Refusal, RefusalCode,
+    RoundsRequest, SimulateRequest, path,
 };
 
 /// Most bytes in a message of a peer.

@@ -10,7 +10,7 @@ use app::rounds::ask::{End, Standing, ask, ended, standing};
 use app::{App, Caller, User};
 use node::serve::{Running, start};
 use statistics::csv::Table;
-use statistics::{Answer, Dictionary, Question};
+use statistics::{Answer, Dictionary, Frame, Question};
 use synthetic::Site;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
