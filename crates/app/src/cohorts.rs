@@ -5,9 +5,9 @@
 //! moment of the decision on.
 //!
 //! Nothing exact leaves: the numbers of the steps and the sketch carry discrete Laplace noise, and what they cost is
-//! written into this institution's ledger in the transaction that also holds the audit entry and the answer, before
-//! the answer is given. The same question gives the same stored answer, at no further cost. Why it works this way is
-//! in [ADR 25](../../../docs/adr/0025-cohorts-over-the-network.md).
+//! written into this institution's ledger, in one transaction with the audit entry, before anybody is counted; the
+//! answer is kept before it is given. The same question gives the same stored answer, at no further cost. Why it works
+//! this way is in [ADR 25](../../../docs/adr/0025-cohorts-over-the-network.md).
 
 mod answer;
 mod ask;
@@ -20,6 +20,8 @@ mod people;
 mod question;
 mod token;
 mod told;
+
+use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use store::Seq;
@@ -41,13 +43,15 @@ pub const LEAST: u64 = 10;
 
 /// What the node remembers of it.
 pub struct State {
-    /// The people, once somebody has asked.
+    /// The people, once somebody has asked. A count holds it for seconds, so it is taken by what may block alone.
     people: RwLock<Option<People>>,
+    /// Codes that many people here have, as of when everybody was last read.
+    choices: RwLock<Arc<[Choice]>>,
     /// Whether somebody has asked.
     wanted: watch::Sender<bool>,
     /// Up to which version the people are known.
     reached: watch::Sender<Option<Seq>>,
-    /// Held while one question is counted: it takes several threads.
+    /// Held from paying for a question until its answer is kept: counting takes several threads.
     counting: Mutex<()>,
     /// Held from reading the ledger until the entry is committed.
     spending: Mutex<()>,
@@ -57,6 +61,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             people: RwLock::default(),
+            choices: RwLock::default(),
             wanted: watch::Sender::new(false),
             reached: watch::Sender::new(None),
             counting: Mutex::default(),

@@ -11,7 +11,7 @@ mod place;
 use std::collections::HashSet;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::lake::{Engine, Lake, Limits, Snapshot};
@@ -43,6 +43,8 @@ pub struct State {
     /// The mark of who is in research, and for whom it was worked out.
     mark: Mutex<Option<(Arc<Participants>, Arc<str>)>>,
     asking: Semaphore,
+    /// Held while a data set is made anew, so that those who wait for it do not all make it.
+    pub(crate) making: Mutex<()>,
 }
 
 /// A lake that is open.
@@ -53,6 +55,9 @@ pub(crate) struct Open {
     kinds: HashSet<&'static str>,
     /// The last change that may have changed a row.
     moved: AtomicU64,
+    /// Whether it had once followed to the end since it was opened: before, whole kinds of records may be
+    /// missing.
+    is_whole: AtomicBool,
     /// Held as long as the lake is open.
     _lock: File,
     /// For whom the tables are shown.
@@ -93,6 +98,7 @@ impl State {
             shown: watch::channel(0).0,
             mark: Mutex::default(),
             asking: Semaphore::new(AT_ONCE),
+            making: Mutex::default(),
         }
     }
 
@@ -109,10 +115,11 @@ impl State {
         }
     }
 
-    /// The last change that may have changed a row; `None` while the lake is closed.
+    /// The last change that may have changed a row; `None` while the lake cannot be asked.
     pub(crate) fn moved(&self) -> Option<Seq> {
         let open = self.open.read();
-        open.as_ref().map(|open| open.moved.load(Ordering::Acquire))
+        let whole = open.as_ref().filter(|open| open.is_whole.load(Ordering::Acquire));
+        whole.map(|open| open.moved.load(Ordering::Acquire))
     }
 
     /// Leave to ask, as long as the returned value lives.
@@ -130,6 +137,7 @@ impl Open {
             engine: Engine::new(limits())?,
             kinds,
             moved: AtomicU64::new(lake.position()),
+            is_whole: AtomicBool::new(false),
             _lock: lock,
             people: Mutex::default(),
             lake,
@@ -144,9 +152,18 @@ fn limits() -> Limits {
 
 /// The tables as they are, of whoever is in research at this moment. Blocks.
 ///
-/// Errors: [`Kind::Busy`] while the lake is not open yet, [`Kind::Conflict`] where there is none.
+/// Errors: [`Kind::Busy`] while the lake is not open yet, or has not yet followed the records to their end
+/// since it was opened; [`Kind::Conflict`] where there is none.
 pub(crate) fn look(app: &App) -> Result<Look> {
     let open = app.lake().open()?;
+    if !open.is_whole.load(Ordering::Acquire) {
+        let newest = *app.store().watch().borrow();
+        if open.lake.applied() < newest {
+            let message = "the lake is still being built from the records; try again later";
+            return Err(Error::new(Kind::Busy, message));
+        }
+        open.is_whole.store(true, Ordering::Release);
+    }
     let (snapshot, moved, mark) = people::show(app, &open)?;
     Ok(Look { open, snapshot, moved, mark })
 }

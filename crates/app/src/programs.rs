@@ -16,7 +16,7 @@ pub use shelf::{Described, MOST, bytes, upload};
 
 pub(crate) use machine::State;
 pub(crate) use named::{name, of, verify};
-pub(crate) use run::{Run, begin, contribute};
+pub(crate) use run::{Conversation, Halt, Run, begin, contribute};
 pub(crate) use shelf::{give, take, wanted};
 
 /// The side space of the bytes of programs, and of how often they failed over rows.

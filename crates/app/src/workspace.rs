@@ -2,8 +2,9 @@
 //!
 //! A query runs in a project that everybody has approved, that names `sql` among its analyses, and of
 //! which this institution is a holder. It sees whoever takes part in research at that moment. The lake's
-//! own rules decide what is shown ([`::lake::Engine::aggregates`]); what they refuse is audited as well as
-//! what is answered, with a hash of the text.
+//! own rules decide what is shown ([`::lake::Engine::aggregates`]). That somebody asks is in the audit with a
+//! hash of the text before any row is read, and what is refused beside it: who closes the connection
+//! leaves a trace.
 
 use ::lake::Rules;
 use store::Snapshot;
@@ -23,6 +24,9 @@ pub const ANALYSIS: &str = "sql";
 pub const LEAST_PEOPLE: u32 = 10;
 /// What the rules are called in the audit beside those of the lake.
 const NOT_ALLOWED: &str = "project";
+const BUSY: &str = "busy";
+/// The rule of a limit, whichever it was.
+const LIMIT: &str = "limit";
 
 /// A table that can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +89,13 @@ pub async fn ask(app: &App, caller: &Caller, project: &str, sql: &str) -> Result
     };
     let begin = asked.clone();
     let look = app.run(move |app| begin.allowed(app)).await?;
-    let leave = app.lake().ask()?;
+    let leave = match app.lake().ask() {
+        Ok(leave) => leave,
+        Err(error) => {
+            app.run(move |app| asked.refuse(app, BUSY)).await?;
+            return Err(error);
+        }
+    };
     let rules = Rules::new(LEAST_PEOPLE);
     let found = look.open.engine.aggregates(&look.snapshot, sql, rules).await;
     drop(leave);
@@ -101,12 +111,20 @@ struct Asked {
 }
 
 impl Asked {
-    /// The tables that it is asked of.
+    /// The tables that it is asked of. That it is asked is in the audit before.
     fn allowed(&self, app: &App) -> Result<lake::Look> {
         authorise(app, &self.caller, Action::of(policy::Action::Explore))?;
         let known = known(&*app.store().snapshot()?, &self.project)?;
         match stands(app, &self.caller, &known) {
-            Ok(()) => lake::look(app),
+            Ok(()) => {
+                let note = format!("asks the records by SQL of SHA-256 {}", self.hash);
+                app.audit(self.event(Pattern::Query).note(note))?;
+                let look = lake::look(app);
+                if look.is_err() {
+                    self.refuse(app, BUSY)?;
+                }
+                look
+            }
             Err(error) => {
                 let rule = error.rule.clone().unwrap_or_else(|| NOT_ALLOWED.to_owned());
                 self.refuse(app, &rule)?;
@@ -115,17 +133,13 @@ impl Asked {
         }
     }
 
-    /// What was found, in the audit before it leaves.
+    /// What was found; what is refused is in the audit.
     fn audited(&self, app: &App, found: std::result::Result<Answer, Refused>) -> Result<Answer> {
         match found {
-            Ok(answer) => {
-                let note = format!("asks the records by SQL of SHA-256 {}", self.hash);
-                app.audit(self.event(Pattern::Query).note(note))?;
-                Ok(answer)
-            }
+            Ok(answer) => Ok(answer),
             Err(against) => {
                 self.refuse(app, against.rule.name())?;
-                Err(refused(against))
+                Err(told(against))
             }
         }
     }
@@ -172,6 +186,18 @@ fn stands(app: &App, caller: &Caller, known: &Known) -> Result<()> {
     Ok(())
 }
 
+/// The rule of the lake that stands against a researcher's query. Which limit was reached depends on rows
+/// that the researcher does not see, so all are told alike.
+fn told(against: Refused) -> Error {
+    match against.rule {
+        Rule::Time | Rule::Memory | Rule::Failed => {
+            let message = "rule limit, query: the query needs more time or memory than it may have";
+            Error::new(Kind::TooCostly, message).by_rule(LIMIT)
+        }
+        _ => refused(against),
+    }
+}
+
 /// The rule of the lake that stands against a query.
 pub(crate) fn refused(against: Refused) -> Error {
     let kind = match against.rule {
@@ -183,4 +209,23 @@ pub(crate) fn refused(against: Refused) -> Error {
         _ => Kind::Forbidden,
     };
     Error::new(kind, against.to_string()).by_rule(against.rule.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_researcher_is_not_told_which_limit_was_reached() {
+        let refused = |rule, place: &str| Refused { rule, place: place.to_owned() };
+        let told = [
+            told(refused(Rule::Time, "query")),
+            told(refused(Rule::Memory, "answer")),
+            told(refused(Rule::Failed, "session")),
+        ];
+        let shown = |one: &Error| (one.kind.clone(), one.message.clone(), one.rule.clone());
+        for one in &told {
+            assert_eq!(shown(one), shown(&told[0]));
+        }
+    }
 }

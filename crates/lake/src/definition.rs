@@ -89,6 +89,7 @@ pub struct Definition {
     hash: [u8; 32],
     view: Arc<View>,
     columns: Vec<TableColumn>,
+    own_key: Option<String>,
     schema: SchemaRef,
 }
 
@@ -129,12 +130,16 @@ impl Definition {
         }
         let fields: Vec<Field> =
             columns.iter().map(|c| Field::new(&c.name, c.kind.data_type(), true)).collect();
+        let own_key = stated.iter().find(|one| one.is_own_key).map(|one| &one.name);
+        let own_key =
+            own_key.filter(|_| !repeats(document.root())).map(|name| name.to_ascii_lowercase());
         let hash = crypto::sha256(text.as_bytes());
         Ok(Self {
             name,
             hash,
             view: Arc::new(view),
             columns,
+            own_key,
             schema: Arc::new(Schema::new(fields)),
         })
     }
@@ -157,6 +162,11 @@ impl Definition {
     /// The columns in their order.
     pub fn columns(&self) -> &[TableColumn] {
         &self.columns
+    }
+
+    /// The column with the key of the resource of each row, where a resource has one row at most.
+    pub(crate) fn own_key(&self) -> Option<&str> {
+        self.own_key.as_deref()
     }
 
     /// What queries see.
@@ -193,6 +203,14 @@ struct Stated {
     name: String,
     kind: String,
     identifier: bool,
+    is_own_key: bool,
+}
+
+/// Whether a resource may have several rows.
+fn repeats(select: Value<'_>) -> bool {
+    const REPEATING: [&str; 4] = ["forEach", "forEachOrNull", "unionAll", "repeat"];
+    let mut inner = select.get("select").into_iter().flat_map(Value::items);
+    REPEATING.iter().any(|name| select.get(name).is_some()) || inner.any(repeats)
 }
 
 fn collect(select: Value<'_>, found: &mut Vec<Stated>) {
@@ -206,7 +224,8 @@ fn collect(select: Value<'_>, found: &mut Vec<Stated>) {
             || tags.into_iter().any(|tag| tag.str_at("name").as_deref() == Some(IDENTIFIER_TAG));
         let kind = text("type");
         let kind = kind.rsplit(['/', '.']).next().unwrap_or_default().to_owned();
-        found.push(Stated { name: text("name"), kind, identifier });
+        let is_own_key = path.trim() == "getResourceKey()";
+        found.push(Stated { name: text("name"), kind, identifier, is_own_key });
     }
     for name in ["select", "unionAll"] {
         for inner in each(name) {

@@ -47,4 +47,13 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_view_with_one_row_for_each_resource_has_a_key_of_its_own() {
+        for view in &views().unwrap() {
+            let key = format!("{}_key", view.name());
+            let own = (view.name() != "observation_component").then_some(key.as_str());
+            assert_eq!(view.own_key(), own, "{}", view.name());
+        }
+    }
 }

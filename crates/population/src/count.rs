@@ -11,11 +11,13 @@ use crate::block::{Block, NO_ENCOUNTER};
 use crate::criteria::{Cohort, CriteriaError, Occurs, Pick};
 use crate::day::{Span, When};
 use crate::index::Index;
-use crate::meets::{Anchor, Candidate};
+use crate::meets::{Anchor, Candidate, Referred};
 use crate::plan::{Filter, Node, Plan, sex_bit};
 
 /// Threads that one count takes at most.
 pub const MAX_THREADS: usize = 16;
+/// It is asked whether to go on at every block, and after so many index events that were looked at.
+const LOOKS: u32 = 16;
 
 /// How a cohort is counted.
 #[derive(Clone, Copy, Debug)]
@@ -74,11 +76,26 @@ pub enum CountError {
     /// A thread ended early; its part is missing, so there is no answer.
     #[error("a thread of the count ended early")]
     Thread,
+    /// The caller said so before it was done.
+    #[error("the count was stopped before it was done")]
+    Stopped,
 }
 
 impl Index {
     /// Counts a cohort. Exact, and the same for every number of threads.
     pub fn count(&self, cohort: &Cohort, how: &Counting<'_>) -> Result<Attrition, CountError> {
+        self.count_until(cohort, how, &|| false)
+    }
+
+    /// The same for as long as `stop` says no. Every thread asks it, at every block and after every few people.
+    ///
+    /// Errors: [`CountError::Stopped`] without any number where it said yes.
+    pub fn count_until(
+        &self,
+        cohort: &Cohort,
+        how: &Counting<'_>,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Attrition, CountError> {
         let plan = Plan::new(cohort, &self.dictionary)?;
         let day = how.day.span().ok_or(CountError::Day)?;
         let mut out: Vec<Vec<usize>> = vec![Vec::new(); self.blocks.len()];
@@ -87,15 +104,15 @@ impl Index {
                 out.push(place);
             }
         }
-        let search = Search { index: self, plan: &plan, day, out: &out };
+        let search = Search { index: self, plan: &plan, day, out: &out, stop };
         let threads = how.threads.clamp(1, MAX_THREADS).min(self.blocks.len().max(1));
         let next = AtomicUsize::new(0);
         let work = || search.take(&next);
         let mut parts = std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let mut parts = work();
+            let mut parts = work()?;
             for other in others {
-                parts.extend(other.join().map_err(|_| CountError::Thread)?);
+                parts.extend(other.join().map_err(|_| CountError::Thread)??);
             }
             Ok::<_, CountError>(parts)
         })?;
@@ -120,6 +137,26 @@ struct Search<'a> {
     plan: &'a Plan,
     day: Span,
     out: &'a [Vec<usize>],
+    stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// Asks now and then whether to go on.
+struct Patience<'a> {
+    stop: &'a (dyn Fn() -> bool + Sync),
+    left: u32,
+}
+
+impl Patience<'_> {
+    fn look(&mut self) -> Result<(), CountError> {
+        if self.left == 0 {
+            if (self.stop)() {
+                return Err(CountError::Stopped);
+            }
+            self.left = LOOKS;
+        }
+        self.left -= 1;
+        Ok(())
+    }
 }
 
 /// What one block gives.
@@ -145,34 +182,36 @@ struct Bounds {
 }
 
 impl Search<'_> {
-    fn take(&self, next: &AtomicUsize) -> Vec<Part> {
+    fn take(&self, next: &AtomicUsize) -> Result<Vec<Part>, CountError> {
         let mut parts = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             match self.index.blocks.get(at) {
-                Some(block) => parts.push(self.block(at, block)),
-                None => return parts,
+                Some(block) => parts.push(self.block(at, block)?),
+                None => return Ok(parts),
             }
         }
     }
 
-    fn block(&self, at: usize, block: &Block) -> Part {
+    fn block(&self, at: usize, block: &Block) -> Result<Part, CountError> {
+        let mut patience = Patience { stop: self.stop, left: 0 };
+        patience.look()?;
         let mut left = block.present.clone();
         for place in self.out.get(at).into_iter().flatten() {
             left.remove(*place);
         }
         let people = left.count();
-        let mut anchors = self.enter(block, &mut left);
+        let mut anchors = self.enter(block, &mut left, &mut patience)?;
         let entered = left.count();
         let mut steps = Vec::with_capacity(self.plan.steps.len());
         for node in &self.plan.steps {
             if !left.is_empty() {
-                self.step(block, node, &mut left, &mut anchors);
+                self.step(block, node, &mut left, &mut anchors, &mut patience)?;
             }
             steps.push(left.count());
         }
         let members = left.iter().map(|person| block.keys[person]).collect();
-        Part { block: at, people, entered, left: steps, members }
+        Ok(Part { block: at, people, entered, left: steps, members })
     }
 
     fn candidate<'a>(&'a self, block: &'a Block, person: usize) -> Candidate<'a> {
@@ -180,22 +219,29 @@ impl Search<'_> {
     }
 
     /// Leaves those with an index event.
-    fn enter(&self, block: &Block, left: &mut Bits) -> Anchors {
+    fn enter(
+        &self,
+        block: &Block,
+        left: &mut Bits,
+        patience: &mut Patience<'_>,
+    ) -> Result<Anchors, CountError> {
         let day = Anchor { span: self.day, encounter: NO_ENCOUNTER };
         let Some((filter, pick)) = &self.plan.index else {
-            return Anchors { all: vec![day], ranges: Vec::new() };
+            return Ok(Anchors { all: vec![day], ranges: Vec::new() });
         };
+        let today = Referred::new(day);
         left.and(&holders(block, filter));
         let mut anchors = Anchors { all: Vec::new(), ranges: vec![(0, 0); block.len()] };
         let mut without = Bits::none(block.len());
         for person in left.iter() {
+            patience.look()?;
             let candidate = self.candidate(block, person);
             let start = anchors.all.len();
             match pick {
                 Pick::Any => candidate.every(filter, &mut anchors.all),
                 first_or_last => {
                     let last = *first_or_last == Pick::Last;
-                    anchors.all.extend(candidate.pick(filter, last, &[], day));
+                    anchors.all.extend(candidate.pick(filter, last, &[], &today));
                 }
             }
             anchors.ranges[person] = (start as u32, anchors.all.len() as u32);
@@ -204,24 +250,37 @@ impl Search<'_> {
             }
         }
         left.minus(&without);
-        anchors
+        Ok(anchors)
     }
 
-    fn step(&self, block: &Block, node: &Node, left: &mut Bits, anchors: &mut Anchors) {
+    fn step(
+        &self,
+        block: &Block,
+        node: &Node,
+        left: &mut Bits,
+        anchors: &mut Anchors,
+        patience: &mut Patience<'_>,
+    ) -> Result<(), CountError> {
         let bounds = self.bounds(block, node);
         left.and(&bounds.possibly);
         let mut open = left.clone();
         open.minus(&bounds.surely);
+        let names = node.names();
+        let mut referred = Referred::new(Anchor { span: self.day, encounter: NO_ENCOUNTER });
         for person in open.iter() {
             let candidate = self.candidate(block, person);
             let stays = if anchors.ranges.is_empty() {
-                candidate.meets(node, anchors.all[0])
+                patience.look()?;
+                candidate.refer(anchors.all[0], names, &mut referred);
+                candidate.meets(node, &referred)
             } else {
                 let (start, end) = anchors.ranges[person];
                 let mut kept = start;
                 for at in start..end {
+                    patience.look()?;
                     let anchor = anchors.all[at as usize];
-                    if candidate.meets(node, anchor) {
+                    candidate.refer(anchor, names, &mut referred);
+                    if candidate.meets(node, &referred) {
                         anchors.all[kept as usize] = anchor;
                         kept += 1;
                     }
@@ -233,6 +292,7 @@ impl Search<'_> {
                 left.remove(person);
             }
         }
+        Ok(())
     }
 
     /// Without looking at the events of anybody. Both bounds hold for every index event of a person.

@@ -14,6 +14,29 @@ pub(crate) struct Anchor {
     pub(crate) encounter: u16,
 }
 
+/// What relations of one person refer to, for one index event.
+#[derive(Debug)]
+pub(crate) struct Referred {
+    index: Anchor,
+    /// The named events found for it, in the order of the names: each is looked for once, and those that lean on
+    /// it look it up.
+    named: Vec<Option<Anchor>>,
+}
+
+impl Referred {
+    /// To the index event alone.
+    pub(crate) fn new(index: Anchor) -> Self {
+        Self { index, named: Vec::new() }
+    }
+
+    fn anchor(&self, anchor: usize) -> Option<Anchor> {
+        match anchor.checked_sub(1) {
+            None => Some(self.index),
+            Some(named) => self.named.get(named).copied().flatten(),
+        }
+    }
+}
+
 /// One person of a block.
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate<'a> {
@@ -74,7 +97,7 @@ impl Candidate<'_> {
         filter: &Filter,
         last: bool,
         ranges: &[Range],
-        index: Anchor,
+        referred: &Referred,
     ) -> Option<Anchor> {
         let mut best: Option<Found> = None;
         self.fitting(filter, |found| {
@@ -83,7 +106,7 @@ impl Candidate<'_> {
                     std::cmp::Ordering::Equal => found.encounter < best.encounter,
                     order => order.is_gt() == last,
                 });
-            if better && self.in_ranges(found, ranges, index) {
+            if better && in_ranges(found, ranges, referred) {
                 best = Some(found);
             }
             false
@@ -103,82 +126,91 @@ impl Candidate<'_> {
         into.append(&mut own);
     }
 
-    /// Whether the person meets a criterion.
-    pub(crate) fn meets(&self, node: &Node, index: Anchor) -> bool {
+    /// Takes another index event, and looks for so many of the named events. A name leans on earlier names only, so
+    /// that each finds those that it needs.
+    pub(crate) fn refer(&self, index: Anchor, names: usize, referred: &mut Referred) {
+        referred.index = index;
+        referred.named.clear();
+        for named in self.plan.named.iter().take(names) {
+            let found = self.pick(&named.filter, named.last, &named.ranges, referred);
+            referred.named.push(found);
+        }
+    }
+
+    /// Whether the person meets a criterion whose names were looked for.
+    pub(crate) fn meets(&self, node: &Node, referred: &Referred) -> bool {
         match node {
-            Node::All(inner) => inner.iter().all(|one| self.meets(one, index)),
-            Node::Any(inner) => inner.iter().any(|one| self.meets(one, index)),
-            Node::None(inner) => !inner.iter().any(|one| self.meets(one, index)),
+            Node::All(inner) => inner.iter().all(|one| self.meets(one, referred)),
+            Node::Any(inner) => inner.iter().any(|one| self.meets(one, referred)),
+            Node::None(inner) => !inner.iter().any(|one| self.meets(one, referred)),
             Node::Age(least, most) => self.block.birth(self.person).span().is_some_and(|birth| {
-                let (youngest, oldest) = age(birth, index.span);
+                let (youngest, oldest) = age(birth, referred.index.span);
                 youngest >= *least && oldest <= *most
             }),
             Node::Sex(mask) => sex_bit(self.block.sex(self.person)) & mask != 0,
             Node::Alive => match self.block.death(self.person) {
                 Death::None => true,
-                Death::Died(when) => when.span().is_some_and(|death| death.first > index.span.last),
+                Death::Died(when) => {
+                    when.span().is_some_and(|death| death.first > referred.index.span.last)
+                }
             },
-            Node::Event(filter, occurs, ranges) => self.occurs(filter, *occurs, ranges, index),
+            Node::Event(filter, occurs, ranges) => self.occurs(filter, *occurs, ranges, referred),
         }
     }
 
-    fn occurs(&self, filter: &Filter, occurs: Occurs, ranges: &[Range], index: Anchor) -> bool {
+    fn occurs(
+        &self,
+        filter: &Filter,
+        occurs: Occurs,
+        ranges: &[Range],
+        referred: &Referred,
+    ) -> bool {
         match occurs {
-            Occurs::AtLeast(times) => self.happened(filter, times, ranges, index),
-            Occurs::Never => !self.happened(filter, 1, ranges, index),
-            Occurs::FirstEver => self.pick(filter, false, &[], index).is_some_and(|first| {
-                ranges.iter().all(|range| self.in_range(first, *range, index))
-            }),
+            Occurs::AtLeast(times) => self.happened(filter, times, ranges, referred),
+            Occurs::Never => !self.happened(filter, 1, ranges, referred),
+            Occurs::FirstEver => self
+                .pick(filter, false, &[], referred)
+                .is_some_and(|first| ranges.iter().all(|range| in_range(first, *range, referred))),
         }
     }
 
-    fn happened(&self, filter: &Filter, times: u32, ranges: &[Range], index: Anchor) -> bool {
+    fn happened(&self, filter: &Filter, times: u32, ranges: &[Range], referred: &Referred) -> bool {
         let mut left = times;
         self.fitting(filter, |found| {
-            if self.in_ranges(found, ranges, index) {
+            if in_ranges(found, ranges, referred) {
                 left -= 1;
             }
             left == 0
         });
         left == 0
     }
+}
 
-    fn in_ranges(&self, found: Found, ranges: &[Range], index: Anchor) -> bool {
-        if ranges.is_empty() {
-            return true;
-        }
-        match anchor(found) {
-            Some(event) => ranges.iter().all(|range| self.in_range(event, *range, index)),
-            // Without a date an event can still be of the same encounter.
-            None => ranges.iter().all(|range| match range {
-                Range::Days { .. } => false,
-                Range::SameEncounter { anchor } => self
-                    .anchor(*anchor, index)
-                    .is_some_and(|anchor| shared(found.encounter, anchor.encounter)),
-            }),
-        }
+fn in_ranges(found: Found, ranges: &[Range], referred: &Referred) -> bool {
+    if ranges.is_empty() {
+        return true;
     }
-
-    fn in_range(&self, event: Anchor, range: Range, index: Anchor) -> bool {
-        match range {
-            Range::Days { anchor, least, most } => {
-                self.anchor(anchor, index).is_some_and(|anchor| {
-                    event.span.first - anchor.span.last >= least
-                        && event.span.last - anchor.span.first <= most
-                })
-            }
-            Range::SameEncounter { anchor } => self
-                .anchor(anchor, index)
-                .is_some_and(|anchor| shared(event.encounter, anchor.encounter)),
-        }
+    match anchor(found) {
+        Some(event) => ranges.iter().all(|range| in_range(event, *range, referred)),
+        // Without a date an event can still be of the same encounter.
+        None => ranges.iter().all(|range| match range {
+            Range::Days { .. } => false,
+            Range::SameEncounter { anchor } => referred
+                .anchor(*anchor)
+                .is_some_and(|anchor| shared(found.encounter, anchor.encounter)),
+        }),
     }
+}
 
-    /// The index event, or a named event found for it.
-    fn anchor(&self, anchor: usize, index: Anchor) -> Option<Anchor> {
-        let Some(named) = anchor.checked_sub(1) else { return Some(index) };
-        // A name leans on earlier names only, so this ends.
-        let named = self.plan.named.get(named)?;
-        self.pick(&named.filter, named.last, &named.ranges, index)
+fn in_range(event: Anchor, range: Range, referred: &Referred) -> bool {
+    match range {
+        Range::Days { anchor, least, most } => referred.anchor(anchor).is_some_and(|anchor| {
+            event.span.first - anchor.span.last >= least
+                && event.span.last - anchor.span.first <= most
+        }),
+        Range::SameEncounter { anchor } => {
+            referred.anchor(anchor).is_some_and(|anchor| shared(event.encounter, anchor.encounter))
+        }
     }
 }
 

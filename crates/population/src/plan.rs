@@ -81,6 +81,29 @@ impl Plan {
     }
 }
 
+impl Node {
+    /// So many of the named events, the first ones, have to be known to tell whether somebody meets it.
+    pub(crate) fn names(&self) -> usize {
+        match self {
+            Self::All(inner) | Self::Any(inner) | Self::None(inner) => {
+                inner.iter().map(Self::names).max().unwrap_or_default()
+            }
+            Self::Age(..) | Self::Sex(_) | Self::Alive => 0,
+            Self::Event(_, _, ranges) => {
+                ranges.iter().map(|range| range.anchor()).max().unwrap_or_default()
+            }
+        }
+    }
+}
+
+impl Range {
+    fn anchor(&self) -> usize {
+        match self {
+            Self::Days { anchor, .. } | Self::SameEncounter { anchor } => *anchor,
+        }
+    }
+}
+
 impl Test {
     pub(crate) fn holds(&self, number: f64, unit: u32) -> bool {
         self.unit == Some(unit)

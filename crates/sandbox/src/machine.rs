@@ -1,6 +1,9 @@
 //! The machine that programs run on: what of WebAssembly there is, and that it gives the same answer
 //! everywhere.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use wasmtime::{Config, Engine, Inlining, OperatorCost, OptLevel, RegallocAlgorithm, WasmFeatures};
 
 use crate::limits::{HOST_FUEL, MOST_STACK};
@@ -24,6 +27,18 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
 #[derive(Clone)]
 pub struct Machine {
     engine: Engine,
+    clock: Clock,
+}
+
+/// How often the clock of a machine has ticked. Clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    /// Ticks since the machine was made.
+    pub fn ticks(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl std::fmt::Debug for Machine {
@@ -51,7 +66,9 @@ impl Machine {
         config.epoch_interruption(true);
         config.max_wasm_stack(MOST_STACK);
         // Compiling must not cost a hostile program's author less than it costs us: no inlining, which
-        // multiplies code, and the linear register allocator.
+        // multiplies code. The backtracking register allocator can take longer than linear time, which the
+        // limits of what is compiled (`crate::limits`) bound; the single-pass one is not ready for
+        // production.
         config.compiler_inlining(Inlining::No);
         config.cranelift_opt_level(OptLevel::Speed);
         config.cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking);
@@ -60,17 +77,22 @@ impl Machine {
         config.generate_address_map(false);
         config.wasm_backtrace_max_frames(None);
         let engine = Engine::new(&config).map_err(|_| Refused::Machine)?;
-        Ok(Self { engine })
+        Ok(Self { engine, clock: Clock::default() })
     }
 
     /// One tick of the clock by which calls run out of time. Whoever has a clock calls it at equal
     /// intervals; a machine without ticks limits calls by fuel alone.
     pub fn tick(&self) {
+        self.clock.0.fetch_add(1, Ordering::Relaxed);
         self.engine.increment_epoch();
     }
 
     pub(crate) const fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock.clone()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::limits::{
     DESCRIBE_FUEL, DESCRIBE_MEMORY, MOST_NAME, MOST_ROUNDS, MOST_VARIABLE_NAME, MOST_VARIABLES,
     MOST_VERSION,
 };
-use crate::machine::Machine;
+use crate::machine::{Clock, Machine};
 use crate::refused::Refused;
 use crate::world::{Description, Fault, PROGRAM, RawRound, RawStep, Setting, Values};
 
@@ -31,7 +31,9 @@ const DESCRIPTION_BYTES: usize = 256 * 1024;
 pub struct Program {
     pub(crate) code: InstancePre<Meter>,
     pub(crate) exports: Exports,
+    pub(crate) clock: Clock,
     hash: String,
+    bytes: usize,
     description: Description,
 }
 
@@ -90,13 +92,20 @@ impl Program {
         call.function::<RowsOf<'_>, Given>(&exports.contribute)?;
         let ((description,), _) = call.run::<(), (Description,)>(&exports.describe, ())?;
         check(&description)?;
-        Ok(Self { code, exports, hash: hash(bytes), description })
+        let clock = machine.clock();
+        Ok(Self { code, exports, clock, hash: hash(bytes), bytes: bytes.len(), description })
     }
 
     /// SHA-256 of its bytes, as 64 hexadecimal digits.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// What it says of itself.

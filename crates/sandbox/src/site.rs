@@ -13,8 +13,8 @@ use crate::world::{Setting, Values};
 const ROOM: usize = 1024;
 
 /// What a site with these rows gives in a round: how many rows it has, and what the program makes of
-/// them, within the bounds of the round's layout. Each call has at most `ticks` of the machine's clock.
-/// Blocks, for as long as the fuel of the terms lasts.
+/// them, within the bounds of the round's layout. All calls together have `ticks` of the machine's clock.
+/// Blocks, for as long as the fuel of the terms and these ticks last.
 ///
 /// The round must be the one that follows from the sums so far: whoever calls this has run
 /// [`crate::replay`] over them and compared.
@@ -81,12 +81,18 @@ impl Site<'_> {
     /// The sums over the calls.
     fn run(&self, rows: usize) -> Result<Vec<f64>, Refused> {
         let mut fuel = self.terms.fuel;
+        let began = self.program.clock.ticks();
         let mut sums = vec![Sum::default(); self.asked.numbers()];
         let step = self.terms.call_rows().max(1) as usize;
         for from in (0..rows).step_by(step) {
             let until = rows.min(from.saturating_add(step));
+            let past = self.program.clock.ticks().saturating_sub(began);
+            let ticks = self.ticks.saturating_sub(past);
+            if ticks == 0 {
+                return Err(Refused::Time);
+            }
             let values;
-            (values, fuel) = self.call(from..until, fuel)?;
+            (values, fuel) = self.call(from..until, fuel, ticks)?;
             for (sum, value) in sums.iter_mut().zip(values) {
                 sum.add(value);
             }
@@ -94,15 +100,20 @@ impl Site<'_> {
         Ok(sums.into_iter().map(Sum::value).collect())
     }
 
-    /// One call over some of the rows.
-    fn call(&self, rows: std::ops::Range<usize>, fuel: u64) -> Result<(Vec<f64>, u64), Refused> {
+    /// One call over some of the rows, with what is left of the fuel and the ticks of the round.
+    fn call(
+        &self,
+        rows: std::ops::Range<usize>,
+        fuel: u64,
+        ticks: u64,
+    ) -> Result<(Vec<f64>, u64), Refused> {
         let values: Option<Vec<Values<'_>>> =
             self.columns.iter().map(|column| Values::of(column, rows.clone())).collect();
         let values = values.ok_or(Refused::Columns)?;
         let allowance = Allowance {
             fuel,
             memory: self.terms.memory,
-            ticks: self.ticks,
+            ticks,
             output: self.asked.numbers() * size_of::<f64>() + ROOM,
         };
         let call = Call::new(&self.program.code, allowance)?;

@@ -24,7 +24,8 @@ pub struct Terms {
     pub most_rows: u32,
     /// Rows of one call of `contribute`: the rows of a site are dealt into blocks of so many, each
     /// goes to a call of its own, and the vectors are added. One row then changes one block's vector
-    /// alone, whatever the program does ([`crate::sensitivity`]). Absent: one call sees all rows.
+    /// alone, whatever the program does ([`crate::sensitivity`]). So many that [`MOST_CALLS`] calls do for
+    /// `most_rows`. Absent: one call sees all rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_rows: Option<u32>,
     /// What the question says to the program.

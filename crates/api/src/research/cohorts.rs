@@ -61,8 +61,8 @@ async fn count(
     let given: Ask = body(content, MAX_SMALL).await?;
     let cohort = Cohort::parse(&given.cohort.to_string())
         .map_err(|fault| Error::invalid("value", fault.to_string()).at(fault.path))?;
-    if !(0.0..=1_000.0).contains(&given.epsilon) {
-        return Err(Error::invalid("value", "`epsilon` is from 0.01 to 1000").into());
+    if !(0.1..=1_000.0).contains(&given.epsilon) {
+        return Err(Error::invalid("value", "`epsilon` is from 0.1 to 1000").into());
     }
     let reach = match given.scope {
         Scope::Own => Reach::Own,

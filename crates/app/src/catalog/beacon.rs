@@ -2,10 +2,12 @@
 //! some conditions.
 //!
 //! A Beacon tells of people, so it is asked by researchers with a second factor, leaves an entry, and
-//! costs privacy: noise of ε = 0.1 for each new answer, at most [`PER_ACCOUNT`] for one account and
-//! [`PER_SET`] for everybody in one version of a data set. The noise depends on which rows were counted and
-//! not on how it was asked, so that asking again, or asking the same in other words, gives the same
-//! answer and costs nothing. What was given is on disk before it leaves.
+//! costs privacy: noise of ε = 0.1 for each new question, at most [`PER_ACCOUNT`] for one account and
+//! [`PER_SET`] for everybody in a data set in [`PERIOD_DAYS`]. Asking the same conditions again, in any
+//! order, gives the same answer and costs nothing until the period ends. What a question costs depends on
+//! the question alone, and is on disk before a row is read: what is free or refused would otherwise tell,
+//! without noise, which questions are about the same people. Other conditions about the same people are
+//! another question, with noise of their own.
 
 mod paid;
 
@@ -19,7 +21,7 @@ use ::catalog::beacon::{
 use ::catalog::description::Coding;
 use ::catalog::words::Instant;
 use ::catalog::{CountRule, Dataset as Description, NoisyCount};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use statistics::{Column, Frame};
 use terminology::{Subsumption, Terminology};
 
@@ -31,7 +33,7 @@ use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
 use crate::{App, Caller, Error, Result};
 
-pub use paid::{PER_ACCOUNT, PER_SET};
+pub use paid::{PER_ACCOUNT, PER_SET, PERIOD_DAYS};
 
 /// What a request comes to: a body, or why it is refused in the words of Beacon.
 pub type Answer = Result<std::result::Result<Json, BeaconError>>;
@@ -146,18 +148,21 @@ pub fn individuals(
         return Ok(Err(BeaconError::invalid(message)));
     }
     let terminology = crate::terminology::current(app)?;
-    let mut counted: Vec<paid::Counted> = Vec::new();
+    let (mut asked, mut wanted) = (Vec::new(), Vec::new());
     for (set, known) in &sets {
-        let whole = document::description(app, set, known)?;
-        let asked = conditions(request, &whole, |coding, id| is_below(&terminology, coding, id));
-        match asked {
-            Ok(Some(asked)) if !request.is_test => counted.push(count(app, set, known, &asked)?),
+        let description = document::description(app, set, known);
+        let Some(whole) = document::sound(set, description) else { continue };
+        match conditions(request, &whole, |coding, id| is_below(&terminology, coding, id)) {
+            Ok(Some(conditions)) if !request.is_test => {
+                asked.push(paid::Asked::now(app, &set.name, question(set, &conditions)?));
+                wanted.push((set, conditions));
+            }
             Ok(_) => {}
             Err(error) => return Ok(Err(error)),
         }
     }
-    let noised = match paid::pay(app, caller, &counted)? {
-        Ok(noised) => noised,
+    let before = match paid::pay(app, caller, &asked)? {
+        Ok(before) => before,
         Err(overspent) => {
             let note = "a question to the Beacon is refused: its privacy budget is spent";
             let event = Event::by(caller, Pattern::Refuse).note(note).refused("privacy-budget");
@@ -165,7 +170,15 @@ pub fn individuals(
             return Ok(Err(BeaconError::exhausted(overspent.to_string())));
         }
     };
-    let shown = NoisyCount::of(noised, rule(counted.len())?);
+    let mut noised = 0_i64;
+    for ((one, (set, conditions)), before) in asked.iter().zip(&wanted).zip(before) {
+        let told = match before {
+            Some(told) => told,
+            None => paid::answer(app, one, count(app, set, conditions)?)?,
+        };
+        noised = noised.saturating_add(told);
+    }
+    let shown = NoisyCount::of(noised, rule(asked.len())?);
     Ok(Ok(boolean_or_count(&beacon(app)?, request, shown)))
 }
 
@@ -178,7 +191,49 @@ fn rule(sets: usize) -> Result<CountRule> {
 
 fn descriptions(app: &App) -> Result<Vec<Description>> {
     let own = described::own(app)?;
-    own.iter().map(|(set, known)| document::description(app, set, known)).collect()
+    let one = |(set, known): &(Dataset, Described)| {
+        document::sound(set, document::description(app, set, known))
+    };
+    Ok(own.iter().filter_map(one).collect())
+}
+
+/// What tells a question from others: the data set with its dictionary, and the conditions without order, each once.
+/// It holds nothing of the rows.
+fn question(set: &Dataset, conditions: &[Condition]) -> Result<String> {
+    let dictionary =
+        serde_json::to_vec(&set.dictionary).map_err(|e| Error::internal(e.to_string()))?;
+    let dictionary = crypto::hash::hex(&crypto::sha256(&dictionary));
+    let conditions: BTreeSet<String> = conditions.iter().map(written).collect();
+    let all = json!([set.name, dictionary, conditions]);
+    Ok(crypto::hash::hex(&crypto::sha256(all.to_string().as_bytes())))
+}
+
+/// A condition, always in the same way.
+fn written(condition: &Condition) -> String {
+    let condition = match condition {
+        Condition::AnyLevel(places) => {
+            let one = |(variable, levels): &(usize, Vec<usize>)| -> Vec<(usize, usize)> {
+                levels.iter().map(|level| (*variable, *level)).collect()
+            };
+            let places: BTreeSet<(usize, usize)> = places.iter().flat_map(one).collect();
+            json!(["level", places])
+        }
+        Condition::Present { variable } => json!(["present", variable]),
+        Condition::Number { variable, comparison, value } => {
+            let comparison = match comparison {
+                Comparison::Equal => "=",
+                Comparison::Not => "!",
+                Comparison::Less => "<",
+                Comparison::AtMost => "<=",
+                Comparison::Greater => ">",
+                Comparison::AtLeast => ">=",
+            };
+            // Both zeros are one number.
+            let value = if *value == 0.0 { 0.0_f64 } else { *value };
+            json!(["number", variable, comparison, value.to_bits()])
+        }
+    };
+    condition.to_string()
 }
 
 /// Whether a code is a term, or one below it by the terminology of this node.
@@ -191,13 +246,8 @@ fn is_below(terminology: &Terminology, coding: &Coding, id: &str) -> bool {
     matches!(relation, Ok(Subsumption::Subsumes | Subsumption::Equivalent))
 }
 
-/// Counts the rows that meet all conditions, and says by a digest which they were.
-fn count(
-    app: &App,
-    set: &Dataset,
-    known: &Described,
-    conditions: &[Condition],
-) -> Result<paid::Counted> {
+/// How many rows meet all conditions. The number is exact and stays here.
+fn count(app: &App, set: &Dataset, conditions: &[Condition]) -> Result<u64> {
     let name_of = |place: &usize| set.dictionary.variables.get(*place).map(|one| one.name.clone());
     let mut wanted = BTreeSet::new();
     for condition in conditions {
@@ -221,20 +271,7 @@ fn count(
                 .is_some_and(|found| compares(found, *comparison, *value)),
         })
     };
-    let mut hasher = crypto::hash::Sha256::new();
-    let mut people = 0;
-    for row in 0..Frame::rows(&frame) {
-        if meets(row) {
-            people += 1;
-            hasher.update(&(row as u64).to_le_bytes());
-        }
-    }
-    Ok(paid::Counted {
-        set: set.name.clone(),
-        digest: known.digest.clone(),
-        rows: crypto::hash::hex(&hasher.finish()),
-        people,
-    })
+    Ok((0..Frame::rows(&frame)).filter(|row| meets(*row)).count() as u64)
 }
 
 fn level(column: Option<&Column>, row: usize) -> Option<usize> {
@@ -263,5 +300,50 @@ fn compares(found: f64, comparison: Comparison, value: f64) -> bool {
         Comparison::AtMost => found <= value,
         Comparison::Greater => found > value,
         Comparison::AtLeast => found >= value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use statistics::{Dictionary, Kind, Variable};
+
+    use super::*;
+
+    fn set(name: &str) -> Dataset {
+        let levels = vec!["placebo".to_owned(), "treated".to_owned()];
+        let kind = Kind::Category { levels };
+        let arm = Variable { name: "arm".into(), kind, description: String::new() };
+        Dataset {
+            name: name.to_owned(),
+            title: "A trial".to_owned(),
+            dictionary: Dictionary { variables: vec![arm] },
+            rows: 80,
+            since_ms: 0,
+            made: None,
+        }
+    }
+
+    #[test]
+    fn a_question_is_what_is_asked_and_nothing_of_the_rows() {
+        let number = |value| Condition::Number { variable: 0, comparison: Comparison::Less, value };
+        let levels = |levels: &[usize]| Condition::AnyLevel(vec![(0, levels.to_vec())]);
+        let of = |conditions: &[Condition]| question(&set("trial"), conditions).unwrap();
+        let asked = of(&[levels(&[1, 0]), number(0.0)]);
+        assert_eq!(of(&[number(-0.0), levels(&[0, 1, 1]), number(0.0)]), asked);
+        let split = Condition::AnyLevel(vec![(0, vec![0]), (0, vec![1])]);
+        assert_eq!(of(&[split, number(0.0)]), asked);
+        // What may well be the same people is another question where it is asked otherwise.
+        let present = Condition::Present { variable: 0 };
+        let others = [
+            of(&[levels(&[0, 1])]),
+            of(std::slice::from_ref(&present)),
+            of(&[levels(&[1]), present]),
+            of(&[number(1.0)]),
+            question(&set("other"), &[number(1.0)]).unwrap(),
+            asked,
+        ];
+        assert_eq!(others.iter().collect::<BTreeSet<_>>().len(), others.len());
+        let renewed = Dataset { rows: 90, since_ms: 1, ..set("trial") };
+        assert_eq!(question(&renewed, &[number(1.0)]).unwrap(), of(&[number(1.0)]));
     }
 }

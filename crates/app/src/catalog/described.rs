@@ -6,11 +6,12 @@ use ::catalog::Date;
 use ::catalog::description::Version;
 use serde::{Deserialize, Serialize};
 use statistics::Frame;
-use store::{SideWrite, Snapshot, Transaction};
+use store::{Guard, SideWrite, Snapshot, Transaction};
 
 use super::about::About;
 use super::counted::{Counted, NoiseKey, count};
 use super::{Dataset, SPACE, columns};
+use crate::records::write::retry;
 use crate::{App, Error, Result};
 
 /// A data set as the catalogue tells of it, in parts.
@@ -67,6 +68,13 @@ pub(super) fn removal(name: &str) -> SideWrite {
     SideWrite { space: SPACE, key: key_of(name), value: None }
 }
 
+/// What a transaction rests on that takes a description away or adds one: that it is as it was read.
+pub(super) fn is_still(snapshot: &dyn Snapshot, name: &str) -> Result<Guard> {
+    let key = key_of(name);
+    let value = snapshot.side(SPACE, &key)?;
+    Ok(Guard::Side { space: SPACE, key, value })
+}
+
 fn kept(snapshot: &dyn Snapshot, name: &str) -> Result<Option<Described>> {
     let stored = snapshot.side(SPACE, &key_of(name))?;
     let read = |text: Vec<u8>| {
@@ -84,7 +92,7 @@ pub(super) fn own(app: &App) -> Result<Vec<(Dataset, Described)>> {
         let found = kept(&*app.store().snapshot()?, &set.name)?;
         match found {
             Some(described) => out.push((set, described)),
-            None => out.extend(catch_up(app, set)?),
+            None => out.extend(catch_up(app, &set.name)?),
         }
     }
     Ok(out)
@@ -96,18 +104,27 @@ pub(super) fn one(app: &App, name: &str) -> Result<(Dataset, Described)> {
     let set = columns::description(&*snapshot, name)?.ok_or_else(Error::not_found)?;
     match kept(&*snapshot, name)? {
         Some(described) => Ok((set, described)),
-        None => catch_up(app, set)?.ok_or_else(Error::not_found),
+        None => catch_up(app, name)?.ok_or_else(Error::not_found),
     }
 }
 
-fn catch_up(app: &App, set: Dataset) -> Result<Option<(Dataset, Described)>> {
-    let names: Vec<String> = set.dictionary.variables.iter().map(|v| v.name.clone()).collect();
-    let snapshot = app.store().snapshot()?;
-    let rows = columns::rows(&*snapshot, &set, &names)?;
-    let side = writes(app, &*snapshot, &set, &rows, About::default())?;
-    app.store().commit(Transaction { side, ..Transaction::default() })?;
-    let described = kept(&*app.store().snapshot()?, &set.name)?;
-    Ok(described.map(|described| (set, described)))
+/// Counts a data set that has no description. Nothing where it was removed meanwhile; what somebody else has written
+/// meanwhile stays.
+fn catch_up(app: &App, name: &str) -> Result<Option<(Dataset, Described)>> {
+    retry(|| {
+        let snapshot = app.store().snapshot()?;
+        let Some(set) = columns::description(&*snapshot, name)? else { return Ok(None) };
+        if let Some(described) = kept(&*snapshot, name)? {
+            return Ok(Some((set, described)));
+        }
+        let names: Vec<String> = set.dictionary.variables.iter().map(|v| v.name.clone()).collect();
+        let rows = columns::rows(&*snapshot, &set, &names)?;
+        let side = writes(app, &*snapshot, &set, &rows, About::default())?;
+        let guards = vec![columns::is_still(&*snapshot, name)?, is_still(&*snapshot, name)?];
+        app.store().commit(Transaction { guards, side, ..Transaction::default() })?;
+        let described = kept(&*app.store().snapshot()?, name)?;
+        Ok(described.map(|described| (set, described)))
+    })
 }
 
 /// The day of an instant in milliseconds since the Unix epoch, in UTC.

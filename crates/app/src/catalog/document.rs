@@ -44,9 +44,9 @@ const PROVENANCE: [&str; 3] = [
 /// The institution's catalogue. Blocks.
 pub(super) fn catalogue(app: &App) -> Result<Catalogue> {
     let own = described::own(app)?;
-    let datasets: Result<Vec<Description>> =
-        own.iter().map(|(set, known)| description(app, set, known)).collect();
-    let (datasets, name) = (datasets?, &app.org().name);
+    let one = |(set, known): &(Dataset, Described)| sound(set, description(app, set, known));
+    let datasets: Vec<Description> = own.iter().filter_map(one).collect();
+    let name = &app.org().name;
     let issued = own.iter().map(|(_, known)| known.issued_ms).min();
     let modified = own.iter().map(|(set, _)| set.since_ms).max();
     Ok(Catalogue {
@@ -63,6 +63,17 @@ pub(super) fn catalogue(app: &App) -> Result<Catalogue> {
         modified: modified.map(day).transpose()?,
         datasets,
     })
+}
+
+/// What was made of a data set. Of one that cannot be told of nothing is, with a word in the log, so that the others
+/// still are.
+pub(super) fn sound<T>(set: &Dataset, made: Result<T>) -> Option<T> {
+    let log = |error: &Error| {
+        tracing::error!(
+            dataset = %set.name, reason = %error.message, "a data set cannot be told of"
+        );
+    };
+    made.inspect_err(log).ok()
 }
 
 /// One data set as the engine describes it.

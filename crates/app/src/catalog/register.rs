@@ -9,12 +9,13 @@ use super::{About, Dataset, MOST, MOST_ROWS, MOST_VARIABLES, Made, columns, desc
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
+use crate::records::write::retry;
 use crate::{App, Caller, Error, Kind as Fault, Result};
 
 /// A data set as an operator hands it in.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Lower-case letters, digits and hyphens, at most 50.
+    /// Lower-case letters, digits and hyphens, at most 50, with no hyphen first.
     pub name: String,
     /// For people, at most 200 characters.
     pub title: String,
@@ -75,15 +76,20 @@ pub(super) fn keep(
 /// Errors: [`Fault::NotFound`].
 pub fn remove(app: &App, caller: &Caller, name: &str) -> Result<()> {
     authorise(app, caller, Action::of(policy::Action::ManageDatasets))?;
-    let snapshot = app.store().snapshot()?;
-    let set = columns::description(&*snapshot, name)?.ok_or_else(Error::not_found)?;
-    let note = format!("a data set for research is removed: {}", set.name);
-    let event = Event::by(caller, Pattern::Configure).note(note);
-    let mut side = columns::removals(&*snapshot, &set)?;
-    side.push(described::removal(&set.name));
-    let writes = vec![library::delete(&set)?, event.write(app)?];
-    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
-    Ok(())
+    retry(|| {
+        let snapshot = app.store().snapshot()?;
+        let set = columns::description(&*snapshot, name)?.ok_or_else(Error::not_found)?;
+        let note = format!("a data set for research is removed: {}", set.name);
+        let event = Event::by(caller, Pattern::Configure).note(note);
+        let mut side = columns::removals(&*snapshot, &set)?;
+        side.push(described::removal(&set.name));
+        let writes = vec![library::delete(&set)?, event.write(app)?];
+        // Rows or a description that came meanwhile would stay without their data set.
+        let guards =
+            vec![columns::is_still(&*snapshot, name)?, described::is_still(&*snapshot, name)?];
+        app.store().commit(Transaction { guards, side, writes })?;
+        Ok(())
+    })
 }
 
 /// Whether a data set is within the limits, and its rows are as the dictionary says.
@@ -97,8 +103,10 @@ pub(super) fn check(draft: &Draft) -> Result<()> {
 pub(super) fn check_description(name: &str, title: &str, dictionary: &Dictionary) -> Result<()> {
     let invalid = |message: String| Err(Error::invalid("value", message));
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty() || name.len() > 50 || !name.chars().all(is_plain) {
-        let message = "the name of a data set has 1 to 50 lower-case letters, digits and hyphens";
+    // With a hyphen first it is no `catalog::Slug`, of which addresses and documents are made.
+    if name.is_empty() || name.len() > 50 || name.starts_with('-') || !name.chars().all(is_plain) {
+        let message = "the name of a data set has 1 to 50 lower-case letters, digits and hyphens, \
+                       and begins with a letter or digit";
         return invalid(message.to_owned());
     }
     if title.trim().is_empty() || title.chars().count() > 200 {
@@ -143,4 +151,21 @@ fn check_rows(dictionary: &Dictionary, rows: &Frame) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_can_be_told_of() {
+        let nothing = Dictionary { variables: Vec::new() };
+        for name in ["lung-2", "2", "a-"] {
+            assert!(check_description(name, "A title", &nothing).is_ok(), "{name}");
+            assert!(::catalog::Slug::new(name).is_ok(), "{name}");
+        }
+        for name in ["", "-", "-lung", "Lung", "lung cancer", "lung/2"] {
+            assert!(check_description(name, "A title", &nothing).is_err(), "{name}");
+        }
+    }
 }

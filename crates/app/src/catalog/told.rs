@@ -19,7 +19,9 @@ const SIZES: [(usize, usize, usize); 4] =
 
 /// The data sets of this institution as it tells of them, by name. Blocks.
 pub(super) fn own(app: &App) -> Result<Vec<ToldSet>> {
-    described::own(app)?.iter().map(|(set, known)| told(app, set, known)).collect()
+    let own = described::own(app)?;
+    let one = |(set, known): &(Dataset, Described)| document::sound(set, told(app, set, known));
+    Ok(own.iter().filter_map(one).collect())
 }
 
 /// The answer to a member. Blocks.

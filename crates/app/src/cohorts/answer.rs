@@ -33,6 +33,7 @@ pub async fn answer(
         Kind::Forbidden if error.rule.as_deref() == Some(budget::RULE) => {
             Refusal::new(RefusalCode::Budget, error.message)
         }
+        Kind::TooCostly => Refusal::new(RefusalCode::Unavailable, error.message),
         _ => refused(error),
     })
 }

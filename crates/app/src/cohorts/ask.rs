@@ -8,7 +8,7 @@ use wire::{CohortRequest, Raw};
 
 use super::budget::{self, Ledger};
 use super::count::{Asker, Given, give};
-use super::question::{Dealt, Question};
+use super::question::{Dealt, Question, cells_for};
 use super::told::{self, Answer, Institution, Plan, Status};
 use super::{LEAST, elsewhere, keep};
 use crate::audit::Event;
@@ -67,7 +67,7 @@ pub fn plan(app: &App, caller: &Caller, asked: &Asked) -> Result<Plan> {
     let line = |(at, row)| Ok((row, told::error(question.steps, parts, at, sites)?));
     let lines = rows.map(line).collect::<Result<_>>()?;
     let distinct_error = sketch.map(|micro_epsilon| {
-        let cells = Cells::for_people(SUPPOSED, micro_epsilon).map_err(no_cells)?;
+        let cells = cells_for(SUPPOSED, micro_epsilon).map_err(no_cells)?;
         let sites = u32::try_from(sites).unwrap_or(u32::MAX);
         Ok::<_, Error>(distinct::expected_error(cells, sites, SUPPOSED).ceil() as u64)
     });

@@ -1,9 +1,9 @@
 //! What may be learned of the people here, and what has been: this institution's own ledger.
 //!
-//! Every question costs its ε once for everybody who is known here. The ledger adds up what each account has been
-//! answered, and what all have together ([`privacy::budget::ledger`]: sequentially, or as zero-concentrated privacy
-//! at δ = 10⁻⁶, whichever is less). Periods have a fixed length and begin anew for everybody at the same time, so that
-//! around a change twice the budget of one period can be spent.
+//! Every question costs its ε once for everybody who is known here, whether or not it comes to an answer. The ledger
+//! adds up what each account has asked, and what all have together ([`privacy::budget::ledger`]: sequentially, or as
+//! zero-concentrated privacy at δ = 10⁻⁶, whichever is less). Periods have a fixed length and begin anew for everybody
+//! at the same time, so that around a change twice the budget of one period can be spent.
 //!
 //! Each institution keeps its own ledger of its own people. Somebody who is known at `d` institutions is told of by
 //! `d` answers to one question over the network, which together cost `d` times its ε.
@@ -108,6 +108,11 @@ impl Ledger {
         Ok(Self { period, entries })
     }
 
+    /// Whether a question was paid for, by anybody.
+    pub(super) fn has(&self, question: &str) -> bool {
+        self.entries.iter().any(|entry| entry.question == question)
+    }
+
     pub(super) fn standing(&self, app: &App, account: &str) -> Standing {
         let rules = app.settings().cohorts;
         let left = |subject: &Subject, of| remaining(&self.entries, subject, PEOPLE, &limit(of));
@@ -123,7 +128,7 @@ impl Ledger {
         }
     }
 
-    /// The write that spends these ε on a question, to be committed before the answer leaves.
+    /// The write that spends these ε on a question, to be committed before anybody is counted.
     ///
     /// Errors: [`Kind::Forbidden`] by [`RULE`] where the budget does not cover them.
     pub(super) fn spend(

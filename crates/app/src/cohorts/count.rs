@@ -1,9 +1,9 @@
 //! Counts here, adds noise, and writes down what it cost before anybody is told.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use population::Counting;
-use population::distinct::{Cells, NoiseRefused, QuestionKey, Sketch, Token};
+use population::distinct::{NoiseRefused, QuestionKey, Sketch, Token};
+use population::{CountError, Counting};
 use privacy::budget::noise::Mechanism;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
@@ -11,14 +11,16 @@ use serde::{Deserialize, Serialize};
 use store::{SideWrite, Snapshot, Transaction};
 
 use super::budget::{Ledger, RULE, period};
-use super::question::Question;
+use super::question::{Question, cells_for};
 use super::{SPACE, keep};
 use crate::audit::Event;
-use crate::consent::research::without;
+use crate::consent::research::participants;
 use crate::{App, Error, Kind, Result};
 
 /// How long a question waits until those before it are counted.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one question is counted at most.
+const MOST_TIME: Duration = Duration::from_secs(10);
 /// Answers of past periods that are removed with one new answer.
 const SWEPT: usize = 100;
 /// Under which keys answers are kept, by period.
@@ -46,55 +48,79 @@ pub(super) struct Asker<'a> {
     pub(super) entry: &'a (dyn Fn(Option<&str>) -> Event<'a> + Send + Sync),
 }
 
-/// Answers a question of this institution's people, once they are there ([`keep::ready`]). Blocks.
+/// Answers a question of this institution's people, once they are there ([`keep::ready`]). It is paid for before anybody
+/// is counted, so that one that comes to no answer costs the same, and counts again for nothing. Blocks.
 ///
-/// Errors: [`Kind::Forbidden`] by the rule `budget`; [`Kind::Busy`].
+/// Errors: [`Kind::Forbidden`] by the rule `budget`; [`Kind::Busy`]; [`Kind::TooCostly`] for one that takes longer than
+/// [`MOST_TIME`].
 pub(super) fn give(app: &App, asker: &Asker<'_>, question: &Question) -> Result<Given> {
     let digest = question.digest(app)?;
     let snapshot = app.store().snapshot()?;
     if let Some(given) = before(app, &*snapshot, &digest)? {
         return told(app, asker, question, given);
     }
-    // Refused before anything is counted.
+    // Refused at once, and not after those before it are counted.
     let ledger = Ledger::read(app, &*snapshot)?;
-    spend(app, asker, &ledger, &digest, question)?;
+    if !ledger.has(&digest) {
+        spend(app, asker, &ledger, &digest, question)?;
+    }
     drop(snapshot);
-    let given = counted(app, question)?;
-
-    let _spending = app.cohorts().spending.lock();
-    let snapshot = app.store().snapshot()?;
+    let state = app.cohorts();
+    let Some(_turn) = state.counting.try_lock_for(PATIENCE) else {
+        return Err(Error::new(Kind::Busy, "other questions are being counted; ask again shortly"));
+    };
     // Somebody may have asked the same meanwhile.
-    if let Some(given) = before(app, &*snapshot, &digest)? {
+    if let Some(given) = pay(app, asker, question, &digest)? {
         return told(app, asker, question, given);
     }
-    let ledger = Ledger::read(app, &*snapshot)?;
-    let entry = spend(app, asker, &ledger, &digest, question)?;
-    let value = serde_json::to_vec(&given).map_err(|e| Error::internal(e.to_string()))?;
-    let answer = SideWrite { space: SPACE, key: key(period(app), &digest), value: Some(value) };
-    let current = prefix(period(app));
-    let kept = snapshot.side_scan(SPACE, ANSWERS, SWEPT)?;
-    drop(snapshot);
-    let past = kept.into_iter().map(|(key, _)| key).filter(|key| !key.starts_with(&current));
-    let past = past.map(|key| SideWrite { space: SPACE, key, value: None });
-    let side = [entry, answer].into_iter().chain(past).collect();
-    let writes = vec![audited(asker, question, false).write(app)?];
-    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    let given = counted(app, question)?;
+    kept(app, &given, &digest)?;
     Ok(given)
+}
+
+/// Pays for a question that was not paid for, with the entry in the audit. What was answered meanwhile is given back.
+fn pay(app: &App, asker: &Asker<'_>, question: &Question, digest: &str) -> Result<Option<Given>> {
+    let _spending = app.cohorts().spending.lock();
+    let snapshot = app.store().snapshot()?;
+    let given = before(app, &*snapshot, digest)?;
+    if given.is_some() {
+        return Ok(given);
+    }
+    let ledger = Ledger::read(app, &*snapshot)?;
+    if ledger.has(digest) {
+        app.audit(audited(asker, question, "counted again; it was paid for before".to_owned()))?;
+        return Ok(None);
+    }
+    let side = vec![spend(app, asker, &ledger, digest, question)?];
+    drop(snapshot);
+    let epsilon = question.costs().iter().sum::<u64>() as f64 / 1e6;
+    let note = format!("noisy counts at ε = {epsilon}");
+    let writes = vec![audited(asker, question, note).write(app)?];
+    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    Ok(None)
+}
+
+/// Keeps an answer before it is told; some of past periods go.
+fn kept(app: &App, given: &Given, digest: &str) -> Result<()> {
+    let value = serde_json::to_vec(given).map_err(|e| Error::internal(e.to_string()))?;
+    let answer = SideWrite { space: SPACE, key: key(period(app), digest), value: Some(value) };
+    let current = prefix(period(app));
+    let past = app.store().snapshot()?.side_scan(SPACE, ANSWERS, SWEPT)?.into_iter();
+    let past = past.map(|(key, _)| key).filter(|key| !key.starts_with(&current));
+    let past = past.map(|key| SideWrite { space: SPACE, key, value: None });
+    let side = std::iter::once(answer).chain(past).collect();
+    app.store().commit(Transaction { side, ..Transaction::default() })?;
+    Ok(())
 }
 
 /// The same answer as before, which costs nothing more.
 fn told(app: &App, asker: &Asker<'_>, question: &Question, given: Given) -> Result<Given> {
-    app.audit(audited(asker, question, true))?;
+    app.audit(audited(asker, question, "answered as before".to_owned()))?;
     Ok(Given { again: true, ..given })
 }
 
-fn audited<'a>(asker: &Asker<'a>, question: &Question, again: bool) -> Event<'a> {
-    let epsilon = question.costs().iter().sum::<u64>() as f64 / 1e6;
-    let cost = match again {
-        true => "answered as before".to_owned(),
-        false => format!("noisy counts at ε = {epsilon}"),
-    };
-    (asker.entry)(None).query(question.said()).note(cost)
+fn audited<'a>(asker: &Asker<'a>, question: &Question, note: String) -> Event<'a> {
+    (asker.entry)(None).query(question.said()).note(note)
 }
 
 fn spend(
@@ -125,18 +151,21 @@ fn before(app: &App, snapshot: &dyn Snapshot, digest: &str) -> Result<Option<Giv
 
 /// Counts and adds noise. Whoever is not in research at this moment is not counted.
 fn counted(app: &App, question: &Question) -> Result<Given> {
-    let state = app.cohorts();
-    let Some(_turn) = state.counting.try_lock_for(PATIENCE) else {
-        return Err(Error::new(Kind::Busy, "other questions are being counted; ask again shortly"));
-    };
-    let out = without(app, &*app.store().snapshot()?)?;
-    let people = state.people.read();
+    let people = app.cohorts().people.read();
     let people = people.as_ref().ok_or_else(keep::not_yet)?;
-    let without = people.keys_of(&out);
+    // Asked when the people stand still, so that nobody's decision is older than what is counted of them.
+    let without = people.keys_without(&participants(app)?);
     let threads = app.settings().cohorts.threads;
     let how = Counting { day: question.when, threads, without: &without };
-    let found = people.index.count(&question.cohort, &how).map_err(|error| match error {
-        population::CountError::Criteria(fault) => Error::invalid("value", fault.to_string()),
+    let until = Instant::now() + MOST_TIME;
+    let found = people.index.count_until(&question.cohort, &how, &|| Instant::now() >= until);
+    let found = found.map_err(|error| match error {
+        CountError::Criteria(fault) => Error::invalid("value", fault.to_string()),
+        CountError::Stopped => {
+            let message = "the question takes longer to count than this node allows; leave out criteria, or ask for \
+                           fewer events that lean on one another";
+            Error::new(Kind::TooCostly, message)
+        }
         other => Error::internal(other.to_string()),
     })?;
     // Everybody is in one part, so noise for a change of one in one part covers all.
@@ -161,7 +190,7 @@ fn counted(app: &App, question: &Question) -> Result<Given> {
             let members = u64::try_from(parts.last().copied().unwrap_or_default()).unwrap_or(0);
             let cells = match dealt.cells {
                 Some(cells) => Ok(cells),
-                None => Cells::for_people(members, dealt.micro_epsilon),
+                None => cells_for(members, dealt.micro_epsilon),
             };
             let mut tokens: Vec<Token> = people.tokens_of(found.members());
             let key =

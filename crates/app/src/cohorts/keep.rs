@@ -63,9 +63,10 @@ fn keep(app: &App, stop: &dyn Fn() -> bool) -> Result<()> {
     };
     let seq = match changed {
         None => {
-            let Some(people) = People::build(app, stop)? else { return Ok(()) };
+            let Some((people, choices)) = People::build(app, stop)? else { return Ok(()) };
             let seq = people.seq;
             *state.people.write() = Some(people);
+            *state.choices.write() = choices.into();
             seq
         }
         Some((touched, seq)) => {
@@ -89,7 +90,8 @@ fn keep(app: &App, stop: &dyn Fn() -> bool) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the people are there, and a moment for what was written just now.
+/// Waits until the people are there, and a moment for what was written just now. It takes no lock of the people: a count
+/// may hold that for seconds.
 ///
 /// Errors: [`Kind::Busy`] while they are read for the first time.
 pub(super) async fn ready(app: &App) -> Result<()> {
@@ -99,10 +101,9 @@ pub(super) async fn ready(app: &App) -> Result<()> {
     let mut reached = state.reached.subscribe();
     let patience = if reached.borrow().is_some() { PATIENCE.1 } else { PATIENCE.0 };
     let come = reached.wait_for(|seq| seq.is_some_and(|seq| seq >= newest));
-    if timeout(patience, come).await.is_err() && state.people.read().is_none() {
-        return Err(not_yet());
-    }
-    Ok(())
+    let is_late = timeout(patience, come).await.is_err();
+    let are_there = state.reached.borrow().is_some();
+    if is_late && !are_there { Err(not_yet()) } else { Ok(()) }
 }
 
 pub(super) fn not_yet() -> Error {

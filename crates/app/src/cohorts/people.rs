@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use fhir::{Id, Resource};
 use population::distinct::Token;
@@ -14,7 +14,7 @@ use store::{Key, Method, Seq, Snapshot};
 
 use super::choices::{Choice, Tally};
 use super::token::TokenMaker;
-use crate::consent::research::without;
+use crate::consent::research::{Participants, Regime, without};
 use crate::records::{parse, patients_of};
 use crate::{App, Error, Result};
 
@@ -50,8 +50,6 @@ pub(super) struct People {
     /// What stands for a person in sketches, by key.
     tokens: HashMap<u64, Token>,
     next: u64,
-    /// Codes that many people here have.
-    pub(super) choices: Vec<Choice>,
     /// Up to which version the records are known.
     pub(super) seq: Seq,
     /// When they were read, in milliseconds since the Unix epoch.
@@ -61,8 +59,8 @@ pub(super) struct People {
 }
 
 impl People {
-    /// Reads everybody. `None` where `stop` says so meanwhile.
-    pub(super) fn build(app: &App, stop: &dyn Fn() -> bool) -> Result<Option<Self>> {
+    /// Reads everybody, and which codes many of them have. `None` where `stop` says so meanwhile.
+    pub(super) fn build(app: &App, stop: &dyn Fn() -> bool) -> Result<Option<(Self, Vec<Choice>)>> {
         let snapshot = app.store().snapshot()?;
         let (seq, read_ms) = (snapshot.seq(), app.now_ms());
         let out = without(app, &*snapshot)?;
@@ -79,12 +77,10 @@ impl People {
             let snapshot = app.store().snapshot()?;
             for stored in snapshot.load(page)? {
                 let id = stored.key.id;
-                let record = Record::read(&*snapshot, &id, &medications)?;
-                let Some(known) = record.as_ref().and_then(|record| record.known(&maker)) else {
-                    continue;
-                };
+                let Some(record) = Record::read(&*snapshot, &id, &medications)? else { continue };
+                let Some(known) = record.known(&maker) else { continue };
                 if !out.contains(&id) {
-                    tally.add(&record, &known.events);
+                    tally.add(&record.resources, &known.events);
                 }
                 match builder.add(next, known.person, known.events) {
                     Ok(()) => {
@@ -97,9 +93,9 @@ impl People {
             }
         }
         let index = builder.finish().map_err(internal)?;
-        let choices = tally.finish();
         let built_ms = read_ms;
-        Ok(Some(Self { index, keys, tokens, next, choices, seq, read_ms, built_ms }))
+        let people = Self { index, keys, tokens, next, seq, read_ms, built_ms };
+        Ok(Some((people, tally.finish())))
     }
 
     /// The patients whom changes after [`People::seq`] are about, and up to which version; `None` where they are so
@@ -130,7 +126,7 @@ impl People {
         }
     }
 
-    /// Takes a patient as the record is now.
+    /// Takes a patient as the record is now; one that has become larger than an index takes counts nobody from now on.
     pub(super) fn take(
         &mut self,
         id: &Id,
@@ -138,10 +134,7 @@ impl People {
         maker: &TokenMaker,
     ) -> Result<()> {
         let Some(known) = record.and_then(|record| record.known(maker)) else {
-            if let Some(key) = self.keys.remove(id) {
-                self.index.remove(key);
-                self.tokens.remove(&key);
-            }
+            self.forget(id);
             return Ok(());
         };
         let key = *self.keys.entry(id.clone()).or_insert_with(|| {
@@ -151,13 +144,33 @@ impl People {
         self.tokens.insert(key, known.token);
         match self.index.replace(key, known.person, known.events) {
             Ok(()) => Ok(()),
-            Err(error) => passed_over(error),
+            Err(error) => {
+                passed_over(error)?;
+                self.forget(id);
+                Ok(())
+            }
         }
     }
 
-    /// The keys of these patients.
-    pub(super) fn keys_of(&self, patients: &HashSet<Id>) -> BTreeSet<u64> {
-        patients.iter().filter_map(|id| self.keys.get(id).copied()).collect()
+    fn forget(&mut self, id: &Id) {
+        if let Some(key) = self.keys.remove(id) {
+            self.index.remove(key);
+            self.tokens.remove(&key);
+        }
+    }
+
+    /// The keys of those who are not in research with all of their records. Of whoever is known here, and nobody else:
+    /// of a patient who is not known yet nothing is counted.
+    pub(super) fn keys_without(&self, participants: &Participants) -> BTreeSet<u64> {
+        match participants.regime() {
+            Regime::OptOut => {
+                participants.apart().filter_map(|id| self.keys.get(id).copied()).collect()
+            }
+            Regime::OptIn => {
+                let out = self.keys.iter().filter(|(id, _)| !participants.is_in(id));
+                out.map(|(_, key)| *key).collect()
+            }
+        }
     }
 
     /// What stands for these people in sketches.
@@ -283,4 +296,44 @@ impl Medications {
 fn is_replaced(patient: &Resource) -> bool {
     let links = patient.root().get("link").into_iter().flat_map(|links| links.items());
     links.into_iter().any(|link| link.get("type").is_some_and(|kind| kind.is_str("replaced-by")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(codes: usize) -> Record {
+        let codings = vec![r#"{"system":"s","code":"c"}"#; codes].join(",");
+        let condition = format!(
+            r#"{{"resourceType":"Condition","id":"c","subject":{{"reference":"Patient/p"}},
+            "code":{{"coding":[{codings}]}}}}"#
+        );
+        let patient = r#"{"resourceType":"Patient","id":"p","gender":"female"}"#;
+        Record {
+            patient: Resource::parse(patient).unwrap(),
+            resources: vec![Resource::parse(condition).unwrap()],
+            medications: HashMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_record_that_grew_too_large_is_counted_no_more() {
+        let mut people = People {
+            index: Index::new(),
+            keys: HashMap::new(),
+            tokens: HashMap::new(),
+            next: 0,
+            seq: 0,
+            read_ms: 0,
+            built_ms: 0,
+        };
+        let (id, maker) = (Id::new("p").unwrap(), TokenMaker::of("network", "org").unwrap());
+        people.take(&id, Some(&record(1)), &maker).unwrap();
+        assert_eq!((people.index.size().people, people.tokens.len()), (1, 1));
+        people.take(&id, Some(&record(population::MAX_CODES + 1)), &maker).unwrap();
+        assert_eq!((people.index.size().people, people.tokens.len()), (0, 0));
+        assert!(people.keys.is_empty());
+        people.take(&id, Some(&record(2)), &maker).unwrap();
+        assert_eq!((people.index.size().people, people.tokens.len()), (1, 1));
+    }
 }

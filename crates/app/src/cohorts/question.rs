@@ -10,7 +10,10 @@ use super::budget::{MICRO, period};
 use crate::{App, Error, Result};
 
 /// ε that a question may ask for, in millionths.
-const MICRO_EPSILON: std::ops::RangeInclusive<u64> = 10_000..=1000 * MICRO;
+const MICRO_EPSILON: std::ops::RangeInclusive<u64> = MICRO / 10..=1000 * MICRO;
+/// Most cells of a sketch that are made and kept here: 128 KiB of counts, and as many as suit 30,000 matching people at
+/// ε = 1 ([`Cells::for_people`]). For more people the number of different ones is less exact than it could be.
+const MOST_CELLS: u32 = 1 << 14;
 /// Longest text of a question in the audit.
 const MOST_SAID: usize = 2_000;
 
@@ -116,7 +119,7 @@ impl Question {
 fn check(micro_epsilon: u64) -> Result<()> {
     match MICRO_EPSILON.contains(&micro_epsilon) {
         true => Ok(()),
-        false => Err(Error::invalid("value", "ε is from 0.01 to 1000, for each part of an answer")),
+        false => Err(Error::invalid("value", "ε is from 0.1 to 1000, for each part of an answer")),
     }
 }
 
@@ -133,7 +136,41 @@ fn unname(value: &mut serde_json::Value) {
 }
 
 /// Cells that a peer names.
+///
+/// Errors: [`crate::Kind::Invalid`] for a number that is none, and for more than [`MOST_CELLS`].
 pub(super) fn cells(count: u32, micro_epsilon: u64) -> Result<Cells> {
+    if count > MOST_CELLS {
+        let message = format!("a sketch has at most {MOST_CELLS} cells here");
+        return Err(Error::invalid("value", message));
+    }
     Cells::new(count, micro_epsilon)
         .map_err(|error: SketchError| Error::invalid("value", error.to_string()))
+}
+
+/// The best number of cells for about so many people that every institution takes.
+pub(super) fn cells_for(
+    people: u64,
+    micro_epsilon: u64,
+) -> std::result::Result<Cells, SketchError> {
+    let best = Cells::for_people(people, micro_epsilon)?;
+    Cells::new(best.count().min(MOST_CELLS), micro_epsilon)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_chosen_here_is_taken_elsewhere_and_more_is_not() {
+        for (people, micro_epsilon) in [(0, MICRO), (u64::MAX, MICRO), (1_000, 50 * MICRO)] {
+            let chosen = cells_for(people, micro_epsilon).unwrap();
+            assert_eq!(cells(chosen.count(), micro_epsilon).unwrap(), chosen);
+        }
+        assert!(cells(1 << 15, MICRO).is_err() && cells(96, MICRO).is_err());
+    }
+
+    #[test]
+    fn a_part_costs_at_least_a_tenth() {
+        assert!(check(99_999).is_err() && check(100_000).is_ok() && check(1001 * MICRO).is_err());
+    }
 }

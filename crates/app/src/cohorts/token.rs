@@ -17,10 +17,14 @@ pub(super) struct TokenMaker {
 impl TokenMaker {
     /// For the network of this node.
     pub(super) fn new(app: &App) -> Result<Self> {
-        let list = app.network().list();
-        let key = crypto::sha256(list.network.as_bytes());
+        Self::of(&app.network().list().network, &app.org().id)
+    }
+
+    /// For an institution of a network of this name.
+    pub(super) fn of(network: &str, org: &str) -> Result<Self> {
+        let key = crypto::sha256(network.as_bytes());
         let key = TokenKey::new(&key).map_err(|e| Error::internal(e.to_string()))?;
-        Ok(Self { key, org: app.org().id.clone() })
+        Ok(Self { key, org: org.to_owned() })
     }
 
     /// What stands for a patient here.

@@ -88,6 +88,7 @@ fn step(app: &App) -> Result<bool> {
     let snapshot = app.store().snapshot()?;
     let changes = snapshot.changes(open.lake.applied(), PIECE)?;
     let Some(last) = changes.last().map(|change| change.seq) else {
+        open.is_whole.store(true, Ordering::Release);
         app.lake().shown.send_replace(open.lake.applied());
         return Ok(false);
     };
@@ -98,8 +99,13 @@ fn step(app: &App) -> Result<bool> {
         .map(|change| change.seq)
         .collect();
     let (taken, upto) = read(&*snapshot, &wanted, last)?;
-    apply(app, &open, &taken, upto)?;
-    Ok(upto < last || changes.len() == PIECE)
+    let applied = apply(app, &open, &taken, upto);
+    let more = upto < last || changes.len() == PIECE;
+    if applied.is_ok() && !more {
+        open.is_whole.store(true, Ordering::Release);
+    }
+    app.lake().shown.send_replace(open.lake.applied());
+    applied.map(|()| more)
 }
 
 /// A version, and whose it is; without a text where it has no rows.
@@ -115,7 +121,11 @@ fn read(snapshot: &dyn Snapshot, wanted: &[Seq], last: Seq) -> Result<(Vec<Taken
     for piece in wanted.chunks(READ) {
         for stored in snapshot.load(piece)? {
             bytes += stored.text.len();
-            let person = whose(&stored)?;
+            let person = whose(&stored).unwrap_or_else(|_| {
+                // One version that cannot be read does not keep all others out.
+                tracing::error!(seq = stored.seq, "a version cannot be read and has no rows");
+                None
+            });
             taken.push(Taken { stored, person });
         }
         if let Some(upto) = piece.last().filter(|_| bytes >= MOST_BYTES) {
@@ -146,14 +156,14 @@ fn apply(app: &App, open: &Open, taken: &[Taken], upto: Seq) -> Result<()> {
         })
         .collect();
     let applied = open.lake.apply(upto, &changes, app.now_ms());
+    // What was taken in is shown, also where it could not be written down.
+    if !changes.is_empty() && open.lake.applied() >= upto {
+        open.moved.fetch_max(upto, Ordering::AcqRel);
+    }
     let applied = applied.map_err(|fault| Error::internal(fault.to_string()))?;
     if applied.faults > 0 {
         tracing::warn!(resources = applied.faults, "views could not make rows of some resources");
     }
-    if !changes.is_empty() {
-        open.moved.fetch_max(upto, Ordering::AcqRel);
-    }
-    app.lake().shown.send_replace(open.lake.applied());
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use wire::research::{NamedProgram, ProgramOutput, Project};
 
 use super::RULE;
 use super::machine::Stopped;
-use super::shelf::{kept, loaded};
+use super::shelf::loaded;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Caller, Error, Kind, Result};
@@ -33,21 +33,20 @@ pub struct Draft {
 /// Errors: [`Kind::Invalid`] where it is not here, or needs what is not declared.
 pub(crate) fn name(app: &App, draft: Draft) -> Result<NamedProgram> {
     let invalid = |message: String| Error::invalid("value", message);
-    let program = app.programs().alone(|held| loaded(app, held, &draft.hash));
+    let program = app.programs().aside(|held| loaded(app, held, &draft.hash));
     let program = program.map_err(|stopped| match stopped {
         Stopped::Absent => {
             invalid("hand the program in first: `POST /research/programs`".to_owned())
         }
         stopped => stopped.into(),
     })?;
-    let bytes = kept(&*app.store().snapshot()?, &draft.hash)?.map_or(0, |bytes| bytes.len());
     let said = program.description();
     let needs = said.variables.iter().map(|need| need.name.clone());
     let named = NamedProgram {
         hash: draft.hash,
         name: said.name.clone(),
         version: said.version.clone(),
-        bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+        bytes: u32::try_from(program.bytes()).unwrap_or(u32::MAX),
         variables: if draft.variables.is_empty() { needs.collect() } else { draft.variables },
         rows: draft.rows,
         outputs: draft.outputs,
@@ -73,7 +72,7 @@ pub(crate) fn name(app: &App, draft: Draft) -> Result<NamedProgram> {
 /// Errors: [`Kind::Conflict`] where they are not here yet, or are not what the project says.
 pub(crate) fn verify(app: &App, caller: &Caller, id: &str, project: &Project) -> Result<()> {
     for named in &project.programs {
-        let Err(stopped) = app.programs().alone(|held| {
+        let Err(stopped) = app.programs().aside(|held| {
             let program = loaded(app, held, &named.hash)?;
             if is_as_named(&program, named) { Ok(()) } else { Err(Stopped::Other) }
         }) else {
@@ -84,7 +83,7 @@ pub(crate) fn verify(app: &App, caller: &Caller, id: &str, project: &Project) ->
         }
         let note = format!("a program of a research project cannot be approved: {stopped}");
         let event = Event::by(caller, Pattern::Refuse).data(format!("ResearchStudy/{id}"));
-        app.audit(event.note(note).refused(RULE))?;
+        app.audit(event.refused(format!("{RULE}: {note}")))?;
         let message = match stopped {
             Stopped::Absent => {
                 format!(
@@ -103,6 +102,7 @@ pub(crate) fn verify(app: &App, caller: &Caller, id: &str, project: &Project) ->
 pub(super) fn is_as_named(program: &Program, named: &NamedProgram) -> bool {
     let said = program.description();
     program.hash() == named.hash
+        && program.bytes() == named.bytes as usize
         && said.name == named.name
         && said.version == named.version
         && said.most_rounds == named.rounds

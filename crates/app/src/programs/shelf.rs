@@ -15,8 +15,11 @@ use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
 use crate::{App, Caller, Error, Kind, Result, projects};
 
-/// Most programs that a node keeps. Beyond that, those go that no project names.
+/// Most programs that a node keeps. Beyond that, those go that no project names which is on here.
 pub const MOST: usize = 100;
+/// Most programs that are fetched of one coordinator's projects before this institution has decided
+/// about them.
+const MOST_UNDECIDED: usize = 12;
 
 /// What a program is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +45,12 @@ pub struct Described {
 /// where there are too many.
 pub fn upload(app: &App, caller: &Caller, bytes: &[u8]) -> Result<Described> {
     authorise(app, caller, Action::of(policy::Action::Research))?;
-    let loaded = app.programs().alone(|held| Ok(held.load(bytes)?));
+    let loaded = app.programs().aside(|held| Ok(held.load(bytes)?));
     let program = match loaded {
         Ok(program) => program,
         Err(stopped) => {
             let note = format!("a program is not taken in: {stopped}");
-            app.audit(Event::by(caller, Pattern::Refuse).note(note).refused(RULE))?;
+            app.audit(Event::by(caller, Pattern::Refuse).refused(format!("{RULE}: {note}")))?;
             return Err(stopped.into());
         }
     };
@@ -91,11 +94,7 @@ pub(super) fn kept(snapshot: &dyn Snapshot, hash: &str) -> Result<Option<Vec<u8>
 }
 
 /// The program of this hash, compiled.
-pub(super) fn loaded(
-    app: &App,
-    held: &mut Held,
-    hash: &str,
-) -> std::result::Result<Program, Stopped> {
+pub(super) fn loaded(app: &App, held: &Held, hash: &str) -> std::result::Result<Program, Stopped> {
     if let Some(program) = held.loaded(hash) {
         return Ok(program);
     }
@@ -108,25 +107,51 @@ pub(super) fn loaded(
     Ok(held.load(&bytes)?)
 }
 
-/// The hashes of programs that projects of `coordinator` name and that are not here. Blocks.
+/// The hashes of programs that projects of `coordinator` name and that are not here, as many as there is
+/// room for. Blocks.
 pub(crate) fn wanted(app: &App, coordinator: &OrgId) -> Result<Vec<String>> {
-    let (own, now) = (app.network().own(), app.now_ms());
     let snapshot = app.store().snapshot()?;
-    let mut out = BTreeSet::new();
-    for known in projects::all(app)?.iter() {
-        let choice = known.decisions.get(own).map(|decision| decision.choice);
-        let is_on =
-            known.project.until > now && matches!(choice, None | Some(projects::Choice::Approve));
-        if !is_on || known.project.coordinator != *coordinator {
+    let here = snapshot.side_scan(SPACE, b"here/", MOST + 1)?;
+    let room = (MOST + unnamed(app, &here)?.len()).saturating_sub(here.len());
+    let here: BTreeSet<Vec<u8>> = here.into_iter().map(|(key, _)| key).collect();
+    let all = projects::all(app)?;
+    let (mut approved, mut undecided) = (BTreeSet::new(), BTreeSet::new());
+    for known in all.iter().filter(|known| known.project.coordinator == *coordinator) {
+        if !is_on(app, known) {
             continue;
         }
-        for program in &known.project.programs {
-            if snapshot.side(SPACE, &here_key(&program.hash))?.is_none() {
-                out.insert(program.hash.clone());
-            }
+        let hashes = known.project.programs.iter().map(|program| program.hash.as_str());
+        match known.decisions.contains_key(app.network().own()) {
+            true => approved.extend(hashes),
+            false => undecided.extend(hashes),
         }
     }
-    Ok(out.into_iter().collect())
+    Ok(fetched(&approved, &undecided, |hash| here.contains(&here_key(hash)), room))
+}
+
+/// Those of a coordinator's programs that are fetched: what was approved first, then what is yet to be
+/// decided about, of which there are at most [`MOST_UNDECIDED`] with those that are here.
+fn fetched(
+    approved: &BTreeSet<&str>,
+    undecided: &BTreeSet<&str>,
+    is_here: impl Fn(&str) -> bool,
+    room: usize,
+) -> Vec<String> {
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        undecided.difference(approved).copied().partition(|hash| is_here(hash));
+    let new = new.into_iter().take(MOST_UNDECIDED.saturating_sub(old.len()));
+    let missing = approved.iter().copied().filter(|hash| !is_here(hash));
+    missing.chain(new).take(room).map(str::to_owned).collect()
+}
+
+/// Whether the programs of a project are kept here: it is not over, and this institution has not refused
+/// it, unless others take part in it that fetch them here.
+fn is_on(app: &App, known: &projects::Known) -> bool {
+    let own = app.network().own();
+    let choice = known.decisions.get(own).map(|decision| decision.choice);
+    known.project.until > app.now_ms()
+        && (known.project.coordinator == *own
+            || matches!(choice, None | Some(projects::Choice::Approve)))
 }
 
 /// The bytes of the first of these programs that a project names which this node coordinates and in which
@@ -145,11 +170,24 @@ pub(crate) fn give(app: &App, peer: &OrgId, wanted: &[String]) -> Result<Option<
 /// Takes in the bytes that `coordinator` gave for a hash. Whatever they are, they are nothing but bytes until
 /// somebody approves them. Blocks.
 ///
-/// Errors: [`Kind::Invalid`] where they are others than those of the hash.
+/// Errors: [`Kind::Invalid`] where they are others than those of the hash, or not as many as the project
+/// states.
 pub(crate) fn take(app: &App, coordinator: &OrgId, hash: &str, bytes: &[u8]) -> Result<()> {
-    if bytes.len() > MAX_PROGRAM || sandbox::hash(bytes) != hash {
-        let note = format!("`{coordinator}` gave other bytes for a program than those of its hash");
-        app.audit(Event::by_node(Pattern::Refuse).note(note).refused(RULE))?;
+    let is_stated = projects::all(app)?
+        .iter()
+        .filter(|known| known.project.coordinator == *coordinator)
+        .flat_map(|known| &known.project.programs)
+        .any(|named| named.hash == hash && named.bytes as usize == bytes.len());
+    let against = if bytes.len() > MAX_PROGRAM || sandbox::hash(bytes) != hash {
+        Some("other bytes for a program than those of its hash")
+    } else if !is_stated {
+        Some("a program of another size than its project states")
+    } else {
+        None
+    };
+    if let Some(what) = against {
+        let note = format!("`{coordinator}` gave {what}");
+        app.audit(Event::by_node(Pattern::Refuse).refused(format!("{RULE}: {note}")))?;
         return Err(Error::invalid("value", "these are not the bytes of the program"));
     }
     let note = format!("the bytes of a program of a project of `{coordinator}`: {hash}");
@@ -161,8 +199,12 @@ fn keep(app: &App, hash: &str, bytes: &[u8], event: Event<'_>) -> Result<()> {
     let here = snapshot.side_scan(SPACE, b"here/", MOST + 1)?;
     let mut side = Vec::new();
     if here.len() >= MOST && snapshot.side(SPACE, &here_key(hash))?.is_none() {
-        side.extend(room(app, &here)?);
-        if side.is_empty() {
+        let unnamed = unnamed(app, &here)?;
+        for hash in &unnamed {
+            side.push(SideWrite { space: SPACE, key: bytes_key(hash), value: None });
+            side.push(SideWrite { space: SPACE, key: here_key(hash), value: None });
+        }
+        if unnamed.is_empty() {
             return Err(Error::new(
                 Kind::TooCostly,
                 "there are too many programs in projects here",
@@ -176,21 +218,20 @@ fn keep(app: &App, hash: &str, bytes: &[u8], event: Event<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Takes away what no project names.
-fn room(app: &App, here: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<SideWrite>> {
+/// The hashes of what is here and is named by no project that is on here: those that go where room is
+/// needed.
+fn unnamed(app: &App, here: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<String>> {
     let all = projects::all(app)?;
     let named: BTreeSet<Vec<u8>> = all
         .iter()
+        .filter(|known| is_on(app, known))
         .flat_map(|known| &known.project.programs)
         .map(|program| here_key(&program.hash))
         .collect();
-    let mut out = Vec::new();
-    for (key, _) in here.iter().filter(|(key, _)| !named.contains(key)) {
-        let hash = String::from_utf8_lossy(key.get(b"here/".len()..).unwrap_or_default());
-        out.push(SideWrite { space: SPACE, key: bytes_key(&hash), value: None });
-        out.push(SideWrite { space: SPACE, key: key.clone(), value: None });
-    }
-    Ok(out)
+    let unnamed = here.iter().filter(|(key, _)| !named.contains(key)).map(|(key, _)| {
+        String::from_utf8_lossy(key.get(b"here/".len()..).unwrap_or_default()).into_owned()
+    });
+    Ok(unnamed.collect())
 }
 
 fn bytes_key(hash: &str) -> Vec<u8> {
@@ -199,4 +240,32 @@ fn bytes_key(hash: &str) -> Vec<u8> {
 
 fn here_key(hash: &str) -> Vec<u8> {
     format!("here/{hash}").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_coordinator_fills_no_more_than_its_part_before_anybody_has_decided() {
+        let texts: Vec<String> = (0..200).map(|at| format!("{at:03}")).collect();
+        let of = |range: std::ops::Range<usize>| -> BTreeSet<&str> {
+            texts[range].iter().map(String::as_str).collect()
+        };
+        let none = |_: &str| false;
+        let count = |approved: &BTreeSet<&str>, undecided: &BTreeSet<&str>, room| {
+            fetched(approved, undecided, none, room).len()
+        };
+        assert_eq!(count(&of(0..0), &of(0..200), MOST), MOST_UNDECIDED);
+        assert_eq!(count(&of(0..20), &of(0..200), MOST), 20 + MOST_UNDECIDED);
+        assert_eq!(
+            fetched(&of(150..155), &of(0..20), none, 6),
+            ["150", "151", "152", "153", "154", "000"]
+        );
+        assert_eq!(count(&of(0..5), &of(5..9), 0), 0, "there is no room");
+        // Those that are here count, and are not fetched again.
+        let old = of(0..10);
+        let found = fetched(&of(0..0), &of(0..200), |hash| old.contains(hash), MOST);
+        assert_eq!(found, ["010", "011"]);
+    }
 }

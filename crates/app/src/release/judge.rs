@@ -341,6 +341,7 @@ mod tests {
         // 240 rows have a value: beside 231 the 9 that were left out would be seen.
         let judgement = judged([231, 9, 50]);
         assert_eq!(judgement.shown, None);
-        assert_eq!(judgement.reasons, ["rule min_cell, table 1, row 1, column 2"]);
+        let cell = "rule min_cell, table 1, row 1, column 2";
+        assert!(judgement.reasons.iter().any(|reason| reason == cell), "{:?}", judgement.reasons);
     }
 }

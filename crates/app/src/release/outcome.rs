@@ -1,7 +1,7 @@
 //! What came of questions, told to the institutions whose data were asked, so that they can tell their
 //! patients.
 
-use store::{SideWrite, Snapshot, Transaction};
+use store::{Guard, SideWrite, Snapshot, Transaction};
 use wire::research::{Outcome, Publication};
 use wire::{OrgId, Sealed};
 
@@ -10,6 +10,7 @@ use super::output::{Output, State};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::projects::{self, Known};
+use crate::records::write::retry;
 use crate::{App, Error, Kind, Result};
 
 /// Most outcomes that are kept of one project.
@@ -66,6 +67,11 @@ pub(crate) fn untold(
 /// Errors: [`Kind::Invalid`] where it is not signed by the coordinator of its project,
 /// [`Kind::NotFound`] for an unknown project.
 pub(crate) fn take(app: &App, sealed: &Sealed) -> Result<()> {
+    // Of two that come at the same time the later stands, whichever is written first.
+    retry(|| take_once(app, sealed))
+}
+
+fn take_once(app: &App, sealed: &Sealed) -> Result<()> {
     let invalid = |message: String| Error::invalid("value", message);
     let outcome: Outcome = sealed.open().map_err(|e| invalid(e.to_string()))?;
     let snapshot = app.store().snapshot()?;
@@ -86,9 +92,12 @@ pub(crate) fn take(app: &App, sealed: &Sealed) -> Result<()> {
         .request_id(&outcome.inquiry)
         .data(format!("ResearchStudy/{}", known.id))
         .note("the answer of a research question was released");
+    let key = key(&outcome.project, &outcome.inquiry);
+    let value = snapshot.side(SPACE, &key)?;
+    let guards = vec![Guard::Side { space: SPACE, key, value }];
     let side = vec![write(&outcome, sealed)?];
     let writes = vec![event.write(app)?];
-    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    app.store().commit(Transaction { guards, side, writes })?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! One round of a question at the coordinator: every site's report, both aggregators' findings, both
 //! shares of the sum.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -12,11 +12,16 @@ use wire::{OrgId, Sealed};
 use super::adder::LOST;
 use super::board::Handed;
 use super::past::{Found, Past};
-use super::replay::is_signed;
+use super::replay::{FOR_NOW, is_signed};
 use crate::{App, Error, Result};
 
 /// How long a site or an aggregator has for its part of a round.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+/// After how long whoever cannot do something for now is asked again. It has itself waited for its turn, if
+/// it is for that.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How often somebody is asked for the same in a round that it cannot do for now.
+const MOST_TRIES: u32 = 3;
 
 /// What came of a round.
 pub(super) enum Outcome {
@@ -25,6 +30,8 @@ pub(super) enum Outcome {
     Missing(BTreeMap<OrgId, String>),
     /// The aggregators are to make new keys.
     Lost,
+    /// Somebody cannot take part for now: the round is to be asked again later. Else this comes of it.
+    Later(Box<Outcome>),
     Failed(String),
 }
 
@@ -44,6 +51,10 @@ pub(super) struct Desk {
     sites: BTreeSet<OrgId>,
     /// What was put up again, because whoever was to do it had lost the sums before.
     repeated: BTreeSet<Waits>,
+    /// How often it was said that something cannot be done for now.
+    tries: BTreeMap<Waits, u32>,
+    /// What is put up again, and when; the earliest first.
+    later: VecDeque<(Instant, Waits)>,
 }
 
 /// The round that is asked.
@@ -91,6 +102,8 @@ impl Desk {
             missing: BTreeMap::new(),
             sites: sites.clone(),
             repeated: BTreeSet::new(),
+            tries: BTreeMap::new(),
+            later: VecDeque::new(),
         };
         for site in sites {
             desk.ask(Waits::Site(site.clone()))?;
@@ -140,10 +153,8 @@ impl Desk {
     ) -> Result<std::result::Result<Reports, Outcome>> {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_complete() {
-            let handed = match timeout_at(deadline, gifts.recv()).await {
-                Ok(Some(handed)) => handed,
-                Ok(None) => return Err(Error::internal("the question was closed")),
-                Err(_) => return Ok(Err(self.late())),
+            let Some(handed) = self.handed(gifts, deadline).await? else {
+                return Ok(Err(self.late()));
             };
             let Some(waits) = self.tickets.remove(&handed.ticket) else { continue };
             if let Some(outcome) = self.take(waits, handed.gift)? {
@@ -156,6 +167,28 @@ impl Desk {
         }
     }
 
+    /// What is handed in next; none at the deadline. What is to be asked again is put up in its time.
+    async fn handed(
+        &mut self,
+        gifts: &mut mpsc::Receiver<Handed>,
+        deadline: Instant,
+    ) -> Result<Option<Handed>> {
+        loop {
+            let next = self.later.front().map_or(deadline, |(at, _)| *at);
+            let until = next.min(deadline);
+            match timeout_at(until, gifts.recv()).await {
+                Ok(Some(handed)) => return Ok(Some(handed)),
+                Ok(None) => return Err(Error::internal("the question was closed")),
+                Err(_) if until == deadline => return Ok(None),
+                Err(_) => {
+                    if let Some((_, waits)) = self.later.pop_front() {
+                        self.ask(waits)?;
+                    }
+                }
+            }
+        }
+    }
+
     fn is_complete(&self) -> bool {
         self.sites.iter().all(|site| {
             self.missing.contains_key(site)
@@ -165,16 +198,23 @@ impl Desk {
         })
     }
 
-    /// Nobody has more time: sites that gave nothing are left out, a silent aggregator ends it.
+    /// Nobody has more time. Where somebody could not for now the round is asked again.
     fn late(&mut self) -> Outcome {
-        let silent = self.tickets.values().find_map(|waits| match waits {
+        let silent = self.silent();
+        if self.tries.is_empty() { silent } else { Outcome::Later(Box::new(silent)) }
+    }
+
+    /// Sites that gave nothing are left out, a silent aggregator ends it.
+    fn silent(&mut self) -> Outcome {
+        let later = self.later.iter().map(|(_, waits)| waits);
+        let silent = self.tickets.values().chain(later.clone()).find_map(|waits| match waits {
             Waits::Verify(place, _) | Waits::Finish(place) => self.aggregators.get(*place),
             Waits::Site(_) => None,
         });
         if let Some(aggregator) = silent {
             return Outcome::Failed(format!("the aggregator `{aggregator}` does not answer"));
         }
-        for waits in self.tickets.values() {
+        for waits in self.tickets.values().chain(later) {
             if let Waits::Site(site) = waits {
                 self.missing.insert(site.clone(), "it did not answer in time".to_owned());
             }
@@ -187,18 +227,15 @@ impl Desk {
     }
 
     fn take(&mut self, waits: Waits, gift: Gift) -> Result<Option<Outcome>> {
-        if matches!(&gift, Gift::Refusal { rule, .. } if rule == Before::LOST)
-            && self.repeated.insert(waits.clone())
-        {
-            let by = match &waits {
-                Waits::Site(site) => Some(site),
-                Waits::Verify(place, _) | Waits::Finish(place) => self.aggregators.get(*place),
-            };
-            if let Some(by) = by.cloned() {
-                self.past.lost(&by);
+        if let Gift::Refusal { rule, reason } = &gift {
+            if rule == Before::LOST && self.repeated.insert(waits.clone()) {
+                self.forget(&waits);
+                self.ask(waits)?;
+                return Ok(None);
             }
-            self.ask(waits)?;
-            return Ok(None);
+            if rule == FOR_NOW {
+                return Ok(self.not_now(waits, refused(rule, reason)));
+            }
         }
         match (waits, gift) {
             (Waits::Site(site), Gift::Report { report }) => {
@@ -233,6 +270,38 @@ impl Desk {
             }
         }
         Ok(None)
+    }
+
+    /// Whoever was to do it is told the sums before once more.
+    fn forget(&mut self, waits: &Waits) {
+        let by = match waits {
+            Waits::Site(site) => Some(site),
+            Waits::Verify(place, _) | Waits::Finish(place) => self.aggregators.get(*place),
+        };
+        if let Some(by) = by.cloned() {
+            self.past.lost(&by);
+        }
+    }
+
+    /// It cannot be done for now: it is asked again after a while, and after some tries the whole round.
+    fn not_now(&mut self, waits: Waits, why: String) -> Option<Outcome> {
+        let tries = self.tries.entry(waits.clone()).or_default();
+        *tries += 1;
+        if *tries < MOST_TRIES {
+            // What it was told with this may have gone with it.
+            self.forget(&waits);
+            self.repeated.remove(&waits);
+            self.later.push_back((Instant::now() + PAUSE, waits));
+            return None;
+        }
+        let otherwise = match waits {
+            Waits::Site(site) => Outcome::Missing(BTreeMap::from([(site, why)])),
+            Waits::Verify(place, _) | Waits::Finish(place) => {
+                let aggregator = self.aggregators.get(place).map(OrgId::as_str).unwrap_or_default();
+                Outcome::Failed(format!("the aggregator `{aggregator}` refuses: {why}"))
+            }
+        };
+        Some(Outcome::Later(Box::new(otherwise)))
     }
 
     fn refusal_of_aggregator(&self, place: usize, gift: &Gift) -> Outcome {
@@ -285,10 +354,8 @@ impl Desk {
             if let [Some(leader), Some(helper)] = &shares {
                 return Ok(Ok([leader.clone(), helper.clone()]));
             }
-            let handed = match timeout_at(deadline, gifts.recv()).await {
-                Ok(Some(handed)) => handed,
-                Ok(None) => return Err(Error::internal("the question was closed")),
-                Err(_) => return Ok(Err(self.late())),
+            let Some(handed) = self.handed(gifts, deadline).await? else {
+                return Ok(Err(self.late()));
             };
             let Some(waits) = self.tickets.remove(&handed.ticket) else { continue };
             let (Waits::Finish(place), Gift::Share { share, refused }) = (&waits, &handed.gift)

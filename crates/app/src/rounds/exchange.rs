@@ -20,7 +20,8 @@ const MOST_WITHDRAWN: usize = 1_000;
 const MOST_OUTCOMES: usize = 100;
 
 /// Answers a member. Waits for work as long as the request allows where there is none; while it waits it
-/// holds no lock, no thread and no snapshot.
+/// holds no lock, no thread and no snapshot. Whoever does not wait asks for news alone and is given no work:
+/// what nobody does would be kept from others for as long as it is leased.
 ///
 /// Whoever asks for the bytes of a program is answered these alone.
 ///
@@ -61,7 +62,9 @@ pub async fn exchange(app: &App, peer: &OrgId, request: RoundsRequest) -> Result
     loop {
         bell.mark_unchanged();
         answer.withdrawn.extend(app.rounds().board.take_news(peer));
-        answer.work = app.rounds().board.take(peer, app.now_ms());
+        if wait_ms > 0 {
+            answer.work = app.rounds().board.take(peer, app.now_ms());
+        }
         let is_any = !answer.work.is_empty() || !answer.withdrawn.is_empty();
         if is_any || timeout_at(until, bell.changed()).await.is_err() {
             return Ok(answer);

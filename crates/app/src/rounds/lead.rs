@@ -4,13 +4,15 @@
 //! where it was after a restart. A site that does not answer the first round, refuses it, or gives what
 //! is out of bounds is left out. Once there is a sum, every other sum is over the same sites: the
 //! difference of two sums over different sites would show what one of them gave. So a site that goes
-//! missing later ends the question.
+//! missing later ends the question. Whoever says that it cannot for now is asked again, and where the programs
+//! of this node cannot run for now the question waits.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use privacy::aggregate::{AggregateShare, Summation, commitment::Commitment};
 use serde::{Deserialize, Serialize};
-use statistics::{Answer, Failure, Progress, Question, Round, Step as Next, Sums};
+use statistics::{Answer, Failure, Question, Round, Step as Next, Sums};
 use store::{SideWrite, Transaction};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -27,12 +29,20 @@ use super::site::{bytes, summation};
 use super::task;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::{App, Error, Result, programs, projects, release};
+use crate::programs::{self, Conversation, Halt};
+use crate::{App, Error, Kind, Result, projects, release};
 
 /// Most rounds of a question, over all attempts.
 const MOST_ROUNDS: u32 = 5_000;
 /// How often aggregators may begin again.
 const MOST_LOST: u32 = 20;
+/// How often a round is asked again because somebody could not take part in it for now.
+const MOST_LATER: u32 = 10;
+/// How often this node's own programs are tried at a time before the question is put aside; it is then taken
+/// up again from the sums that are kept, as long as its time lasts.
+const MOST_TRIES: u32 = 5;
+/// Between two tries.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Sums of one round, as they are kept.
 #[derive(Serialize, Deserialize)]
@@ -58,6 +68,8 @@ struct Lead {
     /// The aggregators' signed keys, the leader's first.
     keys: Vec<Sealed>,
     lost: u32,
+    /// How often a round was asked again.
+    later: u32,
     past: Past,
 }
 
@@ -87,6 +99,7 @@ pub(super) async fn lead(app: App, id: String) -> Result<()> {
         gifts,
         keys: Vec::new(),
         lost: 0,
+        later: 0,
         past: Past::default(),
     };
     let end = match lead.run().await {
@@ -131,7 +144,7 @@ impl Lead {
                     )));
                 }
                 Err(Outcome::Failed(reason)) => return Ok(End::Failed(reason)),
-                Err(Outcome::Lost | Outcome::Added(_)) => {
+                Err(Outcome::Lost | Outcome::Later(_) | Outcome::Added(_)) => {
                     let message = "the aggregators have lost their keys too often";
                     return Ok(End::Failed(message.to_owned()));
                 }
@@ -196,6 +209,12 @@ impl Lead {
                     self.keys.clear();
                     continue;
                 }
+                Outcome::Later(_) if self.later < MOST_LATER => {
+                    self.later += 1;
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Outcome::Later(otherwise) => return Ok(Err(*otherwise)),
                 other => return Ok(Err(other)),
             };
             let step;
@@ -209,26 +228,43 @@ impl Lead {
     }
 
     /// The conversation from its beginning.
-    async fn start(&self) -> Result<std::result::Result<Box<dyn Progress>, Failure>> {
-        let (question, project) = (self.question.clone(), self.inquiry.project.clone());
-        let work = move |app: &App| {
-            let project = projects::known(&*app.store().snapshot()?, &project)?.project;
-            Ok(programs::begin(app, &question, &project))
-        };
-        self.app.run(work).await
+    async fn start(&self) -> Result<std::result::Result<Conversation, Failure>> {
+        let mut tries = 0;
+        loop {
+            let (question, project) = (self.question.clone(), self.inquiry.project.clone());
+            let work = move |app: &App| {
+                let project = projects::known(&*app.store().snapshot()?, &project)?.project;
+                Ok(programs::begin(app, &question, &project))
+            };
+            match self.app.run(work).await? {
+                Ok(begun) => return Ok(Ok(begun)),
+                Err(Halt::Ended(failure)) => return Ok(Err(failure)),
+                Err(Halt::ForNow(why)) => again(&mut tries, why).await?,
+            }
+        }
     }
 
     /// What comes of the sums of a round. A program may take its time for it.
     async fn step(
         &self,
-        mut progress: Box<dyn Progress>,
+        mut progress: Conversation,
         sums: Sums,
-    ) -> Result<(Box<dyn Progress>, std::result::Result<Next, Failure>)> {
-        let work = move |_: &App| {
-            let step = progress.take(&sums);
-            Ok((progress, step))
-        };
-        self.app.run(work).await
+    ) -> Result<(Conversation, std::result::Result<Next, Failure>)> {
+        let mut tries = 0;
+        loop {
+            let of = sums.clone();
+            let work = move |_: &App| {
+                let step = progress.take(&of);
+                Ok((progress, step))
+            };
+            let step;
+            (progress, step) = self.app.run(work).await?;
+            match step {
+                Ok(step) => return Ok((progress, Ok(step))),
+                Err(Halt::Ended(failure)) => return Ok((progress, Err(failure))),
+                Err(Halt::ForNow(why)) => again(&mut tries, why).await?,
+            }
+        }
     }
 
     /// The sums of earlier rounds over exactly these sites, oldest first.
@@ -393,6 +429,18 @@ impl Lead {
         self.keys = keys;
         Ok(None)
     }
+}
+
+/// Waits until this node's programs may be tried again.
+///
+/// Errors: [`Kind::Busy`] where they were tried often enough.
+async fn again(tries: &mut u32, why: String) -> Result<()> {
+    *tries += 1;
+    if *tries >= MOST_TRIES {
+        return Err(Error::new(Kind::Busy, why));
+    }
+    tokio::time::sleep(PAUSE).await;
+    Ok(())
 }
 
 /// The sums, checked against what the sites had bound themselves to: an aggregator that gives another

@@ -7,10 +7,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use wire::research::{Before, Gift, Given, MAX_WAIT_MS, Step, Work};
 use wire::{OrgId, RoundsRequest, RoundsResponse, Sealed};
 
+use super::replay::FOR_NOW;
 use super::{adder, ask, exchange, inquiry, lead, site, withdraw};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -26,6 +27,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_KNOWN: usize = 10_000;
 /// Most programs that are asked for in one call of a member.
 const MOST_PROGRAMS: usize = 8;
+/// How long a coordinator may keep a call open, in milliseconds, while something is being done here for it,
+/// at first and at the longest: what is done is handed in soon, however long the rest takes.
+const SHORT_WAITS_MS: (u32, u32) = (100, 1_000);
+/// How long the next call of a coordinator waits for what is being done for it.
+const QUICK: Duration = Duration::from_millis(250);
+/// About the most questions of one coordinator for which something is done at a time.
+const MOST_AT_A_TIME: usize = 100;
 /// Pauses after calls that failed, the first and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
@@ -196,25 +204,36 @@ async fn take_projects(app: &App, sealed: Vec<Sealed>) -> Result<()> {
     app.run(work).await
 }
 
-/// Calls one coordinator as long as there is a project of its that is approved here.
+/// Calls one coordinator as long as there is a project of its that is approved here. What is done for one
+/// question is handed in while others take longer.
 async fn call(app: &App, coordinator: &OrgId) {
+    let mut hands = Hands::new(app, coordinator);
     let mut given: Vec<Given> = Vec::new();
-    let mut pause = PAUSES.0;
+    let (mut pause, mut short_wait_ms) = (PAUSES.0, SHORT_WAITS_MS.0);
     loop {
         let of = coordinator.clone();
         let is_on = app.run(move |app| Ok(todo(app)?.contains(&Doing::Call(of)))).await;
         if !is_on.unwrap_or(false) {
             return;
         }
-        let request =
-            RoundsRequest { given: given.clone(), wait_ms: MAX_WAIT_MS, ..Default::default() };
+        given.extend(hands.done().await);
+        while hands.lines.len() >= MOST_AT_A_TIME {
+            given.extend(hands.done().await);
+        }
+        let wait_ms = if hands.lines.is_empty() { MAX_WAIT_MS } else { short_wait_ms };
+        short_wait_ms = match hands.lines.is_empty() {
+            true => SHORT_WAITS_MS.0,
+            false => (short_wait_ms * 2).min(SHORT_WAITS_MS.1),
+        };
+        let request = RoundsRequest { given: given.clone(), wait_ms, ..Default::default() };
         match asked(app, coordinator, &request).await {
             Ok(answer) => {
                 pause = PAUSES.0;
+                given.clear();
                 if let Err(error) = take_withdrawals(app, answer.withdrawn).await {
                     tracing::error!(reason = %error.message, "a withdrawal was not taken");
                 }
-                given = work(app, coordinator, answer.work).await;
+                hands.take(answer.work);
             }
             Err(error) => {
                 tracing::debug!(%coordinator, reason = %error.message, "a coordinator cannot be called");
@@ -237,24 +256,95 @@ async fn asked(app: &App, org: &OrgId, request: &RoundsRequest) -> Result<Rounds
         .map_err(|e| Error::new(Kind::Busy, e.to_string()))
 }
 
-/// Does what a coordinator has, several things at a time.
-async fn work(app: &App, coordinator: &OrgId, work: Vec<Work>) -> Vec<Given> {
-    let mut by_inquiry: BTreeMap<String, Vec<Work>> = BTreeMap::new();
-    for one in work {
-        by_inquiry.entry(one.inquiry.id()).or_default().push(one);
+/// What is being done for a coordinator: several questions at a time, the work of each in its order.
+struct Hands {
+    app: App,
+    coordinator: OrgId,
+    tasks: JoinSet<(String, Vec<Given>)>,
+    /// The questions for which there is something to do, by id.
+    lines: BTreeMap<String, Line>,
+}
+
+/// What there is to do for one question.
+#[derive(Default)]
+struct Line {
+    /// Whether some of it is being done.
+    is_on: bool,
+    waiting: Vec<Work>,
+    /// Of all that is being done or waits.
+    tickets: BTreeSet<u64>,
+}
+
+impl Hands {
+    fn new(app: &App, coordinator: &OrgId) -> Self {
+        let (app, coordinator) = (app.clone(), coordinator.clone());
+        Self { app, coordinator, tasks: JoinSet::new(), lines: BTreeMap::new() }
     }
-    let done = by_inquiry.into_iter().map(|(id, work)| {
-        let coordinator = coordinator.clone();
-        app.run(move |app| {
-            let gifts = work.iter().map(|one| Given {
-                inquiry: id.clone(),
-                ticket: one.ticket,
-                gift: answer(app, &coordinator, one),
+
+    /// Takes work and begins what can be begun.
+    fn take(&mut self, work: Vec<Work>) {
+        for one in work {
+            let line = self.lines.entry(one.inquiry.id()).or_default();
+            // What takes longer than its lease is handed out again, and is not done twice.
+            if line.tickets.insert(one.ticket) {
+                line.waiting.push(one);
+            }
+        }
+        self.begin();
+    }
+
+    /// Begins what waits for questions for which nothing is being done.
+    fn begin(&mut self) {
+        for (id, line) in &mut self.lines {
+            if line.is_on || line.waiting.is_empty() {
+                continue;
+            }
+            line.is_on = true;
+            let work = std::mem::take(&mut line.waiting);
+            let (app, coordinator, id) = (self.app.clone(), self.coordinator.clone(), id.clone());
+            self.tasks.spawn(async move {
+                let inquiry = id.clone();
+                let done = app.run(move |app| {
+                    let gifts = work.iter().map(|one| Given {
+                        inquiry: inquiry.clone(),
+                        ticket: one.ticket,
+                        gift: answer(app, &coordinator, one),
+                    });
+                    Ok(gifts.collect::<Vec<_>>())
+                });
+                let gifts = done.await.unwrap_or_default();
+                (id, gifts)
             });
-            Ok(gifts.collect::<Vec<_>>())
-        })
-    });
-    join_all(done).await.into_iter().flatten().flatten().collect()
+        }
+    }
+
+    /// What was done by now. Waits until everything is, but no longer than quick work takes.
+    async fn done(&mut self) -> Vec<Given> {
+        let until = Instant::now() + QUICK;
+        let mut given = Vec::new();
+        while let Ok(Some(ended)) = timeout_at(until, self.tasks.join_next()).await {
+            match ended {
+                Ok((id, gifts)) => {
+                    self.end(&id);
+                    given.extend(gifts);
+                }
+                // What broke off is handed out again.
+                Err(_) => self.lines.clear(),
+            }
+            self.begin();
+        }
+        given
+    }
+
+    fn end(&mut self, id: &str) {
+        let Some(line) = self.lines.get_mut(id) else { return };
+        if line.waiting.is_empty() {
+            self.lines.remove(id);
+            return;
+        }
+        line.is_on = false;
+        line.tickets = line.waiting.iter().map(|one| one.ticket).collect();
+    }
 }
 
 /// What this node gives for a piece of work that a coordinator has for it, or the rule by which it refuses.
@@ -287,7 +377,7 @@ fn refusal(app: &App, coordinator: &OrgId, inquiry: &Sealed, against: inquiry::A
         let id = inquiry.id();
         let event = Event::by_node(Pattern::Refuse).request_id(&id).note(note).refused(rule);
         if app.audit(event).is_err() {
-            return Gift::Refusal { rule: "unavailable".to_owned(), reason: String::new() };
+            return Gift::Refusal { rule: FOR_NOW.to_owned(), reason: String::new() };
         }
     }
     Gift::Refusal { rule: rule.to_owned(), reason }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use privacy::aggregate::{AggregateShare, Role, commitment::Commitment};
 use serde::{Deserialize, Serialize};
-use statistics::{Analysis, Progress, Round, Step, Sums};
+use statistics::{Analysis, Round, Step, Sums};
 use store::SideWrite;
 use wire::OrgId;
 use wire::research::{Before, MAX_PAST, PastSum, ShareOf, SumShare};
@@ -18,7 +18,8 @@ use wire::research::{Before, MAX_PAST, PastSum, ShareOf, SumShare};
 use super::SPACE;
 use super::inquiry::{Against, Checked};
 use super::site::{bytes, summation};
-use crate::{App, programs};
+use crate::App;
+use crate::programs::{self, Conversation, Halt};
 
 /// Most questions whose replay is held in memory; the one used longest ago goes first, and is read
 /// again from the store when it is needed.
@@ -29,6 +30,9 @@ pub(super) const MIN_CELL: u32 = 10;
 
 /// The rule by which a round is not the one that the sums before lead to.
 pub(super) const STATE: &str = "state";
+/// The rule by which a node cannot do for now what it is asked: other programs run on it, or its store does
+/// not answer. The coordinator asks again.
+pub(super) const FOR_NOW: &str = "unavailable";
 
 /// Questions that are replayed.
 #[derive(Default)]
@@ -43,7 +47,7 @@ pub(super) struct Replay {
     last: u32,
     /// The digest of the sites that are in all of them.
     sites: Option<String>,
-    progress: Box<dyn Progress>,
+    progress: Conversation,
     /// The round that comes next; `None` at the end.
     round: Option<Round>,
 }
@@ -142,8 +146,11 @@ impl Followed {
 
 impl Replay {
     fn take(&mut self, checked: &Checked, heard: Heard) -> Result<(), Against> {
-        let ended = |_| Against::new(STATE, "the sums of the rounds before end the question");
-        self.round = match self.progress.take(&heard.sums).map_err(ended)? {
+        let halted = |halt: Halt| match halt {
+            Halt::ForNow(why) => Against::new(FOR_NOW, why),
+            Halt::Ended(_) => Against::new(STATE, "the sums of the rounds before end the question"),
+        };
+        self.round = match self.progress.take(&heard.sums).map_err(halted)? {
             Step::Ask(round) => Some(round),
             Step::Done(_) => None,
         };
@@ -163,10 +170,13 @@ pub(super) fn least(checked: &Checked) -> u64 {
 /// The replay as far as what is kept leads.
 fn stored(app: &App, checked: &Checked) -> Result<Replay, Against> {
     let progress =
-        programs::begin(app, &checked.question, &checked.known.project).map_err(|failure| {
-            match checked.question.analysis {
-                Analysis::Program(_) => Against::new(programs::RULE, failure.to_string()),
-                _ => Against::new("not-valid", "the question cannot be begun"),
+        programs::begin(app, &checked.question, &checked.known.project).map_err(|halt| {
+            match (halt, &checked.question.analysis) {
+                (Halt::ForNow(why), _) => Against::new(FOR_NOW, why),
+                (Halt::Ended(failure), Analysis::Program(_)) => {
+                    Against::new(programs::RULE, failure.to_string())
+                }
+                (Halt::Ended(_), _) => Against::new("not-valid", "the question cannot be begun"),
             }
         })?;
     let round = Some(progress.first());

@@ -174,6 +174,10 @@ fn record(
     side.extend(used::first(app, &*snapshot, checked)?);
     side.push(SideWrite { space: SPACE, key, value: Some(hash) });
     let writes = vec![event.write(app)?];
+    // Somebody may have decided otherwise about research since the rows were read.
+    if !catalog::anew::stands(app, &checked.known.project.dataset)? {
+        return Err(Against::new("dataset-stale", "who is in research has changed meanwhile"));
+    }
     app.store().commit(Transaction { guards, side, writes })?;
     Ok(())
 }

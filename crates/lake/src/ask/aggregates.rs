@@ -6,15 +6,18 @@
 //! person, each group counts its distinct people, and groups below `min_cell` people fall out before
 //! anything above sees them, whether there are any or not. So the answer with a small group is
 //! byte for byte the answer without those people's rows, and the answer never says whether something was left
-//! out. In groups that are shown, a single aggregate over fewer people (a condition of its own, a column
-//! that few have) is null, as it is over nobody.
+//! out. Where aggregates of one query are over different rows (a condition of its own, a column that not
+//! all have), groups are divided by these conditions first, and small parts fall out of all of them: the
+//! difference of two values would be about those few. In groups that are shown, a single aggregate over
+//! fewer people is null, as it is over nobody.
 //!
 //! Nothing in an allowed query can fail on a value: casts give null where they cannot be made, `/` is
 //! floating-point division, and functions that can fail on their arguments are not in the list. An
 //! error would say that a row is there.
 //!
 //! What this door does not see: differences between the answers to several queries, and one person who
-//! outweighs a group. Both are checked where answers are released.
+//! outweighs a group. Neither is checked anywhere: every query is in the audit with who asked it, and
+//! stewards decide who may ask by SQL at all.
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::DataFusionError;

@@ -1,14 +1,21 @@
 //! The aggregate of a query: what it may compute, and how small groups fall out.
+//!
+//! Aggregates of one query may be over different rows: by `FILTER`, and where an argument is missing. Their
+//! differences are over what meets the condition of one and not that of the other, which may be one
+//! person. So where there are different conditions, the rows of each group are divided by which of them
+//! they meet, and parts of fewer people than a group must have fall out of all aggregates, as small
+//! groups do ([`divided`]). Every aggregate is then over a union of parts, and whatever linear combination of
+//! aggregates is not over nobody is over all people of at least one part.
 
 use std::sync::Arc;
 
-use datafusion::common::Column;
+use datafusion::common::{Column, NullEquality};
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count_distinct;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Cast, Expr, ExprFunctionExt, ExprSchemable, Filter, LogicalPlan,
-    Operator, Projection, TryCast, lit, when,
+    Aggregate, BinaryExpr, Cast, Expr, ExprFunctionExt, ExprSchemable, Filter, Join,
+    JoinConstraint, JoinType, LogicalPlan, Operator, Projection, TryCast, lit, when,
 };
 
 use super::expression::{Scope, computed};
@@ -32,6 +39,9 @@ const ALLOWED: [&str; 10] = [
 ];
 /// The least people of a group, counted by this hidden column.
 const PEOPLE: &str = "_people";
+/// The most different conditions of the aggregates of one query; that every row counts is one. More would
+/// leave small parts of everything.
+const MOST_CONDITIONS: usize = 6;
 
 fn planning(error: DataFusionError) -> Refused {
     Refused::planning(&error)
@@ -58,16 +68,19 @@ pub(super) fn suppress(aggregate: &Aggregate, least: u32) -> Result<LogicalPlan,
         }
     };
     let mut aggregates = Vec::new();
+    let mut conditions: Vec<Option<Expr>> = Vec::new();
     let mut hidden = vec![people(None)?.alias(PEOPLE)];
     for (at, one) in aggregate.aggr_expr.iter().enumerate() {
         let place = format!("aggregate {}", at + 1);
         let (checked, condition) = check_aggregate(one, &source, &scope, &place)?;
         aggregates.push(checked);
-        if condition.is_some() {
-            hidden.push(people(condition)?.alias(format!("{PEOPLE}{at}")));
-        } else {
-            hidden.push(people(None)?.alias(format!("{PEOPLE}{at}")));
+        hidden.push(people(condition.clone())?.alias(format!("{PEOPLE}{at}")));
+        if !conditions.contains(&condition) {
+            conditions.push(condition);
         }
+    }
+    if conditions.len() > MOST_CONDITIONS {
+        return Err(Refused::new(Rule::Conditions, "select"));
     }
     // Names of groups and aggregates stay as they are, whatever was written anew in them.
     let names: Vec<Column> = aggregate.schema.columns();
@@ -84,9 +97,14 @@ pub(super) fn suppress(aggregate: &Aggregate, least: u32) -> Result<LogicalPlan,
     }
     let values = all.len();
     all.extend(hidden);
-    let counted = Aggregate::try_new(Arc::new(source.plan), group_exprs, all).map_err(planning)?;
+    let (rows, group_exprs) = if conditions.len() > 1 {
+        let conditions = conditions.into_iter().flatten().collect();
+        divided(source, group_exprs, conditions, least)?
+    } else {
+        (source.plan, group_exprs)
+    };
+    let counted = Aggregate::try_new(Arc::new(rows), group_exprs, all).map_err(planning)?;
     let least = lit(i64::from(least));
-    let here = |name: String| Expr::Column(Column::new_unqualified(name));
     let enough = here(PEOPLE.to_owned()).gt_eq(least.clone());
     let kept =
         Filter::try_new(enough, Arc::new(LogicalPlan::Aggregate(counted))).map_err(planning)?;
@@ -103,6 +121,57 @@ pub(super) fn suppress(aggregate: &Aggregate, least: u32) -> Result<LogicalPlan,
     }
     let kept = Arc::new(LogicalPlan::Filter(kept));
     Ok(LogicalPlan::Projection(Projection::try_new(shown, kept).map_err(planning)?))
+}
+
+/// A column of the plan that is built, by its name.
+fn here(name: String) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+/// The rows of a source without those parts of its groups that have fewer than `least` people, and the
+/// groups as columns of them. Two rows are of one part where they are of one group and meet the same
+/// conditions. Whether such a part is there or not, nothing above tells.
+fn divided(
+    source: Source,
+    groups: Vec<Expr>,
+    conditions: Vec<Expr>,
+    least: u32,
+) -> Result<(LogicalPlan, Vec<Expr>), Refused> {
+    let of_groups = (0..groups.len()).map(|at| format!("_group{at}"));
+    let of_conditions = (0..conditions.len()).map(|at| format!("_met{at}"));
+    let keys: Vec<String> = of_groups.clone().chain(of_conditions).collect();
+    let shown: Vec<Expr> = of_groups.map(here).collect();
+    let mut columns: Vec<Expr> =
+        source.plan.schema().columns().into_iter().map(Expr::Column).collect();
+    columns.extend(groups);
+    for (at, condition) in conditions.into_iter().enumerate() {
+        columns.push(condition.is_true().alias(format!("_met{at}")));
+    }
+    let rows = Projection::try_new(columns, Arc::new(source.plan)).map_err(planning)?;
+    let rows = Arc::new(LogicalPlan::Projection(rows));
+    let by = keys.iter().cloned().map(here).collect();
+    let people = count_distinct(Expr::Column(source.person)).alias(PEOPLE);
+    let counted = Aggregate::try_new(Arc::clone(&rows), by, vec![people]).map_err(planning)?;
+    let enough = here(PEOPLE.to_owned()).gt_eq(lit(i64::from(least)));
+    let kept =
+        Filter::try_new(enough, Arc::new(LogicalPlan::Aggregate(counted))).map_err(planning)?;
+    // Names of their own, so that no column could be of either side.
+    let part = |key: &String| format!("_part{key}");
+    let named = keys.iter().map(|key| here(key.clone()).alias(part(key))).collect();
+    let kept = Projection::try_new(named, Arc::new(LogicalPlan::Filter(kept))).map_err(planning)?;
+    let on = keys.iter().map(|key| (here(part(key)), here(key.clone()))).collect();
+    // The parts are few and held in memory; the rows pass by.
+    let joined = Join::try_new(
+        Arc::new(LogicalPlan::Projection(kept)),
+        rows,
+        on,
+        None,
+        JoinType::RightSemi,
+        JoinConstraint::On,
+        NullEquality::NullEqualsNull,
+        false,
+    );
+    Ok((LogicalPlan::Join(joined.map_err(planning)?), shown))
 }
 
 fn check_group(

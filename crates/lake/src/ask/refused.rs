@@ -57,6 +57,10 @@ pub enum Rule {
     Argument,
     /// A join that is not by equal columns, or keeps rows of nobody.
     Join,
+    /// A join that could repeat the rows of both sides, and so multiply what one person has.
+    JoinRows,
+    /// The aggregates of one query have too many different conditions.
+    Conditions,
     /// A subquery other than `key IN (SELECT key …)`.
     Subquery,
     /// Something that is read which is no table of the lake.
@@ -95,6 +99,8 @@ impl Rule {
             Self::Identifier => "identifier",
             Self::Argument => "argument",
             Self::Join => "join",
+            Self::JoinRows => "join_rows",
+            Self::Conditions => "conditions",
             Self::Subquery => "subquery",
             Self::Source => "source",
             Self::Function => "function",
@@ -131,6 +137,15 @@ impl Rule {
                 "an aggregate takes columns, their sums and differences, and constant factors"
             }
             Self::Join => "tables are joined by equal columns, as inner or left joins",
+            Self::JoinRows => {
+                "one side of a join has at most one row for each value of the joined column: \
+                 `encounter` by its `encounter_key`, or `(SELECT DISTINCT key FROM …)`; \
+                 for a condition use `key IN (SELECT key FROM …)`"
+            }
+            Self::Conditions => {
+                "the aggregates of one query have at most six different conditions, where each \
+                 FILTER and each column that may be missing is one; ask several questions"
+            }
             Self::Subquery => "the only subquery is `key IN (SELECT key FROM …)`",
             Self::Source => "only tables of the lake are read",
             Self::Function => "this function is not allowed",
@@ -194,7 +209,7 @@ impl Refused {
 }
 
 /// A name from the query, where it has the form of one.
-fn name(text: &str) -> String {
+pub(super) fn name(text: &str) -> String {
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if plain && !text.is_empty() && text.len() <= 64 { format!("`{text}`") } else { "query".into() }
 }

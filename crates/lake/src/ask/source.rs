@@ -12,12 +12,12 @@ use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
+    BinaryExpr, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
     Projection, SubqueryAlias, TableScan,
 };
 
 use super::expression::{Scope, computed};
-use super::refused::{Refused, Rule};
+use super::refused::{Refused, Rule, name};
 use super::scan::downcast;
 use crate::definition::{Kind, PERSON};
 
@@ -53,6 +53,8 @@ pub(super) struct Source {
     pub person: Column,
     /// The visible columns.
     pub columns: HashMap<Column, Origin>,
+    /// A column of which each person has no value twice, where one is known.
+    pub unique: Option<Column>,
 }
 
 fn planning(error: DataFusionError) -> Refused {
@@ -68,10 +70,14 @@ pub(super) fn walk(plan: &LogicalPlan) -> Result<Source, Refused> {
             let named = SubqueryAlias::try_new(Arc::new(inner.plan), alias.alias.clone());
             let person = Column::new(Some(alias.alias.clone()), PERSON);
             let columns = rename(&inner.columns, &alias.input, plan);
+            let pairs = alias.input.schema().columns().into_iter().zip(plan.schema().columns());
+            let renamed = |unique: Column| pairs.clone().find(|(from, _)| *from == unique);
+            let unique = inner.unique.and_then(renamed).map(|(_, to)| to);
             Ok(Source {
                 plan: LogicalPlan::SubqueryAlias(named.map_err(planning)?),
                 person,
                 columns,
+                unique,
             })
         }
         LogicalPlan::Filter(filter) => {
@@ -87,6 +93,7 @@ pub(super) fn walk(plan: &LogicalPlan) -> Result<Source, Refused> {
         }
         LogicalPlan::Projection(projection) => project(projection, plan),
         LogicalPlan::Join(join) => joined(join),
+        LogicalPlan::Distinct(Distinct::All(input)) => different_keys(input),
         other => Err(refuse(other)),
     }
 }
@@ -125,8 +132,27 @@ fn table(scan: &TableScan) -> Result<Source, Refused> {
         let name = Column::new(Some(scan.table_name.clone()), at.to_string());
         (column, Origin { leaves: vec![leaf], plain: true, expression: Expr::Column(name) })
     });
+    let columns = columns.collect();
     let person = Column::new(Some(scan.table_name.clone()), PERSON);
-    Ok(Source { plan, person, columns: columns.collect() })
+    let own = known.table().definition.own_key();
+    let unique = own.map(|own| Column::new(Some(scan.table_name.clone()), own));
+    Ok(Source { plan, person, columns, unique })
+}
+
+/// `SELECT DISTINCT key`: each person's values of one column that tells which, to be joined by. Other
+/// columns would show which values there are.
+fn different_keys(input: &LogicalPlan) -> Result<Source, Refused> {
+    let inner = walk(input)?;
+    let shown = input.schema().columns();
+    let identifies = |key: &Column| {
+        inner.columns.get(key).and_then(Origin::leaf).is_some_and(|leaf| leaf.identifier)
+    };
+    let key = match shown.as_slice() {
+        [key] if identifies(key) => key.clone(),
+        _ => return Err(Refused::new(Rule::Distinct, "select")),
+    };
+    let plan = LogicalPlan::Distinct(Distinct::All(Arc::new(inner.plan)));
+    Ok(Source { plan, person: inner.person, columns: inner.columns, unique: Some(key) })
 }
 
 /// The same columns under the names that they have outside.
@@ -188,11 +214,16 @@ fn project(projection: &Projection, plan: &LogicalPlan) -> Result<Source, Refuse
     let inner = walk(&projection.input)?;
     let scope = Scope::Rows(&inner.columns, projection.input.schema());
     let mut columns = HashMap::new();
+    let mut unique = None;
     let mut expressions = Vec::new();
     for (expression, column) in projection.expr.iter().zip(plan.schema().columns()) {
         let name = column.name.clone();
         let relation: Option<TableReference> = column.relation.clone();
         let checked = computed(expression.clone(), &scope, "select")?;
+        if matches!(checked.clone().unalias(), Expr::Column(one) if inner.unique.as_ref() == Some(&one))
+        {
+            unique = Some(column.clone());
+        }
         columns.insert(column, origin(&checked, &inner.columns));
         // Whatever was written anew inside keeps the name that it had.
         expressions.push(match checked {
@@ -204,10 +235,12 @@ fn project(projection: &Projection, plan: &LogicalPlan) -> Result<Source, Refuse
     }
     expressions.push(Expr::Column(inner.person.clone()));
     let built = Projection::try_new(expressions, Arc::new(inner.plan)).map_err(planning)?;
-    Ok(Source { plan: LogicalPlan::Projection(built), person: inner.person, columns })
+    Ok(Source { plan: LogicalPlan::Projection(built), person: inner.person, columns, unique })
 }
 
-/// Joins keep to one person: rows of two people never meet, whatever the condition says.
+/// Joins keep to one person: rows of two people never meet, whatever the condition says. One side has
+/// at most one row for each row of the other: if both were repeated, a person with many rows
+/// would count with their square, and few would be most of a sum.
 fn joined(join: &Join) -> Result<Source, Refused> {
     let refused = || Refused::new(Rule::Join, "join");
     if !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
@@ -216,29 +249,37 @@ fn joined(join: &Join) -> Result<Source, Refused> {
     let (left, right) = (walk(&join.left)?, walk(&join.right)?);
     let mut columns = left.columns.clone();
     columns.extend(right.columns.clone());
-    let mut equal = 0;
+    let mut equal: Vec<Column> = Vec::new();
     for (one, other) in &join.on {
-        let sides = matches!((one, other), (Expr::Column(a), Expr::Column(b))
-            if columns.contains_key(a) && columns.contains_key(b));
-        if !sides {
+        let (Expr::Column(one), Expr::Column(other)) = (one, other) else {
+            return Err(refused());
+        };
+        if !columns.contains_key(one) || !columns.contains_key(other) {
             return Err(refused());
         }
-        equal += 1;
+        equal.extend([one.clone(), other.clone()]);
     }
     let scope = Scope::Rows(&columns, &join.schema);
     let mut filter: Option<Expr> = None;
     for condition in join.filter.iter().flat_map(split_conjunction) {
         let condition = computed(condition.clone(), &scope, "join")?;
-        if is_equality(&condition, &left.columns, &right.columns) {
-            equal += 1;
-        } else {
-            no_identifier(&condition, &columns, "join")?;
+        match equality(&condition, &left.columns, &right.columns) {
+            Some(both) => equal.extend(both),
+            None => no_identifier(&condition, &columns, "join")?,
         }
         filter = Some(filter.map_or(condition.clone(), |known| known.and(condition)));
     }
-    if equal == 0 {
-        return Err(refused());
-    }
+    let Some(named) = equal.first() else { return Err(refused()) };
+    let by_its_own = |side: &Source| side.unique.as_ref().is_some_and(|own| equal.contains(own));
+    let unique = match (by_its_own(&left), by_its_own(&right)) {
+        (_, true) => left.unique.clone(),
+        // Rows of the left side that meet none have no value there, in a left join.
+        (true, false) if join.join_type == JoinType::Inner => right.unique.clone(),
+        (true, false) => None,
+        (false, false) => {
+            return Err(Refused::new(Rule::JoinRows, format!("join by {}", name(&named.name))));
+        }
+    };
     let mut on = join.on.clone();
     on.push((Expr::Column(left.person.clone()), Expr::Column(right.person.clone())));
     let built = Join::try_new(
@@ -256,22 +297,23 @@ fn joined(join: &Join) -> Result<Source, Refused> {
     let mut shown: Vec<Expr> = join.schema.columns().into_iter().map(Expr::Column).collect();
     shown.push(Expr::Column(left.person.clone()));
     let plan = Projection::try_new(shown, Arc::new(plan)).map_err(planning)?;
-    Ok(Source { plan: LogicalPlan::Projection(plan), person: left.person, columns })
+    Ok(Source { plan: LogicalPlan::Projection(plan), person: left.person, columns, unique })
 }
 
-/// Whether it says that a column of one side is equal to one of the other.
-fn is_equality(
+/// The columns of a condition that says that one of one side is equal to one of the other.
+fn equality(
     condition: &Expr,
     left: &HashMap<Column, Origin>,
     right: &HashMap<Column, Origin>,
-) -> bool {
+) -> Option<[Column; 2]> {
     let Expr::BinaryExpr(BinaryExpr { left: one, op: Operator::Eq, right: other }) = condition
     else {
-        return false;
+        return None;
     };
     let (Expr::Column(one), Expr::Column(other)) = (one.as_ref(), other.as_ref()) else {
-        return false;
+        return None;
     };
-    (left.contains_key(one) && right.contains_key(other))
-        || (left.contains_key(other) && right.contains_key(one))
+    let across = (left.contains_key(one) && right.contains_key(other))
+        || (left.contains_key(other) && right.contains_key(one));
+    across.then(|| [one.clone(), other.clone()])
 }

@@ -51,14 +51,19 @@ impl Lake {
     /// have seen `upto` already are left alone. `at_ms` is the time for `now()` in paths of views,
     /// in milliseconds since the Unix epoch.
     ///
-    /// Errors: those of the disk where the batch fills the memory's share ([`FLUSH_ROWS`]). What
-    /// was taken in stays.
+    /// Errors: those of the disk where the batch fills the memory's share ([`FLUSH_ROWS`]); what
+    /// was taken in stays, and nothing more is taken in until it could be committed.
     pub fn apply(&self, upto: u64, changes: &[Change<'_>], at_ms: i64) -> Result<Applied, Fault> {
         let mut writer = self.writer.lock();
         let mut applied = Applied::default();
         let stale = |table: &TableState| table.applied < upto;
         if !writer.tables.iter().any(stale) {
             return Ok(applied);
+        }
+        if writer.is_full() {
+            let flushed = writer.flush();
+            self.show(&writer);
+            flushed?;
         }
         // A batch is cut so that no part in memory is larger than its share.
         let result = writer.take(upto, changes, at_ms, &mut applied);
@@ -67,14 +72,18 @@ impl Lake {
                 table.applied = upto;
             }
         }
-        let full = writer.tables.iter().any(|table| table.in_memory() >= FLUSH_ROWS);
-        let flushed = if full && result.is_ok() { writer.flush() } else { Ok(()) };
+        let flushed = if writer.is_full() && result.is_ok() { writer.flush() } else { Ok(()) };
         self.show(&writer);
         result.and(flushed).map(|()| applied)
     }
 }
 
 impl Writer {
+    /// Whether a table has as many rows in memory as it may.
+    fn is_full(&self) -> bool {
+        self.tables.iter().any(|table| table.in_memory() >= FLUSH_ROWS)
+    }
+
     fn take(
         &mut self,
         upto: u64,

@@ -190,6 +190,29 @@ fn a_lake_is_its_feed_whatever_happens() {
 }
 
 #[test]
+fn a_full_memory_takes_nothing_more_until_it_could_be_committed() {
+    let home = tempfile::tempdir().unwrap();
+    let disk = folder(home.path());
+    let lake = Lake::of(Arc::clone(&disk), definitions(), Default::default()).unwrap();
+    let patient = |id: usize| {
+        Some(format!(
+            r#"{{"resourceType":"Patient","id":"p{id}","gender":"g","name":[{{"family":"f"}}]}}"#
+        ))
+    };
+    let feed: Feed = (0..FLUSH_ROWS + 1).map(|id| (id as u64, patient(id))).collect();
+    let full = FLUSH_ROWS as u64;
+    disk.steps.store(0, Ordering::SeqCst);
+    assert!(apply(&lake, &feed, 0, FLUSH_ROWS).is_err(), "the disk is full");
+    assert_eq!(lake.applied(), full, "what was taken in stays");
+    assert!(apply(&lake, &feed, FLUSH_ROWS, FLUSH_ROWS + 1).is_err());
+    assert_eq!((lake.applied(), lake.position()), (full, 0), "and nothing more comes");
+    disk.steps.store(i64::MAX, Ordering::SeqCst);
+    apply(&lake, &feed, FLUSH_ROWS, FLUSH_ROWS + 1).unwrap();
+    assert_eq!((lake.applied(), lake.position()), (full + 1, full));
+    check(&lake, &feed, FLUSH_ROWS + 1, "after the disk has room again");
+}
+
+#[test]
 fn nothing_is_on_disk_in_the_clear_and_nothing_opens_changed() {
     let home = tempfile::tempdir().unwrap();
     let lake = Lake::of(folder(home.path()), definitions(), Default::default()).unwrap();

@@ -146,6 +146,35 @@ async fn hostile_queries_are_refused_by_their_rule() {
             "SELECT count(*) FROM patient a RIGHT JOIN condition b ON a.patient_key = b.patient_key",
             R::Join,
         ),
+        (
+            "SELECT sum(a.value) FROM observation a JOIN observation b ON b.patient_key = a.patient_key",
+            R::JoinRows,
+        ),
+        (
+            "SELECT avg(o.value) FROM observation o JOIN condition c ON c.patient_key = o.patient_key",
+            R::JoinRows,
+        ),
+        (
+            "SELECT avg(o.value) FROM observation o JOIN (SELECT patient_key FROM condition) d
+                USING (patient_key)",
+            R::JoinRows,
+        ),
+        (
+            "SELECT avg(o.value) FROM patient p JOIN condition c ON c.patient_key = p.patient_key
+                JOIN observation o ON o.patient_key = p.patient_key",
+            R::JoinRows,
+        ),
+        (
+            "SELECT avg(o.value) FROM observation o JOIN observation_component c
+                ON c.observation_key = o.observation_key AND c.code < o.code
+                JOIN observation x ON x.encounter_key = o.encounter_key",
+            R::JoinRows,
+        ),
+        (
+            "SELECT count(*), count(city), count(state), count(race), count(active), count(country),
+                count(deceased_at) FROM patient",
+            R::Conditions,
+        ),
         ("SELECT count(*), (SELECT max(birth_date) FROM patient) FROM patient", R::Subquery),
         (
             "SELECT count(*) FROM patient WHERE birth_date = (SELECT min(birth_date) FROM patient)",

@@ -43,9 +43,14 @@ async fn aggregates_that_researchers_may_ask_agree_with_the_rows() {
             JOIN observation o ON o.patient_key = p.patient_key GROUP BY gender ORDER BY gender",
         "SELECT date_part('year', birth_date) >= 1960 AS young, count(DISTINCT patient_key) AS n
             FROM patient GROUP BY 1 ORDER BY 1",
-        "WITH d AS (SELECT patient_key FROM condition WHERE code LIKE 'E11%')
+        "WITH d AS (SELECT DISTINCT patient_key FROM condition WHERE code LIKE 'E11%')
             SELECT count(DISTINCT o.patient_key) AS n, avg(o.value - 100) AS v, sum(o.value / 2) AS h
             FROM observation o JOIN d ON d.patient_key = o.patient_key WHERE o.code = '8480-6'",
+        "SELECT p.gender, count(*) AS n FROM patient p
+            JOIN encounter e ON e.patient_key = p.patient_key
+            JOIN observation o ON o.encounter_key = e.encounter_key GROUP BY p.gender ORDER BY p.gender",
+        "SELECT count(*) AS n, count(*) FILTER (WHERE gender = 'female') AS women,
+            count(*) FILTER (WHERE gender = 'male') AS men FROM patient",
         "SELECT count(*) AS n FROM patient WHERE patient_key IN
             (SELECT patient_key FROM condition WHERE code = 'I10')",
         "SELECT band, count(*) AS n FROM (SELECT CASE WHEN value < 130 THEN 'low' ELSE 'high' END AS band
@@ -101,10 +106,42 @@ async fn groups_and_values_about_few_people_are_left_out() {
          sum(value) FILTER (WHERE code = '718-7') AS s FROM observation",
     )
     .await;
-    assert_eq!(frame.column("n"), Some(&Values::Integers(vec![Some(210)])));
+    // What is about one person is in no value beside the one about it.
+    assert_eq!(frame.column("n"), Some(&Values::Integers(vec![Some(180)])));
     assert_eq!(frame.column("few"), Some(&Values::Integers(vec![None])));
     assert_eq!(frame.column("none"), Some(&Values::Integers(vec![None])));
     assert_eq!(frame.column("s"), Some(&Values::Numbers(vec![None])));
+}
+
+/// Two sums over many people, whose difference would be one person's.
+#[tokio::test]
+async fn the_difference_of_two_values_is_about_nobody_alone() {
+    let world = World::new(60, &[]);
+    for difference in [
+        "sum(o.value) - sum(o.value) FILTER (WHERE p.birth_date <> DATE '1931-02-11')",
+        "count(*) - count(*) FILTER (WHERE p.birth_date <> DATE '1931-02-11')",
+        "count(*) - count(*) FILTER (WHERE p.birth_date < DATE '1931-02-11' OR p.gender = 'female')
+            - count(*) FILTER (WHERE p.birth_date > DATE '1931-02-11' AND p.gender = 'male')",
+    ] {
+        let sql = format!(
+            "SELECT {difference} AS v FROM observation o JOIN patient p ON p.patient_key = o.patient_key"
+        );
+        let rows = world.engine.rows(&world.snapshot(), &sql).await.unwrap();
+        let rules = Rules::default();
+        let answer = world.engine.aggregates(&world.snapshot(), &sql, rules).await.unwrap();
+        let nothing = match rows.column("v") {
+            Some(Values::Numbers(values)) => {
+                assert!(values[0].unwrap() > 0.0, "{sql}");
+                Values::Numbers(vec![Some(0.0)])
+            }
+            Some(Values::Integers(values)) => {
+                assert_eq!(values[0], Some(3), "{sql}");
+                Values::Integers(vec![Some(0)])
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(answer.frame.column("v"), Some(&nothing), "{sql}");
+    }
 }
 
 #[tokio::test]

@@ -43,6 +43,13 @@ async fn an_answer_with_a_small_group_is_the_answer_without() {
         "SELECT CAST(city AS INT) AS c, count(*) AS n FROM patient WHERE city = 'Hamlet' GROUP BY 1",
         "SELECT sum(1 / (date_part('year', birth_date) - 1910)) AS s FROM patient WHERE city = 'Hamlet'",
         "SELECT max(birth_date) FROM patient WHERE city = 'Hamlet'",
+        "SELECT count(*) AS n, count(*) FILTER (WHERE city <> 'Hamlet') AS rest FROM patient",
+        "SELECT count(*) AS n, count(*) FILTER (WHERE city = 'Hamlet') AS few FROM patient",
+        "SELECT count(*) AS n, count(*) FILTER (WHERE gender = 'female') AS women,
+            count(*) FILTER (WHERE gender = 'male') AS men FROM patient",
+        "SELECT count(*) AS n, count(deceased_at) AS died FROM patient",
+        "SELECT count(*) AS n, count(h.city) AS few FROM patient p LEFT JOIN
+            (SELECT * FROM patient WHERE city = 'Hamlet') h ON h.patient_key = p.patient_key",
     ];
     let none = world(0, 0);
     for seed in 1..4 {

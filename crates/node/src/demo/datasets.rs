@@ -17,7 +17,7 @@ const TRIES: (u32, Duration) = (20, Duration::from_secs(1));
 /// measured, and at which age first, or how old somebody without one was at the last measurement.
 const SQL: &str = "\
 SELECT least(greatest(floor((m.year - date_part('year', p.birth_date)) / 10.0) * 10, 0), 90) AS age,
-       CASE WHEN p.gender IN ('female', 'male') THEN p.gender ELSE 'other' END AS sex,
+       CASE WHEN p.gender IN ('female', 'male') THEN p.gender END AS sex,
        least(greatest(round(m.systolic), 50), 280) AS systolic,
        CASE WHEN d.patient_key IS NULL THEN 'no' ELSE 'yes' END AS diabetes,
        b.obese AS obese,
@@ -47,7 +47,7 @@ pub fn draft() -> Draft {
     };
     let variables = vec![
         variable("age", number(0.0, 90.0), "years, in whole decades; 90 and more as 90"),
-        variable("sex", levels(&["female", "male", "other"]), "administrative gender"),
+        variable("sex", levels(&["female", "male"]), "administrative gender"),
         variable("systolic", number(50.0, 280.0), "mean systolic blood pressure in mmHg"),
         variable("diabetes", levels(&["no", "yes"]), "type 2 diabetes in the record"),
         variable("obese", number(0.0, 1.0), "1: a body mass index of 30 or more was measured"),

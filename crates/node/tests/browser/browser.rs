@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 
+use super::demo::Account;
+
 /// A running chromedriver; ends with the test.
 pub struct Driver {
     child: Child,
@@ -131,6 +133,27 @@ impl Browser {
     pub async fn fill(&self, name: &str, text: &str) {
         let field = self.find(&format!("[name='{name}']")).await;
         field.send_keys(text).await.unwrap();
+    }
+
+    /// Chooses of the field of this name what has this value.
+    pub async fn choose(&self, name: &str, value: &str) {
+        let field = self.find(&format!("select[name='{name}']")).await;
+        field.select_by_value(value).await.unwrap();
+    }
+
+    /// Signs in with password and code.
+    pub async fn sign_in(&self, account: &Account) {
+        self.go(&account.base).await;
+        self.fill("username", &account.username).await;
+        self.fill("password", &account.password).await;
+        self.fill("code", &account.code()).await;
+        self.press("main form .button").await;
+        self.see(".me", &account.name, PATIENCE).await;
+    }
+
+    /// Where it is, without the host and what is asked there.
+    pub async fn path(&self) -> String {
+        self.client.current_url().await.unwrap().path().to_owned()
     }
 
     pub async fn press(&self, css: &str) {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -34,13 +35,19 @@ impl Account {
 impl Demo {
     /// Starts `consilium demo` on free ports and returns when it says that it is ready.
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// The same with Synthea's patients of a folder.
+    pub fn start_with(data: Option<PathBuf>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_consilium"))
-            .args(["demo", "--headless", "--port", &free_ports().to_string(), "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_consilium"));
+        command.args(["demo", "--headless", "--port", &free_ports().to_string(), "--dir"]);
+        command.arg(folder.path());
+        if let Some(data) = data {
+            command.arg("--data").arg(data);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = lines
             .map_while(Result::ok)
@@ -71,6 +78,20 @@ impl Drop for Demo {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Synthea's patients of the shared material, where it is there; generated patients otherwise.
+pub fn synthea() -> Option<PathBuf> {
+    let root = std::env::var_os("CONSILIUM_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
+        PathBuf::from,
+    );
+    let folder = root.join("data/synthea");
+    if !folder.is_dir() {
+        println!("Synthea's patients are absent; set CONSILIUM_SHARED");
+        return None;
+    }
+    Some(folder)
 }
 
 /// A port with the next two, and those a thousand above, free at this moment.

@@ -7,6 +7,7 @@
 
 mod browser;
 mod demo;
+mod research;
 mod smart;
 
 use std::time::Duration;
@@ -65,22 +66,25 @@ fn a_patient_who_is_there_approves_on_their_own_device() {
     runtime.block_on(point_of_care(&driver, &demo));
 }
 
+#[test]
+fn a_question_goes_from_the_catalogue_to_the_patient() {
+    let Some(driver) = browser::Driver::start() else {
+        println!("skipped: chromium or chromedriver is not installed");
+        return;
+    };
+    let demo = Demo::start_with(demo::synthea());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(research::story(&driver, &demo));
+}
+
 async fn point_of_care(driver: &browser::Driver, demo: &Demo) {
     let (clinician, patient) =
         (demo.account("north", "clinician"), demo.account("north", "patient"));
     let here = patient.patient.clone().unwrap();
-    let sign_in = async |browser: &Browser, account: &demo::Account| {
-        browser.go(&account.base).await;
-        browser.fill("username", &account.username).await;
-        browser.fill("password", &account.password).await;
-        browser.fill("code", &account.code()).await;
-        browser.press("main form .button").await;
-        browser.see(".me", &account.name, PATIENCE).await;
-    };
 
     // The patient adds a passkey and withdraws permission from all hospitals.
     let owner = Browser::open(driver).await.with_authenticator().await;
-    sign_in(&owner, &patient).await;
+    owner.sign_in(&patient).await;
     owner.go(&format!("{}/account", patient.base)).await;
     owner.fill("name", "Phone").await;
     owner.press("form.add .button").await;
@@ -93,7 +97,7 @@ async fn point_of_care(driver: &browser::Driver, demo: &Demo) {
 
     // The clinician is refused, and asks for exactly what is needed.
     let doctor = Browser::open(driver).await;
-    sign_in(&doctor, &clinician).await;
+    doctor.sign_in(&clinician).await;
     doctor.go(&format!("{}/patients/{here}/record", clinician.base)).await;
     doctor.settle("#sources-list .source", 3, "asking", PATIENCE).await;
     doctor.see("#sources-list", "withholds", PATIENCE).await;

@@ -7,6 +7,7 @@ use app::catalog::{self, About, Draft};
 use identity::Role;
 use serde_json::{Value, json};
 use statistics::{Column, Dictionary, Frame, Variable};
+use store::{SideWrite, Transaction};
 use tokio::task::block_in_place;
 
 use crate::client::Client;
@@ -224,6 +225,20 @@ fn what_members_are_told_holds_no_small_count_and_no_value() {
             let text = client.get(path).await.expect(200).text;
             assert!(!text.contains("77.0") && !text.contains("\"digest\""), "{path}: {text}");
         }
+
+        // One that cannot be told of, kept by a node of before its name was refused, does not hide the others.
+        let odd = json!({"name": "-odd", "title": "Odd", "dictionary": {"variables": [
+            {"name": "x", "kind": "number", "min": 0.0, "max": 1.0}]}, "rows": 0, "since_ms": 0});
+        let (key, value) = (b"set/-odd".to_vec(), Some(odd.to_string().into_bytes()));
+        let side = vec![SideWrite { space: "catalog", key, value }];
+        let planted = Transaction { side, ..Transaction::default() };
+        block_in_place(|| third.store().commit(planted)).unwrap();
+        let all = block_in_place(|| catalog::answer(third, &wire::CatalogueRequest::default()));
+        assert_eq!(all.unwrap().sets, told.sets);
+        for path in ["/research/catalog", "/research/catalog.ttl", "/beacon/datasets"] {
+            let text = client.get(path).await.expect(200).text;
+            assert!(text.contains("few") && !text.contains("-odd"), "{path}: {text}");
+        }
         hospitals.stop().await;
     });
 }
@@ -320,7 +335,7 @@ fn programs_read_documents_and_everybody_does_where_the_operator_says_so() {
 }
 
 #[test]
-fn a_beacon_counts_people_once_and_within_its_budget() {
+fn a_beacon_answers_a_question_once_and_within_its_budget() {
     run(async {
         let hospitals = hospitals(&[]).await;
         let second = &hospitals.all[1];
@@ -338,7 +353,7 @@ fn a_beacon_counts_people_once_and_within_its_budget() {
         let about = first["responseSummary"]["numTotalResults"].as_u64().unwrap();
         assert!(about == 0 || (about >= 10 && about % 10 == 0), "{first}");
         assert_eq!(researcher.get(by_word).await.expect(200).json(), first, "asked again");
-        // The same people in other words are the same number.
+        // The same conditions in other words are the same question.
         let in_words = json!({"meta": {"apiVersion": "2.0"}, "query": {
             "filters": [{"id": "arm", "operator": "=", "value": "treated"}],
             "requestedGranularity": "count"}});
@@ -379,6 +394,21 @@ fn a_beacon_counts_people_once_and_within_its_budget() {
         }
         assert_eq!(seen, BTreeSet::from([200, 429]));
         assert_eq!(researcher.get(by_word).await.expect(200).json(), first, "what was paid stays");
+        // What is free and what is refused tells nothing of the people: these are those of the first question, who
+        // are asked for in another way, and then in the same way twice.
+        let by = |filters: Value| {
+            json!({"meta": {"apiVersion": "2.0"},
+                "query": {"filters": filters, "requestedGranularity": "count"}})
+        };
+        let treated = json!({"id": "arm", "operator": "=", "value": "treated"});
+        let other_way = by(json!([treated, {"id": "arm"}]));
+        researcher.post("/beacon/individuals", &other_way).await.expect(429);
+        let twice = by(json!([treated, treated]));
+        let twice = researcher.post("/beacon/individuals", &twice).await.expect(200).json();
+        assert_eq!(twice["responseSummary"], first["responseSummary"]);
+        // Other rows bring no new budget.
+        register(second, 2, 3);
+        researcher.post("/beacon/individuals", &other_way).await.expect(429);
         let officer = second.signed_in(Role::PrivacyOfficer).await;
         let log = officer.get("/fhir/AuditEvent?_count=200").await.expect(200).text;
         assert!(log.contains("asks the Beacon about trial") && log.contains("privacy-budget"));

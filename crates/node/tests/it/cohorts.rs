@@ -6,6 +6,7 @@ use consilium_node::serve::start;
 use consilium_node::wiring::open;
 use identity::Role;
 use serde_json::{Value, json};
+use store::{SideWrite, Transaction};
 use tokio::task::block_in_place;
 
 use crate::client::{Client, text};
@@ -142,6 +143,15 @@ async fn counted(officer: &Client) -> Vec<String> {
     requests
 }
 
+/// The hospital as if its node had stopped between paying for its questions and answering them.
+fn without_answers(hospital: &Hospital) {
+    let store = hospital.app.store();
+    let kept = store.snapshot().unwrap().side_scan("cohorts", b"answer/", 100).unwrap();
+    let side = kept.into_iter().map(|(key, _)| SideWrite { space: "cohorts", key, value: None });
+    let transaction = Transaction { side: side.collect(), ..Transaction::default() };
+    store.commit(transaction).unwrap();
+}
+
 #[test]
 fn noise_is_near_the_truth_and_the_same_question_has_the_same_answer() {
     run(async {
@@ -174,6 +184,22 @@ fn noise_is_near_the_truth_and_the_same_question_has_the_same_answer() {
             (&theirs["distinct"], &theirs["budget"]["left"]),
             (&answer["distinct"], &json!(10.0))
         );
+
+        // What was paid for and came to no answer is counted again for nothing.
+        let own = ask(&researcher, &women(), "own", 1.0).await;
+        assert_eq!(
+            (&own["institutions"][0]["again"], &own["budget"]["left"]),
+            (&json!(false), &json!(5.0))
+        );
+        block_in_place(|| without_answers(first));
+        let anew = ask(&researcher, &women(), "own", 1.0).await;
+        assert_eq!(
+            (&anew["institutions"][0]["again"], &anew["budget"]["left"]),
+            (&json!(false), &json!(5.0))
+        );
+        let again = ask(&researcher, &women(), "own", 1.0).await;
+        assert_eq!(again["institutions"][0]["again"], true);
+        assert_eq!(again["steps"], anew["steps"]);
         hospitals.stop().await;
     });
 }
@@ -251,6 +277,10 @@ fn who_is_away_is_named_and_who_may_not_ask_is_refused() {
         }
         let zero = json!({"cohort": women(), "epsilon": 0.0});
         researcher.post("/research/cohorts", &zero).await.expect(400);
+        // A part of an answer costs a tenth at least, so that there is an end to asking.
+        let cheap = json!({"cohort": women(), "epsilon": 0.09});
+        let refused = researcher.post("/research/cohorts", &cheap).await.expect(400);
+        assert!(refused.text.contains("from 0.1"), "{}", refused.text);
 
         // A second factor, at most an hour ago.
         let weak = Client::sign_in(&first.base, &account, None).await;

@@ -233,6 +233,8 @@ fn what_would_show_a_row_is_refused_and_audited() {
             let hash = crypto::hash::hex(&crypto::sha256(sql.as_bytes()));
             let entry = format!("rule {rule}: SQL of SHA-256 {hash} is not answered");
             assert!(log.contains(&entry), "{sql}: the refusal is audited");
+            let asked = format!("asks the records by SQL of SHA-256 {hash}");
+            assert!(log.contains(&asked), "{sql}: that it was asked is audited before");
         }
         // A group of few is not shown, and the answer says by which rule in any case.
         let few = "SELECT city, count(*) AS n FROM patient GROUP BY city";
@@ -491,7 +493,7 @@ fn the_workspace_answers_by_forms() {
         // Nobody else has the page.
         let other = Reader::new(hospital, hospital.signed_in(Role::Researcher).await);
         other.get(&path).await.expect(404);
-        other.post(&path, &[("sql", sql)]).await.expect(403);
+        other.post(&path, &[("sql", sql)]).await.expect(404);
         let clinician = Reader::new(hospital, hospital.signed_in(Role::Clinician).await);
         clinician.get("/workspace").await.expect(404);
         hospitals.stop().await;

@@ -2,6 +2,7 @@
 
 mod component;
 mod hostile;
+mod turns;
 
 use app::programs;
 use app::projects;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use population::criteria::{Cohort, Problem};
 use population::day::When;
 use population::event::{Coding, Event, Kind, Person, Quantity, Sex};
-use population::{Builder, Counting};
+use population::{Builder, CountError, Counting};
 
 const DIABETES: &str = r#"{
   "index": {"pick": "first", "event": {"kind": "condition", "called": "type 2 diabetes", "codes": ["sct|44054006"]}},
@@ -204,4 +204,40 @@ fn attrition_is_told_step_by_step() {
     assert_eq!((answer.people, answer.members()), (9, [10].as_slice()));
     how.day = When::UNKNOWN;
     assert!(index.count(&cohort, &how).is_err());
+}
+
+/// Twenty names, each the last condition before the one before it: looked for anew by each that leans on it, a name
+/// would be looked for up to 40²⁰ times.
+#[test]
+fn a_chain_of_names_is_followed_once() {
+    let named: Vec<String> = (1..=20)
+        .map(|at| {
+            let of = if at == 1 { "index".to_owned() } else { format!("n{}", at - 1) };
+            format!(
+                r#"{{"name":"n{at}","pick":"last","event":{{"kind":"condition"}},"when":[{{"before":{{"of":"{of}"}}}}]}}"#
+            )
+        })
+        .collect();
+    let cohort = Cohort::parse(&format!(
+        r#"{{"named":[{}],"steps":[{{"label":"before","criterion":{{"event":{{"event":{{"kind":"condition"}},
+        "when":[{{"before":{{"of":"n20"}}}}]}}}}}}]}}"#,
+        named.join(",")
+    ))
+    .unwrap();
+    let mut builder = Builder::new();
+    for people in [19, 20, 21, 40] {
+        let conditions = (0..people).map(|at| Event {
+            when: When::day(18_000 + at).unwrap(),
+            ..event(Kind::Condition, "sct|1", "2010", None)
+        });
+        builder.add(u64::from(people.unsigned_abs()), Person::default(), conditions).unwrap();
+    }
+    let index = builder.finish().unwrap();
+    let nobody = BTreeSet::new();
+    let how = Counting { day: When::parse("2021-01-01").unwrap(), threads: 1, without: &nobody };
+    let mut members = index.count(&cohort, &how).unwrap().members().to_vec();
+    members.sort_unstable();
+    assert_eq!(members, [21, 40]);
+    assert_eq!(index.count_until(&cohort, &how, &|| true), Err(CountError::Stopped));
+    assert_eq!(index.count_until(&cohort, &how, &|| false), index.count(&cohort, &how));
 }

@@ -151,6 +151,35 @@ fn who_stands_still_where_fuel_is_plenty_runs_out_of_time() {
 }
 
 #[test]
+fn the_time_is_for_all_calls_of_a_round_together() {
+    // One call takes a few milliseconds of the hundred, a thousand of them take seconds.
+    let machine = Machine::new().unwrap();
+    let body = format!(
+        "(local $k i32) (local.set $k (i32.const 2000000))
+         (loop $l (br_if $l (local.tee $k (i32.sub (local.get $k) (i32.const 1))))) {}",
+        giving("(f64.const 1)", "(f64.const 1)", "(f64.const 1)")
+    );
+    let bytes = contributing(&body);
+    let program = Program::load(&machine, &bytes, TICKS).unwrap();
+    let fuel = sandbox::limits::MOST_FUEL;
+    let terms = Terms { fuel, block_rows: Some(1), ..terms(&bytes) };
+    let round = first(&program, &terms);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let withheld = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                machine.tick();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let given = contribute(&program, &terms, &round, &site(&[1.0; 1_000]), 100);
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        given.unwrap_err()
+    });
+    assert_eq!((withheld.own(), withheld.saw_rows()), (Refused::Time, true));
+}
+
+#[test]
 fn nothing_of_one_call_is_there_in_another() {
     // Counts its calls in a global, in memory and in the size of memory.
     let body = format!(

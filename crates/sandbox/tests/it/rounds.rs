@@ -124,8 +124,11 @@ fn what_the_terms_or_the_site_do_not_fit_is_refused_before_a_row_is_seen() {
     let levels = Column::Category(vec![Some(0)]);
     let other = Frame::new(vec![("x".to_owned(), levels)]).unwrap();
     assert_eq!(rule(&good, &other), Refused::Columns);
-    let many = Terms { most_rows: 1_000_000, block_rows: Some(1), ..good };
-    assert_eq!(rule(&many, &rows), Refused::Terms("rows"));
+    // More than 1,000 calls, whoever asks.
+    for (most_rows, block_rows) in [(1_000_000, 1), (1_001, 1), (10_001, 10)] {
+        let many = Terms { most_rows, block_rows: Some(block_rows), ..good.clone() };
+        assert_eq!(rule(&many, &rows), Refused::Terms("rows"));
+    }
 }
 
 #[test]

@@ -124,8 +124,8 @@ pub struct HolderFacts {
     pub version: String,
     /// When it last changed, Unix epoch milliseconds.
     pub modified_ms: i64,
-    /// Where its holder's node is, without a slash at the end; empty where that is not known.
-    pub base: String,
+    /// Where its node answers people, without a slash at the end; `None` for this one.
+    pub base: Option<String>,
 }
 
 /// A variable, at every holder.

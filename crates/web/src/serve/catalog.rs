@@ -197,10 +197,7 @@ fn facts(app: &App, listing: &Listing, held: &Held) -> HolderFacts {
             format!("{} – {}", day(from), day(until))
         }
     };
-    let base = match held.is_own {
-        true => app.org().base_url.clone(),
-        false => app.base_url_of(&held.holder),
-    };
+    let base = (!held.is_own).then(|| app.base_url_of(&held.holder));
     HolderFacts {
         holder: holder(app, listing, held),
         period,
@@ -211,7 +208,7 @@ fn facts(app: &App, listing: &Listing, held: &Held) -> HolderFacts {
         mail: set.mail.clone(),
         version: set.version.clone(),
         modified_ms: set.modified,
-        base: base.trim_end_matches('/').to_owned(),
+        base: base.map(|base| base.trim_end_matches('/').to_owned()),
     }
 }
 

@@ -71,7 +71,7 @@ async fn try_act(visit: &Visit, form: Result<Form<CohortForm>, FormRejection>) -
         "remove-index" => cohort.index = None,
         "check" | "ask" => {
             let epsilon = view.epsilon.value.replace(',', ".").parse::<f64>();
-            let Some(epsilon) = epsilon.ok().filter(|epsilon| (0.01..=1_000.0).contains(epsilon))
+            let Some(epsilon) = epsilon.ok().filter(|epsilon| (0.1..=1_000.0).contains(epsilon))
             else {
                 view.epsilon.fault = Some(FieldFault::NotANumber);
                 return shown(visit, view, &cohort).await;

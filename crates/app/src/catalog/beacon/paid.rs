@@ -1,4 +1,9 @@
-//! What answers of the Beacon cost, and the ledger of it, written before an answer is given.
+//! What answers of the Beacon cost, and the ledger of it.
+//!
+//! What is paid for is a question, never what is found: whether a question is new, free or refused is known before a
+//! row is read, so that none of it tells anything of the rows. The ledger is written before they are read, and the
+//! answer before it is given. Budgets are those of a data set in a period of fixed length, however often its rows are
+//! made anew in it.
 
 use privacy::budget::{Cost, Entry, Limit, Overspent, Subject, refuse};
 use serde::{Deserialize, Serialize};
@@ -14,88 +19,139 @@ use crate::{App, Caller, Error, Result};
 const MICRO_EPSILON: u64 = 100_000;
 /// The scale of its noise, in people.
 pub(super) const SCALE: f64 = 10.0;
-/// Most ε that one account spends in one version of a data set, in millionths: 50 different answers.
+/// Most ε that one account spends in a data set in a period, in millionths: 50 different answers.
 pub const PER_ACCOUNT: u64 = 5_000_000;
-/// Most ε that everybody together spends in one version of a data set: 200 different answers.
+/// Most ε that everybody together spends in a data set in a period: 200 different answers.
 pub const PER_SET: u64 = 20_000_000;
-/// Most entries that are read of one version of a data set.
+/// Length of a period in days. They begin anew for everybody at the same time, so that around a change the budgets of
+/// two can be spent.
+pub const PERIOD_DAYS: i64 = 90;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Most entries that are read of one period of a data set.
 const MOST_ENTRIES: usize = 1_000;
+/// Entries of past periods that are removed with one new entry.
+const SWEPT: usize = 100;
 
-/// People of one data set who meet what was asked. The number is exact and stays here.
-pub(super) struct Counted {
-    /// The data set.
-    pub set: String,
-    /// The digest of its rows.
-    pub digest: String,
-    /// The digest of which rows were counted.
-    pub rows: String,
-    /// How many.
-    pub people: u64,
+/// A question about one data set, in the period in which it is asked.
+pub(super) struct Asked {
+    set: String,
+    question: String,
+    period: i64,
 }
 
-/// An answer that was given.
+/// A question that was paid for.
 #[derive(Serialize, Deserialize)]
-struct Given {
-    noised: i64,
+struct Paid {
+    /// What was answered; nothing where it has not come to an answer.
+    noised: Option<i64>,
     entry: Entry,
     group: Entry,
 }
 
-/// The sum of what was counted, with noise; what is new in it is paid for and kept first, with the
-/// entry in the audit, in one transaction.
+impl Asked {
+    /// A question by its digest, asked now.
+    pub(super) fn now(app: &App, set: &str, question: String) -> Self {
+        let period = app.now_ms().div_euclid(PERIOD_DAYS * DAY_MS);
+        Self { set: set.to_owned(), question, period }
+    }
+
+    fn of_set(&self) -> String {
+        format!("beacon/{}/", self.set)
+    }
+
+    fn of_period(&self) -> String {
+        format!("{}{:010}/", self.of_set(), self.period)
+    }
+
+    fn place(&self) -> Vec<u8> {
+        format!("{}{}", self.of_period(), self.question).into_bytes()
+    }
+
+    fn entry(&self, subject: String) -> Entry {
+        Entry {
+            subject: Subject::Group(subject),
+            data_set: self.set.clone(),
+            project: "beacon".to_owned(),
+            question: self.question.clone(),
+            cost: Cost::Pure { micro_epsilon: MICRO_EPSILON },
+        }
+    }
+}
+
+/// Pays for the questions that are new, with the entry in the audit, in one transaction; all of them or none. What was
+/// answered to each before; nothing where it is still to be counted.
 pub(super) fn pay(
     app: &App,
     caller: &Caller,
-    counted: &[Counted],
-) -> Result<std::result::Result<i64, Overspent>> {
-    let key = NoiseKey::of(app)?;
+    asked: &[Asked],
+) -> Result<std::result::Result<Vec<Option<i64>>, Overspent>> {
     let _one = app.catalogue().paying.lock();
     let snapshot = app.store().snapshot()?;
-    let (mut side, mut sum) = (Vec::new(), 0_i64);
-    for one in counted {
-        let of_set = format!("beacon/{}/{}/", one.set, one.digest);
-        let place = format!("{of_set}{}", one.rows).into_bytes();
+    let (mut side, mut answers, mut new) = (Vec::new(), Vec::with_capacity(asked.len()), 0);
+    for one in asked {
+        let place = one.place();
         if let Some(kept) = snapshot.side(SPACE, &place)? {
-            sum = sum.saturating_add(read(&kept)?.noised);
+            answers.push(read(&kept)?.noised);
             continue;
         }
+        let current = one.of_period().into_bytes();
         let mut entries = Vec::new();
-        for (_, kept) in snapshot.side_scan(SPACE, of_set.as_bytes(), MOST_ENTRIES)? {
-            let Given { entry, group, .. } = read(&kept)?;
+        for (_, kept) in snapshot.side_scan(SPACE, &current, MOST_ENTRIES)? {
+            let Paid { entry, group, .. } = read(&kept)?;
             entries.extend([entry, group]);
         }
-        let entry = |subject| Entry {
-            subject: Subject::Group(subject),
-            data_set: one.set.clone(),
-            project: "beacon".to_owned(),
-            question: one.rows.clone(),
-            cost: Cost::Pure { micro_epsilon: MICRO_EPSILON },
-        };
-        let (own, group) = (entry(format!("account {}", caller.user.id)), entry("all".to_owned()));
-        for (new, most) in [(&own, PER_ACCOUNT), (&group, PER_SET)] {
+        let entry = one.entry(format!("account {}", caller.user.id));
+        let group = one.entry("all".to_owned());
+        for (subject, most) in [(&entry, PER_ACCOUNT), (&group, PER_SET)] {
             let limit = Limit { micro_epsilon: most, femto_delta: 0 };
-            if let Err(overspent) = refuse(&entries, new, &limit) {
+            if let Err(overspent) = refuse(&entries, subject, &limit) {
                 return Ok(Err(overspent));
             }
         }
-        let what = [b"beacon", one.set.as_bytes(), one.digest.as_bytes(), one.rows.as_bytes()];
-        let noised = key.noised(&what, one.people, MICRO_EPSILON)?;
-        sum = sum.saturating_add(noised);
-        let given = Given { noised, entry: own, group };
-        let text = serde_json::to_vec(&given).map_err(|e| Error::internal(e.to_string()))?;
-        side.push(SideWrite { space: SPACE, key: place, value: Some(text) });
+        side.push(write(place, &Paid { noised: None, entry, group })?);
+        let past = snapshot.side_scan(SPACE, one.of_set().as_bytes(), SWEPT)?.into_iter();
+        let past = past.map(|(key, _)| key).filter(|key| !key.starts_with(&current));
+        side.extend(past.map(|key| SideWrite { space: SPACE, key, value: None }));
+        answers.push(None);
+        new += 1;
     }
-    let sets: Vec<&str> = counted.iter().map(|one| one.set.as_str()).collect();
+    drop(snapshot);
+    let sets: Vec<&str> = asked.iter().map(|one| one.set.as_str()).collect();
     let note = match sets.is_empty() {
         true => "asks the Beacon; no data set knows what was asked".to_owned(),
-        false => format!("asks the Beacon about {}; {} new answers", sets.join(", "), side.len()),
+        false => format!("asks the Beacon about {}; {new} new answers", sets.join(", ")),
     };
     let event = Event::by(caller, Pattern::Query).note(note);
     let writes = vec![event.write(app)?];
     app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
-    Ok(Ok(sum))
+    Ok(Ok(answers))
 }
 
-fn read(kept: &[u8]) -> Result<Given> {
+/// The number of people with noise as it is told, kept first. The noise is always the same for the same number of the
+/// same question, and another one for another question about the same people.
+pub(super) fn answer(app: &App, asked: &Asked, people: u64) -> Result<i64> {
+    let key = NoiseKey::of(app)?;
+    let what: [&[u8]; 3] = [b"beacon question", asked.set.as_bytes(), asked.question.as_bytes()];
+    let noised = key.noised(&what, people, MICRO_EPSILON)?;
+    let _one = app.catalogue().paying.lock();
+    let place = asked.place();
+    let kept = app.store().snapshot()?.side(SPACE, &place)?;
+    // The period of the question may have ended, and its entry may be gone.
+    let Some(paid) = kept.map(|kept| read(&kept)).transpose()? else { return Ok(noised) };
+    // Somebody else may have come to an answer meanwhile.
+    if let Some(noised) = paid.noised {
+        return Ok(noised);
+    }
+    let side = vec![write(place, &Paid { noised: Some(noised), ..paid })?];
+    app.store().commit(Transaction { side, ..Transaction::default() })?;
+    Ok(noised)
+}
+
+fn read(kept: &[u8]) -> Result<Paid> {
     serde_json::from_slice(kept).map_err(|_| Error::internal("an entry of the Beacon is faulty"))
+}
+
+fn write(key: Vec<u8>, paid: &Paid) -> Result<SideWrite> {
+    let text = serde_json::to_vec(paid).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(SideWrite { space: SPACE, key, value: Some(text) })
 }

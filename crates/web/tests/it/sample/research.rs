@@ -92,7 +92,7 @@ fn set_view(full: bool) -> SetView {
         mail: "data@east.example".into(),
         version: "2.0.1".into(),
         modified_ms: NOW_MS,
-        base: "https://east.example".into(),
+        base: Some("https://east.example".into()),
     };
     let row = |name: &str| VariableRow {
         name: name.into(),
