@@ -154,7 +154,7 @@ fn counted(app: &App, question: &Question) -> Result<Given> {
     let people = app.cohorts().people.read();
     let people = people.as_ref().ok_or_else(keep::not_yet)?;
     // Asked when the people stand still, so that nobody's decision is older than what is counted of them.
-    let without = people.keys_without(&participants(app)?);
+    let without = people.keys_without(&*participants(app)?);
     let threads = app.settings().cohorts.threads;
     let how = Counting { day: question.when, threads, without: &without };
     let until = Instant::now() + MOST_TIME;

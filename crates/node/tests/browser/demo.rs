@@ -87,11 +87,7 @@ pub fn synthea() -> Option<PathBuf> {
         PathBuf::from,
     );
     let folder = root.join("data/synthea");
-    if !folder.is_dir() {
-        println!("Synthea's patients are absent; set CONSILIUM_SHARED");
-        return None;
-    }
-    Some(folder)
+    folder.is_dir().then_some(folder)
 }
 
 /// A port with the next two, and those a thousand above, free at this moment.

@@ -72,7 +72,11 @@ fn a_question_goes_from_the_catalogue_to_the_patient() {
         println!("skipped: chromium or chromedriver is not installed");
         return;
     };
-    let demo = Demo::start_with(demo::synthea());
+    let data = demo::synthea();
+    if data.is_none() {
+        println!("Synthea's patients are absent, others are made up; set CONSILIUM_SHARED");
+    }
+    let demo = Demo::start_with(data);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(research::story(&driver, &demo));
 }
