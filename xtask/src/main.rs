@@ -116,9 +116,18 @@ fn policy() -> Outcome {
 
 /// Runs a program of `testkit` that needs no optimised build.
 fn development(program: &str, arguments: &[String]) -> Outcome {
-    let mut run = Command::new("cargo");
-    run.args(["run", "--quiet", "--package", "consilium-testkit", "--bin", program, "--"]);
-    step(program, run.args(arguments).current_dir(root()))
+    let built = built(program)?;
+    step(program, Command::new(built).args(arguments).current_dir(root()))
+}
+
+/// Builds a program beside the tests, and tells where it is. Of the whole workspace and with its tests: what
+/// is built otherwise has other features of what both use, so all of that would be compiled again.
+fn built(program: &str) -> Result<PathBuf, Box<dyn std::error::Error>> {
+    let mut build = Command::new("cargo");
+    build.args(["build", "--quiet", "--workspace", "--tests", "--bin", program]);
+    step(&format!("build {program}"), build.current_dir(root()))?;
+    // This task was built into the same folder.
+    Ok(env::current_exe()?.with_file_name(program))
 }
 
 /// Runs a program of `testkit` that is to be fast and needs no node beside it.

@@ -47,9 +47,7 @@ pub fn run(filter: &[String]) -> Outcome {
     crate::development("conformance", &[])?;
     crate::development("fuzz", &["--seconds".into(), FUZZ_SECONDS.into()])?;
     // The tests have built it; cargo only makes sure.
-    let mut build = Command::new("cargo");
-    build.args(["build", "--quiet", "--package", "consilium-node"]);
-    step("build the node", build.current_dir(root()))?;
+    crate::built("consilium")?;
     crate::development("crash", &["--deliveries".into(), "--rounds".into(), KILLS.into()])
 }
 

@@ -23,6 +23,7 @@ const HEAD: &str = "\
 # yes        allowed                           no        refused
 # 2F         second factor, at most 300 s old  evidence  an appointment, encounter or order named,
 #                                                        or a reason stated
+# hour       the second factor may be an hour old
 # agreement  an agreement in force, or the network's common one, covers asker, holder and purpose
 # switch     emergency override enabled here   grant     emergency override granted and running
 # persons    who patients are and the directory, nothing clinical
@@ -143,8 +144,12 @@ fn cell(engine: &Engine, question: Question) -> Vec<&'static str> {
         words.push("or-other");
     }
     let old = |age_s| allowed(&Question { mfa_age_s: Some(age_s), ..best });
-    if words.contains(&"2F") && (!old(300) || old(301)) {
-        words.push("other-age");
+    if words.contains(&"2F") {
+        match (old(300), old(301), old(3600), old(3601)) {
+            (true, false, ..) => {}
+            (true, true, true, false) => words.push("hour"),
+            _ => words.push("other-age"),
+        }
     }
     words.extend(*content);
     if words.is_empty() {

@@ -92,6 +92,8 @@ pub enum Role {
     Operator,
     /// Keeps patient identities right.
     Registrar,
+    /// Asks for guarded numbers over many people, and for no record.
+    Researcher,
     /// A program, without a person in front of it.
     Service,
 }
@@ -105,6 +107,7 @@ impl Role {
             Self::PrivacyOfficer => "privacy-officer",
             Self::Operator => "operator",
             Self::Registrar => "registrar",
+            Self::Researcher => "researcher",
             Self::Service => "service",
         }
     }

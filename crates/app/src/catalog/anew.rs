@@ -119,12 +119,14 @@ pub(crate) fn rows(app: &App, name: &str, variables: &[String]) -> Result<(Dicti
     Ok((set.dictionary, rows))
 }
 
-/// Whether whoever is in a data set is in research now, and nobody else is. Blocks.
+/// Since when a data set has its rows, in milliseconds since the Unix epoch, where whoever is in it is in
+/// research now, and nobody else is. Blocks.
 ///
 /// Errors: [`Kind::NotFound`] for an unknown data set.
-pub(crate) fn stands(app: &App, name: &str) -> Result<bool> {
+pub(crate) fn stands(app: &App, name: &str) -> Result<Option<i64>> {
     let set = columns::description(&*app.store().snapshot()?, name)?;
-    is_current(app, &set.ok_or_else(Error::not_found)?)
+    let set = set.ok_or_else(Error::not_found)?;
+    Ok(is_current(app, &set)?.then_some(set.since_ms))
 }
 
 /// Whether whoever is in it is in research now, and nobody else is.

@@ -175,8 +175,18 @@ fn record(
     side.push(SideWrite { space: SPACE, key, value: Some(hash) });
     let writes = vec![event.write(app)?];
     // Somebody may have decided otherwise about research since the rows were read.
-    if !catalog::anew::stands(app, &checked.known.project.dataset)? {
+    let Some(since) = catalog::anew::stands(app, &checked.known.project.dataset)? else {
         return Err(Against::new("dataset-stale", "who is in research has changed meanwhile"));
+    };
+    // Sums over other rows than those of the rounds before would be about nothing.
+    let (rows, since) = (format!("rows/{}", checked.id).into_bytes(), since.to_be_bytes().to_vec());
+    match snapshot.side(SPACE, &rows)? {
+        Some(before) if before != since => {
+            let reason = "the rows have changed since the first round; ask again";
+            return Err(Against::new("dataset-changed", reason));
+        }
+        Some(_) => {}
+        None => side.push(SideWrite { space: SPACE, key: rows, value: Some(since) }),
     }
     app.store().commit(Transaction { guards, side, writes })?;
     Ok(())

@@ -145,7 +145,9 @@ fn divided(
         source.plan.schema().columns().into_iter().map(Expr::Column).collect();
     columns.extend(groups);
     for (at, condition) in conditions.into_iter().enumerate() {
-        columns.push(condition.is_true().alias(format!("_met{at}")));
+        // Not `IS TRUE`, of which the engine's logical and physical plans say differently whether it is null.
+        let met = when(condition, lit(1_i64)).otherwise(lit(0_i64)).map_err(planning)?;
+        columns.push(met.alias(format!("_met{at}")));
     }
     let rows = Projection::try_new(columns, Arc::new(source.plan)).map_err(planning)?;
     let rows = Arc::new(LogicalPlan::Projection(rows));

@@ -362,8 +362,16 @@ fn a_data_set_by_sql_answers_what_the_records_say_and_nobody_who_opted_out() {
         let third = &hospitals.all[2];
         let by_one = by_hand(&hospitals, third, &[]).rows();
         let people = patients(&hospitals, third);
+        // Nobody's decision is on its way to another hospital meanwhile.
+        let is_here_alone = |id: &str| {
+            let of = hospitals.world.persons.iter().find(|person| {
+                person.at.get(&third.org).is_some_and(|known| known.patient_id == id)
+            });
+            of.is_some_and(|person| person.at.len() == 1)
+        };
         let leaves = people
             .iter()
+            .filter(|id| is_here_alone(id.as_str()))
             .find(|id| by_hand(&hospitals, third, &[id.as_str()]).rows() < by_one)
             .unwrap();
         third.patient(leaves).await.create(&said(leaves, "deny")).await;
