@@ -9,7 +9,10 @@
 //! | `GET /research/views` | | the tables that can be asked by SQL |
 //! | `POST /research/projects/{id}/sql` | `{"sql"}` | columns, of groups of enough people |
 //! | `GET /research/projects` | | the projects that concern this institution |
-//! | `POST /research/projects` | an application | `{"id"}` |
+//! | `POST /research/projects` | an application; with `amends`, of a change to an earlier project | `{"id"}` |
+//! | `DELETE /research/projects/{id}` | | takes an own project back, for good |
+//! | `GET /research/council` | | the projects that ask this institution's data, and what the patient council says |
+//! | `POST /research/council/{id}` | `{"say": "agree" or "object", "conditions"?}` | |
 //! | `POST /research/projects/{id}/decision` | `{"choice", "reason"}` | |
 //! | `GET /research/projects/{id}/questions` | | what was asked in it, without answers |
 //! | `POST /research/projects/{id}/questions` | a question | `{"id"}` |
@@ -40,6 +43,7 @@
 mod archive;
 pub(crate) mod catalog;
 mod cohorts;
+mod council;
 mod extracts;
 mod programs;
 mod workspace;
@@ -47,7 +51,7 @@ mod workspace;
 use std::time::Duration;
 
 use app::catalog::{self as sets, About, Dataset};
-use app::projects::{self, Choice, Known, Verdict};
+use app::projects::{self, Choice, Ended, Known, Verdict};
 use app::release::{self, Output, Publication};
 use app::rounds::ask;
 use app::rounds::asked::{self, Asked, State as Stands};
@@ -56,7 +60,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use fhir::time::instant;
 use serde::Deserialize;
@@ -85,7 +89,9 @@ pub fn router(app: App) -> Router {
         .route("/datasets/{name}", put(register).delete(remove))
         .route("/datasets/{name}/refresh", post(refresh))
         .route("/projects", get(list).post(apply))
+        .route("/projects/{id}", delete(end))
         .route("/projects/{id}/decision", post(decide))
+        .merge(council::routes())
         .route("/projects/{id}/questions", get(questions).post(question))
         .route("/questions/{id}", get(standing).delete(withdraw))
         .route("/outputs", get(outputs))
@@ -129,6 +135,8 @@ struct Apply {
     analyses: Vec<String>,
     #[serde(default)]
     programs: Vec<programs::Named>,
+    #[serde(default)]
+    amends: Option<String>,
     min_sites: u32,
     min_rows: u32,
     #[serde(default)]
@@ -246,11 +254,15 @@ fn project(known: &Known) -> Value {
         json!({
             "by": decision.holder, "choice": decision.choice, "reason": decision.reason,
             "embargo_days": decision.embargo_days, "steward": decision.steward,
-            "at": instant(decision.at),
+            "council": decision.council, "at": instant(decision.at),
         })
     });
+    let ended = known.ended.as_ref().map(|ended| match ended {
+        Ended::Withdrawn => json!({"by": "withdrawal"}),
+        Ended::Amended(id) => json!({"by": "amendment", "project": id}),
+    });
     json!({
-        "id": known.id, "application": known.project, "decisions": decisions.collect::<Vec<_>>(),
+        "id": known.id, "application": known.project, "ended": ended, "decisions": decisions.collect::<Vec<_>>(),
         "waits": known.parties().iter().filter(|org| !known.decisions.contains_key(*org)).collect::<Vec<_>>(),
     })
 }
@@ -264,6 +276,7 @@ async fn apply(
     let caller = auth::caller(&app, &headers, client, false).await?;
     let given: Apply = body(content, MAX_SMALL).await?;
     let draft = projects::Draft {
+        amends: given.amends,
         title: given.title,
         purpose: given.purpose,
         researchers: given.researchers,
@@ -292,6 +305,17 @@ async fn decide(
     let Decide { choice, reason, embargo_days } = body(content, MAX_SMALL).await?;
     let verdict = Verdict { choice, reason, embargo_days };
     app.run(move |app| projects::decide(app, &caller, &id, &verdict)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn end(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, false).await?;
+    app.run(move |app| projects::end(app, &caller, &id, "")).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -328,6 +328,8 @@ fn local_question(app: &App, caller: &Caller, action: Action) -> Result<(Questio
                 | policy::Action::Research
                 | policy::Action::Explore
                 | policy::Action::DecideProjects
+                | policy::Action::ReadProjects
+                | policy::Action::Represent
                 | policy::Action::ReleaseAnswers
                 | policy::Action::ReadResearch
                 | policy::Action::Extract
@@ -371,7 +373,9 @@ fn of_accounts(
             let only = Only::Accounts { system };
             Ok(Some((policy::Action::ReadAccounts, Relation::Unrelated, only)))
         }
-        Role::Steward | Role::CouncilMember | Role::Researcher => own(caller),
+        Role::Steward | Role::CouncilMember | Role::Researcher | Role::Representative => {
+            own(caller)
+        }
         // Whose right to act for somebody has ended is nobody, and not who they are themselves.
         Role::Proxy if caller.user.acting.is_none() => {
             let account = app.identity().accounts().get(&caller.user.id);

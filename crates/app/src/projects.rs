@@ -3,18 +3,22 @@
 //!
 //! What is kept is what was signed: the application, by the node of whoever applies, and each party's
 //! decisions, by its own node. The latest decision of a party counts. A `ResearchStudy` shows a project
-//! to those who read FHIR.
+//! to those who read FHIR. Everybody with a part in a project is told what the others have decided.
 
+mod amend;
 mod apply;
+pub mod council;
 mod decide;
 mod held;
+pub(crate) mod others;
 mod shelf;
 mod study;
 mod told;
 
+pub use amend::{Change, changes};
 pub use apply::{Draft, apply};
-pub use decide::{Choice, Verdict, decide};
-pub use shelf::{Known, known};
+pub use decide::{Choice, Verdict, decide, end};
+pub use shelf::{Ended, Known, Signed, known};
 pub use told::{Told, for_patient};
 
 pub(crate) use held::{Held, all};

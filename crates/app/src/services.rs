@@ -67,6 +67,8 @@ pub struct Settings {
     pub cohorts: crate::cohorts::Rules,
     /// How the institution tells of its data.
     pub catalog: crate::catalog::Rules,
+    /// Fewest members of the patient council who have to agree to a project; 0 where none has to.
+    pub patient_council: u32,
 }
 
 /// Choices that FHIR REST leaves to a server.

@@ -176,6 +176,9 @@ fn stands(app: &App, caller: &Caller, known: &Known) -> Result<()> {
             format!("the project does not allow the analysis `{ANALYSIS}`"),
         );
     }
+    if let Some(ended) = &known.ended {
+        return Err(Error::new(Kind::Conflict, ended.reason()));
+    }
     let open =
         known.parties().into_iter().filter(|party: &OrgId| !known.is_approved_by(party, now));
     let open: Vec<String> = open.map(|party| format!("`{party}`")).collect();

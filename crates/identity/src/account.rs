@@ -39,11 +39,13 @@ pub enum Role {
     Proxy,
     /// Asks questions of data sets in approved projects, and never reads a record.
     Researcher,
+    /// Speaks for patients in the patient council, about research with the institution's data.
+    Representative,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
@@ -54,6 +56,7 @@ impl Role {
         Self::CouncilMember,
         Self::Proxy,
         Self::Researcher,
+        Self::Representative,
     ];
 
     /// The code, `privacy-officer` for example.
@@ -69,6 +72,7 @@ impl Role {
             Self::CouncilMember => "council-member",
             Self::Proxy => "proxy",
             Self::Researcher => "researcher",
+            Self::Representative => "representative",
         }
     }
 

@@ -158,6 +158,9 @@ pub struct Config {
     /// How the institution tells of its data for research.
     #[serde(default)]
     pub catalog: CatalogRules,
+    /// Who is asked before the institution's data are.
+    #[serde(default)]
+    pub research: ResearchRules,
     /// How many exports, imports and other long jobs run at the same time.
     #[serde(default = "jobs_at_once")]
     pub jobs_at_once: usize,
@@ -249,6 +252,25 @@ impl ProxyRules {
             .map_err(|why| format!("`proxies.time_zone` is `{}`; {why}", self.time_zone))?;
         let (adult, adolescent) = (self.adult, self.adolescent);
         Ok(app::proxies::Rules { adult, adolescent, withheld: self.withheld.clone(), zone })
+    }
+}
+
+/// Who is asked before the institution's data are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResearchRules {
+    /// Fewest members of the patient council who have to agree to a project before a steward can
+    /// approve it; 0 where none has to.
+    pub patient_council: u32,
+}
+
+impl ResearchRules {
+    /// Errors: a council that nobody could gather.
+    fn check(self) -> Result<(), String> {
+        match self.patient_council {
+            0..=100 => Ok(()),
+            _ => Err("`research.patient_council` is at most 100".into()),
+        }
     }
 }
 
@@ -593,6 +615,7 @@ impl Config {
         config.proxies.rules()?;
         config.cohorts.rules()?;
         config.catalog.rules()?;
+        config.research.check()?;
         Ok(config)
     }
 
@@ -804,6 +827,12 @@ account_epsilon = 10.0
 everybody_epsilon = 50.0
 period_days = 90
 
+# How many members of the patient council (accounts of role `representative`) have to agree to a research
+# project before a steward can approve that it asks this institution's data; none may object. 0 asks for
+# none, and their word is advice.
+[research]
+patient_council = 0
+
 # How this institution tells of its data sets for research; see docs/guides/research.md. With `public`
 # everybody may read the descriptions and what the Beacon says of itself, signed in or not: a catalogue
 # is there to be found, and its counts hold noise, but which data an institution holds is its own to
@@ -912,6 +941,7 @@ mod tests {
             ("requests_per_second = 200", "requests_per_second = 0", "peers.requests_per_second"),
             ("night = [22, 6]", "night = [22, 24]", "peers.night"),
             ("lake = \"lake\"", "lake = \"../lake\"", "lake"),
+            ("patient_council = 0", "patient_council = 101", "research.patient_council"),
             ("\nmail = \"\"", "\nmail = \"nobody\"", "catalog.mail"),
             ("access_body = \"\"", "access_body = \"Body\"", "catalog.access_body"),
             ("country = \"\"", "country = \"a/b\"", "catalog.country"),

@@ -223,6 +223,7 @@ pub fn open_around(
             research: config.research_consent,
             cohorts: config.cohorts.rules()?,
             catalog: config.catalog.rules()?,
+            patient_council: config.research.patient_council,
         },
         jobs: app::jobs::Options {
             at_once: config.jobs_at_once,

@@ -58,6 +58,8 @@ words! {
         Proxy = "proxy",
         /// Asks questions of data sets in approved projects.
         Researcher = "researcher",
+        /// Speaks for patients about research with the institution's data.
+        Representative = "representative",
     }
 }
 
@@ -69,7 +71,7 @@ impl Role {
             Self::Patient => Purpose::PATRQT,
             Self::PrivacyOfficer | Self::Steward => Purpose::HCOMPL,
             Self::Operator | Self::Service => Purpose::HSYSADMIN,
-            Self::CouncilMember => Purpose::HOPERAT,
+            Self::CouncilMember | Self::Representative => Purpose::HOPERAT,
             Self::Registrar => Purpose::PATADMIN,
             Self::Proxy => Purpose::FAMRQT,
             Self::Researcher => Purpose::HRESCH,
@@ -134,8 +136,10 @@ words! {
         Research = "research",
         /// Decide for the institution whether a project may use its data.
         DecideProjects = "decide-projects",
-        /// See, as a patient, which research projects there are and what they are for.
+        /// See, as a patient or for patients, which research projects there are and what they are for.
         ReadProjects = "read-projects",
+        /// Say for the patients whether a research project may use the institution's data.
+        Represent = "represent",
         /// Decide whether the answer of a research question may leave.
         ReleaseAnswers = "release-answers",
         /// See data sets, projects, decisions and what was asked.

@@ -124,6 +124,9 @@ impl Chrome {
                 item("nav-find", Find.to_string()),
             ],
             Role::CouncilMember => vec![item("nav-council", Council.to_string())],
+            Role::Representative => {
+                vec![item("nav-patient-council", PatientCouncil.to_string())]
+            }
             Role::Proxy => self.navigation_of_proxy(item),
         };
         // A page below another page of the menu is the lower one alone.
@@ -219,11 +222,13 @@ pub enum Role {
     Proxy,
     /// `researcher`
     Researcher,
+    /// `representative`
+    Representative,
 }
 
 impl Role {
     /// Every role that has pages.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Clinician,
         Self::Patient,
         Self::PrivacyOfficer,
@@ -233,6 +238,7 @@ impl Role {
         Self::CouncilMember,
         Self::Proxy,
         Self::Researcher,
+        Self::Representative,
     ];
 
     /// The role of its code, `None` for one without pages.
@@ -247,6 +253,7 @@ impl Role {
             "council-member" => Self::CouncilMember,
             "proxy" => Self::Proxy,
             "researcher" => Self::Researcher,
+            "representative" => Self::Representative,
             _ => return None,
         })
     }
@@ -263,6 +270,7 @@ impl Role {
             Self::CouncilMember => Council.to_string(),
             Self::Proxy => Acting.to_string(),
             Self::Researcher => Research.to_string(),
+            Self::Representative => PatientCouncil.to_string(),
         }
     }
 
@@ -278,6 +286,7 @@ impl Role {
             Self::CouncilMember => "role-council-member",
             Self::Proxy => "role-proxy",
             Self::Researcher => "role-researcher",
+            Self::Representative => "role-representative",
         })
     }
 }

@@ -8,6 +8,7 @@
 //! What a site gives leaves it as two shares, each sealed to one aggregator, and a signature by which
 //! an aggregator knows whose it is. The coordinator hands shares on and can open none.
 
+mod council;
 mod outcome;
 mod program;
 mod project;
@@ -19,6 +20,7 @@ mod withdrawal;
 
 use crate::org::OrgId;
 
+pub use council::{CouncilWord, MAX_CONDITIONS};
 pub use outcome::{MAX_PUBLICATIONS, Outcome, Publication};
 pub use program::{
     MAX_PROGRAM, MAX_PROGRAM_FUEL, MAX_PROGRAM_MEMORY, MAX_PROGRAMS, NamedProgram, ProgramOutput,

@@ -161,6 +161,7 @@ fn display(role: Role) -> &'static str {
         Role::CouncilMember => "Council member",
         Role::Proxy => "Acts for patients",
         Role::Researcher => "Researcher",
+        Role::Representative => "Speaks for patients",
     }
 }
 

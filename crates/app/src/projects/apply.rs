@@ -3,11 +3,11 @@
 use wire::research::{MAX_PROGRAMS, Project, ReleaseRule, Researcher};
 use wire::{OrgId, Sealed};
 
-use super::take_project;
+use super::{known, take_project};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
-use crate::{App, Caller, Error, Result, programs};
+use crate::{App, Caller, Error, Kind, Result, programs};
 
 /// The kind of analysis that is a program.
 const PROGRAM: &str = "program";
@@ -15,6 +15,8 @@ const PROGRAM: &str = "program";
 /// What a researcher wants to do.
 #[derive(Clone, Debug)]
 pub struct Draft {
+    /// Id of the project that it amends.
+    pub amends: Option<String>,
     /// In one line.
     pub title: String,
     /// What is to be found out and why, in words.
@@ -44,12 +46,17 @@ pub struct Draft {
 /// Applies for a project and returns its id. For researchers with a second factor of the last five
 /// minutes; their node signs the application, and the parties find it when they next ask.
 ///
-/// Errors: [`crate::Kind::Invalid`] where it is not within bounds, or names somebody who is no member.
+/// Errors: [`Kind::Invalid`] where it is not within bounds, or names somebody who is no member; for an
+/// amendment [`Kind::NotFound`] and [`Kind::Forbidden`] where it is not of an own project,
+/// [`Kind::Conflict`] where that has ended.
 pub fn apply(app: &App, caller: &Caller, draft: Draft) -> Result<String> {
     authorise(app, caller, Action::of(policy::Action::Research))?;
     let invalid = |message: String| Error::invalid("value", message);
     if !(1..=1_830).contains(&draft.days) {
         return Err(invalid("a project lasts 1 to 1,830 days".to_owned()));
+    }
+    if let Some(id) = &draft.amends {
+        check_amendable(app, caller, id)?;
     }
     let list = app.network().list();
     for org in draft.holders.iter().chain(&draft.aggregators) {
@@ -72,6 +79,7 @@ pub fn apply(app: &App, caller: &Caller, draft: Draft) -> Result<String> {
     let project = Project {
         version: 1,
         network: list.network.clone(),
+        amends: draft.amends,
         coordinator: app.network().own().clone(),
         title: draft.title,
         purpose: draft.purpose,
@@ -93,4 +101,17 @@ pub fn apply(app: &App, caller: &Caller, draft: Draft) -> Result<String> {
     let event = Event::by(caller, Pattern::Configure).note("applies for a research project");
     take_project(app, &sealed, Some(event))?;
     Ok(sealed.id())
+}
+
+/// An own project that goes on can be amended by whoever is named in it.
+fn check_amendable(app: &App, caller: &Caller, id: &str) -> Result<()> {
+    let known = known(&*app.store().snapshot()?, id)?;
+    let is_named = known.project.researchers.iter().any(|one| one.account == caller.user.id);
+    if known.project.coordinator != *app.network().own() || !is_named {
+        return Err(Error::new(Kind::Forbidden, "the project is somebody else's"));
+    }
+    match known.ended.is_some() || known.project.until <= app.now_ms() {
+        true => Err(Error::new(Kind::Conflict, "the project has ended; apply for a new one")),
+        false => Ok(()),
+    }
 }

@@ -1,10 +1,10 @@
 //! Deciding, for an institution, whether a project may use its data or its help.
 
-use wire::Sealed;
-use wire::research::Decision;
 pub use wire::research::ProjectChoice as Choice;
+use wire::Sealed;
+use wire::research::{CouncilWord, Decision};
 
-use super::{known, take_decision};
+use super::{Known, council, known, take_decision};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -26,18 +26,87 @@ pub struct Verdict {
 /// withdrawal holds at once here; the coordinator hears of it when this node next calls.
 ///
 /// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Conflict`] where this institution has
-/// nothing to decide in it, or approves a program whose bytes are not here or are not what the project says.
+/// nothing to decide in it, where it has ended, where its patient council has not agreed to what it
+/// approves, or where it approves a program whose bytes are not here or are not what the project says.
 pub fn decide(app: &App, caller: &Caller, id: &str, verdict: &Verdict) -> Result<()> {
     authorise(app, caller, Action::of(policy::Action::DecideProjects))?;
-    let known = known(&*app.store().snapshot()?, id)?;
+    let conflict = |message: &str| Error::new(Kind::Conflict, message.to_owned());
+    let found = known(&*app.store().snapshot()?, id)?;
     let own = app.network().own();
-    if !known.parties().contains(own) {
-        let message = "this institution is neither a holder nor an aggregator of the project";
-        return Err(Error::new(Kind::Conflict, message));
+    if !found.parties().contains(own) {
+        return Err(conflict(
+            "this institution is neither a holder nor an aggregator of the project",
+        ));
+    }
+    if verdict.choice == Choice::End {
+        return Err(conflict("whoever applied for the project takes it back"));
     }
     if verdict.choice == Choice::Approve {
-        programs::verify(app, caller, &known.id, &known.project)?;
+        programs::verify(app, caller, &found.id, &found.project)?;
     }
+    // What the patient council says meanwhile is said before or after.
+    let _turn = app.projects().turn();
+    let snapshot = app.store().snapshot()?;
+    let known = known(&*snapshot, id)?;
+    if known.ended.is_some() {
+        return Err(conflict("the project has ended"));
+    }
+    let stand = council::stands(app, &*snapshot, &known)?;
+    drop(snapshot);
+    if verdict.choice == Choice::Approve
+        && let Some(against) = stand.against()
+    {
+        let event = Event::by(caller, Pattern::Refuse).data(format!("ResearchStudy/{id}"));
+        app.audit(event.refused(format!("patient-council: {against}")))?;
+        return Err(conflict(&against));
+    }
+    let sealed = sign(app, &known, verdict, caller.user.name.clone(), stand.told())?;
+    let word = match verdict.choice {
+        Choice::Approve => "approves a research project",
+        Choice::Refuse => "refuses a research project",
+        Choice::Withdraw | Choice::End => "withdraws from a research project",
+    };
+    take_decision(app, &sealed, Some(Event::by(caller, Pattern::Configure).note(word)))?;
+    app.rounds().nudge();
+    Ok(())
+}
+
+/// Takes a project back for good, for whoever applied: nobody is asked anything more in it, what was released
+/// stays. For researchers who are named in it, with a second factor of the last five minutes.
+///
+/// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Forbidden`] for one of others,
+/// [`Kind::Conflict`] where it has ended.
+pub fn end(app: &App, caller: &Caller, id: &str, reason: &str) -> Result<()> {
+    authorise(app, caller, Action::of(policy::Action::Research))?;
+    let _turn = app.projects().turn();
+    let known = known(&*app.store().snapshot()?, id)?;
+    let is_named = known.project.researchers.iter().any(|one| one.account == caller.user.id);
+    if known.project.coordinator != *app.network().own() || !is_named {
+        return Err(Error::new(Kind::Forbidden, "the project is somebody else's"));
+    }
+    if known.ended.is_some() {
+        return Err(Error::new(Kind::Conflict, "the project has ended"));
+    }
+    let own = known.decisions.get(app.network().own());
+    let embargo_days = own.map(|decision| decision.embargo_days).unwrap_or_default();
+    let verdict = Verdict { choice: Choice::End, reason: reason.to_owned(), embargo_days };
+    let sealed = sign(app, &known, &verdict, caller.user.name.clone(), None)?;
+    let event = Event::by(caller, Pattern::Configure).note("takes a research project back");
+    take_decision(app, &sealed, Some(event))?;
+    app.rounds().nudge();
+    Ok(())
+}
+
+/// A decision of this institution, signed by its node, later than the one before it.
+pub(super) fn sign(
+    app: &App,
+    known: &Known,
+    verdict: &Verdict,
+    steward: String,
+    council: Option<CouncilWord>,
+) -> Result<Sealed> {
+    let own = app.network().own();
+    let before = known.decisions.get(own).map(|decision| decision.at + 1);
     let decision = Decision {
         version: 1,
         network: known.project.network.clone(),
@@ -46,18 +115,10 @@ pub fn decide(app: &App, caller: &Caller, id: &str, verdict: &Verdict) -> Result
         choice: verdict.choice,
         reason: verdict.reason.trim().to_owned(),
         embargo_days: verdict.embargo_days,
-        steward: caller.user.name.clone(),
-        at: app.now_ms(),
+        steward,
+        council,
+        at: app.now_ms().max(before.unwrap_or_default()),
     };
     let key = &app.peers().identity().assertion_key;
-    let sealed =
-        Sealed::seal(&decision, key).map_err(|e| Error::invalid("value", e.to_string()))?;
-    let word = match verdict.choice {
-        Choice::Approve => "approves a research project",
-        Choice::Refuse => "refuses a research project",
-        Choice::Withdraw => "withdraws from a research project",
-    };
-    take_decision(app, &sealed, Some(Event::by(caller, Pattern::Configure).note(word)))?;
-    app.rounds().nudge();
-    Ok(())
+    Sealed::seal(&decision, key).map_err(|e| Error::invalid("value", e.to_string()))
 }

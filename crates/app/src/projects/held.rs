@@ -3,14 +3,20 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::shelf::{self, Known};
 use crate::{App, Result};
 
 /// The projects, as far as they are held. [`Held::changed`] follows every write of one.
 #[derive(Default)]
-pub(crate) struct Held(Mutex<Inner>);
+pub(crate) struct Held {
+    inner: Mutex<Inner>,
+    /// Held while this institution, or its patient council, decides.
+    turns: Mutex<()>,
+    /// Held while a decision is taken down, of whomever: what follows from all of them is found once.
+    taking: Mutex<()>,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -22,15 +28,25 @@ struct Inner {
 impl Held {
     /// After a project was written: the next who asks reads again.
     pub(super) fn changed(&self) {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         inner.changes += 1;
         inner.all = None;
+    }
+
+    /// Whoever holds it decides alone.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turns.lock()
+    }
+
+    /// Whoever holds it takes a decision down alone.
+    pub(super) fn taking(&self) -> MutexGuard<'_, ()> {
+        self.taking.lock()
     }
 }
 
 /// All projects.
 pub(crate) fn all(app: &App) -> Result<Arc<Vec<Known>>> {
-    let held = &app.projects().0;
+    let held = &app.projects().inner;
     let changes = {
         let inner = held.lock();
         if let Some(all) = &inner.all {

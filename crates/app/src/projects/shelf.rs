@@ -6,7 +6,7 @@ use store::{SideWrite, Snapshot, Transaction};
 use wire::research::{Decision, Project, ProjectChoice};
 use wire::{OrgId, Sealed};
 
-use super::{MOST, MOST_DECISIONS, SPACE, study};
+use super::{MOST, MOST_DECISIONS, SPACE, amend, study};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Error, Kind, Result};
@@ -25,6 +25,38 @@ pub struct Known {
     pub sealed: Sealed,
     /// The latest decision of each party that has decided.
     pub decisions: BTreeMap<OrgId, Decision>,
+    /// The same as they were signed.
+    pub signed: BTreeMap<OrgId, Signed>,
+    /// How it ended before its time.
+    pub ended: Option<Ended>,
+}
+
+/// How a project ends before its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Whoever applied has taken it back.
+    Withdrawn,
+    /// Everybody has approved the project with this id, which amends it.
+    Amended(String),
+}
+
+impl Ended {
+    /// Why nothing is asked in it any more, in words.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Withdrawn => "the project was taken back by whoever applied for it",
+            Self::Amended(_) => "the project was amended; ask in the amendment",
+        }
+    }
+}
+
+/// A decision as it was signed.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// Its id: the hash of its text.
+    pub id: String,
+    /// It.
+    pub sealed: Sealed,
 }
 
 impl Known {
@@ -41,9 +73,27 @@ impl Known {
         self.project.coordinator == *org || self.parties().contains(org)
     }
 
+    /// Takes a decision down, where it is the latest of its party.
+    fn note(&mut self, decision: Decision, sealed: &Sealed) {
+        let is_end = decision.choice == ProjectChoice::End;
+        if is_end {
+            self.ended = Some(Ended::Withdrawn);
+        }
+        // Nothing comes after an end.
+        let is_later = |before: &Decision| {
+            is_end || (before.choice != ProjectChoice::End && before.at <= decision.at)
+        };
+        if self.decisions.get(&decision.holder).is_none_or(is_later) {
+            let signed = Signed { id: sealed.id(), sealed: sealed.clone() };
+            self.signed.insert(decision.holder.clone(), signed);
+            self.decisions.insert(decision.holder.clone(), decision);
+        }
+    }
+
     /// Whether `org` lets the project go on at `now_ms`.
     pub fn is_approved_by(&self, org: &OrgId, now_ms: i64) -> bool {
         let is_on = (self.project.from..self.project.until).contains(&now_ms);
+        let is_on = is_on && self.ended.is_none();
         let choice = self.decisions.get(org).map(|decision| decision.choice);
         is_on && choice == Some(ProjectChoice::Approve)
     }
@@ -69,17 +119,16 @@ fn open(snapshot: &dyn Snapshot, value: &[u8]) -> Result<Known> {
     let sealed: Sealed = serde_json::from_slice(value).map_err(|_| faulty())?;
     let project: Project = serde_json::from_str(&sealed.text).map_err(|_| faulty())?;
     let id = sealed.id();
-    let mut decisions = BTreeMap::new();
-    let prefix = format!("decision/{id}/");
+    let ended = amend::ended(snapshot, &id)?;
+    let (decisions, signed) = (BTreeMap::new(), BTreeMap::new());
+    let mut known = Known { id, project, sealed, decisions, signed, ended };
+    let prefix = format!("decision/{}/", known.id);
     for (_, value) in snapshot.side_scan(SPACE, prefix.as_bytes(), MOST)? {
         let sealed: Sealed = serde_json::from_slice(&value).map_err(|_| faulty())?;
         let decision: Decision = serde_json::from_str(&sealed.text).map_err(|_| faulty())?;
-        let is_later = |before: &Decision| before.at <= decision.at;
-        if decisions.get(&decision.holder).is_none_or(is_later) {
-            decisions.insert(decision.holder.clone(), decision);
-        }
+        known.note(decision, &sealed);
     }
-    Ok(Known { id, project, sealed, decisions })
+    Ok(known)
 }
 
 /// The signed decisions of `org` about a project.
@@ -110,10 +159,12 @@ pub(crate) fn take_project(app: &App, sealed: &Sealed, by: Option<Event<'_>>) ->
     if snapshot.side_scan(SPACE, b"project/", MOST)?.len() >= MOST {
         return Err(Error::new(Kind::TooCostly, "there are too many projects"));
     }
-    let known = Known { id, project, sealed: sealed.clone(), decisions: BTreeMap::new() };
+    let (decisions, signed) = (BTreeMap::new(), BTreeMap::new());
+    let known = Known { id, project, sealed: sealed.clone(), decisions, signed, ended: None };
     if !known.concerns(app.network().own()) {
         return Err(invalid("this institution has no part in the project".to_owned()));
     }
+    amend::check(&*snapshot, &known)?;
     let value = serde_json::to_vec(sealed).map_err(|e| Error::internal(e.to_string()))?;
     let note = format!("an application for a research project of `{}`", known.project.coordinator);
     let event = by.unwrap_or_else(|| Event::by_node(Pattern::Receive).note(note));
@@ -130,15 +181,30 @@ pub(crate) fn take_project(app: &App, sealed: &Sealed, by: Option<Event<'_>>) ->
 /// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Invalid`] where it is not signed by
 /// one of its parties.
 pub(crate) fn take_decision(app: &App, sealed: &Sealed, by: Option<Event<'_>>) -> Result<bool> {
+    take_decision_with(app, sealed, by, Transaction::default())
+}
+
+/// The same, together with what else `transaction` holds: both stand, or neither.
+pub(super) fn take_decision_with(
+    app: &App,
+    sealed: &Sealed,
+    by: Option<Event<'_>>,
+    mut transaction: Transaction,
+) -> Result<bool> {
     let invalid = |message: String| Error::invalid("value", message);
     let decision: Decision = sealed.open().map_err(|e| invalid(e.to_string()))?;
     check_signer(app, &decision.holder, sealed)?;
     if decision.at > app.now_ms() + AHEAD_MS {
         return Err(invalid("the decision is from the future; check the clocks".to_owned()));
     }
+    let _taking = app.projects().taking();
     let snapshot = app.store().snapshot()?;
     let mut known = known(&*snapshot, &decision.project)?;
-    if !known.parties().contains(&decision.holder) {
+    let may = match decision.choice {
+        ProjectChoice::End => known.project.coordinator == decision.holder,
+        _ => known.parties().contains(&decision.holder),
+    };
+    if !may {
         return Err(invalid("who decides this is no party of the project".to_owned()));
     }
     let before = signed_by(&*snapshot, &known.id, &decision.holder)?;
@@ -155,13 +221,14 @@ pub(crate) fn take_decision(app: &App, sealed: &Sealed, by: Option<Event<'_>>) -
         Event::by_node(Pattern::Receive).note(note)
     });
     let event = event.data(format!("ResearchStudy/{}", known.id));
-    let is_later = |before: &Decision| before.at <= decision.at;
-    if known.decisions.get(&decision.holder).is_none_or(is_later) {
-        known.decisions.insert(decision.holder.clone(), decision);
+    known.note(decision, sealed);
+    transaction.side.push(SideWrite { space: SPACE, key, value: Some(value) });
+    transaction.writes.extend([study::put(&known)?, event.write(app)?]);
+    if let Some((ends, write)) = amend::ends(&*snapshot, &known)? {
+        transaction.side.push(write);
+        transaction.writes.push(study::put(&ends)?);
     }
-    let side = vec![SideWrite { space: SPACE, key, value: Some(value) }];
-    let writes = vec![study::put(&known)?, event.write(app)?];
-    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    app.store().commit(transaction)?;
     app.projects().changed();
     Ok(true)
 }

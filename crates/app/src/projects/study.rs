@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use store::{Expect, Key, Method, Write};
 use wire::research::ProjectChoice;
 
-use super::Known;
+use super::{Ended, Known};
 use crate::records::kept::{GOVERNANCE, KIND_SYSTEM};
 use crate::{Error, Result};
 
@@ -18,7 +18,12 @@ pub(super) fn put(known: &Known) -> Result<Write> {
         };
         parties.iter().filter(made).count()
     };
-    let status = if chosen(ProjectChoice::Refuse) > 0 {
+    let status = if let Some(ended) = &known.ended {
+        match ended {
+            Ended::Withdrawn => "withdrawn",
+            Ended::Amended(_) => "administratively-completed",
+        }
+    } else if chosen(ProjectChoice::Refuse) > 0 {
         "disapproved"
     } else if chosen(ProjectChoice::Withdraw) > 0 {
         "withdrawn"
@@ -36,6 +41,7 @@ pub(super) fn put(known: &Known) -> Result<Write> {
                 ProjectChoice::Approve => "approves",
                 ProjectChoice::Refuse => "refuses",
                 ProjectChoice::Withdraw => "withdraws its approval",
+                ProjectChoice::End => "takes the project back",
             };
             json!({
                 "authorReference": {"reference": format!("Organization/{}", decision.holder)},

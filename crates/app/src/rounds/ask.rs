@@ -69,6 +69,9 @@ pub fn ask(app: &App, caller: &Caller, project: &str, question: &Question) -> Re
             "questions are asked where the project was applied for",
         ));
     }
+    if let Some(ended) = &known.ended {
+        return Err(Error::new(Kind::Conflict, ended.reason()));
+    }
     let now = app.now_ms();
     let open = known.parties().into_iter().filter(|party| !known.is_approved_by(party, now));
     let open: Vec<String> = open.map(|party| format!("`{party}`")).collect();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 use wire::research::{MAX_WAIT_MS, ProgramBytes};
-use wire::{OrgId, RoundsRequest, RoundsResponse};
+use wire::{OrgId, RoundsRequest, RoundsResponse, Sealed};
 
 use super::site::text;
 use super::withdraw;
@@ -44,7 +44,7 @@ pub async fn exchange(app: &App, peer: &OrgId, request: RoundsRequest) -> Result
     let mut answer = RoundsResponse::default();
     if !decisions.is_empty() || wait_ms == 0 {
         let peer = peer.clone();
-        (answer.projects, answer.withdrawn, answer.outcomes) = app
+        answer = app
             .run(move |app| {
                 for sealed in &decisions {
                     if let Err(error) = projects::take_decision(app, sealed, None) {
@@ -53,7 +53,13 @@ pub async fn exchange(app: &App, peer: &OrgId, request: RoundsRequest) -> Result
                 }
                 let withdrawn = withdraw::untold(app, &peer, &known, MOST_WITHDRAWN)?;
                 let outcomes = release::untold(app, &peer, &known, MOST_OUTCOMES)?;
-                Ok((projects::untold(app, &peer, &known, MOST_TOLD)?, withdrawn, outcomes))
+                let projects = projects::untold(app, &peer, &known, MOST_TOLD)?;
+                // The caller takes the projects in first.
+                let mut known = known;
+                known.extend(projects.iter().map(Sealed::id));
+                let decisions = projects::others::untold(app, &peer, &known)?;
+                let answer = RoundsResponse::default();
+                Ok(RoundsResponse { projects, decisions, withdrawn, outcomes, ..answer })
             })
             .await?;
     }

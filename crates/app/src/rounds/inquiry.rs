@@ -5,7 +5,7 @@ use wire::research::{Inquiry, Project};
 use wire::{OrgId, Sealed};
 
 use super::withdraw;
-use crate::projects::{self, Known};
+use crate::projects::{self, Ended, Known};
 use crate::{App, Error, Kind, programs};
 
 /// How far the clock of the coordinator may be ahead, in milliseconds.
@@ -74,6 +74,12 @@ pub(super) fn check(
     let now = app.now_ms();
     if known.project.coordinator != *coordinator {
         return Err(Against::new("no-project", "the project is of another coordinator"));
+    }
+    if let Some(ended) = &known.ended {
+        return Err(match ended {
+            Ended::Withdrawn => Against::new("ended", ended.reason()),
+            Ended::Amended(_) => Against::new("amended", ended.reason()),
+        });
     }
     if !known.is_approved_by(app.network().own(), now) {
         return Err(Against::new("not-approved", "the project is not approved here, or is over"));

@@ -23,7 +23,7 @@ use crate::{App, Error, Kind, Result, programs, projects, release};
 const EVERY: Duration = Duration::from_secs(60);
 /// How long a coordinator has for its answer, beyond the time that it may wait for work.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Most ids of projects, withdrawals and outcomes in one call.
+/// Most ids of projects, withdrawals, outcomes and decisions in one call.
 const MOST_KNOWN: usize = 10_000;
 /// Most programs that are asked for in one call of a member.
 const MOST_PROGRAMS: usize = 8;
@@ -142,12 +142,14 @@ async fn look_at(app: &App, member: &OrgId) -> Result<()> {
                     request.known.extend(outcomes.into_iter().map(|(sealed, _)| sealed.id()));
                 }
             }
+            request.known.extend(projects::others::kept(app, &of)?);
             request.known.truncate(MOST_KNOWN);
             Ok(request)
         })
         .await?;
     let answer = asked(app, member, &request).await?;
     take_projects(app, answer.projects).await?;
+    take_decisions(app, member, answer.decisions).await?;
     take_withdrawals(app, answer.withdrawn).await?;
     let work = move |app: &App| {
         for sealed in &answer.outcomes {
@@ -197,6 +199,19 @@ async fn take_projects(app: &App, sealed: Vec<Sealed>) -> Result<()> {
         for sealed in &sealed {
             if let Err(error) = projects::take_project(app, sealed, None) {
                 tracing::warn!(reason = %error.message, "an application for a project is refused");
+            }
+        }
+        Ok(())
+    };
+    app.run(work).await
+}
+
+async fn take_decisions(app: &App, coordinator: &OrgId, sealed: Vec<Sealed>) -> Result<()> {
+    let coordinator = coordinator.clone();
+    let work = move |app: &App| {
+        for sealed in sealed.iter().take(projects::others::MOST_TOLD) {
+            if let Err(error) = projects::others::take(app, &coordinator, sealed) {
+                tracing::warn!(%coordinator, reason = %error.message, "a decision of another party is refused");
             }
         }
         Ok(())

@@ -30,7 +30,8 @@ pub enum Task {
         /// Which account
         #[command(flatten)]
         named: Named,
-        /// clinician, privacy-officer, operator, registrar, steward, council-member, researcher, patient or proxy
+        /// clinician, privacy-officer, operator, registrar, steward, council-member, researcher, representative, patient
+        /// or proxy
         #[arg(long)]
         role: Option<String>,
         /// What somebody is specialised in: words, or `system|code`; empty for nothing
@@ -73,7 +74,7 @@ pub enum Task {
 pub struct Add {
     #[command(flatten)]
     named: Named,
-    /// clinician, privacy-officer, operator, registrar, steward, council-member, researcher, patient, proxy or
+    /// clinician, privacy-officer, operator, registrar, steward, council-member, researcher, representative, patient,
     /// service
     #[arg(long)]
     role: String,

@@ -105,6 +105,7 @@ pub fn draft(hospitals: &Hospitals) -> projects::Draft {
     let orgs: Vec<OrgId> =
         hospitals.all.iter().map(|hospital| OrgId::new(&hospital.org).unwrap()).collect();
     projects::Draft {
+        amends: None,
         title: "Who survives".to_owned(),
         purpose: "To learn whether the treatment helps at every age".to_owned(),
         researchers: Vec::new(),

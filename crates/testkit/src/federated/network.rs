@@ -134,6 +134,7 @@ impl Network {
         let holders: Vec<OrgId> = self.sites.iter().map(|(org, _)| org.clone()).collect();
         let [leader, helper, ..] = holders.as_slice() else { return Err("too few sites".into()) };
         let draft = projects::Draft {
+            amends: None,
             title: "A question of all sites".to_owned(),
             purpose: "To compare it with what pooled rows give".to_owned(),
             researchers: Vec::new(),

@@ -9,7 +9,7 @@ use crate::parts::Qr;
 use crate::words::{Message, Words};
 
 /// Roles that can be given, with the key of each one's word.
-const ROLES: [(&str, &str); 10] = [
+const ROLES: [(&str, &str); 11] = [
     ("clinician", "role-clinician"),
     ("patient", "role-patient"),
     ("proxy", "role-proxy"),
@@ -19,6 +19,7 @@ const ROLES: [(&str, &str); 10] = [
     ("steward", "role-steward"),
     ("council-member", "role-council-member"),
     ("researcher", "role-researcher"),
+    ("representative", "role-representative"),
     ("service", "role-service"),
 ];
 

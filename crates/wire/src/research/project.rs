@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::program::{NamedProgram, are_sound};
-use super::{MAX_WORDS, MIN_SITES, ReleaseRule, VERSION, are_parties};
+use super::program::{NamedProgram, are_sound, is_program_hash};
+use super::{CouncilWord, MAX_WORDS, MIN_SITES, ReleaseRule, VERSION, are_parties};
 use crate::org::OrgId;
 use crate::proposal::Sealable;
 use crate::time;
@@ -15,6 +15,10 @@ pub struct Project {
     pub version: u32,
     /// The network that is meant.
     pub network: String,
+    /// Id of the project that this one takes the place of once all its parties have approved; of the same
+    /// coordinator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amends: Option<String>,
     /// Who applies and coordinates.
     pub coordinator: OrgId,
     /// What it is called, in one line.
@@ -78,8 +82,11 @@ pub struct Decision {
     /// For how many days after its release an answer is kept back; the longest of all holders counts.
     #[serde(default, skip_serializing_if = "is_none")]
     pub embargo_days: u32,
-    /// The steward who decided, by display name.
+    /// The steward who decided, by display name; empty where the patient council did.
     pub steward: String,
+    /// How the holder's patient council stood, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub council: Option<CouncilWord>,
     /// When; milliseconds since the Unix epoch. The latest decision counts.
     #[serde(with = "time")]
     pub at: i64,
@@ -102,6 +109,8 @@ pub enum ProjectChoice {
     Refuse,
     /// It may no longer.
     Withdraw,
+    /// Of the coordinator: whoever applied takes the project back, for good.
+    End,
 }
 
 /// The kind of analysis that is a program.
@@ -115,6 +124,7 @@ impl Sealable for Project {
             !text.trim().is_empty() && text.chars().count() <= most && !text.contains('\0')
         };
         self.version == VERSION
+            && self.amends.as_ref().is_none_or(|id| is_program_hash(id))
             && words(&self.title, 200)
             && words(&self.purpose, MAX_WORDS)
             && words(&self.dataset, 100)
@@ -139,5 +149,6 @@ impl Sealable for Decision {
             && self.reason.chars().count() <= MAX_WORDS
             && self.steward.chars().count() <= 200
             && self.embargo_days <= MAX_EMBARGO_DAYS
+            && self.council.as_ref().is_none_or(CouncilWord::is_sound)
     }
 }

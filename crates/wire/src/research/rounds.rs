@@ -58,8 +58,8 @@ pub struct RoundsRequest {
     pub given: Vec<Given>,
     /// Signed decisions about projects of this coordinator.
     pub decisions: Vec<Sealed>,
-    /// Ids of the projects that the caller knows, of the questions whose withdrawal it knows, and of the
-    /// sealed outcomes that it has.
+    /// Ids of the projects that the caller knows, of the questions whose withdrawal it knows, of the
+    /// sealed outcomes that it has, and of the sealed decisions of others that it has.
     pub known: Vec<String>,
     /// Hashes of programs whose bytes the caller wants. Where there is one, nothing else is answered, and the
     /// bytes of the first alone.
@@ -75,6 +75,10 @@ pub struct RoundsRequest {
 pub struct RoundsResponse {
     /// Projects that concern the caller and that it does not know.
     pub projects: Vec<Sealed>,
+    /// What other parties of these and of known projects have decided, as far as the caller does not know
+    /// it: the latest of each, signed by its own node ([`super::Decision`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<Sealed>,
     /// Withdrawals of questions that the caller does not know ([`super::Withdrawal`]).
     pub withdrawn: Vec<Sealed>,
     /// What came of questions, as far as the caller does not know it ([`super::Outcome`]).
