@@ -6,8 +6,8 @@ use crate::lang::Lang;
 use crate::paths::{
     Accounts, Acting, Agreements, AppRegistry, BreakGlassReviews, Catalog, Cohorts, Council,
     Denials, Find, Links, MyAccesses, MyAgreements, MyApps, MyObjections, MyPermissions, MyProxies,
-    MyRecord, MyResearch, Network, Notices, Objections, Papers, Proxies, Recalls, Reconciliation,
-    Research, Witnesses, Workspace,
+    MyRecord, MyResearch, Network, Notices, Objections, Papers, PatientCouncil, Proxies, Recalls,
+    Reconciliation, Research, Witnesses, Workspace,
 };
 use crate::proxies::relationship::Relationship;
 use crate::words::{Message, Words};
@@ -416,6 +416,10 @@ pub enum Notice {
     ProjectApplied,
     /// A decision about a research project was signed.
     ProjectDecided,
+    /// A research project was taken back.
+    ProjectEnded,
+    /// A member of the patient council has given a word.
+    CouncilSaid,
     /// Somebody has decided about an answer.
     AnswerDecided,
     /// A publication was recorded.
@@ -424,7 +428,7 @@ pub enum Notice {
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::PermissionSaved,
         Self::ReviewSaved,
         Self::LogAccepted,
@@ -466,6 +470,8 @@ impl Notice {
         Self::AccountEnabled,
         Self::ProjectApplied,
         Self::ProjectDecided,
+        Self::ProjectEnded,
+        Self::CouncilSaid,
         Self::AnswerDecided,
         Self::PublicationRecorded,
     ];
@@ -514,6 +520,8 @@ impl Notice {
             Self::AccountEnabled => "account-enabled",
             Self::ProjectApplied => "project-applied",
             Self::ProjectDecided => "project-decided",
+            Self::ProjectEnded => "project-ended",
+            Self::CouncilSaid => "council-said",
             Self::AnswerDecided => "answer-decided",
             Self::PublicationRecorded => "publication-recorded",
         }
@@ -568,6 +576,8 @@ impl Notice {
             Self::AccountEnabled => "notice-account-enabled",
             Self::ProjectApplied => "notice-project-applied",
             Self::ProjectDecided => "notice-project-decided",
+            Self::ProjectEnded => "notice-project-ended",
+            Self::CouncilSaid => "notice-council-said",
             Self::AnswerDecided => "notice-answer-decided",
             Self::PublicationRecorded => "notice-publication-recorded",
         })

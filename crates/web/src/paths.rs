@@ -121,6 +121,8 @@ fixed! {
     Catalog = "/catalog";
     /// Apply for a project: GET the form, POST it.
     NewProject = "/projects/new";
+    /// The projects that ask this institution's data, for its patient council.
+    PatientCouncil = "/patient-council";
     /// SQL over the records: in which projects.
     Workspace = "/workspace";
     /// How many people meet criteria: GET the page, POST what is to be done.
@@ -180,6 +182,12 @@ with_id! {
     Project = "/projects/", "id", "";
     /// Decide about a project: POST.
     DecideProject = "/projects/", "id", "/decision";
+    /// Take a project back: POST.
+    EndProject = "/projects/", "id", "/end";
+    /// A project, for the patient council.
+    CouncilProject = "/patient-council/", "id", "";
+    /// Give a word about it: POST.
+    CouncilWord = "/patient-council/", "id", "/word";
     /// Ask a question in a project: POST.
     AskQuestion = "/projects/", "id", "/questions";
     /// SQL over the records in a project: GET the form, POST it.

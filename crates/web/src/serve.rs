@@ -7,6 +7,7 @@
 mod account;
 mod accounts;
 mod agreements;
+mod amend;
 mod apply;
 mod apps;
 mod assets;
@@ -24,6 +25,7 @@ mod operator;
 mod outside;
 mod papers;
 mod patient;
+mod patient_council;
 mod person;
 mod privacy;
 mod proxies;
@@ -199,6 +201,10 @@ fn research_routes() -> Router<Web> {
         .route(paths::NewProject::ROUTE, get(apply::apply_page).post(apply::apply))
         .route(paths::Project::ROUTE, get(research::one))
         .route(paths::DecideProject::ROUTE, post(research::decide))
+        .route(paths::EndProject::ROUTE, post(amend::end))
+        .route(paths::PatientCouncil::ROUTE, get(patient_council::list))
+        .route(paths::CouncilProject::ROUTE, get(patient_council::one))
+        .route(paths::CouncilWord::ROUTE, post(patient_council::say))
         .route(paths::AskQuestion::ROUTE, post(research::ask))
         .route(paths::Question::ROUTE, get(research::question))
         .route(paths::DecideAnswer::ROUTE, post(research::decide_answer))

@@ -84,7 +84,14 @@ fn messages() {
         check(include_str!("../vectors/research-project-program.json"));
     assert_eq!(project.programs[0].outputs[1].bound, 1.0e7);
     let decision: research::Decision = check(include_str!("../vectors/research-decision.json"));
-    assert_eq!(decision.choice, research::ProjectChoice::Approve);
+    assert_eq!((decision.choice, decision.council), (research::ProjectChoice::Approve, None));
+    let decision: research::Decision =
+        check(include_str!("../vectors/research-decision-council.json"));
+    assert!(decision.is_sound());
+    assert_eq!(decision.council.unwrap().agree, 3);
+    let amendment: research::Project =
+        check(include_str!("../vectors/research-project-amendment.json"));
+    assert!(amendment.is_sound() && amendment.amends.is_some());
     let release: research::Release = check(include_str!("../vectors/research-release.json"));
     assert!(release.is_sound());
     let inquiry: research::Inquiry = check(include_str!("../vectors/research-inquiry.json"));

@@ -39,6 +39,9 @@ pub struct ApplyQuery {
     /// The data set, where it is chosen already.
     #[serde(default)]
     pub dataset: String,
+    /// The project that is amended.
+    #[serde(default)]
+    pub amends: String,
 }
 
 /// What the form sends. Holders and kinds of analysis stand several times.
@@ -140,6 +143,51 @@ pub struct ApplyView {
     pub days: Field,
     /// Whether two people look at every answer.
     pub checked: bool,
+    /// Id of the project that is amended; empty for a new one.
+    pub amends: String,
+    /// Programs that the amended project names and that stay in it, by name.
+    pub kept: Vec<String>,
+    /// What was typed as the hash of a program.
+    pub program: Field,
+    /// What was typed as the most rows that it sees.
+    pub program_rows: Field,
+    /// What was typed as the sums that it gives.
+    pub program_sums: Field,
+}
+
+/// A sum of a program, as it is typed in a line: `count` or `sum`, its name, how many numbers where there are
+/// several, and the most that one institution gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SumLine {
+    /// What it is called.
+    pub name: String,
+    /// How many numbers.
+    pub length: u32,
+    /// Whether they are counts.
+    pub is_count: bool,
+    /// The most that one institution gives.
+    pub bound: f64,
+}
+
+/// The sums of a program, as they were typed; none where a line cannot be read.
+pub fn sums(text: &str) -> Option<Vec<SumLine>> {
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (kind, name, length, bound) = match words.as_slice() {
+            [kind, name, bound] => (*kind, *name, 1, *bound),
+            [kind, name, length, bound] => (*kind, *name, length.parse().ok()?, *bound),
+            _ => return None,
+        };
+        let is_count = match kind {
+            "count" => true,
+            "sum" => false,
+            _ => return None,
+        };
+        let bound: f64 = bound.parse().ok()?;
+        let name = name.to_owned();
+        (bound.is_finite() && bound > 0.0).then_some(SumLine { name, length, is_count, bound })
+    };
+    text.lines().filter(|text| !text.trim().is_empty()).map(line).collect()
 }
 
 impl ApplyView {
@@ -163,11 +211,25 @@ impl ApplyView {
         }
         let analyses = form.all("analysis");
         let is_kind = |one: &String| KINDS.iter().any(|(kind, _)| kind == one);
-        let analyses_fault = match analyses.is_empty() {
+        let analyses_fault = match analyses.is_empty() && form.text("program").trim().is_empty() {
             true => Some(FieldFault::Required),
             false => (!analyses.iter().all(is_kind)).then_some(FieldFault::NotAChoice),
         };
+        let program = Field::optional(form.text("program"), 64);
+        let (mut program_rows, mut program_sums) = (Field::default(), Field::default());
+        if !program.value.is_empty() {
+            program_rows = number("program-rows", 100_000_000);
+            program_sums = Field::required(form.text("program-sums"), 4_000);
+            if program_sums.is_sound() && sums(&program_sums.value).is_none() {
+                program_sums.fault = Some(FieldFault::NotAChoice);
+            }
+        }
         Self {
+            amends: form.text("amends").to_owned(),
+            kept: Vec::new(),
+            program,
+            program_rows,
+            program_sums,
             datasets: Vec::new(),
             holders_fault: holders.is_empty().then_some(FieldFault::Required),
             holders,
@@ -198,6 +260,9 @@ impl ApplyView {
             &self.sites,
             &self.rows,
             &self.days,
+            &self.program,
+            &self.program_rows,
+            &self.program_sums,
         ];
         fields.iter().all(|field| field.is_sound())
             && self.holders_fault.is_none()
@@ -231,4 +296,19 @@ impl Page<'_> {
 /// The page.
 pub fn render(v: &ApplyView, c: &Chrome) -> Result<String, WebError> {
     Ok(Page { c, w: c.words(), v }.render()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sums_of_a_program_are_read_line_by_line() {
+        let read = sums("count n 1000\n\nsum coefficients 12 5e3\n").unwrap();
+        assert_eq!((read.len(), read[0].is_count, read[0].length), (2, true, 1));
+        assert_eq!((read[1].name.as_str(), read[1].length, read[1].bound), ("coefficients", 12, 5e3));
+        for wrong in ["n 1000", "count n", "sum n x 3", "count n -1", "count n inf", "much n 3"] {
+            assert_eq!(sums(wrong), None, "{wrong}");
+        }
+    }
 }

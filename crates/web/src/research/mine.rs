@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::ProjectState;
+use super::council::CouncilShown;
 use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::words::Words;
@@ -29,6 +30,8 @@ pub struct MineRow {
     pub term: (i64, i64),
     /// The questions to which this institution has given sums, the latest first.
     pub uses: Vec<UseRow>,
+    /// How the patient council of the institution stood when it decided.
+    pub council: Option<CouncilShown>,
     /// Title and address of what was published.
     pub publications: Vec<(String, String)>,
 }

@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod catalog;
 pub mod cohort;
+pub mod council;
 pub mod criterion;
 pub mod found;
 pub mod home;
@@ -25,6 +26,10 @@ pub enum ProjectState {
     Refused,
     /// Its time is over.
     Over,
+    /// Whoever applied has taken it back.
+    Withdrawn,
+    /// An amendment has taken its place.
+    Amended,
 }
 
 impl ProjectState {
@@ -35,6 +40,8 @@ impl ProjectState {
             Self::Approved => "project-approved",
             Self::Refused => "project-refused",
             Self::Over => "project-over",
+            Self::Withdrawn => "project-taken-back",
+            Self::Amended => "project-amended",
         })
     }
 
@@ -44,7 +51,7 @@ impl ProjectState {
             Self::Open => "note",
             Self::Approved => "good",
             Self::Refused => "alert",
-            Self::Over => "",
+            Self::Over | Self::Withdrawn | Self::Amended => "",
         }
     }
 }

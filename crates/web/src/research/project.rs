@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::council::CouncilShown;
 use super::{ProjectState, QuestionRow};
 use crate::chrome::Chrome;
 use crate::error::WebError;
@@ -22,6 +23,16 @@ pub struct DecideForm {
     /// For how many days answers are kept back.
     #[serde(default)]
     pub embargo: String,
+}
+
+/// What taking a project back sends.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct EndForm {
+    /// The token of the session.
+    pub csrf: Secret,
+    /// Why.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// What asking sends.
@@ -81,6 +92,14 @@ pub struct ProjectView {
     pub decisions: Vec<DecisionRow>,
     /// Who has not decided.
     pub open: Vec<String>,
+    /// The project that it amends: id and title, where it is known here.
+    pub amends: Option<(String, String)>,
+    /// What it changes in that.
+    pub changes: Vec<ChangeRow>,
+    /// Id of the project that has taken its place.
+    pub amended_by: Option<String>,
+    /// How this institution's patient council stands to it, where it has a word.
+    pub council: Option<CouncilShown>,
     /// Its questions, the latest first.
     pub questions: Vec<QuestionRow>,
     /// Variables of the data set as it is here, with what they hold.
@@ -89,14 +108,29 @@ pub struct ProjectView {
     pub may_decide: bool,
     /// Whether the reader may ask.
     pub may_ask: bool,
+    /// Whether the reader may amend it, or take it back.
+    pub may_change: bool,
     /// What went wrong, in words.
     pub fault: Option<String>,
     /// What was typed as a reason.
     pub reason: Field,
     /// What was typed as days of embargo.
     pub embargo: Field,
+    /// What was typed as a reason for taking it back.
+    pub why: Field,
     /// What was typed as a question: the kind and the text.
     pub asked: (String, Field),
+}
+
+/// A field in which an amendment differs.
+#[derive(Clone, Debug)]
+pub struct ChangeRow {
+    /// What it is called, as a key.
+    pub label: &'static str,
+    /// What stands there.
+    pub before: String,
+    /// What is to stand there.
+    pub after: String,
 }
 
 /// A program, as it is approved with the project.
@@ -137,6 +171,8 @@ pub struct DecisionRow {
     pub steward: String,
     /// For how many days answers are kept back.
     pub embargo: u64,
+    /// How its patient council stood.
+    pub council: Option<CouncilShown>,
     /// When, Unix epoch milliseconds.
     pub at_ms: i64,
 }

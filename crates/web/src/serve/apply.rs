@@ -1,12 +1,15 @@
 //! Applying for a project, out of the catalogue: whoever applies types no ids.
 
 use app::catalog::{self, Listing};
-use app::projects::{self, Draft};
+use app::projects::{self, Draft, Known};
+use app::{Error, programs};
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Query};
 use axum::response::Response;
 use wire::OrgId;
-use wire::research::ReleaseRule;
+use wire::research::{
+    MAX_PROGRAM_FUEL, MAX_PROGRAM_MEMORY, NamedProgram, ProgramOutput, ReleaseRule,
+};
 
 use super::catalog::people;
 use super::patient::name_of;
@@ -16,10 +19,16 @@ use crate::chrome::Notice;
 use crate::fault::Fault;
 use crate::form::{Field, FieldFault};
 use crate::paths::Project;
-use crate::research::apply::{self, ApplyForm, ApplyQuery, ApplyView, HolderChoice};
+use crate::research::apply::{self, ApplyForm, ApplyQuery, ApplyView, HolderChoice, SumLine, sums};
 
 /// For how many days a project lasts where nobody says otherwise.
 const DAYS: &str = "365";
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// The kind of analysis that is a program.
+const PROGRAM: &str = "program";
+/// Instructions of a program in a round, and bytes of its memory, where it is named on the page.
+const FUEL: u64 = MAX_PROGRAM_FUEL / 20;
+const MEMORY: u64 = MAX_PROGRAM_MEMORY / 4;
 
 /// `GET /projects/new`
 pub async fn apply_page(
@@ -32,8 +41,58 @@ pub async fn apply_page(
 
 async fn try_page(visit: &Visit, query: Result<Query<ApplyQuery>, QueryRejection>) -> Made {
     let Query(query) = query.map_err(|_| Stop::Fault(Fault::BadRequest))?;
+    if !query.amends.is_empty() {
+        return amending(visit, &query.amends).await;
+    }
     let dataset = Field::optional(&query.dataset, 50);
     shown(visit, ApplyView { dataset, ..ApplyView::default() }, true).await
+}
+
+/// The form filled with what stands in the project that is to be amended.
+async fn amending(visit: &Visit, id: &str) -> Made {
+    let known = earlier(visit, id).await?;
+    let project = &known.project;
+    let choice = |org: &OrgId| HolderChoice {
+        id: org.to_string(),
+        name: String::new(),
+        people: None,
+        chosen: true,
+    };
+    let mut adders = project.aggregators.iter().map(|org| Field::new(org.as_str()));
+    let days = (project.until - project.from) / DAY_MS;
+    let view = ApplyView {
+        amends: known.id.clone(),
+        kept: kept(&known),
+        title: Field::new(project.title.clone()),
+        purpose: Field::new(project.purpose.clone()),
+        dataset: Field::new(project.dataset.clone()),
+        holders: project.holders.iter().map(choice).collect(),
+        adder: adders.next().unwrap_or_default(),
+        other_adder: adders.next().unwrap_or_default(),
+        analyses: project.analyses.clone(),
+        sites: Field::new(project.min_sites.to_string()),
+        rows: Field::new(project.min_rows.to_string()),
+        days: Field::new(days.max(1).to_string()),
+        checked: project.release == ReleaseRule::Checked,
+        ..ApplyView::default()
+    };
+    shown(visit, view, false).await
+}
+
+/// The project that is to be amended.
+async fn earlier(visit: &Visit, id: &str) -> Result<Known, Stop> {
+    let caller = visit.caller(visit.require(RESEARCHER)?);
+    let wanted = id.to_owned();
+    let found = visit.app().run(move |app| {
+        let all = projects::list(app, &caller)?;
+        all.into_iter().find(|known| known.id == wanted).ok_or_else(Error::not_found)
+    });
+    Ok(found.await?)
+}
+
+/// The programs of a project, by name.
+fn kept(known: &Known) -> Vec<String> {
+    known.project.programs.iter().map(|one| format!("{} {}", one.name, one.version)).collect()
 }
 
 /// The form; a new one begins with everybody who holds the data set, and with what suits most projects.
@@ -48,6 +107,13 @@ async fn shown(visit: &Visit, mut view: ApplyView, is_new: bool) -> Made {
     view.datasets.dedup_by(|one, other| one.0 == other.0);
     let chosen: Vec<String> = view.holders.iter().map(|one| one.id.clone()).collect();
     view.holders = choices(visit, &listing, &view.dataset.value, &members);
+    // Whoever holds it and does not tell of it now stays chosen.
+    for id in &chosen {
+        if !view.holders.iter().any(|one| one.id == *id) {
+            let name = name_of(visit.app(), id);
+            view.holders.push(HolderChoice { id: id.clone(), name, people: None, chosen: true });
+        }
+    }
     for holder in &mut view.holders {
         holder.chosen = match is_new {
             true => holder.people.is_some(),
@@ -116,22 +182,43 @@ async fn try_apply(visit: &Visit, form: Result<Form<ApplyForm>, FormRejection>) 
     if holders.is_none() {
         view.holders_fault = Some(FieldFault::NotAChoice);
     }
+    let earlier = match view.amends.is_empty() {
+        true => None,
+        false => Some(earlier(visit, &view.amends).await?),
+    };
+    view.kept = earlier.as_ref().map(kept).unwrap_or_default();
+    if !view.kept.is_empty() && view.analyses.is_empty() {
+        view.analyses_fault = None;
+    }
     let adders = [org(&mut view.adder), org(&mut view.other_adder)];
     let (true, Some(holders), [Some(adder), Some(other)]) = (view.is_sound(), holders, adders)
     else {
         return shown(visit, view, false).await;
     };
     let number = |field: &Field| field.value.trim().parse::<u32>().unwrap_or_default();
+    let mut programs: Vec<programs::Draft> = Vec::new();
+    let mut researchers = Vec::new();
+    if let Some(Known { project, .. }) = &earlier {
+        programs.extend(project.programs.iter().map(again));
+        researchers.extend(project.researchers.iter().filter(|one| one.account != user.id).cloned());
+    }
+    if let Some(program) = own_program(&view) {
+        programs.push(program);
+    }
+    let mut analyses = view.analyses.clone();
+    if !programs.is_empty() {
+        analyses.push(PROGRAM.to_owned());
+    }
     let draft = Draft {
+        amends: earlier.map(|earlier| earlier.id),
         title: view.title.value.clone(),
         purpose: view.purpose.value.clone(),
-        researchers: Vec::new(),
+        researchers,
         holders,
         aggregators: [adder, other],
         dataset: view.dataset.value.clone(),
-        analyses: view.analyses.clone(),
-        // What a program asks for is declared by whoever writes it, through the API.
-        programs: Vec::new(),
+        analyses,
+        programs,
         min_sites: number(&view.sites),
         min_rows: number(&view.rows),
         release: if view.checked { ReleaseRule::Checked } else { ReleaseRule::Automatic },
@@ -145,6 +232,37 @@ async fn try_apply(visit: &Visit, form: Result<Form<ApplyForm>, FormRejection>) 
             shown(visit, view, false).await
         }
     }
+}
+
+/// A program as the amended project names it.
+fn again(named: &NamedProgram) -> programs::Draft {
+    programs::Draft {
+        hash: named.hash.clone(),
+        variables: named.variables.clone(),
+        rows: named.rows,
+        outputs: named.outputs.clone(),
+        fuel: named.fuel,
+        memory: named.memory,
+    }
+}
+
+/// The program that was typed, where there is one. It says itself what it reads.
+fn own_program(view: &ApplyView) -> Option<programs::Draft> {
+    if view.program.value.is_empty() {
+        return None;
+    }
+    let output = |line: SumLine| {
+        let SumLine { name, length, is_count, bound } = line;
+        ProgramOutput { name, length, is_count, bound }
+    };
+    Some(programs::Draft {
+        hash: view.program.value.clone(),
+        variables: Vec::new(),
+        rows: view.program_rows.value.trim().parse().ok()?,
+        outputs: sums(&view.program_sums.value)?.into_iter().map(output).collect(),
+        fuel: FUEL,
+        memory: MEMORY,
+    })
 }
 
 fn org(field: &mut Field) -> Option<OrgId> {

@@ -1,6 +1,6 @@
 //! Research: projects, questions in them, answers on their way out, and what patients are told.
 
-use app::projects::{self, Choice, Known, Told, Verdict};
+use app::projects::{self, Choice, Ended, Known, Told, Verdict, council};
 use app::release::{self, Publication, State};
 use app::rounds::ask::{self, End};
 use app::rounds::asked::{self, Asked, State as Stands};
@@ -14,11 +14,13 @@ use wire::OrgId;
 use wire::research::{NamedProgram, ProgramOutput, ProjectChoice, ReleaseRule};
 
 use super::patient::name_of;
+use super::{amend, patient_council};
 use super::session::{Made, Stop, Visit, done, page, see_other};
 use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::{Field, FieldFault};
 use crate::paths::{Project, Question};
+use crate::research::council::CouncilShown;
 use crate::research::found::Found;
 use crate::research::home::{self, HomeView, ProjectRow};
 use crate::research::mine::{self, MineRow, MineView, UseRow};
@@ -94,7 +96,12 @@ fn waiting(app: &App, caller: &Caller) -> app::Result<Vec<QuestionRow>> {
     Ok(rows)
 }
 
-fn state(known: &Known, now_ms: i64) -> ProjectState {
+pub(super) fn state(known: &Known, now_ms: i64) -> ProjectState {
+    match &known.ended {
+        Some(Ended::Withdrawn) => return ProjectState::Withdrawn,
+        Some(Ended::Amended(_)) => return ProjectState::Amended,
+        None => {}
+    }
     let decided = |choice| known.decisions.values().any(|one| one.choice == choice);
     if decided(ProjectChoice::Refuse) || decided(ProjectChoice::Withdraw) {
         ProjectState::Refused
@@ -181,17 +188,27 @@ struct Typed {
     asked: (String, Field),
 }
 
+/// The page with what went wrong.
+pub(super) async fn shown_with_fault(visit: &Visit, id: &str, fault: String) -> Made {
+    shown(visit, id, Typed { fault: Some(fault), ..Typed::default() }).await
+}
+
 async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
     let caller = visit.caller(visit.require(READERS)?);
     let wanted = id.to_owned();
     let found = visit.app().run(move |app| {
-        let known = projects::list(app, &caller)?.into_iter().find(|known| known.id == wanted);
-        let known = known.ok_or_else(Error::not_found)?;
+        let mut all = projects::list(app, &caller)?;
+        let at = all.iter().position(|known| known.id == wanted).ok_or_else(Error::not_found)?;
+        let known = all.swap_remove(at);
+        let earlier = all.into_iter().find(|one| known.project.amends.as_ref() == Some(&one.id));
         let sets = catalog::list(app, &caller)?;
         let set = sets.into_iter().find(|set| set.name == known.project.dataset);
-        Ok((asked::list(app, &caller, &known.id)?, set, known))
+        let stand = council::stand(app, &caller, &known.id)?;
+        let is_named = known.project.researchers.iter().any(|one| one.account == caller.user.id);
+        let questions = asked::list(app, &caller, &known.id)?;
+        Ok((questions, set, known, earlier, stand, is_named))
     });
-    let (questions, set, known) = found.await?;
+    let (questions, set, known, earlier, stand, is_named) = found.await?;
     let app = visit.app();
     let (own, now) = (app.network().own(), app.now_ms());
     let name = |org: &OrgId| name_of(app, org.as_str());
@@ -201,6 +218,7 @@ async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
             ProjectChoice::Approve => ("project-approves", "good"),
             ProjectChoice::Refuse => ("project-refuses", "alert"),
             ProjectChoice::Withdraw => ("project-withdraws", "alert"),
+            ProjectChoice::End => ("project-ends", "alert"),
         };
         DecisionRow {
             party: name(&decision.holder),
@@ -209,6 +227,7 @@ async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
             reason: decision.reason.clone(),
             steward: decision.steward.clone(),
             embargo: decision.embargo_days.into(),
+            council: decision.council.as_ref().map(patient_council::told),
             at_ms: decision.at,
         }
     };
@@ -230,15 +249,30 @@ async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
         state: stands,
         decisions: known.decisions.values().map(decision).collect(),
         open: open.map(|party| name(&party)).collect(),
+        amends: earlier.as_ref().map(|one| (one.id.clone(), one.project.title.clone())),
+        changes: earlier.map(|one| amend::changes(app, &known, &one)).unwrap_or_default(),
+        amended_by: match &known.ended {
+            Some(Ended::Amended(id)) => Some(id.clone()),
+            _ => None,
+        },
+        council: stand.told().is_some().then(|| patient_council::standing(&stand)),
         questions: questions.iter().map(listed).collect(),
         variables: set.map(|set| variables(&set.dictionary)).unwrap_or_default(),
-        may_decide: visit.require(STEWARD).is_ok() && known.parties().contains(own),
+        may_decide: visit.require(STEWARD).is_ok()
+            && known.parties().contains(own)
+            && known.ended.is_none(),
         may_ask: visit.require(RESEARCHER).is_ok()
             && stands == ProjectState::Approved
             && known.project.coordinator == *own,
+        may_change: visit.require(RESEARCHER).is_ok()
+            && is_named
+            && known.project.coordinator == *own
+            && known.project.until > now
+            && known.ended.is_none(),
         fault: typed.fault,
         reason: typed.reason,
         embargo: typed.embargo,
+        why: Field::default(),
         asked: typed.asked,
     };
     page(project::render(&view, &visit.chrome)?)
@@ -652,6 +686,7 @@ async fn try_mine(visit: &Visit) -> Made {
         state: state(&told.known, app.now_ms()),
         term: (told.known.project.from, told.known.project.until),
         uses: told.uses.iter().map(of_use).collect(),
+        council: own_council(told, app.network().own()),
         publications: told
             .publications
             .iter()
@@ -660,6 +695,11 @@ async fn try_mine(visit: &Visit) -> Made {
     };
     let view = MineView { projects: found.iter().map(row).collect() };
     page(mine::render(&view, &visit.chrome)?)
+}
+
+/// How the patient council of this institution stood when it decided.
+fn own_council(of: &Told, own: &OrgId) -> Option<CouncilShown> {
+    of.known.decisions.get(own).and_then(|decision| decision.council.as_ref()).map(patient_council::told)
 }
 
 #[cfg(test)]

@@ -112,6 +112,8 @@ tokened!(
     crate::research::apply::ApplyForm,
     crate::research::cohort::CohortForm,
     crate::research::project::DecideForm,
+    crate::research::project::EndForm,
+    crate::research::council::WordForm,
     crate::research::project::AskForm,
     crate::research::question::ReleaseForm,
     crate::research::question::PublishForm,
