@@ -159,6 +159,11 @@ impl Action {
             needs: Needs::Person,
         }
     }
+
+    /// The same where nobody does it about themselves as a patient.
+    pub fn for_others(action: policy::Action) -> Self {
+        Self { patient: None, ..Self::of(action) }
+    }
 }
 
 /// Proof that policy has allowed something to a caller.

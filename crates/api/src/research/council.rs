@@ -35,9 +35,7 @@ async fn list(State(app): State<App>, client: Client, headers: HeaderMap) -> Ans
 }
 
 fn seen(seen: &Seen) -> Value {
-    let word = |word: &Word| {
-        json!({"say": word.say, "conditions": word.conditions, "at": instant(word.at_ms)})
-    };
+    let word = |word: &Word| json!({"say": word.say, "conditions": word.conditions, "at": instant(word.at_ms)});
     json!({
         "id": seen.known.id, "application": seen.known.project, "needed": seen.stand.needed,
         "agree": seen.stand.count(Say::Agree), "object": seen.stand.count(Say::Object),

@@ -105,7 +105,7 @@ pub struct Seen {
 
 /// The projects that ask this institution's data, the latest first. For members of the patient council.
 pub fn list(app: &App, caller: &Caller) -> Result<Vec<Seen>> {
-    authorise(app, caller, Action::of(policy::Action::ReadProjects))?;
+    authorise(app, caller, Action::for_others(policy::Action::ReadProjects))?;
     let snapshot = app.store().snapshot()?;
     let all = held::all(app)?;
     let mut ours: Vec<&Known> =
@@ -118,7 +118,7 @@ pub fn list(app: &App, caller: &Caller) -> Result<Vec<Seen>> {
 ///
 /// Errors: [`Kind::NotFound`].
 pub fn one(app: &App, caller: &Caller, id: &str) -> Result<Seen> {
-    authorise(app, caller, Action::of(policy::Action::ReadProjects))?;
+    authorise(app, caller, Action::for_others(policy::Action::ReadProjects))?;
     let snapshot = app.store().snapshot()?;
     let known = shelf::known(&*snapshot, id)?;
     if !known.project.holders.contains(app.network().own()) {
@@ -144,7 +144,7 @@ pub fn stand(app: &App, caller: &Caller, id: &str) -> Result<Stand> {
 /// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Conflict`] for one that asks nothing of this
 /// institution or has ended, [`Kind::Invalid`] for an objection without a reason and for too many words.
 pub fn give(app: &App, caller: &Caller, id: &str, say: Say, conditions: &str) -> Result<()> {
-    authorise(app, caller, Action::of(policy::Action::Represent))?;
+    authorise(app, caller, Action::for_others(policy::Action::Represent))?;
     let invalid = |message: String| Error::invalid("value", message);
     let conditions = conditions.trim();
     if conditions.chars().count() > MAX_CONDITION {

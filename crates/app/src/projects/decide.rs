@@ -1,7 +1,7 @@
 //! Deciding, for an institution, whether a project may use its data or its help.
 
-pub use wire::research::ProjectChoice as Choice;
 use wire::Sealed;
+pub use wire::research::ProjectChoice as Choice;
 use wire::research::{CouncilWord, Decision};
 
 use super::{Known, council, known, take_decision};

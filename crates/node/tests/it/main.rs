@@ -61,6 +61,7 @@ mod passkeys;
 mod point_of_care;
 mod presence;
 mod programs;
+mod project_governance;
 mod provider_of_others;
 mod proxies;
 mod proxy_apps;

@@ -69,6 +69,9 @@ GET    /beacon/individuals?filters=x                           403 403 403 403 4
 GET    /research/projects                                      403 403 200 200 403 401
 POST   /research/projects                       application    403 403 403 403 403 401
 POST   /research/projects/none/decision         decision       403 403 403 403 403 401
+DELETE /research/projects/none                                 403 403 403 403 403 401
+GET    /research/council                                       403 403 403 403 403 401
+POST   /research/council/none                   word           403 403 403 403 403 401
 POST   /research/projects/none/questions        question       403 403 403 403 403 401
 POST   /research/projects/none/sql              sql            403 403 403 403 403 401
 GET    /research/views                                         403 403 200 200 403 401
@@ -124,7 +127,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 67 * 6);
+        assert_eq!(asked, 70 * 6);
     });
 }
 
@@ -168,6 +171,7 @@ fn bodies(about: &Value, observation: &str, org: &str) -> BTreeMap<&'static str,
             }),
         ),
         ("decision", json!({"choice": "approve"})),
+        ("word", json!({"say": "agree"})),
         ("sql", json!({"sql": "SELECT count(*) FROM patient"})),
         ("cohort", json!({"cohort": {"steps": [{"label": "x", "criterion": {"alive": {}}}]}})),
         (

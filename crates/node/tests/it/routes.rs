@@ -19,7 +19,7 @@ const HEAD: &str = "\
 #
 # no: nobody, cl: clinician, pa: patient, pr: privacy officer, op: operator, re: registrar,
 # st: steward, co: council member, se: service, px: somebody who may act for patients and has not said
-# for whom
+# for whom, rp: representative of patients
 ";
 
 /// Where routes of a file are nested.
@@ -187,6 +187,7 @@ fn every_route_answers_everybody_as_the_table_says() {
             Role::CouncilMember,
             Role::Service,
             Role::Proxy,
+            Role::Representative,
         ] {
             let client = match role {
                 Role::Patient => hospital.patient(&patient).await,
@@ -195,7 +196,7 @@ fn every_route_answers_everybody_as_the_table_says() {
             tokens.push(client.token().to_owned());
         }
         let http = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
-        let columns = ["no", "cl", "pa", "pr", "op", "re", "st", "co", "se", "px"];
+        let columns = ["no", "cl", "pa", "pr", "op", "re", "st", "co", "se", "px", "rp"];
         let mut table = String::from(HEAD);
         writeln!(table, "\n{:<7}{:<62}{}", "", "", columns.map(|c| format!("{c:<4}")).concat())
             .unwrap();

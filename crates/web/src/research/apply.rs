@@ -306,7 +306,10 @@ mod tests {
     fn the_sums_of_a_program_are_read_line_by_line() {
         let read = sums("count n 1000\n\nsum coefficients 12 5e3\n").unwrap();
         assert_eq!((read.len(), read[0].is_count, read[0].length), (2, true, 1));
-        assert_eq!((read[1].name.as_str(), read[1].length, read[1].bound), ("coefficients", 12, 5e3));
+        assert_eq!(
+            (read[1].name.as_str(), read[1].length, read[1].bound),
+            ("coefficients", 12, 5e3)
+        );
         for wrong in ["n 1000", "count n", "sum n x 3", "count n -1", "count n inf", "much n 3"] {
             assert_eq!(sums(wrong), None, "{wrong}");
         }

@@ -200,7 +200,8 @@ async fn try_apply(visit: &Visit, form: Result<Form<ApplyForm>, FormRejection>) 
     let mut researchers = Vec::new();
     if let Some(Known { project, .. }) = &earlier {
         programs.extend(project.programs.iter().map(again));
-        researchers.extend(project.researchers.iter().filter(|one| one.account != user.id).cloned());
+        researchers
+            .extend(project.researchers.iter().filter(|one| one.account != user.id).cloned());
     }
     if let Some(program) = own_program(&view) {
         programs.push(program);

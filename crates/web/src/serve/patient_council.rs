@@ -98,11 +98,7 @@ pub async fn say(
     visit.finish(made)
 }
 
-async fn try_say(
-    visit: &Visit,
-    id: String,
-    form: Result<Form<WordForm>, FormRejection>,
-) -> Made {
+async fn try_say(visit: &Visit, id: String, form: Result<Form<WordForm>, FormRejection>) -> Made {
     let user = visit.require(MEMBERS)?;
     let form = visit.form(form)?;
     visit.require_fresh_factor(user)?;

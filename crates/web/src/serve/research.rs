@@ -14,8 +14,8 @@ use wire::OrgId;
 use wire::research::{NamedProgram, ProgramOutput, ProjectChoice, ReleaseRule};
 
 use super::patient::name_of;
-use super::{amend, patient_council};
 use super::session::{Made, Stop, Visit, done, page, see_other};
+use super::{amend, patient_council};
 use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::{Field, FieldFault};
@@ -699,7 +699,11 @@ async fn try_mine(visit: &Visit) -> Made {
 
 /// How the patient council of this institution stood when it decided.
 fn own_council(of: &Told, own: &OrgId) -> Option<CouncilShown> {
-    of.known.decisions.get(own).and_then(|decision| decision.council.as_ref()).map(patient_council::told)
+    of.known
+        .decisions
+        .get(own)
+        .and_then(|decision| decision.council.as_ref())
+        .map(patient_council::told)
 }
 
 #[cfg(test)]

@@ -10,10 +10,11 @@ use web::research::catalog::{
 use web::research::cohort::{
     self, AnswerView, CohortView, CriterionFields, DistinctView, InstitutionRow, Label, PlanView,
 };
+use web::research::council::{self, ApplicationView, CouncilRow, CouncilShown, CouncilView};
 use web::research::found::Found;
 use web::research::home::{self, HomeView, ProjectRow};
 use web::research::mine::{self, MineRow, MineView, UseRow};
-use web::research::project::{self, DecisionRow, ProgramRow, ProjectView};
+use web::research::project::{self, ChangeRow, DecisionRow, ProgramRow, ProjectView};
 use web::research::question::{self, QuestionView};
 use web::research::workspace::{self, ResultView, WorkspaceView};
 use web::research::{ProjectState, QuestionRow, QuestionState};
@@ -114,6 +115,38 @@ fn set_view(full: bool) -> SetView {
     }
 }
 
+fn shown(agree: u64, object: u64) -> CouncilShown {
+    let conditions = match agree + object {
+        0 => Vec::new(),
+        _ => vec!["Tell us in plain words what came of it.".into(), HOSTILE.into()],
+    };
+    CouncilShown { needed: 2, agree, object, conditions }
+}
+
+fn application_view(full: bool) -> ApplicationView {
+    ApplicationView {
+        id: "p-1".into(),
+        title: if full { HOSTILE.into() } else { "Who survives".into() },
+        purpose: "To learn whether the treatment helps at every age.".into(),
+        by: "North Valley Hospital".into(),
+        researchers: vec!["Ada Berg".into()],
+        holders: vec!["North Valley Hospital".into(), "East Clinic".into()],
+        aggregators: vec!["East Clinic".into(), "West Regional Medical Center".into()],
+        dataset: "trial".into(),
+        analyses: vec!["analysis-regression", "analysis-survival"],
+        programs: if full { vec![HOSTILE.into()] } else { Vec::new() },
+        least: (2, 50),
+        term: (NOW_MS, NOW_MS + 365 * DAY_MS),
+        checked: full,
+        state: if full { ProjectState::Amended } else { ProjectState::Open },
+        council: if full { shown(2, 1) } else { shown(0, 0) },
+        said: if full { "council-agreed" } else { "council-silent" },
+        may_speak: true,
+        fault: full.then(|| "the project has ended".into()),
+        conditions: Field::new("").with(FieldFault::Required),
+    }
+}
+
 fn project_view(full: bool) -> ProjectView {
     let decision = |party: &str, choice, class, embargo| DecisionRow {
         party: party.into(),
@@ -122,6 +155,7 @@ fn project_view(full: bool) -> ProjectView {
         reason: "No patient is named; the answer helps our own patients.".into(),
         steward: "Kim Adler".into(),
         embargo,
+        council: (embargo > 0).then(|| shown(2, 0)),
         at_ms: NOW_MS,
     };
     ProjectView {
@@ -163,6 +197,17 @@ fn project_view(full: bool) -> ProjectView {
             false => Vec::new(),
         },
         open: vec!["North Valley Hospital".into()],
+        amends: full.then(|| ("p-0".into(), HOSTILE.into())),
+        changes: match full {
+            true => vec![ChangeRow {
+                label: "project-purpose",
+                before: "To learn whether it helps.".into(),
+                after: HOSTILE.into(),
+            }],
+            false => Vec::new(),
+        },
+        amended_by: full.then(|| "p-2".into()),
+        council: full.then(|| shown(1, 0)),
         questions: match full {
             true => vec![
                 row("q-1", QuestionState::Answered),
@@ -177,9 +222,11 @@ fn project_view(full: bool) -> ProjectView {
         ],
         may_decide: true,
         may_ask: full,
+        may_change: full,
         fault: full.then(|| "the project does not allow the analysis `summary`".into()),
         reason: Field::default(),
         embargo: Field::new("x").with(FieldFault::NotANumber),
+        why: Field::default(),
         asked: ("regression".into(), Field::new("logistic(died) ~ age")),
     }
 }
@@ -344,6 +391,8 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                 list(ProjectState::Approved, false),
                 list(ProjectState::Refused, false),
                 list(ProjectState::Over, false),
+                list(ProjectState::Withdrawn, false),
+                list(ProjectState::Amended, false),
             ],
             false => Vec::new(),
         },
@@ -378,6 +427,10 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         fault: full.then(|| "`south` is no member of the network".into()),
         sites: Field::new("x").with(FieldFault::NotANumber),
         checked: full,
+        amends: if full { "p-0".into() } else { String::new() },
+        kept: if full { vec![HOSTILE.into()] } else { Vec::new() },
+        program: if full { Field::new("4a5b".repeat(16)) } else { Field::default() },
+        program_sums: Field::new("count n").with(FieldFault::NotAChoice),
         ..ApplyView::default()
     };
     let told = MineView {
@@ -393,7 +446,22 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                     asked: "logistic(died) ~ age + arm".into(),
                     at_ms: NOW_MS,
                 }],
+                council: Some(shown(1, 0)),
                 publications: vec![("Who survives".into(), "https://doi.org/10.1000/182".into())],
+            }],
+            false => Vec::new(),
+        },
+    };
+    let members = CouncilView {
+        needed: if full { 2 } else { 0 },
+        projects: match full {
+            true => vec![CouncilRow {
+                id: "p-1".into(),
+                title: HOSTILE.into(),
+                by: "North Valley Hospital".into(),
+                state: ProjectState::Open,
+                said: "council-objected",
+                until_ms: NOW_MS + DAY_MS,
             }],
             false => Vec::new(),
         },
@@ -457,6 +525,19 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         Page {
             name: "cohorts",
             html: cohort::render(&cohort_view(full), &frame(Role::Researcher, "/cohorts")).unwrap(),
+        },
+        Page {
+            name: "patient-council",
+            html: council::render_list(&members, &frame(Role::Representative, "/patient-council"))
+                .unwrap(),
+        },
+        Page {
+            name: "patient-council-project",
+            html: council::render(
+                &application_view(full),
+                &frame(Role::Representative, "/patient-council/p-1"),
+            )
+            .unwrap(),
         },
         Page {
             name: "my-research",
