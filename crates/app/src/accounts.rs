@@ -30,7 +30,7 @@ pub const ROLES: &str = "https://consilium.health/fhir/CodeSystem/role";
 
 /// Whether accounts of a role work for the institution, as Practitioner with a PractitionerRole.
 pub fn is_staff(role: Role) -> bool {
-    !matches!(role, Role::Patient | Role::Proxy | Role::Service)
+    !matches!(role, Role::Patient | Role::Proxy | Role::Service | Role::Representative)
 }
 
 /// Asks whether the caller may change accounts; whoever holds the node's folder (no caller) may.

@@ -29,6 +29,8 @@ use crate::wiring::{Fault, Node, open, system_clock};
 pub const MAX_HOSPITALS: usize = 20;
 /// Distance between a hospital's port for people and its port for nodes.
 const NETWORK_PORTS: u16 = 1000;
+/// The hospital whose patient council is asked before its data are.
+const COUNCIL: &str = "east";
 /// Resources imported in one piece.
 const PIECE: usize = 400;
 /// A year, in milliseconds: how long the demo's membership list is valid.
@@ -125,7 +127,7 @@ fn prepare(folder: &Path, sites: &[Site], port: u16) -> Result<(), Fault> {
         let people = address(port.checked_add(number))?;
         let nodes = address(port.checked_add(NETWORK_PORTS + number))?;
         let config = sample(&site.org, &site.name, people, nodes, &council_key);
-        std::fs::write(home.join(config::FILE), adapted(&config, people))?;
+        std::fs::write(home.join(config::FILE), adapted(&config, people, site.org == COUNCIL))?;
         let identity = federation::Identity::new(OrgId::new(&site.org)?, keys.assertion, keys.tls)?;
         listed.push(identity.member(&site.name, &format!("https://{nodes}"), &base_url(people)));
     }
@@ -142,14 +144,15 @@ fn prepare(folder: &Path, sites: &[Site], port: u16) -> Result<(), Fault> {
 }
 
 /// The configuration of a hospital to be tried out: at an address where browsers take passkeys, and
-/// with accounts that begin without them.
-fn adapted(sample: &str, people: SocketAddr) -> String {
+/// with accounts that begin without them; with a patient council that is asked, where it has one.
+fn adapted(sample: &str, people: SocketAddr, has_council: bool) -> String {
     let base_url = format!("base_url = {:?}", base_url(people));
     let mut config = String::with_capacity(sample.len());
     for line in sample.lines() {
         config.push_str(match line.split(" = ").next() {
             Some("base_url") => &base_url,
             Some("passkey_roles") => "passkey_roles = []",
+            Some("patient_council") if has_council => "patient_council = 1",
             _ => line,
         });
         config.push('\n');

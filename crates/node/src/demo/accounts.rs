@@ -35,7 +35,7 @@ pub struct Account {
 }
 
 /// Username and display name of each role; patients have their own names.
-const STAFF: [(Role, &str, &str); 8] = [
+const STAFF: [(Role, &str, &str); 9] = [
     (Role::Clinician, "clinician", "Dr. Alex Morgan"),
     (Role::PrivacyOfficer, "privacy", "Robin Keller"),
     (Role::Operator, "operator", "Sam Ortiz"),
@@ -43,6 +43,7 @@ const STAFF: [(Role, &str, &str); 8] = [
     (Role::Steward, "steward", "Kim Adler"),
     (Role::CouncilMember, "council", "Toni Vega"),
     (Role::Researcher, "researcher", "Dr. Ines Duarte"),
+    (Role::Representative, "representative", "Alma Reyes"),
     // Two stewards look at an answer before it leaves.
     (Role::Steward, "checker", "Noor Haddad"),
 ];

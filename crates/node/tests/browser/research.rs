@@ -11,6 +11,8 @@ use super::demo::Demo;
 const NEWS: Duration = Duration::from_secs(120);
 /// How long the tables over the records may take to be there, and an answer over three hospitals.
 const WORK: Duration = Duration::from_secs(240);
+/// On what the patient council agrees.
+const CONDITION: &str = "Tell us in plain words what came of it";
 const TITLE: &str = "Who becomes heavy, and when";
 
 pub async fn story(driver: &Driver, demo: &Demo) {
@@ -51,8 +53,11 @@ pub async fn story(driver: &Driver, demo: &Demo) {
     desk.see("main h1", TITLE, PATIENCE).await;
     let project = desk.path().await;
 
-    // Each hospital's steward reads what is asked for, and decides.
+    // Each hospital's steward reads what is asked for, and decides; in the East, the patient council first.
     for hospital in ["north", "east", "west"] {
+        if hospital == "east" {
+            agree(driver, demo, &project).await;
+        }
         let steward = demo.account(hospital, "steward");
         let office = Browser::open(driver).await;
         office.sign_in(&steward).await;
@@ -107,5 +112,24 @@ pub async fn story(driver: &Driver, demo: &Demo) {
     home.see("main", "in 2 questions", PATIENCE).await;
     home.press("main details summary").await;
     home.see("main details", "logistic(obese)", PATIENCE).await;
+    home.see("main", "The patient council has agreed", PATIENCE).await;
+    home.see("main", CONDITION, PATIENCE).await;
     home.picture("my-research").await;
+}
+
+/// A member of the patient council reads in plain words what is asked, and agrees on a condition.
+async fn agree(driver: &Driver, demo: &Demo, project: &str) {
+    let member = demo.account("east", "representative");
+    let seat = Browser::open(driver).await;
+    seat.sign_in(&member).await;
+    seat.go(&format!("{}/patient-council", member.base)).await;
+    seat.reload_until("main", TITLE, NEWS).await;
+    seat.picture("patient-council").await;
+    let id = project.rsplit('/').next().unwrap_or_default();
+    seat.go(&format!("{}/patient-council/{id}", member.base)).await;
+    seat.see("main", "help comes in time", PATIENCE).await;
+    seat.fill("conditions", CONDITION).await;
+    seat.picture("patient-council-project").await;
+    seat.press("button[value=agree]").await;
+    seat.see("main", "The patient council has agreed", PATIENCE).await;
 }

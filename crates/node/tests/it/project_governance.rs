@@ -1,6 +1,8 @@
 //! Who decides about a project, and who hears of it: every party of every other, patients' councils, and
 //! whoever amends a project or takes it back.
 
+use std::collections::BTreeSet;
+
 use app::projects::council::{self, Say};
 use app::projects::{self, Choice, Ended, Known, known};
 use app::rounds::ask::ask;
@@ -9,7 +11,8 @@ use app::{App, Kind};
 use identity::Role;
 use serde_json::json;
 use tokio::task::block_in_place;
-use wire::OrgId;
+use wire::research::Decision;
+use wire::{OrgId, RoundsRequest, Sealed};
 
 use crate::council::somebody;
 use crate::hospitals::{Hospital, Hospitals, Setup, run};
@@ -68,15 +71,24 @@ fn everybody_hears_what_everybody_has_decided() {
         let told = patient(&hospitals, third).await.get("/me/research").await.expect(200).text;
         assert!(told.contains("refused or withdrawn"), "{told}");
 
-        // What is known is not told again.
-        let count = |hospital: &Hospital| {
-            let notes = block_in_place(|| stands(hospital, &id).signed.len());
-            (notes, hospital.app.store().snapshot().unwrap().seq())
+        // The coordinator tells each what the others have decided, and nothing that it knows.
+        let peer = OrgId::new(&third.org).unwrap();
+        let ask = async |known: Vec<String>| {
+            let request = RoundsRequest { known, ..RoundsRequest::default() };
+            app::rounds::exchange(&first.app, &peer, request).await.unwrap()
         };
-        let before = count(third);
-        look(&third.app).await;
-        assert_eq!(count(third), before, "a call without news writes nothing");
-        assert_eq!(seen(first, &id, third), Some(Choice::Approve));
+        let told = ask(vec![id.clone()]).await;
+        let by: Vec<Decision> = told.decisions.iter().map(|one| one.open().unwrap()).collect();
+        let by: BTreeSet<&str> = by.iter().map(|one| one.holder.as_str()).collect();
+        assert_eq!(by, BTreeSet::from([first.org.as_str(), second.org.as_str()]));
+        let known = told.decisions.iter().map(Sealed::id).chain([id.clone()]).collect();
+        assert_eq!(ask(known).await.decisions, []);
+        let unknown = ask(Vec::new()).await;
+        assert_eq!((unknown.projects.len(), unknown.decisions.len()), (1, 2));
+        let nobody = OrgId::new("somebody-else").unwrap();
+        let request = RoundsRequest { known: vec![id.clone()], ..RoundsRequest::default() };
+        let told = app::rounds::exchange(&first.app, &nobody, request).await.unwrap();
+        assert_eq!(told.decisions, [], "whoever has no part in it is told nothing");
         hospitals.stop().await;
     });
 }
@@ -145,7 +157,8 @@ fn a_hospital_with_a_patient_council_takes_part_as_long_as_that_agrees() {
         let refused = decide(second, &id, Choice::Approve).unwrap_err();
         assert!(refused.message.contains("objects"), "{}", refused.message);
         let officer = second.signed_in(Role::PrivacyOfficer).await;
-        let log = officer.get("/fhir/AuditEvent?_count=100").await.expect(200).text;
+        let log =
+            officer.get("/fhir/AuditEvent?_count=100&_sort=-_lastUpdated").await.expect(200).text;
         assert!(log.contains("objects to a research project, in the patient council"), "{log}");
         assert!(log.contains("withdraws from a research project: the patient council objects"));
 
