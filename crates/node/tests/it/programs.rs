@@ -112,6 +112,50 @@ fn ages() -> Vec<f64> {
 }
 
 #[test]
+fn a_program_is_named_by_a_form() {
+    run(async {
+        let hospitals = start().await;
+        let [first, second, third] = &hospitals.all[..] else { panic!("three") };
+        let bytes = program(&mean());
+        let hash = sandbox::hash(&bytes);
+        let researcher = Reader::new(first, first.signed_in(Role::Researcher).await);
+        let taken = researcher.client.send_bytes("/research/programs", bytes, "identity").await;
+        taken.expect(201);
+        let fields = |sums: &'static str| {
+            let mut fields: Vec<(&str, &str)> = vec![
+                ("title", "How old"),
+                ("purpose", "To learn how old people are"),
+                ("dataset", "trial"),
+                ("adder", second.org.as_str()),
+                ("other-adder", third.org.as_str()),
+                ("sites", "2"),
+                ("rows", "50"),
+                ("days", "30"),
+                ("program", hash.as_str()),
+                ("program-rows", "1000"),
+                ("program-sums", sums),
+            ];
+            fields.extend(hospitals.all.iter().map(|one| ("holder", one.org.as_str())));
+            fields
+        };
+        let wrong = researcher.post("/projects/new", &fields("count n")).await.expect(200).text;
+        assert!(wrong.contains("aria-invalid") && wrong.contains(&hash), "{wrong}");
+        let sums = "count n 1000\nsum total 110000";
+        let made = researcher.post("/projects/new", &fields(sums)).await.expect(303).location;
+        let project = made.split('?').next().unwrap().to_owned();
+
+        // Whoever decides sees what it is, what it reads and what it may give.
+        look(&second.app).await;
+        let steward = Reader::new(second, second.signed_in(Role::Steward).await);
+        let shown = steward.get(&project).await.expect(200).text;
+        for said in [hash.as_str(), ">total</span>", "110000", ">age<"] {
+            assert!(shown.contains(said), "no `{said}` in {shown}");
+        }
+        hospitals.stop().await;
+    });
+}
+
+#[test]
 fn a_program_finds_over_hospitals_what_the_pooled_rows_give() {
     run(async {
         let hospitals = start().await;
