@@ -478,6 +478,26 @@ mod tests {
     }
 
     #[test]
+    fn representatives_speak_for_patients_in_person_and_see_no_record() {
+        let purpose = Role::Representative.default_purpose();
+        let mut question =
+            ready(Role::Representative, Action::Represent, purpose, Relation::Unrelated);
+        assert_eq!(shown(&question), "yes representative-speaks");
+        question.mfa_age_s = Some(301);
+        assert_eq!(shown(&question), "no second-factor-too-old");
+        for role in Role::ALL.iter().copied().filter(|role| *role != Role::Representative) {
+            let question = ready(role, Action::Represent, purpose, Relation::Unrelated);
+            assert!(shown(&question).starts_with("no "), "{role}");
+        }
+        let read = ready(Role::Representative, Action::Read, purpose, Relation::Member);
+        assert_eq!(shown(&read), "no clinical-content-not-permitted");
+        for action in [Action::DecideProjects, Action::ReadResearch, Action::Research] {
+            let question = ready(Role::Representative, action, purpose, Relation::Unrelated);
+            assert!(shown(&question).starts_with("no "), "{action}");
+        }
+    }
+
+    #[test]
     fn a_forgotten_condition_counts_against_the_asker() {
         let engine = engine();
         for &role in Role::ALL {

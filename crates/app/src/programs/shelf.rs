@@ -150,6 +150,7 @@ fn is_on(app: &App, known: &projects::Known) -> bool {
     let own = app.network().own();
     let choice = known.decisions.get(own).map(|decision| decision.choice);
     known.project.until > app.now_ms()
+        && known.ended.is_none()
         && (known.project.coordinator == *own
             || matches!(choice, None | Some(projects::Choice::Approve)))
 }

@@ -63,7 +63,9 @@ async fn try_home(visit: &Visit) -> Made {
         title: known.project.title.clone(),
         by: name_of(app, known.project.coordinator.as_str()),
         state: state(known, now),
-        waits: known.parties().contains(own) && !known.decisions.contains_key(own),
+        waits: known.parties().contains(own)
+            && !known.decisions.contains_key(own)
+            && known.ended.is_none(),
         until_ms: known.project.until,
     };
     let view = HomeView {
