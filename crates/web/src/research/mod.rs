@@ -10,6 +10,7 @@ pub mod home;
 pub mod mine;
 pub mod project;
 pub mod question;
+pub mod said;
 pub mod workspace;
 
 use crate::words::{Message, Words};
