@@ -6,10 +6,48 @@ use statistics::{Answer, describe};
 
 use crate::words::Words;
 
-const WIDTH: f64 = 640.0;
-/// Where the drawing begins, right of the names.
-const LEFT: f64 = 220.0;
-const ROW: f64 = 28.0;
+/// How a drawing is laid out. There are two of each: a frame that is made smaller for a phone would have
+/// letters that nobody can read.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    /// Whether it is the one for phones.
+    narrow: bool,
+    /// Width of the frame.
+    width: f64,
+    /// Where intervals begin: right of the names, or below them.
+    left: f64,
+    /// Height of a coefficient.
+    row: f64,
+    /// Where name and interval of a coefficient stand in it.
+    name: f64,
+    line: f64,
+    /// What is left free right of curves for their names, and the longest name.
+    margin: f64,
+    letters: usize,
+}
+
+const WIDE: Layout = Layout {
+    narrow: false,
+    width: 640.0,
+    left: 220.0,
+    row: 28.0,
+    name: 18.0,
+    line: 14.0,
+    margin: 140.0,
+    letters: 16,
+};
+const NARROW: Layout = Layout {
+    narrow: true,
+    width: 320.0,
+    left: 12.0,
+    row: 44.0,
+    name: 16.0,
+    line: 30.0,
+    margin: 80.0,
+    letters: 9,
+};
+/// Longest name of a coefficient in a drawing.
+const MOST_LETTERS: usize = 28;
 /// More coefficients than this are told in the table alone.
 const MOST_DRAWN: usize = 30;
 /// Most lines of a table on a page.
@@ -26,8 +64,8 @@ pub struct Found {
     pub dropped: u64,
     /// What was found.
     pub tables: Vec<Table>,
-    /// What can be drawn.
-    pub picture: Option<Picture>,
+    /// What can be drawn: for wide pages and for phones, or nothing.
+    pub pictures: Vec<Picture>,
 }
 
 /// A table.
@@ -48,9 +86,13 @@ impl Table {
     }
 }
 
-/// A drawing in a frame 640 wide. Coordinates are texts of numbers.
+/// A drawing. Coordinates are texts of numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Picture {
+    /// Whether it is the one for phones.
+    pub narrow: bool,
+    /// How wide the frame is.
+    pub width: u32,
     /// How high the frame is.
     pub height: u32,
     /// Lines: from, to.
@@ -66,10 +108,10 @@ pub struct Picture {
 impl Found {
     /// The answer in the reader's language.
     pub fn of(answer: &Answer, w: &Words<'_>) -> Self {
-        let (tables, picture) = match &answer.finding {
+        let (tables, pictures) = match &answer.finding {
             Finding::Model(model) => coefficients(&model.coefficients, w),
             Finding::Mixed(model) => coefficients(&model.coefficients, w),
-            Finding::Table(table) => (vec![counts(table, w)], None),
+            Finding::Table(table) => (vec![counts(table, w)], Vec::new()),
             Finding::ChiSquared(test) => {
                 let said = vec![
                     vec!["χ²".to_owned(), number(test.statistic)],
@@ -77,18 +119,19 @@ impl Found {
                     vec!["p".to_owned(), number(test.p)],
                 ];
                 let head = ["answer-measure", "answer-value"];
-                (vec![counts(&test.table, w), table(w, "answer-test", &head, said)], None)
+                let tables = vec![counts(&test.table, w), table(w, "answer-test", &head, said)];
+                (tables, Vec::new())
             }
-            Finding::Summary(found) => (vec![summary(found, w)], None),
+            Finding::Summary(found) => (vec![summary(found, w)], Vec::new()),
             Finding::Survival(curves) => survival(curves, w),
-            other => (vec![plain(other, w)], None),
+            other => (vec![plain(other, w)], Vec::new()),
         };
         Self {
             rows: answer.n,
             sites: u64::from(answer.sites),
             dropped: answer.dropped,
             tables,
-            picture,
+            pictures,
         }
     }
 }
@@ -123,7 +166,7 @@ fn optional(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
 
-fn coefficients(all: &[Coefficient], w: &Words<'_>) -> (Vec<Table>, Option<Picture>) {
+fn coefficients(all: &[Coefficient], w: &Words<'_>) -> (Vec<Table>, Vec<Picture>) {
     let interval = |one: &Coefficient| {
         one.se.map(|se| (one.estimate - 1.959_964 * se, one.estimate + 1.959_964 * se))
     };
@@ -137,13 +180,30 @@ fn coefficients(all: &[Coefficient], w: &Words<'_>) -> (Vec<Table>, Option<Pictu
     };
     let head = ["answer-name", "answer-estimate", "answer-se", "answer-interval", "answer-p"];
     let told = table(w, "answer-coefficients", &head, all.iter().map(line).collect());
-    (vec![told], forest(all, &interval))
+    (vec![told], drawn(|layout| forest(all, &interval, layout)))
+}
+
+/// A drawing in every layout.
+fn drawn(draw: impl Fn(Layout) -> Option<Picture>) -> Vec<Picture> {
+    [WIDE, NARROW].into_iter().filter_map(draw).collect()
+}
+
+impl Layout {
+    fn empty(self, height: f64) -> Picture {
+        Picture {
+            narrow: self.narrow,
+            width: self.width as u32,
+            height: height as u32,
+            ..Picture::default()
+        }
+    }
 }
 
 /// Each coefficient but the intercept as a dot with its interval, and a line where it would be 0.
 fn forest(
     all: &[Coefficient],
     interval: &dyn Fn(&Coefficient) -> Option<(f64, f64)>,
+    layout: Layout,
 ) -> Option<Picture> {
     let drawn: Vec<(&Coefficient, (f64, f64))> = all
         .iter()
@@ -157,17 +217,19 @@ fn forest(
     let low = drawn.iter().map(|(_, (low, _))| *low).fold(0.0, f64::min);
     let high = drawn.iter().map(|(_, (_, high))| *high).fold(0.0, f64::max);
     let span = (high - low).max(f64::MIN_POSITIVE);
-    let x = |value: f64| LEFT + (value - low) / span * (WIDTH - LEFT - 20.0);
-    let height = ROW * (drawn.len() as f64 + 1.0);
-    let mut picture = Picture { height: height as u32, ..Picture::default() };
-    picture.lines.push((place(x(0.0)), place(4.0), place(x(0.0)), place(height - ROW + 4.0)));
+    let Layout { width, left, row, .. } = layout;
+    let x = |value: f64| left + (value - low) / span * (width - left - 20.0);
+    let height = row * drawn.len() as f64 + WIDE.row;
+    let mut picture = layout.empty(height);
+    picture.lines.push((place(x(0.0)), place(4.0), place(x(0.0)), place(height - WIDE.row + 4.0)));
     picture.texts.push((place(x(0.0) - 4.0), place(height - 6.0), "0".to_owned()));
     for (at, (one, (low, high))) in drawn.iter().enumerate() {
-        let y = ROW * (at as f64 + 0.5);
+        let top = row * at as f64;
+        let y = top + layout.line;
         picture.lines.push((place(x(*low)), place(y), place(x(*high)), place(y)));
         picture.dots.push((place(x(one.estimate)), place(y)));
-        let name: String = one.name.chars().take(28).collect();
-        picture.texts.push((place(4.0), place(y + 4.0), name));
+        let name: String = one.name.chars().take(MOST_LETTERS).collect();
+        picture.texts.push((place(4.0), place(top + layout.name), name));
     }
     Some(picture)
 }
@@ -222,7 +284,7 @@ fn summary(found: &describe::SummaryTable, w: &Words<'_>) -> Table {
     table(w, "answer-summary", &head, found.summaries.iter().map(line).collect())
 }
 
-fn survival(curves: &Curves, w: &Words<'_>) -> (Vec<Table>, Option<Picture>) {
+fn survival(curves: &Curves, w: &Words<'_>) -> (Vec<Table>, Vec<Picture>) {
     let mut tables = Vec::new();
     let head =
         ["answer-time", "answer-survival", "answer-interval", "answer-at-risk", "answer-events"];
@@ -254,20 +316,20 @@ fn survival(curves: &Curves, w: &Words<'_>) -> (Vec<Table>, Option<Picture>) {
         let head = ["answer-measure", "answer-value"];
         tables.push(table(w, "answer-log-rank", &head, said));
     }
-    (tables, kaplan_meier(curves))
+    (tables, drawn(|layout| kaplan_meier(curves, layout)))
 }
 
 /// The curves as steps from 1 at the beginning.
-fn kaplan_meier(curves: &Curves) -> Option<Picture> {
+fn kaplan_meier(curves: &Curves, layout: Layout) -> Option<Picture> {
     let last = curves.curves.iter().flat_map(|curve| &curve.steps).map(|step| step.time);
     let last = last.fold(0.0, f64::max);
     if last <= 0.0 || !last.is_finite() {
         return None;
     }
     let (left, bottom, top) = (40.0, 280.0, 20.0);
-    let x = |time: f64| left + time / last * (WIDTH - left - 140.0);
+    let x = |time: f64| left + time / last * (layout.width - left - layout.margin);
     let y = |survival: f64| bottom - survival * (bottom - top);
-    let mut picture = Picture { height: 310, ..Picture::default() };
+    let mut picture = layout.empty(310.0);
     picture.lines.push((place(left), place(top), place(left), place(bottom)));
     picture.lines.push((place(left), place(bottom), place(x(last)), place(bottom)));
     for (value, text) in [(0.0, "0"), (0.5, "0.5"), (1.0, "1")] {
@@ -284,7 +346,7 @@ fn kaplan_meier(curves: &Curves) -> Option<Picture> {
         }
         picture.curves.push(points.join(" "));
         if let Some(name) = &curve.level {
-            let name: String = name.chars().take(16).collect();
+            let name: String = name.chars().take(layout.letters).collect();
             picture.texts.push((place(x(last) + 6.0), place(y(level) + 4.0), name));
         }
     }
