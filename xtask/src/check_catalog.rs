@@ -62,7 +62,7 @@ const SOURCES: [Source; 4] = [
     Source {
         what: "HealthDCAT-AP Release 5",
         address: "https://github.com/ma3u/MinimumViableDataspace",
-        commit: "0c7b380fa38d33fe966ef930b903c3935c1af059",
+        commit: "573aba3d88a7392d32339a713f0ca543d60c55a3",
         files: &[(
             "resources/shacl/healthdcatap-shacl.ttl",
             "healthdcat-ap-release-5-non-public.ttl",
