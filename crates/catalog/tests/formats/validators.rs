@@ -94,9 +94,9 @@ impl Validators {
             }
             for (data, format) in &documents {
                 let said = format!("{what} ({access}, {format}): {name}");
-                let (shapes, data) = (path.as_path(), data.as_path());
-                let options = ["-df", format, "-s"].map(Path::new);
-                self.run(&said, "pyshacl", &[options.as_slice(), &[shapes, data]].concat());
+                let (written, shapes) = (Path::new(*format), Path::new("-s"));
+                let arguments = [Path::new("-df"), written, shapes, path.as_path(), data.as_path()];
+                self.run(&said, "pyshacl", &arguments);
                 eprintln!("holds: {said}");
             }
         }

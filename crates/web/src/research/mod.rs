@@ -5,6 +5,7 @@ pub mod apply;
 pub mod catalog;
 pub mod cohort;
 pub mod criterion;
+pub mod drawing;
 pub mod found;
 pub mod home;
 pub mod mine;
