@@ -1,5 +1,6 @@
 //! `cargo xtask`: the tasks of developing Consilium, one module for each subcommand.
 
+mod check_catalog;
 mod codegen;
 mod licences;
 mod postgres;
@@ -42,6 +43,8 @@ enum Task {
     Policy,
     /// Measure: import, reads, searches, the longitudinal record, matching
     Bench(Passed),
+    /// Check the catalogue's documents with the validators of others
+    CheckCatalog(check_catalog::Arguments),
     /// Compare a running demo with the truth it was made from
     CheckDemo(Passed),
     /// Search a de-identified extract of patients for what identifies them
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Task::Test { filter } => test::run(&filter),
         Task::Policy => policy(),
         Task::Bench(passed) => testkit("bench", &passed),
+        Task::CheckCatalog(arguments) => check_catalog::run(&arguments),
         Task::CheckDemo(passed) => testkit("check-demo", &passed),
         Task::CheckDeidentified(passed) => optimised("check-deidentified", &passed.arguments),
         Task::CheckFederated(passed) => development("check-federated", &passed.arguments),

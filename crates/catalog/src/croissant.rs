@@ -29,7 +29,7 @@ pub fn describe(set: &Dataset, language: &str) -> Json {
     out.insert("url".to_owned(), json!(set.page.as_ref().unwrap_or(&set.iri).as_str()));
     out.insert("identifier".to_owned(), json!(set.iri.as_str()));
     out.insert("version".to_owned(), json!(set.version.to_string()));
-    out.insert("isLiveDataset".to_owned(), json!(set.frequency.is_some()));
+    out.insert("isLiveDataset".to_owned(), json!(is_live(set)));
     if let Some(licence) = &set.licence {
         out.insert("license".to_owned(), json!(licence.iri.as_str()));
     }
@@ -63,6 +63,13 @@ pub fn describe(set: &Dataset, language: &str) -> Json {
         out.insert("recordSet".to_owned(), record_sets(set, language));
     }
     Json::Object(out)
+}
+
+/// Whether what is behind the description keeps changing: it is made anew, or it is asked through a
+/// service, whose answers have no digest (specification, "Live datasets").
+fn is_live(set: &Dataset) -> bool {
+    let is_service = |door: &Door| matches!(door.way, Way::Service { .. });
+    set.frequency.is_some() || set.doors.iter().any(is_service)
 }
 
 /// The context that the specification gives, with the language of the texts.

@@ -1,7 +1,7 @@
-//! Institutions as `foaf:Agent`, with the contact point of Release 8 (CPOV) and the properties of the
-//! pilot's draft.
+//! Institutions as `foaf:Agent`, with the contact point of Release 8 (CPOV), that of Release 5 (vCard) and
+//! the properties of the pilot's draft.
 
-use super::terms::{CV, DCT, FOAF, HEALTH, VCARD};
+use super::terms::{CV, DCAT, DCT, FOAF, HEALTH, VCARD};
 use super::{below, concept, document};
 use crate::description::{Agent, Contact};
 use crate::graph::{Graph, Value};
@@ -34,7 +34,20 @@ pub(super) fn write(graph: &mut Graph, agent: &Agent) -> Iri {
     if let Some(telephone) = &agent.telephone {
         graph.add(&contact, CV!("telephone"), Value::plain(telephone.as_str()));
     }
+    card(graph, &node, agent);
     node
+}
+
+/// The same contact as Release 5 has it.
+fn card(graph: &mut Graph, node: &Iri, agent: &Agent) {
+    let card = below(node, "card");
+    graph.link(node, DCAT!("contactPoint"), &card);
+    graph.class(&card, VCARD!("Kind"));
+    graph.texts(&card, VCARD!("fn"), &agent.name);
+    if let Ok(mail) = Iri::new(format!("mailto:{}", agent.email)) {
+        graph.link(&card, VCARD!("hasEmail"), &mail);
+    }
+    graph.link(&card, VCARD!("hasURL"), &agent.homepage);
 }
 
 fn best(agent: &Agent) -> Option<(&crate::words::Language, &str)> {
@@ -46,7 +59,7 @@ fn best(agent: &Agent) -> Option<(&crate::words::Language, &str)> {
 /// Writes whom to ask about a data set.
 pub(super) fn contact(graph: &mut Graph, node: &Iri, contact: &Contact) {
     let point = below(node, "contact");
-    graph.link(node, super::terms::DCAT!("contactPoint"), &point);
+    graph.link(node, DCAT!("contactPoint"), &point);
     graph.class(&point, VCARD!("Kind"));
     graph.texts(&point, VCARD!("fn"), &contact.name);
     if let Ok(mail) = Iri::new(format!("mailto:{}", contact.email)) {

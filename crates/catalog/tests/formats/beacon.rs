@@ -39,7 +39,7 @@ fn individuals(query: Json) -> Result<BeaconRequest, BeaconError> {
     BeaconRequest::from_body(Entry::Individual, &body(query))
 }
 
-/// All bodies, by the schema that each must hold.
+/// All bodies, by the schema of answers that each must hold.
 pub fn bodies() -> Vec<(&'static str, Json)> {
     let beacon = beacon();
     let catalogue = catalogue();
@@ -52,29 +52,17 @@ pub fn bodies() -> Vec<(&'static str, Json)> {
     let plain = BeaconRequest::plain(Entry::Individual);
     let of_sets = BeaconRequest::plain(Entry::Dataset);
     vec![
-        ("responses/beaconInfoResponse.json", info(&beacon)),
-        ("responses/ga4gh-service-info-1-0-0-schema.json", service_info(&beacon)),
-        ("responses/beaconConfigurationResponse.json", configuration(&beacon)),
-        ("responses/beaconMapResponse.json", map(&beacon)),
-        ("responses/beaconEntryTypesResponse.json", entry_types(&beacon)),
-        (
-            "responses/beaconFilteringTermsResponse.json",
-            filtering_terms(&beacon, &catalogue.datasets, page),
-        ),
-        ("responses/beaconCollectionsResponse.json", datasets(&beacon, &of_sets, &sets)),
-        (
-            "responses/beaconBooleanResponse.json",
-            boolean_or_count(&beacon, &plain, NoisyCount::of(300, rule())),
-        ),
-        (
-            "responses/beaconCountResponse.json",
-            boolean_or_count(&beacon, &count, NoisyCount::of(304, rule())),
-        ),
-        (
-            "responses/beaconCountResponse.json",
-            boolean_or_count(&beacon, &count, NoisyCount::of(3, rule())),
-        ),
-        ("responses/beaconErrorResponse.json", BeaconError::not_found().body(&beacon)),
+        ("beaconInfoResponse", info(&beacon)),
+        ("ga4gh-service-info-1-0-0-schema", service_info(&beacon)),
+        ("beaconConfigurationResponse", configuration(&beacon)),
+        ("beaconMapResponse", map(&beacon)),
+        ("beaconEntryTypesResponse", entry_types(&beacon)),
+        ("beaconFilteringTermsResponse", filtering_terms(&beacon, &catalogue.datasets, page)),
+        ("beaconCollectionsResponse", datasets(&beacon, &of_sets, &sets)),
+        ("beaconBooleanResponse", boolean_or_count(&beacon, &plain, NoisyCount::of(300, rule()))),
+        ("beaconCountResponse", boolean_or_count(&beacon, &count, NoisyCount::of(304, rule()))),
+        ("beaconCountResponse", boolean_or_count(&beacon, &count, NoisyCount::of(3, rule()))),
+        ("beaconErrorResponse", BeaconError::not_found().body(&beacon)),
     ]
 }
 

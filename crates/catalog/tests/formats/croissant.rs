@@ -1,5 +1,6 @@
 //! Croissant: what the specification wants is there.
 
+use consilium_catalog::Dataset;
 use consilium_catalog::croissant::{CONFORMS_TO, describe};
 use serde_json::json;
 
@@ -43,6 +44,19 @@ fn fields_have_types_and_levels_are_rows_of_the_description() {
     for field in fields {
         assert!(ids.contains(&&field["source"]["fileObject"]["@id"]));
     }
+}
+
+#[test]
+fn a_file_without_digest_is_of_a_live_data_set() {
+    let asked = Dataset { frequency: None, ..lung() };
+    let out = describe(&asked, "en");
+    let files = out["distribution"].as_array().unwrap();
+    assert!(files.iter().any(|file| file["sha256"].is_null()));
+    assert_eq!(out["isLiveDataset"], true);
+    let fixed = Dataset { doors: Vec::new(), ..asked };
+    let out = describe(&fixed, "en");
+    assert_eq!(out["isLiveDataset"], false);
+    assert!(out["distribution"].as_array().unwrap().iter().all(|file| file["sha256"].is_string()));
 }
 
 #[test]

@@ -9,3 +9,4 @@ mod health_dcat;
 mod outside;
 mod packed;
 mod turtle;
+mod validators;

@@ -164,7 +164,7 @@ fn a_researcher_finds_data_at_others_and_applies_without_typing_an_id() {
             app::rounds::part::look(&hospital.app).await;
             let steward = reader(hospital, Role::Steward).await;
             let page = steward.get(&project).await.expect(200).text;
-            assert!(page.contains("Who survives") && page.contains("survival"), "{page}");
+            assert!(page.contains("Who survives") && page.contains("Survival curves"), "{page}");
         }
 
         // The catalogue is nobody's but research's.

@@ -90,6 +90,8 @@ mod terminology;
 mod transactions;
 mod udap_clauses;
 mod validate;
+#[path = "../../../catalog/tests/formats/validators.rs"]
+mod validators;
 mod views;
 mod within_reach;
 mod witnesses;

@@ -101,7 +101,10 @@ fn an_answer_with_a_fault_waits_for_two_people_who_are_not_named_in_the_project(
         assert_eq!(archive.header("content-type"), "application/zip");
         assert!(archive.text.starts_with("PK"));
         client.get("/research/releases/none/crate").await.expect(404);
-        crate::catalog_outside::is_a_crate(&files);
+        // Where `cargo xtask check-catalog` runs this.
+        if let Some(validators) = crate::validators::Validators::find() {
+            validators.is_crate("a released answer", &files);
+        }
 
         let publication = Publication {
             title: "Two groups of patients".to_owned(),

@@ -1,17 +1,12 @@
-//! An answer as tables and, where people would rather look than read, as a picture.
+//! An answer as tables and, where people would rather look than read, as pictures.
 
 use statistics::answer::{Coefficient, Finding};
 use statistics::survival::Curves;
 use statistics::{Answer, describe};
 
+use super::drawing::{Picture, drawn, forest, kaplan_meier};
 use crate::words::Words;
 
-const WIDTH: f64 = 640.0;
-/// Where the drawing begins, right of the names.
-const LEFT: f64 = 220.0;
-const ROW: f64 = 28.0;
-/// More coefficients than this are told in the table alone.
-const MOST_DRAWN: usize = 30;
 /// Most lines of a table on a page.
 const MOST_LINES: usize = 500;
 
@@ -26,8 +21,8 @@ pub struct Found {
     pub dropped: u64,
     /// What was found.
     pub tables: Vec<Table>,
-    /// What can be drawn.
-    pub picture: Option<Picture>,
+    /// What can be drawn: for wide pages and for phones, or nothing.
+    pub pictures: Vec<Picture>,
 }
 
 /// A table.
@@ -48,28 +43,13 @@ impl Table {
     }
 }
 
-/// A drawing in a frame 640 wide. Coordinates are texts of numbers.
-#[derive(Clone, Debug, Default)]
-pub struct Picture {
-    /// How high the frame is.
-    pub height: u32,
-    /// Lines: from, to.
-    pub lines: Vec<(String, String, String, String)>,
-    /// Points of curves.
-    pub curves: Vec<String>,
-    /// Dots.
-    pub dots: Vec<(String, String)>,
-    /// Texts.
-    pub texts: Vec<(String, String, String)>,
-}
-
 impl Found {
     /// The answer in the reader's language.
     pub fn of(answer: &Answer, w: &Words<'_>) -> Self {
-        let (tables, picture) = match &answer.finding {
+        let (tables, pictures) = match &answer.finding {
             Finding::Model(model) => coefficients(&model.coefficients, w),
             Finding::Mixed(model) => coefficients(&model.coefficients, w),
-            Finding::Table(table) => (vec![counts(table, w)], None),
+            Finding::Table(table) => (vec![counts(table, w)], Vec::new()),
             Finding::ChiSquared(test) => {
                 let said = vec![
                     vec!["χ²".to_owned(), number(test.statistic)],
@@ -77,18 +57,19 @@ impl Found {
                     vec!["p".to_owned(), number(test.p)],
                 ];
                 let head = ["answer-measure", "answer-value"];
-                (vec![counts(&test.table, w), table(w, "answer-test", &head, said)], None)
+                let tables = vec![counts(&test.table, w), table(w, "answer-test", &head, said)];
+                (tables, Vec::new())
             }
-            Finding::Summary(found) => (vec![summary(found, w)], None),
+            Finding::Summary(found) => (vec![summary(found, w)], Vec::new()),
             Finding::Survival(curves) => survival(curves, w),
-            other => (vec![plain(other, w)], None),
+            other => (vec![plain(other, w)], Vec::new()),
         };
         Self {
             rows: answer.n,
             sites: u64::from(answer.sites),
             dropped: answer.dropped,
             tables,
-            picture,
+            pictures,
         }
     }
 }
@@ -123,7 +104,7 @@ fn optional(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
 
-fn coefficients(all: &[Coefficient], w: &Words<'_>) -> (Vec<Table>, Option<Picture>) {
+fn coefficients(all: &[Coefficient], w: &Words<'_>) -> (Vec<Table>, Vec<Picture>) {
     let interval = |one: &Coefficient| {
         one.se.map(|se| (one.estimate - 1.959_964 * se, one.estimate + 1.959_964 * se))
     };
@@ -137,43 +118,7 @@ fn coefficients(all: &[Coefficient], w: &Words<'_>) -> (Vec<Table>, Option<Pictu
     };
     let head = ["answer-name", "answer-estimate", "answer-se", "answer-interval", "answer-p"];
     let told = table(w, "answer-coefficients", &head, all.iter().map(line).collect());
-    (vec![told], forest(all, &interval))
-}
-
-/// Each coefficient but the intercept as a dot with its interval, and a line where it would be 0.
-fn forest(
-    all: &[Coefficient],
-    interval: &dyn Fn(&Coefficient) -> Option<(f64, f64)>,
-) -> Option<Picture> {
-    let drawn: Vec<(&Coefficient, (f64, f64))> = all
-        .iter()
-        .filter(|one| one.name != "Intercept")
-        .filter_map(|one| Some((one, interval(one)?)))
-        .filter(|(one, (low, high))| [one.estimate, *low, *high].iter().all(|v| v.is_finite()))
-        .collect();
-    if drawn.is_empty() || drawn.len() > MOST_DRAWN {
-        return None;
-    }
-    let low = drawn.iter().map(|(_, (low, _))| *low).fold(0.0, f64::min);
-    let high = drawn.iter().map(|(_, (_, high))| *high).fold(0.0, f64::max);
-    let span = (high - low).max(f64::MIN_POSITIVE);
-    let x = |value: f64| LEFT + (value - low) / span * (WIDTH - LEFT - 20.0);
-    let height = ROW * (drawn.len() as f64 + 1.0);
-    let mut picture = Picture { height: height as u32, ..Picture::default() };
-    picture.lines.push((place(x(0.0)), place(4.0), place(x(0.0)), place(height - ROW + 4.0)));
-    picture.texts.push((place(x(0.0) - 4.0), place(height - 6.0), "0".to_owned()));
-    for (at, (one, (low, high))) in drawn.iter().enumerate() {
-        let y = ROW * (at as f64 + 0.5);
-        picture.lines.push((place(x(*low)), place(y), place(x(*high)), place(y)));
-        picture.dots.push((place(x(one.estimate)), place(y)));
-        let name: String = one.name.chars().take(28).collect();
-        picture.texts.push((place(4.0), place(y + 4.0), name));
-    }
-    Some(picture)
-}
-
-fn place(value: f64) -> String {
-    format!("{value:.1}")
+    (vec![told], drawn(|layout| forest(all, &interval, layout)))
 }
 
 fn counts(found: &describe::Table, w: &Words<'_>) -> Table {
@@ -222,7 +167,7 @@ fn summary(found: &describe::SummaryTable, w: &Words<'_>) -> Table {
     table(w, "answer-summary", &head, found.summaries.iter().map(line).collect())
 }
 
-fn survival(curves: &Curves, w: &Words<'_>) -> (Vec<Table>, Option<Picture>) {
+fn survival(curves: &Curves, w: &Words<'_>) -> (Vec<Table>, Vec<Picture>) {
     let mut tables = Vec::new();
     let head =
         ["answer-time", "answer-survival", "answer-interval", "answer-at-risk", "answer-events"];
@@ -254,41 +199,7 @@ fn survival(curves: &Curves, w: &Words<'_>) -> (Vec<Table>, Option<Picture>) {
         let head = ["answer-measure", "answer-value"];
         tables.push(table(w, "answer-log-rank", &head, said));
     }
-    (tables, kaplan_meier(curves))
-}
-
-/// The curves as steps from 1 at the beginning.
-fn kaplan_meier(curves: &Curves) -> Option<Picture> {
-    let last = curves.curves.iter().flat_map(|curve| &curve.steps).map(|step| step.time);
-    let last = last.fold(0.0, f64::max);
-    if last <= 0.0 || !last.is_finite() {
-        return None;
-    }
-    let (left, bottom, top) = (40.0, 280.0, 20.0);
-    let x = |time: f64| left + time / last * (WIDTH - left - 140.0);
-    let y = |survival: f64| bottom - survival * (bottom - top);
-    let mut picture = Picture { height: 310, ..Picture::default() };
-    picture.lines.push((place(left), place(top), place(left), place(bottom)));
-    picture.lines.push((place(left), place(bottom), place(x(last)), place(bottom)));
-    for (value, text) in [(0.0, "0"), (0.5, "0.5"), (1.0, "1")] {
-        picture.texts.push((place(8.0), place(y(value) + 4.0), text.to_owned()));
-    }
-    picture.texts.push((place(x(last) - 20.0), place(bottom + 20.0), number(last)));
-    for curve in &curves.curves {
-        let mut points = vec![format!("{},{}", place(x(0.0)), place(y(1.0)))];
-        let mut level = 1.0;
-        for step in &curve.steps {
-            points.push(format!("{},{}", place(x(step.time)), place(y(level))));
-            level = step.survival;
-            points.push(format!("{},{}", place(x(step.time)), place(y(level))));
-        }
-        picture.curves.push(points.join(" "));
-        if let Some(name) = &curve.level {
-            let name: String = name.chars().take(16).collect();
-            picture.texts.push((place(x(last) + 6.0), place(y(level) + 4.0), name));
-        }
-    }
-    Some(picture)
+    (tables, drawn(|layout| kaplan_meier(curves, layout)))
 }
 
 /// What has no form of its own: every number by its name.

@@ -6,11 +6,13 @@ pub mod catalog;
 pub mod cohort;
 pub mod council;
 pub mod criterion;
+pub mod drawing;
 pub mod found;
 pub mod home;
 pub mod mine;
 pub mod project;
 pub mod question;
+pub mod said;
 pub mod workspace;
 
 use crate::words::{Message, Words};

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::apply::KINDS;
 use super::council::CouncilShown;
 use super::{ProjectState, QuestionRow};
 use crate::chrome::Chrome;
@@ -183,6 +184,17 @@ struct Page<'a> {
     c: &'a Chrome,
     w: Words<'a>,
     v: &'a ProjectView,
+}
+
+impl Page<'_> {
+    /// The kinds of analysis in the reader's words; a kind that has none as it is written.
+    fn analyses(&self) -> String {
+        let name = |kind: &String| {
+            let known = KINDS.iter().find(|(known, _)| known == kind);
+            known.map_or_else(|| kind.clone(), |(_, key)| self.w.say(key).to_string())
+        };
+        self.v.analyses.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The page.

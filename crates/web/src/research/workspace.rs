@@ -13,11 +13,22 @@ use crate::words::Words;
 pub const MOST_LINES: usize = 500;
 /// Most bars of the picture.
 const MOST_BARS: usize = 40;
-/// Width of the picture, where bars begin in it, and where they end at most.
-const FRAME: (f64, f64, f64) = (640.0, 200.0, 560.0);
-/// From one bar to the next.
-const STEP: f64 = 26.0;
-/// Most letters of a name beside a bar.
+/// How bars are laid out: names beside them, or above them on a phone.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    /// Whether it is the one for phones.
+    narrow: bool,
+    /// Width of the frame, where bars begin in it, and where they end at most.
+    frame: (f64, f64, f64),
+    /// From one bar to the next.
+    step: f64,
+    /// From the name's line to the bar's.
+    below: f64,
+}
+
+const WIDE: Layout = Layout { narrow: false, frame: (640.0, 200.0, 560.0), step: 26.0, below: 0.0 };
+const NARROW: Layout = Layout { narrow: true, frame: (320.0, 4.0, 250.0), step: 46.0, below: 20.0 };
+/// Most letters of a name.
 const MOST_LETTERS: usize = 26;
 
 /// Queries to begin with: the key of what they tell, and the text.
@@ -87,18 +98,22 @@ pub struct ResultView {
     pub all: u64,
     /// Groups of fewer people are not among them.
     pub least: u64,
-    /// What can be drawn.
-    pub bars: Option<Bars>,
+    /// What can be drawn: for wide pages and for phones, or nothing.
+    pub bars: Vec<Bars>,
 }
 
-/// A number for each group, as bars in a frame 640 wide.
+/// A number for each group, as bars.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bars {
+    /// Whether it is the one for phones.
+    pub narrow: bool,
+    /// How wide the frame is.
+    pub width: u32,
     /// What the groups and the numbers are.
     pub of: (String, String),
     /// How high the frame is.
     pub height: u32,
-    /// Bars: left, top, width, where the texts stand, the name and the number.
+    /// The bars.
     pub bars: Vec<Bar>,
 }
 
@@ -111,7 +126,9 @@ pub struct Bar {
     pub y: String,
     /// Its width.
     pub width: String,
-    /// Where its texts stand.
+    /// How far down the name stands.
+    pub above: String,
+    /// How far down the number stands.
     pub line: String,
     /// Where the number stands.
     pub end: String,
@@ -131,7 +148,7 @@ impl ResultView {
             rows: (0..frame.rows.min(MOST_LINES)).map(line).collect(),
             all: frame.rows as u64,
             least: least.into(),
-            bars: bars(frame, w),
+            bars: [WIDE, NARROW].into_iter().filter_map(|one| bars(frame, w, one)).collect(),
         }
     }
 
@@ -158,7 +175,7 @@ fn shown(values: &Values, at: usize, w: &Words<'_>) -> String {
 }
 
 /// The first column of numbers for the groups that a column of texts or of yes and no names.
-fn bars(frame: &Frame, w: &Words<'_>) -> Option<Bars> {
+fn bars(frame: &Frame, w: &Words<'_>, layout: Layout) -> Option<Bars> {
     let is_name = |values: &Values| matches!(values, Values::Texts(_) | Values::Booleans(_));
     let mut names = frame.columns.iter().filter(|column| is_name(&column.values));
     let (groups, None) = (names.next()?, names.next()) else { return None };
@@ -175,15 +192,17 @@ fn bars(frame: &Frame, w: &Words<'_>) -> Option<Bars> {
     let low = values.iter().copied().fold(0.0, f64::min);
     let high = values.iter().copied().fold(0.0, f64::max);
     let span = (high - low).max(f64::MIN_POSITIVE);
-    let (_, left, right) = FRAME;
+    let (width, left, right) = layout.frame;
     let place = |value: f64| left + (value - low) / span * (right - left);
     let bar = |(at, value): (usize, &f64)| {
         let (from, to) = (place(value.min(0.0)), place(value.max(0.0)));
-        let y = STEP * at as f64 + 4.0;
+        let top = layout.step * at as f64 + 4.0;
+        let y = top + layout.below;
         Bar {
             x: format!("{from:.1}"),
             y: format!("{y:.1}"),
             width: format!("{:.1}", (to - from).max(1.0)),
+            above: format!("{:.1}", top + 14.0),
             line: format!("{:.1}", y + 14.0),
             end: format!("{:.1}", to + 6.0),
             name: shown(&groups.values, at, w).chars().take(MOST_LETTERS).collect(),
@@ -192,7 +211,9 @@ fn bars(frame: &Frame, w: &Words<'_>) -> Option<Bars> {
     };
     Some(Bars {
         of: (groups.name.clone(), figures.name.clone()),
-        height: (STEP * values.len() as f64 + 8.0) as u32,
+        narrow: layout.narrow,
+        width: width as u32,
+        height: (layout.step * values.len() as f64 + 8.0) as u32,
         bars: values.iter().enumerate().map(bar).collect(),
     })
 }
@@ -278,11 +299,14 @@ mod tests {
     fn bars_stand_on_zero_and_only_where_every_group_has_a_number() {
         let zone = jiff::tz::TimeZone::UTC;
         let w = Words::new(crate::lang::Lang::EnUs, &zone);
-        let drawn = bars(&frame(&[Some("a"), Some("b")], &[Some(10.0), Some(-10.0)]), &w).unwrap();
+        let drawn =
+            bars(&frame(&[Some("a"), Some("b")], &[Some(10.0), Some(-10.0)]), &w, WIDE).unwrap();
         let of = |at: usize| (drawn.bars[at].x.as_str(), drawn.bars[at].width.as_str());
         assert_eq!((of(0), of(1)), (("380.0", "180.0"), ("200.0", "180.0")));
-        assert_eq!(bars(&frame(&[Some("a"), Some("b")], &[Some(1.0), None]), &w), None);
+        let below = bars(&frame(&[Some("a")], &[Some(10.0)]), &w, NARROW).unwrap();
+        assert_eq!((below.bars[0].above.as_str(), below.bars[0].line.as_str()), ("18.0", "38.0"));
+        assert_eq!(bars(&frame(&[Some("a"), Some("b")], &[Some(1.0), None]), &w, WIDE), None);
         let many: Vec<Option<&str>> = vec![Some("a"); MOST_BARS + 1];
-        assert_eq!(bars(&frame(&many, &vec![Some(1.0); MOST_BARS + 1]), &w), None);
+        assert_eq!(bars(&frame(&many, &vec![Some(1.0); MOST_BARS + 1]), &w, WIDE), None);
     }
 }

@@ -16,6 +16,8 @@ use crate::research::cohort::{
     PlanView,
 };
 use crate::research::criterion::{self, word_of};
+use crate::research::said;
+use crate::words::Words;
 
 const RESEARCHER: &[Role] = &[Role::Researcher];
 /// Millionths.
@@ -82,16 +84,18 @@ async fn try_act(visit: &Visit, form: Result<Form<CohortForm>, FormRejection>) -
             let caller = visit.caller(user);
             let outcome = match form.act.as_str() {
                 "ask" => cohorts::ask(visit.app(), caller, asked).await.map(|answer| {
-                    view.answer = Some(answer_view(&answer));
+                    view.answer = Some(answer_view(&answer, &cohort, &visit.chrome.words()));
                 }),
                 _ => {
                     let plan =
                         visit.app().run(move |app| cohorts::plan(app, &caller, &asked)).await;
-                    plan.map(|plan| view.plan = Some(plan_view(&plan)))
+                    plan.map(|plan| {
+                        view.plan = Some(plan_view(&plan, &cohort, &visit.chrome.words()));
+                    })
                 }
             };
             if let Err(error) = outcome {
-                view.fault = Some(said(error)?);
+                view.fault = Some(told(error)?);
             }
         }
         act => {
@@ -106,7 +110,7 @@ async fn try_act(visit: &Visit, form: Result<Form<CohortForm>, FormRejection>) -
 }
 
 /// What went wrong in words, where the reader can do something about it.
-fn said(error: Error) -> Result<String, Stop> {
+fn told(error: Error) -> Result<String, Stop> {
     let is_budget = error.kind == Kind::Forbidden && error.rule.as_deref() == Some("budget");
     match error.kind {
         Kind::Invalid(_) | Kind::Busy | Kind::TooCostly => Ok(error.message),
@@ -121,27 +125,30 @@ async fn shown(visit: &Visit, mut view: CohortView, cohort: &Cohort) -> Made {
     let left = visit.app().run(move |app| cohorts::standing(app, &by)).await?;
     view.budget = (left.left as f64 / MICRO, left.of as f64 / MICRO, left.until_ms);
     let choices = cohorts::choices(visit.app(), caller).await?;
+    let w = visit.chrome.words();
     view.choices = choices
         .into_iter()
         .map(|one| {
-            let kind = word_of(one.kind);
             let code = one.code.split_once('|').map_or(one.code.as_str(), |(_, code)| code);
-            (format!("{kind} {}", one.code), format!("{kind}: {} ({code})", one.called))
+            let shown = format!("{}: {} ({code})", w.say(said::kind(one.kind)), one.called);
+            (format!("{} {}", word_of(one.kind), one.code), shown)
         })
         .collect();
-    let mut sentences = cohort.sentences().into_iter();
-    view.index = sentences.next().filter(|_| cohort.index.is_some());
-    view.steps = sentences.skip(cohort.named.len()).collect();
+    view.index = cohort.index.as_ref().map(|index| said::entry(index, &w));
+    view.steps = cohort.steps.iter().map(|step| said::step(step, &w)).collect();
     let text = serde_json::to_string(cohort);
     view.cohort = text.map_err(|e| Error::internal(e.to_string()))?;
     page(cohort::render(&view, &visit.chrome)?)
 }
 
-fn label(row: &Row) -> Label {
+fn label(row: &Row, cohort: &Cohort, w: &Words<'_>) -> Label {
     match row {
         Row::Everybody => Label::Key("cohort-everybody"),
         Row::Entered => Label::Key("cohort-entered"),
-        Row::Step(label) => Label::Text(label.clone()),
+        Row::Step(label) => {
+            let step = cohort.steps.iter().find(|step| step.label == *label);
+            Label::Text(step.map_or_else(|| label.clone(), |step| said::label(step, w)))
+        }
     }
 }
 
@@ -152,17 +159,18 @@ fn people(shown: Shown) -> Option<u64> {
     }
 }
 
-fn plan_view(plan: &Plan) -> PlanView {
+fn plan_view(plan: &Plan, cohort: &Cohort, w: &Words<'_>) -> PlanView {
     PlanView {
         sites: plan.sites as u64,
         epsilon: plan.micro_epsilon as f64 / MICRO,
-        lines: plan.lines.iter().map(|(row, error)| (label(row), *error)).collect(),
+        lines: plan.lines.iter().map(|(row, error)| (label(row, cohort, w), *error)).collect(),
         distinct_error: plan.distinct_error,
     }
 }
 
-fn answer_view(answer: &Answer) -> AnswerView {
-    let line = |line: &cohorts::Line| (label(&line.row), people(line.people), line.error);
+fn answer_view(answer: &Answer, cohort: &Cohort, w: &Words<'_>) -> AnswerView {
+    let line =
+        |line: &cohorts::Line| (label(&line.row, cohort, w), people(line.people), line.error);
     let institution = |one: &cohorts::Institution| {
         let (state, class) = match one.status {
             Status::Answered => ("cohort-answered", "good"),
