@@ -6,7 +6,7 @@
 //!
 //! The catalogue tells of them: in words ([`About`]), in counts with noise that are drawn once
 //! (`counted`), to the members of the network, who tell back ([`network`]), and to programs of others as
-//! documents ([`publish`]) and as a Beacon ([`beacon`]).
+//! documents ([`publish`]) and as a Beacon ([`beacon`]). Where the holder says so there is a synthetic twin ([`twin`]).
 
 mod about;
 pub mod anew;
@@ -23,6 +23,7 @@ pub mod query;
 mod register;
 mod rules;
 mod told;
+pub mod twin;
 
 pub use about::About;
 pub use network::{Held, Listing, State, Teller, listing, refresh, run};

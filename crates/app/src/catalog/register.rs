@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use statistics::{Column, Dictionary, Frame, Kind};
 use store::Transaction;
 
-use super::{About, Dataset, MOST, MOST_ROWS, MOST_VARIABLES, Made, columns, described, library};
+use super::{
+    About, Dataset, MOST, MOST_ROWS, MOST_VARIABLES, Made, columns, described, library, twin,
+};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -83,10 +85,14 @@ pub fn remove(app: &App, caller: &Caller, name: &str) -> Result<()> {
         let event = Event::by(caller, Pattern::Configure).note(note);
         let mut side = columns::removals(&*snapshot, &set)?;
         side.push(described::removal(&set.name));
+        side.extend(twin::removals(&*snapshot, &set.name)?);
         let writes = vec![library::delete(&set)?, event.write(app)?];
-        // Rows or a description that came meanwhile would stay without their data set.
-        let guards =
-            vec![columns::is_still(&*snapshot, name)?, described::is_still(&*snapshot, name)?];
+        // What came meanwhile would stay without its data set.
+        let guards = vec![
+            columns::is_still(&*snapshot, name)?,
+            described::is_still(&*snapshot, name)?,
+            twin::is_still(&*snapshot, name)?,
+        ];
         app.store().commit(Transaction { guards, side, writes })?;
         Ok(())
     })
