@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `GET /research/datasets` | | the data sets of this institution |
 //! | `PUT /research/datasets/{name}` | `{"title", "csv", "dictionary"?, "about"?}` or `{"title", "sql", "dictionary", "about"?}` | the data set |
+//! | `PUT /research/datasets/{name}/twin` | `{"epsilon", "rows"?, "whole"?}` | its synthetic twin, drawn now or before |
+//! | `DELETE /research/datasets/{name}/twin` | | |
 //! | `POST /research/datasets/{name}/refresh` | | the data set, made anew by its SQL |
 //! | `DELETE /research/datasets/{name}` | | |
 //! | `GET /research/views` | | the tables that can be asked by SQL |

@@ -87,6 +87,7 @@ mod subscriptions;
 mod subscriptions_simulation;
 mod terminology;
 mod transactions;
+mod twins;
 mod udap_clauses;
 mod validate;
 mod views;

@@ -72,6 +72,10 @@ POST   /research/projects/none/decision         decision       403 403 403 403 4
 POST   /research/projects/none/questions        question       403 403 403 403 403 401
 POST   /research/projects/none/sql              sql            403 403 403 403 403 401
 GET    /research/views                                         403 403 200 200 403 401
+GET    /research/catalog/none/twin                             403 403 404 404 403 401
+GET    /research/catalog/none/twin.csv                         403 403 404 404 403 401
+PUT    /research/datasets/none/twin             twin           403 403 403 404 403 401
+DELETE /research/datasets/none/twin                            403 403 403 404 403 401
 POST   /research/datasets/none/refresh                         403 403 403 404 403 401
 POST   /research/programs                       application    403 403 403 403 403 401
 GET    /research/programs/none                                 403 403 404 404 403 401
@@ -124,7 +128,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 67 * 6);
+        assert_eq!(asked, 71 * 6);
     });
 }
 
@@ -159,6 +163,7 @@ fn bodies(about: &Value, observation: &str, org: &str) -> BTreeMap<&'static str,
         ("contract", json!({"resourceType": "Contract"})),
         ("reasoned", json!({"reason": "none"})),
         ("account", json!({"resourceType": "Person", "id": "account-x"})),
+        ("twin", json!({"epsilon": 1.0})),
         ("dataset", json!({"title": "A trial", "csv": "age,arm\n70,treated\n"})),
         (
             "application",
