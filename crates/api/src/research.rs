@@ -195,11 +195,15 @@ async fn register(
     let Register { title, csv, sql, dictionary, about } = given;
     let made = match (csv, sql, dictionary) {
         (Some(text), None, dictionary) => {
+            let is_declared = dictionary.is_some();
             let work = move |app: &App| {
                 let (dictionary, rows) = csv::read_as(&text, dictionary.as_ref())
                     .map_err(|e| Error::invalid("value", e.to_string()))?;
                 let draft = sets::Draft { name, title, dictionary, rows };
-                sets::register_about(app, &caller, draft, about)
+                match is_declared {
+                    true => sets::register_about(app, &caller, draft, about),
+                    false => sets::register_undeclared(app, &caller, draft, about),
+                }
             };
             app.run(work).await?
         }

@@ -225,6 +225,7 @@ mod tests {
             dictionary: Dictionary { variables: Vec::new() },
             rows: 0,
             since_ms: 1_000,
+            declared: true,
             made: Some(Made { sql: String::new(), seq: 5, mark: String::new(), tried_ms }),
         };
         for (tried_ms, moved, is_current, now_ms, due) in [

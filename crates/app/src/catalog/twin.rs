@@ -40,7 +40,7 @@ pub fn offer(app: &App, caller: Option<&Caller>, name: &str, offer: &Offer) -> R
     let note = format!("a synthetic twin is offered at ε = {}: {name}", offer.epsilon);
     change(app, caller, name, &note, |snapshot, kept| {
         let set = columns::description(snapshot, name)?.ok_or_else(Error::not_found)?;
-        table::table(&set.dictionary, offer)?;
+        table::of(&set, offer)?;
         let is_new = kept.offer.as_ref() != Some(offer);
         kept.offer = Some(offer.clone());
         Ok(is_new)

@@ -127,6 +127,11 @@ fn a_twin_is_drawn_once_paid_for_and_the_same_for_everybody() {
             let refused = operator.put(OFFER, &offer).await.expect(400).issue().1;
             assert!(refused.contains(told), "{refused}");
         }
+        let bare = json!({"title": "x", "csv": "age\n70\n"});
+        operator.put("/research/datasets/bare", &bare).await.expect(200);
+        let refused = operator.put("/research/datasets/bare/twin", &whole()).await.expect(400);
+        assert!(refused.text.contains("made of its rows"), "{}", refused.text);
+        operator.delete("/research/datasets/bare").await.expect(204);
         researcher.put(OFFER, &whole()).await.expect(403);
         let before = left(&researcher).await;
 

@@ -10,7 +10,7 @@ use store::{SideWrite, Snapshot, Transaction};
 
 use super::kept::{self, Drawn, Kept};
 use super::offer::MOST_ROWS;
-use super::table::{counts, csv, table, written};
+use super::table::{self, counts, csv, written};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::catalog::counted::NoiseKey;
@@ -23,7 +23,7 @@ const SHOWN: usize = 5;
 
 /// Draws the twin of a data set where one is due. Blocks.
 ///
-/// Errors: [`crate::Kind::Forbidden`] where the privacy budget does not cover it, those of [`table`] and of
+/// Errors: [`crate::Kind::Forbidden`] where the privacy budget does not cover it, those of [`table::of`] and of
 /// [`anew::current`]. What was paid stays paid.
 pub(super) fn draw(app: &App, name: &str, by: Option<&Caller>) -> Result<()> {
     let _one = app.catalogue().drawing.lock();
@@ -46,7 +46,7 @@ fn drawn(
 ) -> Result<()> {
     let Some(offer) = kept.offer.clone() else { return Ok(()) };
     let micro_epsilon = offer.micro_epsilon();
-    let table = table(&set.dictionary, &offer)?;
+    let table = table::of(set, &offer)?;
     let names: Vec<String> = set.dictionary.variables.iter().map(|one| one.name.clone()).collect();
     let rows = columns::rows(snapshot, set, &names)?;
     let digest = crypto::hash::hex(&columns::digest(set, &rows)?);

@@ -161,6 +161,7 @@ mod tests {
             dictionary: Dictionary { variables: Vec::new() },
             rows: 0,
             since_ms,
+            declared: true,
             made: None,
         };
         let drawn = Drawn {

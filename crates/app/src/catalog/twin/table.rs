@@ -8,6 +8,7 @@ use privacy::twin::{Cells, Column, Counts, Table, TwinError, Value};
 use statistics::{Column as Values, Dictionary, Frame, Kind, Variable};
 
 use super::Offer;
+use crate::catalog::Dataset;
 use crate::catalog::document::field;
 use crate::{Error, Result};
 
@@ -24,8 +25,19 @@ const MISSING: [&str; 6] = ["", "NA", "NaN", "nan", "null", "."];
 
 /// The table of a data set.
 ///
-/// Errors: [`crate::Kind::Invalid`] where its variables make none, or its values cannot be told apart in a CSV.
-pub(super) fn table(dictionary: &Dictionary, offer: &Offer) -> Result<Table> {
+/// Errors: [`crate::Kind::Invalid`] where its dictionary was made of its rows, makes no table, or has values that cannot be
+/// told apart in a CSV.
+pub(super) fn of(set: &Dataset, offer: &Offer) -> Result<Table> {
+    if !set.declared && set.made.is_none() {
+        return Err(invalid(
+            "the dictionary of the data set was made of its rows and tells of them; hand it in anew with a dictionary"
+                .to_owned(),
+        ));
+    }
+    table(&set.dictionary, offer)
+}
+
+fn table(dictionary: &Dictionary, offer: &Offer) -> Result<Table> {
     let is_unknown = |name: &&String| dictionary.variable(name).is_none();
     if let Some(name) = offer.whole.iter().flatten().find(is_unknown) {
         return Err(invalid(format!("there is no variable `{name}` to be whole")));
