@@ -1,7 +1,7 @@
 //! A synthetic twin of a data set: rows that look like its own and belong to nobody ([`privacy::twin`]), so that analyses
 //! are written and tried outside before a project asks the data set itself.
 //!
-//! There is one where the holder says so ([`offer`]). It is drawn once, out of the rows of people who are in research at
+//! There is one where the holder says so ([`offer()`]). It is drawn once, out of the rows of people who are in research at
 //! that time, at a cost that the institution's privacy ledger bears for everybody; everybody is given the same text. When
 //! the rows are others, it is drawn and paid anew after 30 days. Why it works this way is in
 //! [ADR 31](../../../../docs/adr/0031-synthetic-twins.md).

@@ -13,6 +13,7 @@ use store::{SideWrite, Transaction};
 use tokio::task::block_in_place;
 
 use crate::client::{Client, text};
+use crate::extracts::said;
 use crate::hospitals::{Hospitals, Setup, clock, run};
 use crate::rounds::pooled;
 
@@ -290,6 +291,45 @@ fn other_rows_have_another_twin_after_a_month() {
         // Old, and of the same rows.
         ahead.store(80 * DAY_MS, Ordering::SeqCst);
         assert_eq!(offered(), renewed);
+        hospitals.stop().await;
+    });
+}
+
+#[test]
+fn who_has_opted_out_is_not_drawn_and_what_was_drawn_stays() {
+    run(async {
+        let hospitals = Hospitals::start(Setup { patients: 24, hospitals: 1, ..Setup::default() });
+        let hospitals = hospitals.await;
+        let hospital = &hospitals.all[0];
+        let operator = hospital.signed_in(Role::Operator).await;
+        let researcher = hospital.signed_in(Role::Researcher).await;
+        let here = hospitals.world.persons.iter().filter_map(|one| one.at.get(&hospital.org));
+        let people: Vec<String> = here.map(|known| known.patient_id.clone()).collect();
+        let set = json!({
+            "title": "People", "sql": "SELECT gender AS sex FROM patient",
+            "dictionary": {"variables": [
+                {"name": "sex", "kind": "category", "levels": ["female", "male"]},
+            ]},
+        });
+        let made = operator.put("/research/datasets/people", &set).await.expect(200).json();
+        assert_eq!(made["rows"].as_u64(), Some(people.len() as u64));
+        let leave = async |id: &String| {
+            hospital.patient(id).await.create(&said(id, "deny", &json!({}))).await;
+        };
+        for id in people.iter().take(5) {
+            leave(id).await;
+        }
+        // With ε = 10 on three cells, the noise is 1 at most but for one time in a hundred million.
+        let path = "/research/datasets/people/twin";
+        let offer = json!({"epsilon": 10.0});
+        let drawn = operator.put(path, &offer).await.expect(200).json();
+        let stay = people.len() as u64 - 5;
+        assert!(drawn["rows"].as_u64().unwrap().abs_diff(stay) <= 1, "{stay}: {drawn}");
+        let csv = "/research/catalog/people/twin.csv";
+        let twin = researcher.get(csv).await.expect(200).text;
+        leave(&people[5]).await;
+        assert_eq!(operator.put(path, &offer).await.expect(200).json(), drawn);
+        assert_eq!(researcher.get(csv).await.expect(200).text, twin);
         hospitals.stop().await;
     });
 }

@@ -58,7 +58,7 @@ fn drawn(
     let key = NoiseKey::of(app)?;
     if kept.paid != Some(micro_epsilon) {
         kept.paid = Some(micro_epsilon);
-        pay(app, set, snapshot, &kept, &digest, by)?;
+        pay(app, set, snapshot, &kept, by)?;
     }
     // The noise is that of these rows in these cells at this cost: drawn again, it is the same.
     let cells = serde_json::to_vec(&table).map_err(|e| Error::internal(e.to_string()))?;
@@ -103,7 +103,6 @@ fn pay(
     set: &Dataset,
     snapshot: &dyn Snapshot,
     kept: &Kept,
-    digest: &str,
     by: Option<&Caller>,
 ) -> Result<()> {
     let micro_epsilon = kept.paid.unwrap_or_default();
@@ -114,9 +113,7 @@ fn pay(
     let epsilon = micro_epsilon as f64 / 1e6;
     let note = format!("a synthetic twin is drawn at ε = {epsilon}: {}", set.name);
     let event = event.note(note);
-    // Neither the ledger nor whoever reads it learns which rows they are.
-    let what = [set.name.as_bytes(), b"twin", digest.as_bytes()].concat();
-    let question = crypto::hash::hex(&crypto::sha256(&what));
+    let question = format!("twin of {}", set.name);
     cohorts::everybody_pays(app, &question, micro_epsilon, |entry| {
         let guards = vec![columns::is_still(snapshot, &set.name)?];
         let side = vec![entry, kept.write(&set.name)?];
