@@ -319,7 +319,7 @@ fn who_has_opted_out_is_not_drawn_and_what_was_drawn_stays() {
         for id in people.iter().take(5) {
             leave(id).await;
         }
-        // With ε = 10 on three cells, the noise is 1 at most but for one time in a hundred million.
+        // With ε = 10 on three cells the noise is more than 1 less than once in ten million times.
         let path = "/research/datasets/people/twin";
         let offer = json!({"epsilon": 10.0});
         let drawn = operator.put(path, &offer).await.expect(200).json();
