@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `GET /research/datasets` | | the data sets of this institution |
 //! | `PUT /research/datasets/{name}` | `{"title", "csv", "dictionary"?, "about"?}` or `{"title", "sql", "dictionary", "about"?}` | the data set |
+//! | `PUT /research/datasets/{name}/twin` | `{"epsilon", "rows"?, "whole"?}` | its synthetic twin, drawn now or before |
+//! | `DELETE /research/datasets/{name}/twin` | | |
 //! | `POST /research/datasets/{name}/refresh` | | the data set, made anew by its SQL |
 //! | `DELETE /research/datasets/{name}` | | |
 //! | `GET /research/views` | | the tables that can be asked by SQL |
@@ -201,11 +203,15 @@ async fn register(
     let Register { title, csv, sql, dictionary, about } = given;
     let made = match (csv, sql, dictionary) {
         (Some(text), None, dictionary) => {
+            let is_declared = dictionary.is_some();
             let work = move |app: &App| {
                 let (dictionary, rows) = csv::read_as(&text, dictionary.as_ref())
                     .map_err(|e| Error::invalid("value", e.to_string()))?;
                 let draft = sets::Draft { name, title, dictionary, rows };
-                sets::register_about(app, &caller, draft, about)
+                match is_declared {
+                    true => sets::register_about(app, &caller, draft, about),
+                    false => sets::register_undeclared(app, &caller, draft, about),
+                }
             };
             app.run(work).await?
         }

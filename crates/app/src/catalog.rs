@@ -6,7 +6,7 @@
 //!
 //! The catalogue tells of them: in words ([`About`]), in counts with noise that are drawn once
 //! (`counted`), to the members of the network, who tell back ([`network`]), and to programs of others as
-//! documents ([`publish`]) and as a Beacon ([`beacon`]).
+//! documents ([`publish`]) and as a Beacon ([`beacon`]). Where the holder says so there is a synthetic twin ([`twin`]).
 
 mod about;
 pub mod anew;
@@ -23,10 +23,11 @@ pub mod query;
 mod register;
 mod rules;
 mod told;
+pub mod twin;
 
 pub use about::About;
 pub use network::{Held, Listing, State, Teller, listing, refresh, run};
-pub use register::{Draft, register, register_about, remove};
+pub use register::{Draft, register, register_about, register_undeclared, remove};
 pub use rules::{AccessBody, Rules};
 pub use told::answer;
 
@@ -61,6 +62,9 @@ pub struct Dataset {
     pub rows: usize,
     /// Since when, in milliseconds since the Unix epoch.
     pub since_ms: i64,
+    /// Whether its dictionary was handed in. One that was made of the rows tells of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub declared: bool,
     /// How it was made of the records, where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Made>,
@@ -100,7 +104,7 @@ mod tests {
         let text = r#"{"name":"trial","title":"A trial","dictionary":{"variables":[
             {"name":"age","kind":"number","min":18.0,"max":110.0}]},"rows":80,"since_ms":1700000000000}"#;
         let set: Dataset = serde_json::from_str(text).unwrap();
-        assert_eq!((set.rows, &set.made), (80, &None));
+        assert_eq!((set.rows, set.declared, &set.made), (80, false, &None));
         assert!(!serde_json::to_string(&set).unwrap().contains("made"));
     }
 }

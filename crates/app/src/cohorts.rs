@@ -29,6 +29,7 @@ use tokio::sync::watch;
 
 pub use answer::answer;
 pub use ask::{Asked, Reach, ask, plan};
+pub(crate) use budget::everybody_pays;
 pub use budget::{Rules, Standing, standing};
 pub use choices::{Choice, choices};
 pub use keep::run;

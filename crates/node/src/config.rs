@@ -821,7 +821,8 @@ time_zone = ""
 
 # What researchers, here and at other institutions, may learn of the people here by counting cohorts: ε of
 # differential privacy that one account may spend in a period, and that all may spend together. A question
-# costs the ε that it states (1 by default), the same question again nothing.
+# costs the ε that it states (1 by default), the same question again nothing. Synthetic twins are paid for
+# out of what all may spend together.
 [cohorts]
 account_epsilon = 10.0
 everybody_epsilon = 50.0
@@ -834,7 +835,8 @@ period_days = 90
 patient_council = 0
 
 # How this institution tells of its data sets for research; see docs/guides/research.md. With `public`
-# everybody may read the descriptions and what the Beacon says of itself, signed in or not: a catalogue
+# everybody may read the descriptions, what the Beacon says of itself and synthetic twins where operators
+# offer them, signed in or not: a catalogue
 # is there to be found, and its counts hold noise, but which data an institution holds is its own to
 # tell. Without it, members of the network and who is signed in for research may. Then the address for
 # mail about data (empty: postmaster at the host of base_url), the institution's own page, a sentence on

@@ -83,6 +83,21 @@ pub struct ToldSet {
     /// When it last changed; milliseconds since the Unix epoch.
     #[serde(with = "time")]
     pub modified: i64,
+    /// Its synthetic twin, where its holder offers one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<ToldTwin>,
+}
+
+/// That a data set has a synthetic twin, which its holder gives to whoever may read its catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldTwin {
+    /// What it cost everybody in the data set: ε in millionths.
+    pub micro_epsilon: u64,
+    /// How many rows it has.
+    pub rows: u64,
+    /// When it was drawn; milliseconds since the Unix epoch.
+    #[serde(with = "time")]
+    pub drawn: i64,
 }
 
 /// A number of people with noise, rounded, and not said below a threshold.

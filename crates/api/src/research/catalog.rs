@@ -8,23 +8,28 @@
 //! | `GET /research/catalog/{name}` | one data set, at every institution that holds it |
 //! | `GET /research/catalog/{name}/croissant.json` | a data set of this institution in Croissant 1.1 |
 //! | `GET /research/catalog/{name}/head.csv` | the names of its variables, and no row |
+//! | `GET /research/catalog/{name}/twin` | what is to be known of its synthetic twin |
+//! | `GET /research/catalog/{name}/twin.csv` | the rows of the twin, the same for everybody |
 //!
 //! Who is signed in for research reads all of it. Where the operator has made the catalogue public,
-//! everybody reads what this institution tells of its own.
+//! everybody reads what this institution tells of its own. Operators say by `PUT /research/datasets/{name}/twin` that there
+//! shall be a twin.
 
 use std::collections::BTreeMap;
 
+use app::catalog::twin::{self, Drawn, Offer};
 use app::catalog::{self as sets, Held, Listing, publish};
 use app::{App, Caller};
+use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, put};
 use axum::{Json, Router};
 use fhir::time::instant;
 use serde_json::{Value, json};
 
-use super::Answer;
+use super::{Answer, MAX_SMALL};
 use crate::auth::{self, Client};
 use crate::outcome::Failure;
 
@@ -40,6 +45,9 @@ pub(super) fn routes() -> Router<App> {
         .route("/catalog/{name}", get(one))
         .route("/catalog/{name}/croissant.json", get(croissant))
         .route("/catalog/{name}/head.csv", get(head))
+        .route("/catalog/{name}/twin", get(twin_facts))
+        .route("/catalog/{name}/twin.csv", get(twin_rows))
+        .route("/datasets/{name}/twin", put(offer_twin).delete(withdraw_twin))
 }
 
 /// Who reads; nobody where nobody says who they are and the catalogue is public.
@@ -180,6 +188,69 @@ async fn head(
     let reader = reader(&app, &headers, client).await?;
     let text = app.run(move |app| publish::head(app, reader.as_ref(), &name)).await?;
     Ok(typed(CSV, text))
+}
+
+async fn twin_facts(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer {
+    let reader = reader(&app, &headers, client).await?;
+    let of = name.clone();
+    let drawn = app.run(move |app| twin::about(app, reader.as_ref(), &of)).await?;
+    Ok(Json(twin_of(&name, &drawn)).into_response())
+}
+
+async fn twin_rows(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer {
+    let reader = reader(&app, &headers, client).await?;
+    let text = app.run(move |app| twin::csv(app, reader.as_ref(), &name)).await?;
+    let named = "attachment; filename=\"twin.csv\"";
+    let headers = [(header::CONTENT_TYPE, CSV), (header::CONTENT_DISPOSITION, named)];
+    Ok((headers, text).into_response())
+}
+
+async fn offer_twin(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    content: Body,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, false).await?;
+    let given: Offer = super::body(content, MAX_SMALL).await?;
+    let of = name.clone();
+    let drawn = app.run(move |app| twin::offer(app, Some(&caller), &of, &given)).await?;
+    Ok(Json(twin_of(&name, &drawn)).into_response())
+}
+
+async fn withdraw_twin(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer {
+    let caller = auth::caller(&app, &headers, client, false).await?;
+    app.run(move |app| twin::withdraw(app, &caller, &name)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// What is told of a twin. How far it is off from the rows is not: that would cost more. What is told instead is which
+/// relations it keeps at all, and the noise on what it was made of.
+fn twin_of(name: &str, drawn: &Drawn) -> Value {
+    let [of_variable, of_pair] = drawn.deviations;
+    json!({
+        "name": name, "epsilon": drawn.micro_epsilon as f64 / 1e6, "rows": drawn.rows,
+        "drawn": instant(drawn.at_ms), "dictionary": drawn.dictionary, "pairs": drawn.pairs,
+        "noise": {"variable": of_variable, "pair": of_pair},
+        "csv": format!("/research/catalog/{name}/twin.csv"),
+        "bytes": drawn.bytes, "sha256": drawn.sha256,
+    })
 }
 
 fn typed(media_type: &'static str, text: String) -> Response {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::register::check;
-use super::{Dataset, Draft, Made, SPACE, columns, described, query};
+use super::{Dataset, Draft, Made, SPACE, columns, described, query, twin};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -35,6 +35,9 @@ pub async fn run(app: App, mut stopped: watch::Receiver<bool>) {
         }
         if let Err(error) = app.run(refresh_due).await {
             tracing::error!(reason = %error.message, "data sets could not be looked after");
+        }
+        if let Err(error) = app.run(twin::draw_due).await {
+            tracing::error!(reason = %error.message, "twins could not be looked after");
         }
     }
 }
@@ -103,6 +106,15 @@ pub async fn refresh(app: &App, caller: &Caller, name: &str) -> Result<Dataset> 
 /// Errors: [`Kind::NotFound`] for an unknown data set; those of [`query::register`] where it has to be
 /// made anew and cannot be; [`Kind::Conflict`] where somebody has decided otherwise meanwhile.
 pub(crate) fn rows(app: &App, name: &str, variables: &[String]) -> Result<(Dictionary, Frame)> {
+    let (set, snapshot) = current(app, name)?;
+    let rows = columns::rows(&*snapshot, &set, variables)?;
+    Ok((set.dictionary, rows))
+}
+
+/// A data set as it is in a snapshot, with nobody in it who is not in research now. Blocks.
+///
+/// Errors: those of [`rows`].
+pub(super) fn current(app: &App, name: &str) -> Result<(Dataset, Box<dyn Snapshot>)> {
     let mut snapshot = app.store().snapshot()?;
     let mut set = columns::description(&*snapshot, name)?.ok_or_else(Error::not_found)?;
     if !is_current(app, &set)? {
@@ -115,8 +127,7 @@ pub(crate) fn rows(app: &App, name: &str, variables: &[String]) -> Result<(Dicti
             return Err(Error::new(Kind::Conflict, message));
         }
     }
-    let rows = columns::rows(&*snapshot, &set, variables)?;
-    Ok((set.dictionary, rows))
+    Ok((set, snapshot))
 }
 
 /// Since when a data set has its rows, in milliseconds since the Unix epoch, where whoever is in it is in
@@ -214,6 +225,7 @@ mod tests {
             dictionary: Dictionary { variables: Vec::new() },
             rows: 0,
             since_ms: 1_000,
+            declared: true,
             made: Some(Made { sql: String::new(), seq: 5, mark: String::new(), tried_ms }),
         };
         for (tried_ms, moved, is_current, now_ms, due) in [

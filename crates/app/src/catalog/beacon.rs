@@ -319,6 +319,7 @@ mod tests {
             dictionary: Dictionary { variables: vec![arm] },
             rows: 80,
             since_ms: 0,
+            declared: true,
             made: None,
         }
     }

@@ -65,6 +65,19 @@ impl NoiseKey {
         Ok(Self(key))
     }
 
+    /// A generator of noise for more than a number, always the same for the same thing. What is drawn by it must not
+    /// differ in anything that this does not name.
+    pub fn generator(&self, what: &[&[u8]]) -> ChaCha20Rng {
+        let mut hasher = crypto::hash::Sha256::new();
+        hasher.update(b"consilium noise of twins 1");
+        hasher.update(&self.0);
+        for part in what {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        ChaCha20Rng::from_seed(hasher.finish())
+    }
+
     /// A number with noise, always the same for the same number of the same thing.
     pub fn noised(&self, what: &[&[u8]], truth: u64, micro_epsilon: u64) -> Result<i64> {
         let mut hasher = crypto::hash::Sha256::new();

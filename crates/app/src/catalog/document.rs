@@ -7,10 +7,11 @@ use ::catalog::description::{
 use ::catalog::health_dcat::{EHDS, authority, health_authority};
 use ::catalog::words::Sha256;
 use ::catalog::{Catalogue, Dataset as Description, Iri, Language, Slug, Texts};
-use statistics::{Kind as Holds, Variable as Holding};
+use statistics::{Dictionary, Kind as Holds, Variable as Holding};
 
 use super::described::{self, Described, day};
 use super::institution::{access_body, contact, homepage, place, publisher};
+use super::twin::{self, Drawn};
 use super::{Dataset, about};
 use crate::{App, Error, Result};
 
@@ -34,6 +35,12 @@ const SAMPLE: [&str; 3] = [
     "The head of the table, without rows",
     "Der Kopf der Tabelle, ohne Zeilen",
     "La cabecera de la tabla, sin filas",
+];
+const TWIN: [&str; 3] = ["A synthetic twin", "Ein synthetischer Zwilling", "Un gemelo sintético"];
+const TWIN_ROWS: [&str; 3] = [
+    "Made-up rows for writing and trying analyses outside. They belong to nobody and were drawn from counts with noise; nothing may be concluded from them.",
+    "Erfundene Zeilen, um Auswertungen außerhalb zu schreiben und zu erproben. Sie gehören niemandem und sind aus verrauschten Zahlen gezogen; es darf nichts aus ihnen geschlossen werden.",
+    "Filas inventadas para escribir y probar análisis fuera. No pertenecen a nadie y se extrajeron de recuentos con ruido; no debe concluirse nada de ellas.",
 ];
 const PROVENANCE: [&str; 3] = [
     "A table of people without names that the institution has registered for research.",
@@ -141,7 +148,7 @@ pub(super) fn description(app: &App, set: &Dataset, known: &Described) -> Result
         contact: Some(contact(app, about)?),
         page: Some(page),
         variables: variables(set, known)?,
-        doors: vec![door(app, set)?],
+        doors: doors(app, set)?,
         sample: Some(sample(app, set)?),
     })
 }
@@ -179,6 +186,32 @@ fn variables(set: &Dataset, known: &Described) -> Result<Vec<Variable>> {
     set.dictionary.variables.iter().enumerate().map(one).collect()
 }
 
+/// The questions, and the twin where there is one.
+fn doors(app: &App, set: &Dataset) -> Result<Vec<Door>> {
+    let mut doors = vec![door(app, set)?];
+    if let Some(drawn) = twin::of(app, &set.name)? {
+        doors.push(twin_door(app, set, &drawn)?);
+    }
+    Ok(doors)
+}
+
+fn twin_door(app: &App, set: &Dataset, drawn: &Drawn) -> Result<Door> {
+    let at = address(app, &format!("/research/catalog/{}/twin.csv", set.name))?;
+    Ok(Door {
+        name: Slug::new("twin").map_err(internal)?,
+        title: worded(TWIN)?,
+        description: worded(TWIN_ROWS)?,
+        access: address(app, &format!("/catalog/{}", set.name))?,
+        way: Way::File {
+            download: at,
+            bytes: drawn.bytes,
+            sha256: Sha256::new(drawn.sha256.as_str()).map_err(internal)?,
+        },
+        format: european("file-type", "CSV", "CSV")?,
+        media_type: "text/csv".to_owned(),
+    })
+}
+
 fn door(app: &App, set: &Dataset) -> Result<Door> {
     Ok(Door {
         name: Slug::new("questions").map_err(internal)?,
@@ -196,7 +229,7 @@ fn door(app: &App, set: &Dataset) -> Result<Door> {
 }
 
 fn sample(app: &App, set: &Dataset) -> Result<Door> {
-    let text = head(set);
+    let text = head(&set.dictionary);
     let digest = crypto::hash::hex(&crypto::sha256(text.as_bytes()));
     let at = address(app, &format!("/research/catalog/{}/head.csv", set.name))?;
     Ok(Door {
@@ -215,13 +248,17 @@ fn sample(app: &App, set: &Dataset) -> Result<Door> {
 }
 
 /// The names of the variables as the first line of a CSV (RFC 4180), and no other line.
-pub(super) fn head(set: &Dataset) -> String {
-    let cell = |name: &str| match name.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", name.replace('"', "\"\"")),
-        false => name.to_owned(),
-    };
-    let names: Vec<String> = set.dictionary.variables.iter().map(|one| cell(&one.name)).collect();
+pub(super) fn head(dictionary: &Dictionary) -> String {
+    let names: Vec<String> = dictionary.variables.iter().map(|one| field(&one.name)).collect();
     names.join(",") + "\r\n"
+}
+
+/// A text as a field of a CSV.
+pub(super) fn field(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
 }
 
 fn terms(table: &str, codes: &[String], default: &str) -> Result<Vec<Concept>> {

@@ -43,6 +43,8 @@ pub struct State {
     pub(super) writing: Mutex<()>,
     /// Held while an answer of the Beacon is paid for.
     pub(super) paying: Mutex<()>,
+    /// Held while a twin is offered or drawn.
+    pub(super) drawing: Mutex<()>,
     /// Rung when members should be asked now.
     nudges: Nudges,
 }

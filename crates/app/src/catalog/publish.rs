@@ -51,7 +51,7 @@ pub fn croissant(app: &App, reader: Option<&Caller>, name: &str) -> Result<Json>
 /// Errors: [`Kind::NotFound`].
 pub fn head(app: &App, reader: Option<&Caller>, name: &str) -> Result<String> {
     admit(app, reader)?;
-    Ok(document::head(&described::one(app, name)?.0))
+    Ok(document::head(&described::one(app, name)?.0.dictionary))
 }
 
 /// The own data sets as members are told of them, for whoever may not see the network's.

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use ::lake::Values;
 use statistics::{Column, Dictionary, Frame, Kind};
 
-use super::register::{check, check_description, keep};
+use super::register::{Source, check, check_description, keep};
 use super::{About, Dataset, Draft as Table, Made};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -58,7 +58,7 @@ fn make(app: &App, caller: Option<&Caller>, draft: Draft) -> Result<Dataset> {
         Some(caller) => Event::by(caller, Pattern::Configure),
         None => Event::by_node(Pattern::Configure),
     };
-    keep(app, event, table, about, Some(made))
+    keep(app, event, table, about, Source::Records(made))
 }
 
 fn check_generalised(dictionary: &Dictionary) -> Result<()> {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use statistics::{Column, Dictionary, Frame, Kind};
 use store::Transaction;
 
-use super::{About, Dataset, MOST, MOST_ROWS, MOST_VARIABLES, Made, columns, described, library};
+use super::{
+    About, Dataset, MOST, MOST_ROWS, MOST_VARIABLES, Made, columns, described, library, twin,
+};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -39,7 +41,31 @@ pub fn register(app: &App, caller: &Caller, draft: Draft) -> Result<Dataset> {
 pub fn register_about(app: &App, caller: &Caller, draft: Draft, about: About) -> Result<Dataset> {
     authorise(app, caller, Action::of(policy::Action::ManageDatasets))?;
     check(&draft)?;
-    keep(app, Event::by(caller, Pattern::Configure), draft, about, None)
+    keep(app, Event::by(caller, Pattern::Configure), draft, about, Source::Table)
+}
+
+/// The same with a dictionary that was made of the rows, so that its bounds and levels tell of them.
+///
+/// Errors: those of [`register_about`].
+pub fn register_undeclared(
+    app: &App,
+    caller: &Caller,
+    draft: Draft,
+    about: About,
+) -> Result<Dataset> {
+    authorise(app, caller, Action::of(policy::Action::ManageDatasets))?;
+    check(&draft)?;
+    keep(app, Event::by(caller, Pattern::Configure), draft, about, Source::Undeclared)
+}
+
+/// What a data set is from.
+pub(super) enum Source {
+    /// A table with its dictionary.
+    Table,
+    /// A table alone.
+    Undeclared,
+    /// The records, by SQL.
+    Records(Made),
 }
 
 /// Keeps a data set that was checked.
@@ -48,11 +74,16 @@ pub(super) fn keep(
     event: Event<'_>,
     draft: Draft,
     about: About,
-    made: Option<Made>,
+    source: Source,
 ) -> Result<Dataset> {
+    let declared = !matches!(source, Source::Undeclared);
+    let made = match source {
+        Source::Records(made) => Some(made),
+        Source::Table | Source::Undeclared => None,
+    };
     let Draft { name, title, dictionary, rows } = draft;
     let (rows_here, since_ms) = (rows.rows(), app.now_ms());
-    let set = Dataset { name, title, dictionary, rows: rows_here, since_ms, made };
+    let set = Dataset { name, title, dictionary, rows: rows_here, since_ms, declared, made };
     let snapshot = app.store().snapshot()?;
     let before = columns::description(&*snapshot, &set.name)?;
     if before.is_none() && columns::described(&*snapshot)?.len() >= MOST {
@@ -83,10 +114,14 @@ pub fn remove(app: &App, caller: &Caller, name: &str) -> Result<()> {
         let event = Event::by(caller, Pattern::Configure).note(note);
         let mut side = columns::removals(&*snapshot, &set)?;
         side.push(described::removal(&set.name));
+        side.extend(twin::removals(&*snapshot, &set.name)?);
         let writes = vec![library::delete(&set)?, event.write(app)?];
-        // Rows or a description that came meanwhile would stay without their data set.
-        let guards =
-            vec![columns::is_still(&*snapshot, name)?, described::is_still(&*snapshot, name)?];
+        // What came meanwhile would stay without its data set.
+        let guards = vec![
+            columns::is_still(&*snapshot, name)?,
+            described::is_still(&*snapshot, name)?,
+            twin::is_still(&*snapshot, name)?,
+        ];
         app.store().commit(Transaction { guards, side, writes })?;
         Ok(())
     })

@@ -5,12 +5,12 @@ use ::catalog::words::Texts;
 use statistics::{Kind, Variable};
 use wire::catalog::{
     MAX_ANSWER, MAX_ENTRIES, MAX_NAME, MAX_SET, MAX_TEXT, MAX_VARIABLES, ToldCount, ToldShare,
-    ToldVariable,
+    ToldTwin, ToldVariable,
 };
 use wire::{CatalogueRequest, CatalogueResponse, ToldSet};
 
 use super::described::{self, Described};
-use super::{Dataset, document};
+use super::{Dataset, document, twin};
 use crate::{App, Error, Result};
 
 /// How a set that is too large is told: most variables, levels of each, characters about each.
@@ -75,6 +75,11 @@ fn told(app: &App, set: &Dataset, known: &Described) -> Result<ToldSet> {
         variables_total: u32::try_from(set.dictionary.variables.len()).unwrap_or(u32::MAX),
         version: known.version.to_string(),
         modified: set.since_ms,
+        twin: twin::of(app, &set.name)?.map(|drawn| ToldTwin {
+            micro_epsilon: drawn.micro_epsilon,
+            rows: drawn.rows,
+            drawn: drawn.at_ms,
+        }),
     };
     for (variables, levels, characters) in SIZES {
         let all = set.dictionary.variables.iter().enumerate().take(variables);

@@ -102,7 +102,8 @@ impl Ledger {
             let own: Vec<Entry> = serde_json::from_slice(&value)
                 .map_err(|_| Error::internal("an entry of the privacy ledger is faulty"))?;
             // What one account is told is told to everybody it may meet.
-            entries.extend(own.iter().map(|one| Entry { subject: everybody(), ..one.clone() }));
+            let of_accounts = own.iter().filter(|one| one.subject != everybody());
+            entries.extend(of_accounts.map(|one| Entry { subject: everybody(), ..one.clone() }));
             entries.extend(own);
         }
         Ok(Self { period, entries })
@@ -166,11 +167,57 @@ impl Ledger {
             }
         }
         let entries: Vec<Entry> = micro_epsilons.iter().map(|one| entry(own(), *one)).collect();
-        let value = serde_json::to_vec(&entries).map_err(|e| Error::internal(e.to_string()))?;
+        self.write(app, &entries)
+    }
+
+    /// The write that spends this ε on everybody and on no account.
+    ///
+    /// Errors: [`Kind::Forbidden`] by [`RULE`] where the budget does not cover it.
+    fn spend_on_everybody(
+        &self,
+        app: &App,
+        question: &str,
+        micro_epsilon: u64,
+    ) -> Result<SideWrite> {
+        let new = Entry {
+            subject: everybody(),
+            data_set: PEOPLE.to_owned(),
+            project: "catalog".to_owned(),
+            question: question.to_owned(),
+            cost: Cost::Pure { micro_epsilon },
+        };
+        let of = app.settings().cohorts.everybody_micro_epsilon;
+        if refuse(&self.entries, &new, &limit(of)).is_err() {
+            let until = fhir::time::instant(self.standing(app, "").until_ms);
+            let message = format!(
+                "what all accounts together may learn of the people here does not cover it until {until}"
+            );
+            return Err(Error::new(Kind::Forbidden, message).by_rule(RULE));
+        }
+        self.write(app, &[new])
+    }
+
+    fn write(&self, app: &App, entries: &[Entry]) -> Result<SideWrite> {
+        let value = serde_json::to_vec(entries).map_err(|e| Error::internal(e.to_string()))?;
         let mut key = prefix(self.period);
         key.extend_from_slice(app.new_id().as_str().as_bytes());
         Ok(SideWrite { space: SPACE, key, value: Some(value) })
     }
+}
+
+/// Spends this ε of the people here on what everybody is given, such as a synthetic twin: `commit` takes the entry of the
+/// ledger into a transaction with the audit entry, before any noise is drawn. Blocks.
+///
+/// Errors: [`Kind::Forbidden`] by [`RULE`] where the budget does not cover it, and those of `commit`.
+pub(crate) fn everybody_pays(
+    app: &App,
+    question: &str,
+    micro_epsilon: u64,
+    commit: impl FnOnce(SideWrite) -> Result<()>,
+) -> Result<()> {
+    let _spending = app.cohorts().spending.lock();
+    let ledger = Ledger::read(app, &*app.store().snapshot()?)?;
+    commit(ledger.spend_on_everybody(app, question, micro_epsilon)?)
 }
 
 fn everybody() -> Subject {

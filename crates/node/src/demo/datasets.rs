@@ -1,15 +1,18 @@
 //! The demo's data set: made of the records of every hospital by the same SQL, so that a project can ask
-//! all of them.
+//! all of them; with a synthetic twin at each.
 
 use std::time::Duration;
 
 use app::catalog::About;
 use app::catalog::query::{Draft, register};
+use app::catalog::twin::{self, Offer};
 use app::{App, Kind};
 use statistics::{Dictionary, Kind as Holds, Variable};
 
 /// The name of the data set.
 pub const NAME: &str = "blood-pressure";
+/// What its synthetic twin costs at each hospital.
+const TWIN_EPSILON: f64 = 1.0;
 /// How often it is tried while a lake is being built, and the pause between.
 const TRIES: (u32, Duration) = (20, Duration::from_secs(1));
 /// One row for each patient with a blood pressure: age at the last measurement in whole decades, 90 for
@@ -74,7 +77,13 @@ pub fn draft() -> Draft {
 pub async fn make(app: App) {
     for _ in 0..TRIES.0 {
         match register(&app, None, draft()).await {
-            Ok(_) => return,
+            Ok(_) => {
+                let work = |app: &App| twin::offer(app, None, NAME, &Offer::of(TWIN_EPSILON));
+                if let Err(error) = app.run(work).await {
+                    tracing::warn!(reason = %error.message, "the demo's twin could not be drawn");
+                }
+                return;
+            }
             Err(error) if error.kind == Kind::Busy => tokio::time::sleep(TRIES.1).await,
             Err(error) => {
                 tracing::warn!(reason = %error.message, "the demo's data set could not be made");

@@ -88,6 +88,7 @@ mod subscriptions;
 mod subscriptions_simulation;
 mod terminology;
 mod transactions;
+mod twins;
 mod udap_clauses;
 mod validate;
 #[path = "../../../catalog/tests/formats/validators.rs"]

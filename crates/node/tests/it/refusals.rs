@@ -75,6 +75,10 @@ POST   /research/council/none                   word           403 403 403 403 4
 POST   /research/projects/none/questions        question       403 403 403 403 403 401
 POST   /research/projects/none/sql              sql            403 403 403 403 403 401
 GET    /research/views                                         403 403 200 200 403 401
+GET    /research/catalog/none/twin                             403 403 404 404 403 401
+GET    /research/catalog/none/twin.csv                         403 403 404 404 403 401
+PUT    /research/datasets/none/twin             twin           403 403 403 404 403 401
+DELETE /research/datasets/none/twin                            403 403 403 404 403 401
 POST   /research/datasets/none/refresh                         403 403 403 404 403 401
 POST   /research/programs                       application    403 403 403 403 403 401
 GET    /research/programs/none                                 403 403 404 404 403 401
@@ -127,7 +131,7 @@ fn each_route_answers_each_role_as_it_should() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_eq!(asked, 70 * 6);
+        assert_eq!(asked, 74 * 6);
     });
 }
 
@@ -162,6 +166,7 @@ fn bodies(about: &Value, observation: &str, org: &str) -> BTreeMap<&'static str,
         ("contract", json!({"resourceType": "Contract"})),
         ("reasoned", json!({"reason": "none"})),
         ("account", json!({"resourceType": "Person", "id": "account-x"})),
+        ("twin", json!({"epsilon": 1.0})),
         ("dataset", json!({"title": "A trial", "csv": "age,arm\n70,treated\n"})),
         (
             "application",

@@ -144,6 +144,13 @@ impl Measured {
         self.pairs.iter().map(|pair| (pair.one, pair.other))
     }
 
+    /// The standard deviations of the noise on one count of a column and on one of a pair, in rows; 0 for pairs where
+    /// none was kept.
+    #[must_use]
+    pub fn deviations(&self) -> [f64; 2] {
+        self.variances.map(f64::sqrt)
+    }
+
     /// The noisy counts of a column.
     #[must_use]
     pub fn column(&self, column: usize) -> &[i64] {

@@ -70,3 +70,14 @@ analysis-meta-analysis = Metaanalyse
 analysis-two-stage = Regression je Einrichtung, dann zusammengefasst
 analysis-sql = SQL über die Akten, nur Gruppen von Menschen
 dataset-size-few = { $variables } Variablen, weniger als 10 Zeilen
+twin-title = Synthetischer Zwilling
+twin-lead = Erfundene Zeilen, die denen des Datensatzes gleichen und niemandem gehören. Schreiben und erproben Sie Ihre Auswertung damit außerhalb; fragen Sie dann den Datensatz selbst in einem Vorhaben.
+twin-facts = ε = { $epsilon }, { $rows ->
+    [one] eine Zeile
+   *[other] { $rows } Zeilen
+}
+twin-take = Als CSV herunterladen
+twin-elsewhere = Dort erhältlich, angemeldet bei dieser Einrichtung:
+twin-first = Seine ersten Zeilen, alle erfunden
+twin-pairs = Der Zusammenhang dieser Variablen bleibt erhalten:
+twin-help = Die Zeilen sind aus verrauschten Zahlen gezogen. Wie jede Variable aussieht, stimmt ungefähr, ebenso die genannten Zusammenhänge; alles andere ist wie zufällig. Aus einem Zwilling darf nichts über Menschen geschlossen werden.

@@ -70,3 +70,14 @@ analysis-meta-analysis = Meta-analysis
 analysis-two-stage = Regression at each institution, then pooled
 analysis-sql = SQL over the records, groups of people only
 dataset-size-few = { $variables } variables, fewer than 10 rows
+twin-title = Synthetic twin
+twin-lead = Made-up rows that look like those of the data set and belong to nobody. Write and try your analysis with them outside; then ask the data set itself through a project.
+twin-facts = ε = { $epsilon }, { $rows ->
+    [one] one row
+   *[other] { $rows } rows
+}
+twin-take = Download as CSV
+twin-elsewhere = To be had there, signed in at that institution:
+twin-first = Its first rows, all of them made up
+twin-pairs = The relation of these variables is kept:
+twin-help = The rows were drawn from counts with noise. What each variable looks like is about right, and so are the relations that are named; everything else is as if by chance. Nothing may be concluded from a twin about people.

@@ -70,3 +70,14 @@ analysis-meta-analysis = Metaanálisis
 analysis-two-stage = Regresión en cada institución y luego combinada
 analysis-sql = SQL sobre los registros, solo grupos de personas
 dataset-size-few = { $variables } variables, menos de 10 filas
+twin-title = Gemelo sintético
+twin-lead = Filas inventadas que se parecen a las del conjunto de datos y no pertenecen a nadie. Escriba y pruebe con ellas su análisis fuera; después pregunte al propio conjunto en un proyecto.
+twin-facts = ε = { $epsilon }, { $rows ->
+    [one] una fila
+   *[other] { $rows } filas
+}
+twin-take = Descargar como CSV
+twin-elsewhere = Se obtiene allí, con sesión iniciada en esa institución:
+twin-first = Sus primeras filas, todas inventadas
+twin-pairs = Se conserva la relación entre estas variables:
+twin-help = Las filas se extrajeron de recuentos con ruido. El aspecto de cada variable es aproximadamente correcto, igual que las relaciones nombradas; todo lo demás es como al azar. De un gemelo no debe concluirse nada sobre personas.

@@ -99,8 +99,39 @@ pub struct SetView {
     pub variables: Vec<VariableRow>,
     /// How many more there are than are shown.
     pub more: usize,
+    /// The first rows of this institution's synthetic twin, where there is one.
+    pub twin: Option<TwinRows>,
     /// Whether the reader may apply for a project.
     pub may_apply: bool,
+}
+
+impl SetView {
+    /// Whether somebody offers a synthetic twin.
+    fn has_twins(&self) -> bool {
+        self.holders.iter().any(|one| one.twin.is_some())
+    }
+}
+
+/// What a holder tells of its synthetic twin.
+#[derive(Clone, Debug)]
+pub struct TwinFacts {
+    /// ε that it cost, as it is written.
+    pub epsilon: String,
+    /// How many rows it has.
+    pub rows: u64,
+    /// When it was drawn, Unix epoch milliseconds.
+    pub drawn_ms: i64,
+}
+
+/// The first rows of a synthetic twin.
+#[derive(Clone, Debug, Default)]
+pub struct TwinRows {
+    /// The names of the variables.
+    pub variables: Vec<String>,
+    /// The rows, value by value.
+    pub rows: Vec<Vec<String>>,
+    /// The pairs of variables whose relation it keeps.
+    pub pairs: Vec<(String, String)>,
 }
 
 /// What one holder tells of it.
@@ -124,6 +155,8 @@ pub struct HolderFacts {
     pub version: String,
     /// When it last changed, Unix epoch milliseconds.
     pub modified_ms: i64,
+    /// Its synthetic twin, where it offers one.
+    pub twin: Option<TwinFacts>,
     /// Where its node answers people, without a slash at the end; `None` for this one.
     pub base: Option<String>,
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use app::App;
-use app::catalog::{self, Held, Listing};
+use app::catalog::{self, Held, Listing, twin};
+use app::{App, Kind};
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
@@ -18,13 +18,16 @@ use crate::form::{Bare, Field};
 use crate::paths::Catalog;
 use crate::research::apply::People;
 use crate::research::catalog::{
-    self as pages, Card, CatalogView, FindQuery, Holder, HolderFacts, SetView, Silent, VariableRow,
+    self as pages, Card, CatalogView, FindQuery, Holder, HolderFacts, SetView, Silent, TwinFacts,
+    TwinRows, VariableRow,
 };
 
 /// Most data sets on one page.
 const MOST_CARDS: usize = 50;
 /// Most variables on one page.
 const MOST_VARIABLES: usize = 100;
+/// Most variables of a twin's first rows, and most pairs that are named.
+const MOST_SHOWN: usize = 12;
 /// Most levels that are written out.
 const MOST_LEVELS: usize = 12;
 
@@ -161,7 +164,16 @@ pub async fn one(visit: Visit, Path(name): Path<String>) -> Response {
 async fn try_one(visit: &Visit, name: &str) -> Made {
     let user = visit.require(READERS)?;
     let caller = visit.caller(user);
-    let listing = visit.app().run(move |app| catalog::listing(app, &caller)).await?;
+    let of = name.to_owned();
+    let work = move |app: &App| {
+        let twin = match twin::about(app, Some(&caller), &of) {
+            Ok(drawn) => Some(first_rows(&drawn)),
+            Err(error) if error.kind == Kind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        Ok((catalog::listing(app, &caller)?, twin))
+    };
+    let (listing, twin) = visit.app().run(work).await?;
     let app = visit.app();
     let holders: Vec<&Held> = listing.sets.iter().filter(|held| held.set.name == name).collect();
     let Some(first) = holders.first() else { return Err(Stop::Fault(Fault::NotFound)) };
@@ -183,9 +195,20 @@ async fn try_one(visit: &Visit, name: &str) -> Made {
         holders: holders.iter().map(|held| facts(app, &listing, held)).collect(),
         variables: names.iter().take(MOST_VARIABLES).map(|one| row(one, &holders)).collect(),
         more: total - told.min(MOST_VARIABLES),
+        twin,
         may_apply: visit.require(RESEARCHER).is_ok(),
     };
     page(pages::render_set(&view, &visit.chrome)?)
+}
+
+fn first_rows(drawn: &twin::Drawn) -> TwinRows {
+    let variables = drawn.dictionary.variables.iter().take(MOST_SHOWN);
+    let row = |row: &Vec<String>| row.iter().take(MOST_SHOWN).cloned().collect();
+    TwinRows {
+        variables: variables.map(|one| one.name.clone()).collect(),
+        rows: drawn.first.iter().map(row).collect(),
+        pairs: drawn.pairs.iter().take(MOST_SHOWN).cloned().collect(),
+    }
 }
 
 fn facts(app: &App, listing: &Listing, held: &Held) -> HolderFacts {
@@ -208,6 +231,11 @@ fn facts(app: &App, listing: &Listing, held: &Held) -> HolderFacts {
         mail: set.mail.clone(),
         version: set.version.clone(),
         modified_ms: set.modified,
+        twin: set.twin.map(|twin| TwinFacts {
+            epsilon: (twin.micro_epsilon as f64 / 1e6).to_string(),
+            rows: twin.rows,
+            drawn_ms: twin.drawn,
+        }),
         base: base.map(|base| base.trim_end_matches('/').to_owned()),
     }
 }

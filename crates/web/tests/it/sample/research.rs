@@ -5,7 +5,7 @@ use statistics::Answer;
 use web::form::{Field, FieldFault};
 use web::research::apply::{self, ApplyView, HolderChoice, People};
 use web::research::catalog::{
-    self, Card, CatalogView, Holder, HolderFacts, SetView, Silent, VariableRow,
+    self, Card, CatalogView, Holder, HolderFacts, SetView, Silent, TwinFacts, TwinRows, VariableRow,
 };
 use web::research::cohort::{
     self, AnswerView, CohortView, CriterionFields, DistinctView, InstitutionRow, Label, PlanView,
@@ -93,6 +93,7 @@ fn set_view(full: bool) -> SetView {
         mail: "data@east.example".into(),
         version: "2.0.1".into(),
         modified_ms: NOW_MS,
+        twin: full.then(|| TwinFacts { epsilon: "0.5".into(), rows: 1_200, drawn_ms: NOW_MS }),
         base: Some("https://east.example".into()),
     };
     let row = |name: &str| VariableRow {
@@ -111,6 +112,11 @@ fn set_view(full: bool) -> SetView {
         },
         variables: if full { vec![row("arm"), row("age")] } else { Vec::new() },
         more: usize::from(full),
+        twin: full.then(|| TwinRows {
+            variables: vec!["arm".into(), "age".into()],
+            rows: vec![vec![HOSTILE.into(), "71".into()], vec!["placebo".into(), "NA".into()]],
+            pairs: vec![("arm".into(), "age".into())],
+        }),
         may_apply: full,
     }
 }
