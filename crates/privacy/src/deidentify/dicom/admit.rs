@@ -19,6 +19,10 @@ const CONVERSION: u32 = 0x0008_0064;
 const BURNED_IN: u32 = 0x0028_0301;
 const RECOGNISABLE: u32 = 0x0028_0302;
 
+/// What is decided by.
+const TOLD: [u32; 7] =
+    [IMAGE_TYPE, SOP_CLASS, SOP_INSTANCE, MODALITY, CONVERSION, BURNED_IN, RECOGNISABLE];
+
 /// What classes of storage begin with (PS3.4 annex B.5).
 const STORAGE: &[u8] = b"1.2.840.10008.5.1.4.1.1.";
 
@@ -42,6 +46,13 @@ const MODALITIES: &[&[u8]] = &[
 
 /// Whether a file may leave.
 pub(super) fn admit<'a>(data_set: &[Element<'a>]) -> Result<Admitted<'a>, Refused> {
+    let is_wrong = |element: &Element<'_>| {
+        let is_value = matches!(element.content, Content::Bytes(_));
+        TOLD.contains(&element.tag) && !(is_value && element.is_as_the_standard_says())
+    };
+    if data_set.iter().any(is_wrong) {
+        return Err(Refused::Malformed);
+    }
     let text = |tag: u32| -> &'a [u8] {
         data_set
             .binary_search_by_key(&tag, |element| element.tag)
