@@ -357,7 +357,8 @@ impl<'a> Walk<'a> {
             plain: self.attached == Attached::Text,
             shift_days: self.recipe.recipe.shift_days,
         };
-        let action = self.recipe.action(rank);
+        let recipe = self.recipe;
+        let action = recipe.action(rank);
         let type_of = step.below.type_of;
         let made = match action {
             Action::Dicom(options)
