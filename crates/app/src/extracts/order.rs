@@ -1,6 +1,6 @@
 //! What an extract is asked to be, and what it may be.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use fhir::Id;
 use privacy::deidentify::safe_harbor::{Identifier, lint};
@@ -261,30 +261,39 @@ impl Anonymity {
 
 /// The first rule of a recipe that leaves what none of the program's does.
 fn laxer(recipe: &CompiledRecipe) -> Result<Option<usize>> {
-    let mut left: HashMap<Identifier, BTreeSet<String>> = HashMap::new();
+    let mut left: HashMap<Identifier, BTreeMap<String, Vec<What>>> = HashMap::new();
     let mut conditions: Vec<(String, What)> = Vec::new();
     for (name, _) in shipped::RECIPES {
         let Some(Ok(shipped)) = shipped::recipe(name) else {
             return Err(Error::internal("a recipe of the program cannot be read"));
         };
         let made = lint(&shipped);
-        for answer in made.answers {
-            left.entry(answer.identifier).or_default().extend(answer.open.into_keys());
-        }
         let rules = &shipped.recipe().rules;
+        for answer in made.answers {
+            let known = left.entry(answer.identifier).or_default();
+            for (path, at) in answer.open {
+                let rule = at.checked_sub(1).and_then(|at| rules.get(at));
+                known.entry(path).or_default().extend(rule.map(|rule| rule.action.clone()));
+            }
+        }
         let kept = made.conditional.iter().filter_map(|at| rules.get(at.checked_sub(1)?));
         conditions.extend(kept.map(|rule| (rule.path.clone(), rule.action.clone())));
     }
     let made = lint(recipe);
+    let rules = &recipe.recipe().rules;
     for answer in &made.answers {
         let known = left.get(&answer.identifier);
-        for (path, rule) in &answer.open {
-            if !known.is_some_and(|known| known.contains(path)) {
-                return Ok(Some(*rule));
+        for (path, at) in &answer.open {
+            let rule = at.checked_sub(1).and_then(|at| rules.get(at));
+            let actions = known.and_then(|known| known.get(path));
+            let is_known = rule.zip(actions).is_some_and(|(rule, actions)| {
+                actions.iter().any(|action| leaves_no_more(&rule.action, action))
+            });
+            if !is_known {
+                return Ok(Some(*at));
             }
         }
     }
-    let rules = &recipe.recipe().rules;
     let lax = made.conditional.iter().find(|at| {
         let rule = at.checked_sub(1).and_then(|at| rules.get(at));
         !rule.is_some_and(|rule| {
@@ -292,6 +301,15 @@ fn laxer(recipe: &CompiledRecipe) -> Result<Option<usize>> {
         })
     });
     Ok(lax.copied())
+}
+
+/// Whether an action leaves nothing of a value that another takes away.
+fn leaves_no_more(action: &What, than: &What) -> bool {
+    match (action, than) {
+        (_, What::Keep) => true,
+        (What::Dicom(options), What::Dicom(others)) => options.leave_no_more_than(*others),
+        _ => action == than,
+    }
 }
 
 #[cfg(test)]
@@ -359,6 +377,13 @@ mod tests {
         let condition = "Patient.extension.where(url = 'http://a.example/mother').value";
         assert_eq!(laxer(&with(&rule(condition))).unwrap(), Some(1));
         assert_eq!(laxer(&with(&rule("Patient.gender"))).unwrap(), None);
+        // What is cleaned by the program's recipes is not kept by another.
+        let data = |action: &str| {
+            with(&format!("{{\"path\":\"Media.content.data\",\"action\":{action}}}"))
+        };
+        assert_eq!(laxer(&data("\"keep\"")).unwrap(), Some(1));
+        assert_eq!(laxer(&data("{\"dicom\":{}}")).unwrap(), None);
+        assert_eq!(laxer(&data("{\"dicom\":{\"dates\":\"shifted\"}}")).unwrap(), None);
         for (name, _) in shipped::RECIPES {
             assert_eq!(laxer(&shipped::recipe(name).unwrap().unwrap()).unwrap(), None, "{name}");
         }

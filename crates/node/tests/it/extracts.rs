@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use identity::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Client, text};
 use crate::hospitals::{Hospitals, Setup, run};
+use crate::rounds::{APPROVED, project, register};
 
 /// Small files, so that there are several of a type.
 const SMALL: &[(&str, &str)] = &[("jobs_file_rows = 100000", "jobs_file_rows = 200")];
@@ -224,6 +227,7 @@ fn what_could_tell_of_somebody_is_refused() {
             (with(json!({"patients": ids[..3]})), 422),
             (with(json!({"types": ["AuditEvent"]})), 400),
             (with(json!({"recipe": "limited-data-set"})), 403),
+            (with(json!({"recipe": "research-images"})), 403),
             (with(json!({"recipe": null, "own_recipe": own})), 403),
             (with(json!({"recipe": "nothing"})), 400),
             (with(json!({"anything": 1})), 400),
@@ -245,6 +249,87 @@ fn what_could_tell_of_somebody_is_refused() {
             (&standing["state"], &standing["made"]["patients"]),
             (&json!("made"), &json!(11))
         );
+        hospitals.stop().await;
+    });
+}
+
+/// A made-up computed tomogram of the 15th of January 2020, with marks where people are named.
+fn tomogram() -> Vec<u8> {
+    let element = |group: u16, number: u16, vr: &str, value: &str| {
+        let mut value = value.as_bytes().to_vec();
+        if value.len() % 2 == 1 {
+            value.push(b' ');
+        }
+        let length = (value.len() as u16).to_le_bytes();
+        let tag = [group.to_le_bytes(), number.to_le_bytes()].concat();
+        [tag, vr.as_bytes().to_vec(), length.to_vec(), value].concat()
+    };
+    let parts = [
+        vec![b'M'; 128],
+        b"DICM".to_vec(),
+        element(0x0002, 0x0010, "UI", "1.2.840.10008.1.2.1"),
+        element(0x0008, 0x0016, "UI", "1.2.840.10008.5.1.4.1.1.2"),
+        element(0x0008, 0x0018, "UI", "1.2.3.777.1"),
+        element(0x0008, 0x0020, "DA", "20200115"),
+        element(0x0008, 0x0060, "CS", "CT"),
+        element(0x0008, 0x0080, "LO", "MARK hospital"),
+        element(0x0010, 0x0010, "PN", "MARK^Ann"),
+        element(0x0010, 0x0020, "LO", "MARK17"),
+        // Pixels, with two bytes that are reserved and four of length.
+        [b"\xE0\x7F\x10\x00OW\0\0".to_vec(), 8u32.to_le_bytes().to_vec(), vec![0xC5; 8]].concat(),
+    ];
+    parts.concat()
+}
+
+#[test]
+fn images_are_of_the_same_patients_and_days_as_their_records() {
+    run(async {
+        let setup = Setup { patients: 60, ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        for (at, hospital) in hospitals.all.iter().enumerate() {
+            register(hospital, at, 3);
+        }
+        let project = project(&hospitals, &APPROVED).await;
+        let hospital = &hospitals.all[0];
+        let mut people = hospitals.world.persons.iter().filter_map(|one| one.at.get(&hospital.org));
+        let patient = people.next().unwrap().patient_id.clone();
+        let clinician = hospital.signed_in(Role::Clinician).await;
+        for contents in [tomogram(), b"MARK is no image".to_vec()] {
+            let media = json!({
+                "resourceType": "Media", "status": "completed", "createdDateTime": "2020-01-15",
+                "subject": {"reference": format!("Patient/{patient}")},
+                "content": {"contentType": "application/dicom", "data": STANDARD.encode(contents)},
+            });
+            clinician.create(&media).await;
+        }
+        let order = json!({
+            "project": project, "purpose": "To see what images show", "recipe": "research-images",
+            "types": ["Patient", "Media"],
+        });
+        let steward = hospital.signed_in(Role::Steward).await;
+        let (id, standing) = made(&steward, &order).await;
+        assert_eq!(standing["state"], "made", "{standing}");
+        let (all, people) = content(&steward, &id, &standing).await;
+        let media = all.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let media: Vec<Value> = media.filter(|made| made["resourceType"] == "Media").collect();
+        assert_eq!(media.len(), 2);
+        let kept: Vec<&Value> = media.iter().filter(|made| made.get("content").is_some()).collect();
+        // The other has lost its data, and keeps what kind it was.
+        let images: Vec<&Value> =
+            kept.into_iter().filter(|made| made["content"].get("data").is_some()).collect();
+        assert_eq!(images.len(), 1);
+        let image = images[0];
+        let file = STANDARD.decode(text(&image["content"]["data"])).unwrap();
+        let holds = |text: &str| file.windows(text.len()).any(|part| part == text.as_bytes());
+        let subject = text(&image["subject"]["reference"]);
+        let pseudonym = subject.strip_prefix("Patient/").unwrap();
+        assert!(people.contains(pseudonym) && holds(pseudonym));
+        assert!(holds(&text(&image["createdDateTime"]).replace('-', "")), "the days differ");
+        for mark in ["MARK", "1.2.3.777", "20200115", "MMMM"] {
+            assert!(!holds(mark) && !all.contains(mark), "{mark}");
+        }
+        assert!(file.ends_with(&[0xC5; 8]));
+        assert!(all.contains("this is no DICOM file"), "why the other is not there is told");
         hospitals.stop().await;
     });
 }

@@ -1,12 +1,15 @@
 //! One walk over one resource, under a compiled recipe.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fhir::definitions::{Kind, Type, definitions};
+use fhir::json::quote;
 use fhir::{Kind as Json, Resource, Value};
 use fhirpath::{Env, Item, Node};
 
+use super::attached::{self, Attached};
 use super::compile::{Child, CompiledRecipe, NONE, Rank, State, Wall};
+use super::dicom::Options;
 use super::keys::ProjectKey;
 use super::leaf::{self, Place};
 use super::postal::Areas;
@@ -53,6 +56,9 @@ pub struct Counts {
     pub unnamed: u64,
     /// Resources that were left out but for their type, since a rule could not be evaluated.
     pub unreadable: u64,
+    /// DICOM files that were left out, by why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dicom: BTreeMap<String, u64>,
 }
 
 impl Counts {
@@ -64,6 +70,10 @@ impl Counts {
         }
         self.unnamed = self.unnamed.saturating_add(other.unnamed);
         self.unreadable = self.unreadable.saturating_add(other.unreadable);
+        for (why, count) in &other.dicom {
+            let sum = self.dicom.entry(why.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
     }
 }
 
@@ -109,7 +119,7 @@ impl CompiledRecipe {
             marks: HashMap::new(),
             counts,
             labels: Vec::new(),
-            plain: false,
+            attached: Attached::Other,
         };
         let mut text = String::with_capacity(resource.text().len() / 2);
         walk.resource(resource.root(), true, &mut text);
@@ -128,7 +138,7 @@ struct Walk<'a> {
     marks: HashMap<u32, Rank>,
     counts: Counts,
     labels: Vec<Label>,
-    plain: bool,
+    attached: Attached,
 }
 
 impl<'a> Walk<'a> {
@@ -147,8 +157,12 @@ impl<'a> Walk<'a> {
         let readable = state.is_none() || self.mark(name, value);
         match state.filter(|_| readable) {
             Some(state) => {
-                let rank = state.own;
+                let (rank, outer) = (state.own, self.attached);
+                if name == "Binary" {
+                    self.attached = Attached::of(value);
+                }
                 self.members(value, state, rank, true, out);
+                self.attached = outer;
             }
             None => {
                 self.counts.unreadable += 1;
@@ -324,15 +338,14 @@ impl<'a> Walk<'a> {
         if *self.recipe.action(rank) == Action::AgeCap && is_quantity(type_of) {
             return self.age(value, rank, out);
         }
-        let outer = self.plain;
+        let outer = self.attached;
         if type_of.name == "Attachment" {
-            let media = value.str_at("contentType").unwrap_or_default();
-            self.plain = media.split(';').next().is_some_and(|media| media.trim() == "text/plain");
+            self.attached = Attached::of(value);
         }
         out.push('{');
         let kept = self.members(value, step.below, rank, false, out);
         out.push('}');
-        self.plain = outer;
+        self.attached = outer;
         kept
     }
 
@@ -341,11 +354,20 @@ impl<'a> Walk<'a> {
             resource: (&self.of, &self.id),
             owner: step.owner,
             member: step.child.member,
-            plain: self.plain,
+            plain: self.attached == Attached::Text,
             shift_days: self.recipe.recipe.shift_days,
         };
-        let action = self.recipe.action(rank);
-        let made = leaf::made(self.context, self.subject, place, step.below.type_of, value, action);
+        let recipe = self.recipe;
+        let action = recipe.action(rank);
+        let type_of = step.below.type_of;
+        let made = match action {
+            Action::Dicom(options)
+                if self.attached == Attached::Dicom && type_of.name == "base64Binary" =>
+            {
+                self.image(value, *options)
+            }
+            _ => leaf::made(self.context, self.subject, place, type_of, value, action),
+        };
         let Some((text, label)) = made else { return self.redacted(rank) };
         if let Some(count) = self.counts.rules.get_mut(usize::from(rank)) {
             *count += 1;
@@ -355,6 +377,18 @@ impl<'a> Walk<'a> {
         }
         out.push_str(&text);
         true
+    }
+
+    /// A DICOM file in place of one; why there is none is counted.
+    fn image(&mut self, value: Value<'_>, options: Options) -> Option<(String, Option<Label>)> {
+        let shift_days = self.recipe.recipe.shift_days;
+        match attached::image(value, self.subject, self.context, shift_days, options) {
+            Ok(text) => Some((quote(&text), Some(Label::Pseudonymised))),
+            Err(why) => {
+                *self.counts.dicom.entry(why.to_string()).or_default() += 1;
+                None
+            }
+        }
     }
 
     /// Writes an age, as it is or as "90 or older".

@@ -100,7 +100,7 @@ pub(super) enum Wall {
     Open,
     /// An extension, narrative, or id of an element: to be named.
     Named,
-    /// Binary contents: to be named, or searched as text together with what they are part of.
+    /// Binary contents: to be named, or searched or cleaned together with what they are part of.
     Binary,
     /// A resource inside: to be named, and read as a resource of its own.
     Resource,
@@ -167,7 +167,9 @@ impl CompiledRecipe {
     /// The rule that holds behind a wall, of the one that holds before it.
     pub(super) fn behind(&self, wall: Wall, rank: Rank) -> Rank {
         let passes = match (wall, self.action(rank)) {
-            (Wall::Open, _) | (_, Action::Redact) | (Wall::Binary, Action::FreeText) => true,
+            (Wall::Open, _)
+            | (_, Action::Redact)
+            | (Wall::Binary, Action::FreeText | Action::Dicom(_)) => true,
             (Wall::Named | Wall::Binary | Wall::Resource, _) => false,
         };
         if passes { rank } else { NONE }

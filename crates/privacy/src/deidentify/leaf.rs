@@ -82,7 +82,8 @@ pub(super) fn made(
         Action::Zip3 => {
             Some((quote(&context.areas.first_three(&text()?)?), Some(Label::Abstracted)))
         }
-        Action::ShiftDates | Action::YearOnly => None,
+        // What is a DICOM file is made before.
+        Action::ShiftDates | Action::YearOnly | Action::Dicom(_) => None,
     }
 }
 

@@ -4,11 +4,12 @@
 //! compiled once ([`CompiledRecipe`]) and applied to one resource at a time under a
 //! [`ProjectKey`], for one [`Subject`]. [`safe_harbor`] tells how a recipe answers the eighteen
 //! identifiers of 45 CFR 164.514(b)(2). Free text is searched by [`text`], tables are generalised
-//! by [`anonymity`], what remains of the risk is told by [`risk`], and [`dicom`] does for headers
-//! of images what recipes do for resources.
+//! by [`anonymity`], what remains of the risk is told by [`risk`], and [`dicom`] does for files of
+//! images what recipes do for resources.
 
 pub mod anonymity;
 mod apply;
+mod attached;
 mod compile;
 mod dates;
 pub mod dicom;

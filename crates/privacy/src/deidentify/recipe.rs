@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dicom;
+
 /// The most rules that a recipe may have.
 pub const MAX_RULES: usize = 1_000;
 
@@ -78,6 +80,9 @@ pub enum Action {
     },
     /// Names, dates and other identifiers in a text replaced by their kind.
     FreeText,
+    /// Attached DICOM files cleaned by the basic profile; other contents, and files that cannot be
+    /// cleaned or whose pixels may identify, left out.
+    Dicom(dicom::Options),
     /// Ages over 89 years become "90 or older".
     AgeCap,
     /// The first three digits of a ZIP code, `000` where they are of few people.

@@ -252,6 +252,8 @@ fn enough(
         // A month is more than a year; a part of a text is a part of it.
         Action::Generalise(super::recipe::Generalise::FiveYears) => date,
         Action::Generalise(_) | Action::Perturb { .. } => false,
+        // Pixels are not looked at.
+        Action::Dicom(_) => type_of.name != "base64Binary",
         // What is found is replaced; that all is found nobody can promise.
         Action::FreeText => false,
     }

@@ -3,11 +3,12 @@
 use super::compile::{CompiledRecipe, InvalidRecipe};
 
 /// Name and JSON text of the shipped recipes. Their descriptions say what they promise.
-pub const RECIPES: [(&str, &str); 4] = [
+pub const RECIPES: [(&str, &str); 5] = [
     ("safe-harbor", include_str!("../../recipes/safe-harbor.json")),
     ("safe-harbor-notes", include_str!("../../recipes/safe-harbor-notes.json")),
     ("limited-data-set", include_str!("../../recipes/limited-data-set.json")),
     ("research-shifted", include_str!("../../recipes/research-shifted.json")),
+    ("research-images", include_str!("../../recipes/research-images.json")),
 ];
 
 /// A shipped recipe, ready; `None` where none has the name.

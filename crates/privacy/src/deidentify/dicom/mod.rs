@@ -1,42 +1,52 @@
-//! Headers of DICOM objects by the Basic Application Level Confidentiality Profile (DICOM PS3.15
-//! annex E), over the DICOM JSON model (PS3.18 annex F).
+//! DICOM files by the Basic Application Level Confidentiality Profile (DICOM PS3.15 annex E).
 //!
-//! An attribute that the profile does not name stays, private attributes go. Where the profile
-//! gives several actions of which the object's type decides (`X/Z/D`), the last is taken: it keeps
-//! every object valid. UIDs and dates change under the key of the project, the same wherever they
-//! stand. Pixels are not looked at: [`Cleaned::pixels`] tells whether they may hold burned-in text.
+//! A file is taken apart, every attribute is decided by the table of the profile at any depth, and
+//! the file is written anew; values that stay are the same bytes. Private attributes, overlays,
+//! curves and attributes that the standard does not have go. Where the profile gives several actions of
+//! which the object's type decides (`X/Z/D`), the last is taken: it keeps every object valid. What the
+//! profile does not name stays, but for names and web addresses of people, and dates, times and UIDs,
+//! which are treated as those that it names. UIDs and dates change under the key of the project, the
+//! same in every file.
+//!
+//! Pixels pass as they are, so a file leaves only where nothing identifying is to be expected in them
+//! ([`Refused`]); faces that can be computed from slices of a head are not removed.
 
+mod admit;
 mod profile;
+mod read;
 mod value;
+mod write;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 
 use super::keys::ProjectKey;
-use super::text::{Finder, Known};
 use profile::{Do, Profile};
+use read::{Content, Element};
+use write::Writer;
 
-/// The deepest nesting of sequences; what lies deeper is left out.
+/// The deepest nesting of sequences of a file that is taken.
 pub const MAX_DEPTH: usize = 32;
+/// The largest file that is taken, in bytes.
+pub const MAX_BYTES: usize = 64 << 20;
+/// The most attributes, items and fragments of a file that is taken.
+pub const MAX_PARTS: usize = 500_000;
 
-/// What may stay beyond the profile.
+/// What may stay beyond the profile: the options of PS3.15 section E.3 that are offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Options {
-    /// UIDs stay.
-    pub retain_uids: bool,
-    /// What identifies the device stays.
-    pub retain_device_identity: bool,
-    /// What identifies the institution stays.
-    pub retain_institution_identity: bool,
     /// Age, sex, size, weight and the like stay; ages over 89 become 90.
     pub retain_patient_characteristics: bool,
     /// Dates.
     pub dates: Dates,
-    /// Descriptions stay after what identifies in them was replaced.
-    pub clean_descriptors: bool,
-    /// Structured contents stay after what identifies in them was replaced.
-    pub clean_structured_content: bool,
+}
+
+impl Options {
+    /// Whether nothing stays that `other` does not leave.
+    pub fn leave_no_more_than(self, other: Self) -> bool {
+        self.retain_patient_characteristics <= other.retain_patient_characteristics
+            && (self.dates == Dates::Removed || other.dates == Dates::Shifted)
+    }
 }
 
 /// What becomes of dates.
@@ -46,190 +56,207 @@ pub enum Dates {
     /// They go.
     #[default]
     Removed,
-    /// They move by the days of the patient.
+    /// They move by the days of the patient, as those of their record do; those that show an age over
+    /// 89 go.
     Shifted,
-    /// They stay.
-    Kept,
 }
 
-/// What the cleaning needs beside the header.
+/// What the cleaning needs beside the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The key of the project.
     pub key: &'a ProjectKey,
-    /// The id of the Patient resource: PatientID and PatientName become its pseudonym.
+    /// The id of the Patient resource: PatientID becomes its pseudonym.
     pub patient: &'a str,
     /// The largest shift of dates in days.
     pub shift_days: u16,
-    /// Finds what identifies in texts.
-    pub finder: &'a Finder,
-    /// What the record knows of its people.
-    pub known: &'a Known,
+    /// The year in which the data are handed out: ages are reckoned to it.
+    pub reference_year: i16,
+    /// Whether the person may be older than 89 by then: a lower age of earlier goes.
+    pub may_be_old: bool,
 }
 
-/// A cleaned header.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cleaned {
-    /// The header.
-    pub header: Map<String, Value>,
-    /// What is known of the pixels.
-    pub pixels: Pixels,
+/// Why a file does not leave. The texts say nothing of what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No DICOM Part 10 file.
+    #[error("this is no DICOM file")]
+    NotDicom,
+    /// More than [`MAX_BYTES`] or [`MAX_PARTS`].
+    #[error("the DICOM file is larger than `{MAX_BYTES}` bytes or `{MAX_PARTS}` parts")]
+    TooLarge,
+    /// Sequences within sequences beyond [`MAX_DEPTH`].
+    #[error("the DICOM file nests sequences deeper than `{MAX_DEPTH}`")]
+    TooDeep,
+    /// Cut short, out of order, or with lengths that do not fit.
+    #[error("the DICOM file is malformed")]
+    Malformed,
+    /// Deflated, big endian, referenced or private: how the attributes are written is not read.
+    #[error("the transfer syntax is not supported; use an uncompressed data set in little endian")]
+    TransferSyntax,
+    /// A report, a document, a photograph, a presentation state, raw data and the like.
+    #[error("this kind of DICOM object is not de-identified")]
+    Kind,
+    /// BurnedInAnnotation or RecognizableVisualFeatures is `YES`, or an overlay is within the pixels.
+    #[error("the pixels show what identifies")]
+    Pixels,
+    /// Images of this modality often show names, and nothing says that this one does not.
+    #[error("the pixels may show what identifies: BurnedInAnnotation does not say `NO`")]
+    MayShow,
+    /// Nobody knows whose it is.
+    #[error("it is not known whose file this is")]
+    Patient,
 }
 
-/// Whether pixels may show what identifies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pixels {
-    /// BurnedInAnnotation (0028,0301) says that they do not.
-    SaidClean,
-    /// It says that they do: they must not leave as they are.
-    BurnedIn,
-    /// It does not say.
-    Unknown,
-}
-
-/// Cleans a header: an object of DICOM JSON with `GGGGEEEE` as names. What is no attribute is left
-/// out.
-pub fn clean(header: &Map<String, Value>, options: Options, context: &Context<'_>) -> Cleaned {
-    let mut cleaned = items(header, options, context, 0);
-    for (tag, element) in stamps(options) {
-        cleaned.insert(tag.to_owned(), element);
-    }
-    cleaned.sort_keys();
-    let burned = header.get("00280301").and_then(|e| e.pointer("/Value/0")).and_then(Value::as_str);
-    let pixels = match burned {
-        Some("NO") => Pixels::SaidClean,
-        Some("YES") => Pixels::BurnedIn,
-        _ => Pixels::Unknown,
-    };
-    Cleaned { header: cleaned, pixels }
-}
-
-fn items(
-    header: &Map<String, Value>,
-    options: Options,
-    context: &Context<'_>,
-    depth: usize,
-) -> Map<String, Value> {
-    let mut out = Map::new();
-    for (tag, element) in header {
-        let Some(number) = tag_number(tag) else { continue };
-        let Some(element) = element.as_object() else { continue };
-        if let Some(made) = attribute(number, element, options, context, depth) {
-            out.insert(format!("{number:08X}"), made);
+/// The file as it may be shown to the project.
+///
+/// Errors: why it may not be, or cannot be read.
+pub fn clean(file: &[u8], options: Options, context: &Context<'_>) -> Result<Vec<u8>, Refused> {
+    let read = read::file(file)?;
+    let admitted = admit::admit(&read.data_set)?;
+    let mut writer = Writer::new(read.is_implicit, file.len());
+    let instance = value::uid(admitted.instance, context.key);
+    writer.start(admitted.class, instance.as_bytes(), read.transfer_syntax);
+    let cleaner = Cleaner { options, context };
+    let mut stamps = cleaner.stamps().into_iter().peekable();
+    for element in &read.data_set {
+        while let Some(stamp) = stamps.next_if(|stamp| stamp.tag < element.tag) {
+            writer.element(&stamp);
         }
+        cleaner.attribute(element, true, &mut writer);
     }
-    out
+    for stamp in stamps {
+        writer.element(&stamp);
+    }
+    Ok(writer.end())
 }
 
-fn tag_number(tag: &str) -> Option<u32> {
-    let hex = tag.len() == 8 && tag.bytes().all(|b| b.is_ascii_hexdigit());
-    if hex { u32::from_str_radix(tag, 16).ok() } else { None }
-}
+const PIXEL_DATA: u32 = 0x7FE0_0010;
+/// The group of pixels.
+const PIXELS: u32 = 0x7FE0;
+/// What tells of the cleaning: written anew, at no depth taken over.
+const STAMPS: [u32; 4] = [0x0012_0062, 0x0012_0063, 0x0012_0064, 0x0028_0303];
 
-/// One attribute as it may stay.
-fn attribute(
-    tag: u32,
-    element: &Map<String, Value>,
+struct Cleaner<'a> {
     options: Options,
-    context: &Context<'_>,
-    depth: usize,
-) -> Option<Value> {
-    // Groups with an odd number are private (PS3.5 section 7.8).
-    if (tag >> 16) & 1 == 1 {
-        return None;
-    }
-    let vr = element.get("vr").and_then(Value::as_str).filter(|vr| value::is_vr(vr))?;
-    let what = Profile::shared().action(tag, options);
-    if vr == "SQ" {
-        return match what {
-            Do::Remove => None,
-            Do::Empty => Some(json!({ "vr": "SQ" })),
-            Do::Dummy => Some(json!({ "vr": "SQ", "Value": [{}] })),
-            Do::Keep | Do::Clean | Do::Shift | Do::Uid => {
-                sequence(element, options, context, depth)
+    context: &'a Context<'a>,
+}
+
+impl Cleaner<'_> {
+    /// Writes what may stay of an attribute.
+    fn attribute(&self, element: &Element<'_>, is_root: bool, out: &mut Writer) {
+        // What the file says of its pixels says nothing of those of an icon within.
+        if !is_root && element.tag >> 16 == PIXELS {
+            return;
+        }
+        let what = self.what(element);
+        let made = match (what, &element.content) {
+            (Do::Remove, _) => return,
+            (Do::Empty, Content::Items(_)) => return out.items(element.tag, |_| ()),
+            (Do::Dummy, Content::Items(_)) => {
+                return out.items(element.tag, |out| out.item(|_| ()));
             }
+            (_, Content::Items(items)) => return self.sequence(element.tag, items, out),
+            (Do::Keep, Content::Fragments(_)) => return out.element(element),
+            (_, Content::Fragments(_)) => return,
+            (Do::Empty, Content::Bytes(_)) => Some(Vec::new()),
+            (Do::Dummy, Content::Bytes(_)) => {
+                Some(value::dummy(element.tag, element.vr, self.context))
+            }
+            (Do::Uid, Content::Bytes(bytes)) => {
+                let is_named = Profile::shared().basic(element.tag).is_some();
+                Some(value::uids(bytes, self.context.key, !is_named))
+            }
+            (Do::Shift, Content::Bytes(bytes)) => value::shifted(element.vr, bytes, self.context),
+            (Do::Keep, Content::Bytes(bytes)) if element.vr == *b"AS" => {
+                value::age(bytes, self.context)
+            }
+            (Do::Keep, Content::Bytes(_)) => return out.element(element),
         };
+        let made = match made {
+            Some(made) => made,
+            // A date that cannot be moved, an age that must not be told.
+            None => match Profile::shared().basic(element.tag) {
+                Some(Do::Empty) => Vec::new(),
+                Some(Do::Dummy) => value::dummy(element.tag, element.vr, self.context),
+                _ => return,
+            },
+        };
+        out.element(&Element { tag: element.tag, vr: element.vr, content: Content::Bytes(&made) });
     }
-    let made = match what {
-        Do::Remove => return None,
-        Do::Empty => Some(Vec::new()),
-        Do::Keep => return value::kept(tag, vr, element),
-        Do::Dummy => Some(vec![value::dummy(tag, vr, context)]),
-        Do::Uid => Some(value::uids(element, context.key)),
-        Do::Shift => value::shifted(vr, element, context),
-        Do::Clean => value::cleaned(vr, element, context),
-    };
-    match made {
-        None => None,
-        Some(values) if values.is_empty() => Some(json!({ "vr": vr })),
-        Some(values) if value::is_binary(vr) => {
-            Some(json!({ "vr": vr, "InlineBinary": values.first() }))
+
+    fn sequence(&self, tag: u32, items: &[Vec<Element<'_>>], out: &mut Writer) {
+        out.items(tag, |out| {
+            for item in items {
+                out.item(|out| {
+                    for element in item {
+                        self.attribute(element, false, out);
+                    }
+                });
+            }
+        });
+    }
+
+    /// What is done to an attribute.
+    fn what(&self, element: &Element<'_>) -> Do {
+        let (group, number) = (element.tag >> 16, element.tag & 0xFFFF);
+        let is_overlay = group & 0xFF00 == 0x6000;
+        // Groups with an odd number are private (PS3.5 section 7.8); lengths of groups (number 0)
+        // are not true any more; those below 8 are of messages and files.
+        if group & 1 == 1 || group < 8 || number == 0 || is_overlay {
+            return Do::Remove;
         }
-        Some(values) => Some(json!({ "vr": vr, "Value": values })),
+        if STAMPS.contains(&element.tag) || !element.is_as_the_standard_says() {
+            return Do::Remove;
+        }
+        let shift = match self.options.dates {
+            Dates::Removed => Do::Remove,
+            Dates::Shifted => Do::Shift,
+        };
+        match (Profile::shared().action(element.tag, self.options), &element.vr) {
+            (Some(what), _) => what,
+            (None, b"PN" | b"UR") => Do::Remove,
+            (None, b"DA" | b"DT" | b"TM") => shift,
+            (None, b"UI") => Do::Uid,
+            (None, _) => Do::Keep,
+        }
     }
-}
 
-fn sequence(
-    element: &Map<String, Value>,
-    options: Options,
-    context: &Context<'_>,
-    depth: usize,
-) -> Option<Value> {
-    if depth >= MAX_DEPTH {
-        return None;
+    /// What tells that the file was cleaned (PS3.15 section E.1.1), with the codes of context group
+    /// 7050 of PS3.16.
+    fn stamps(&self) -> Vec<Element<'static>> {
+        let text = |tag, vr: &[u8; 2], text: &'static [u8]| Element {
+            tag,
+            vr: *vr,
+            content: Content::Bytes(text),
+        };
+        let is_shifted = self.options.dates == Dates::Shifted;
+        let codes: [(bool, &[u8], &[u8]); 3] = [
+            (true, b"113100", b"Basic Application Confidentiality Profile "),
+            (
+                is_shifted,
+                b"113107",
+                b"Retain Longitudinal Temporal Information Modified Dates Option",
+            ),
+            (
+                self.options.retain_patient_characteristics,
+                b"113108",
+                b"Retain Patient Characteristics Option ",
+            ),
+        ];
+        let codes = codes.iter().filter(|(used, ..)| *used).map(|&(_, code, meaning)| {
+            vec![
+                text(0x0008_0100, b"SH", code),
+                text(0x0008_0102, b"SH", b"DCM "),
+                text(0x0008_0104, b"LO", meaning),
+            ]
+        });
+        let codes = Content::Items(codes.collect());
+        vec![
+            text(STAMPS[0], b"CS", b"YES "),
+            text(STAMPS[1], b"LO", b"DICOM PS3.15 2024e annex E, basic profile "),
+            Element { tag: STAMPS[2], vr: *b"SQ", content: codes },
+            text(STAMPS[3], b"CS", if is_shifted { b"MODIFIED" } else { b"REMOVED " }),
+        ]
     }
-    let inside = element.get("Value").and_then(Value::as_array)?;
-    let inside: Vec<Value> = inside
-        .iter()
-        .filter_map(Value::as_object)
-        .map(|item| Value::Object(items(item, options, context, depth + 1)))
-        .collect();
-    Some(json!({ "vr": "SQ", "Value": inside }))
-}
-
-/// What tells that the object was cleaned (PS3.15 section E.1.1), with the codes of context group
-/// 7050 of PS3.16.
-fn stamps(options: Options) -> Vec<(&'static str, Value)> {
-    let temporal = match options.dates {
-        Dates::Removed => "REMOVED",
-        Dates::Shifted => "MODIFIED",
-        Dates::Kept => "UNMODIFIED",
-    };
-    let codes = [
-        (true, "113100", "Basic Application Confidentiality Profile"),
-        (options.clean_structured_content, "113104", "Clean Structured Content Option"),
-        (options.clean_descriptors, "113105", "Clean Descriptors Option"),
-        (
-            options.dates == Dates::Kept,
-            "113106",
-            "Retain Longitudinal Temporal Information Full Dates Option",
-        ),
-        (
-            options.dates == Dates::Shifted,
-            "113107",
-            "Retain Longitudinal Temporal Information Modified Dates Option",
-        ),
-        (options.retain_patient_characteristics, "113108", "Retain Patient Characteristics Option"),
-        (options.retain_device_identity, "113109", "Retain Device Identity Option"),
-        (options.retain_uids, "113110", "Retain UIDs Option"),
-        (options.retain_institution_identity, "113112", "Retain Institution Identity Option"),
-    ];
-    let codes: Vec<Value> = codes
-        .iter()
-        .filter(|(used, ..)| *used)
-        .map(|(_, code, meaning)| {
-            json!({
-                "00080100": { "vr": "SH", "Value": [code] },
-                "00080102": { "vr": "SH", "Value": ["DCM"] },
-                "00080104": { "vr": "LO", "Value": [meaning] },
-            })
-        })
-        .collect();
-    vec![
-        ("00120062", json!({ "vr": "CS", "Value": ["YES"] })),
-        ("00120063", json!({ "vr": "LO", "Value": ["DICOM PS3.15 annex E, basic profile"] })),
-        ("00120064", json!({ "vr": "SQ", "Value": codes })),
-        ("00280303", json!({ "vr": "CS", "Value": [temporal] })),
-    ]
 }

@@ -1,4 +1,4 @@
-//! The table of the profile.
+//! The table of the profile: PS3.15 table E.1-1, edition 2024e.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -18,9 +18,7 @@ pub(super) enum Do {
     Uid,
     /// K; sequences are cleaned inside
     Keep,
-    /// C of a text
-    Clean,
-    /// C of a date
+    /// C of a date or time
     Shift,
 }
 
@@ -75,29 +73,27 @@ impl Profile {
         }
     }
 
-    /// What the profile with these options does to an attribute.
-    pub(super) fn action(&self, tag: u32, options: Options) -> Do {
-        let masked =
-            || self.repeating.iter().find(|(low, mask, _)| tag & mask == *low).map(|(.., row)| row);
-        let Some(row) = self.rows.get(&tag).or_else(masked) else { return Do::Keep };
-        let on = |option: char| match option {
-            'u' => options.retain_uids,
-            'd' => options.retain_device_identity,
-            'i' => options.retain_institution_identity,
-            'p' => options.retain_patient_characteristics,
-            'f' => options.dates == Dates::Kept,
-            'm' => options.dates == Dates::Shifted,
-            't' => options.clean_descriptors,
-            'c' => options.clean_structured_content,
-            _ => false,
-        };
-        let active = || row.options.iter().filter(|(option, _)| on(*option));
-        match (active().find(|(_, what)| *what == 'K'), active().next()) {
-            (Some(_), _) => Do::Keep,
-            (None, Some(('m', _))) => Do::Shift,
-            (None, Some(_)) => Do::Clean,
-            (None, None) => row.basic,
-        }
+    fn row(&self, tag: u32) -> Option<&Row> {
+        let repeating = || self.repeating.iter().find(|(low, mask, _)| tag & mask == *low);
+        self.rows.get(&tag).or_else(|| repeating().map(|(.., row)| row))
+    }
+
+    /// What the profile does to an attribute that it names, without options.
+    pub(super) fn basic(&self, tag: u32) -> Option<Do> {
+        self.row(tag).map(|row| row.basic)
+    }
+
+    /// What the profile with these options does to an attribute that it names. What an option would
+    /// clean that is no date is not cleaned but as the profile says.
+    pub(super) fn action(&self, tag: u32, options: Options) -> Option<Do> {
+        let row = self.row(tag)?;
+        let is_shifted = options.dates == Dates::Shifted;
+        let keeps = options.retain_patient_characteristics && row.options.contains(&('p', 'K'));
+        Some(match keeps {
+            true => Do::Keep,
+            false if is_shifted && row.options.contains(&('m', 'C')) => Do::Shift,
+            false => row.basic,
+        })
     }
 
     /// How many rows it has.
@@ -116,12 +112,17 @@ mod tests {
         // 621 rows of the standard less the one for private attributes.
         assert_eq!(Profile::shared().len(), 620);
         let action = |tag| Profile::shared().action(tag, Options::default());
-        assert_eq!(action(0x0010_0010), Do::Empty);
-        assert_eq!(action(0x0010_0020), Do::Dummy);
-        assert_eq!(action(0x0010_1010), Do::Remove);
-        assert_eq!(action(0x0020_000D), Do::Uid);
-        assert_eq!(action(0x6002_3000), Do::Remove);
-        assert_eq!(action(0x5004_0010), Do::Remove);
-        assert_eq!(action(0x0028_0010), Do::Keep);
+        assert_eq!(action(0x0010_0010), Some(Do::Empty));
+        assert_eq!(action(0x0010_0020), Some(Do::Dummy));
+        assert_eq!(action(0x0010_1010), Some(Do::Remove));
+        assert_eq!(action(0x0020_000D), Some(Do::Uid));
+        assert_eq!(action(0x6002_3000), Some(Do::Remove));
+        assert_eq!(action(0x5004_0010), Some(Do::Remove));
+        assert_eq!(action(0x0028_0010), None);
+        let options = Options { retain_patient_characteristics: true, dates: Dates::Shifted };
+        let action = |tag| Profile::shared().action(tag, options);
+        assert_eq!(action(0x0010_1010), Some(Do::Keep));
+        assert_eq!(action(0x0008_0020), Some(Do::Shift));
+        assert_eq!(action(0x0010_0030), Some(Do::Empty));
     }
 }

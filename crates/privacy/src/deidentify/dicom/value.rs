@@ -1,119 +1,120 @@
 //! Values of attributes by their representation (VR, PS3.5 section 6.2).
 
-use serde_json::{Map, Value, json};
-
 use super::Context;
+use crate::deidentify::dates;
 use crate::deidentify::keys::ProjectKey;
 
-const VRS: [&str; 34] = [
-    "AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "OB", "OD", "OF", "OL",
-    "OV", "OW", "PN", "SH", "SL", "SQ", "SS", "ST", "SV", "TM", "UC", "UI", "UL", "UN", "UR", "US",
-    "UT", "UV",
-];
-
-const PATIENT_NAME: u32 = 0x0010_0010;
 const PATIENT_ID: u32 = 0x0010_0020;
+/// UIDs of the standard itself: classes, syntaxes, groups of codes.
+const STANDARD: &str = "1.2.840.10008.";
 
-/// Whether it is a value representation.
-pub(super) fn is_vr(vr: &str) -> bool {
-    VRS.contains(&vr)
+/// A value that stands for none; the pseudonym of the patient for the id.
+pub(super) fn dummy(tag: u32, vr: [u8; 2], context: &Context<'_>) -> Vec<u8> {
+    if tag == PATIENT_ID {
+        return context.key.pseudonym("Patient", context.patient).into_bytes();
+    }
+    match &vr {
+        b"DA" => b"19000101".to_vec(),
+        b"TM" => b"000000".to_vec(),
+        b"DT" => b"19000101000000".to_vec(),
+        b"AS" => b"000D".to_vec(),
+        b"UI" => padded(context.key.uid("dummy").into_bytes(), 0),
+        b"UR" => b"urn:anonymous ".to_vec(),
+        b"DS" | b"IS" => b"0 ".to_vec(),
+        b"FD" | b"OD" | b"SV" | b"UV" | b"OV" => vec![0; 8],
+        b"AT" | b"FL" | b"OF" | b"SL" | b"UL" | b"OL" => vec![0; 4],
+        b"SS" | b"US" | b"OB" | b"OW" | b"UN" => vec![0; 2],
+        _ => b"ANONYMOUS ".to_vec(),
+    }
 }
 
-/// Whether values are bytes.
-pub(super) fn is_binary(vr: &str) -> bool {
-    matches!(vr, "OB" | "OD" | "OF" | "OL" | "OV" | "OW" | "UN")
+/// The UID in place of one: of an instance, a study, a frame of reference.
+pub(super) fn uid(original: &[u8], key: &ProjectKey) -> String {
+    let text = String::from_utf8_lossy(original);
+    let text = text.trim_matches([' ', '\0']);
+    if text.is_empty() { String::new() } else { key.uid(text) }
 }
 
-fn values(element: &Map<String, Value>) -> impl Iterator<Item = &Value> {
-    element.get("Value").and_then(Value::as_array).into_iter().flatten()
-}
-
-/// The attribute as it is, members that DICOM JSON does not have left out; an age over 89 as 90.
-pub(super) fn kept(_tag: u32, vr: &str, element: &Map<String, Value>) -> Option<Value> {
-    let mut out = Map::new();
-    out.insert("vr".to_owned(), json!(vr));
-    for name in ["Value", "InlineBinary", "BulkDataURI"] {
-        if let Some(value) = element.get(name) {
-            out.insert(name.to_owned(), value.clone());
+/// UIDs mapped under the key; those of the standard itself stay where they may.
+pub(super) fn uids(bytes: &[u8], key: &ProjectKey, keeps_standard: bool) -> Vec<u8> {
+    let mapped = bytes.split(|byte| *byte == b'\\').map(|one| {
+        match std::str::from_utf8(one).map(|one| one.trim_matches([' ', '\0'])) {
+            Ok(standard) if keeps_standard && is_standard(standard) => standard.to_owned(),
+            _ => uid(one, key),
         }
-    }
-    if vr == "AS" {
-        let ages: Vec<Value> =
-            values(element).filter_map(Value::as_str).map(|a| json!(age(a))).collect();
-        out.insert("Value".to_owned(), Value::Array(ages));
-    }
-    Some(Value::Object(out))
+    });
+    padded(mapped.collect::<Vec<_>>().join("\\").into_bytes(), 0)
 }
 
-/// `095Y` becomes `090Y`; what is no age, `090Y` too.
-fn age(text: &str) -> &str {
-    let years = text.strip_suffix('Y').map(str::parse::<u32>);
-    match years {
-        Some(Ok(years)) if years < 90 => text,
-        None if text.len() == 4 && text.ends_with(['D', 'W', 'M']) => text,
-        _ => "090Y",
-    }
+fn is_standard(uid: &str) -> bool {
+    uid.len() <= 64
+        && uid.starts_with(STANDARD)
+        && uid.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// A value that stands for none: the pseudonym of the patient for id and name.
-pub(super) fn dummy(tag: u32, vr: &str, context: &Context<'_>) -> Value {
-    let patient = || context.key.pseudonym("Patient", context.patient);
-    match vr {
-        _ if tag == PATIENT_ID => json!(patient()),
-        "PN" if tag == PATIENT_NAME => json!({ "Alphabetic": patient() }),
-        "PN" => json!({ "Alphabetic": "ANONYMOUS" }),
-        "DA" => json!("19000101"),
-        "TM" => json!("000000"),
-        "DT" => json!("19000101000000"),
-        "AS" => json!("000D"),
-        "AT" => json!("00000000"),
-        "UI" => json!(context.key.uid("dummy")),
-        "UR" => json!("urn:anonymous"),
-        "DS" | "IS" | "FD" | "FL" | "SL" | "SS" | "SV" | "UL" | "US" | "UV" => json!(0),
-        _ if is_binary(vr) => json!("AAA="),
-        _ => json!("ANONYMOUS"),
-    }
+/// Dates moved by the days of the patient, as dates of resources are; times of day stay. `None` for what
+/// is no date, and for one that shows an age over 89.
+pub(super) fn shifted(vr: [u8; 2], bytes: &[u8], context: &Context<'_>) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let each = text.split('\\').map(|one| {
+        let one = one.trim_matches([' ', '\0']);
+        match &vr {
+            _ if one.is_empty() => Some(String::new()),
+            b"TM" => is_time(one, 16).then(|| one.to_owned()),
+            b"DA" if one.len() == 8 => moved(one, context),
+            b"DT" => {
+                let digits = one.bytes().take_while(u8::is_ascii_digit).count();
+                let (date, rest) = one.split_at_checked(digits.min(8))?;
+                let is_fit = is_time(rest, 18) && (digits >= 8 || rest.is_empty());
+                let date = is_fit.then(|| moved(date, context)).flatten()?;
+                Some(format!("{date}{rest}"))
+            }
+            _ => None,
+        }
+    });
+    let each: Option<Vec<String>> = each.collect();
+    Some(padded(each?.join("\\").into_bytes(), b' '))
 }
 
-/// UIDs mapped under the key.
-pub(super) fn uids(element: &Map<String, Value>, key: &ProjectKey) -> Vec<Value> {
-    values(element).filter_map(Value::as_str).map(|uid| json!(key.uid(uid))).collect()
+/// Whether these are the characters of a time, with its zone.
+fn is_time(text: &str, most: usize) -> bool {
+    text.len() <= most
+        && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'+' | b'-' | b':'))
 }
 
-/// Dates moved by the days of the patient; times of day stay. `None` for what is no date.
-pub(super) fn shifted(
-    vr: &str,
-    element: &Map<String, Value>,
-    context: &Context<'_>,
-) -> Option<Vec<Value>> {
+/// `YYYY`, `YYYYMM` or `YYYYMMDD` moved.
+fn moved(date: &str, context: &Context<'_>) -> Option<String> {
     let days = context.key.shift_days(context.patient, context.shift_days);
-    let moved = |text: &str| -> Option<Value> {
-        let date = text.get(..8).filter(|d| d.bytes().all(|b| b.is_ascii_digit()))?;
-        let rest = text.get(8..)?;
-        let date = jiff::civil::Date::strptime("%Y%m%d", date).ok()?;
-        let moved = date.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
-        let digits = |c: char| c.is_ascii_digit() || matches!(c, '.' | '+' | '-');
-        rest.chars().all(digits).then(|| json!(format!("{}{rest}", moved.strftime("%Y%m%d"))))
+    let written = match date.len() {
+        4 => date.to_owned(),
+        6 => format!("{}-{}", date.get(..4)?, date.get(4..)?),
+        8 => format!("{}-{}-{}", date.get(..4)?, date.get(4..6)?, date.get(6..)?),
+        _ => return None,
     };
-    match vr {
-        "TM" => {
-            let time = |text: &&str| text.chars().all(|c| c.is_ascii_digit() || c == '.');
-            Some(values(element).filter_map(Value::as_str).filter(time).map(|t| json!(t)).collect())
-        }
-        "DA" | "DT" => Some(values(element).filter_map(Value::as_str).filter_map(moved).collect()),
+    Some(dates::shift(&written, days, context.reference_year)?.replace('-', ""))
+}
+
+/// An age (`nnnD`, `W`, `M`, `Y`); over 89 years as 90. `None` for what is no age, and for a lower one
+/// of somebody who may be over 89 by now.
+pub(super) fn age(bytes: &[u8], context: &Context<'_>) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(bytes).ok()?.trim_matches([' ', '\0']);
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    let (number, unit) = text.split_at_checked(3)?;
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    match (number.parse::<u32>().ok()?, unit) {
+        (90.., "Y") => Some(b"090Y".to_vec()),
+        (_, "Y" | "M" | "W" | "D") if !context.may_be_old => Some(text.as_bytes().to_vec()),
         _ => None,
     }
 }
 
-/// Texts without what identifies; `None` for what is no text.
-pub(super) fn cleaned(
-    vr: &str,
-    element: &Map<String, Value>,
-    context: &Context<'_>,
-) -> Option<Vec<Value>> {
-    let text = matches!(vr, "LO" | "LT" | "SH" | "ST" | "UC" | "UT" | "CS");
-    text.then(|| {
-        let texts = values(element).filter_map(Value::as_str);
-        texts.map(|text| json!(context.finder.scrubbed(text, context.known))).collect()
-    })
+fn padded(mut bytes: Vec<u8>, with: u8) -> Vec<u8> {
+    if bytes.len() % 2 == 1 {
+        bytes.push(with);
+    }
+    bytes
 }
