@@ -140,6 +140,8 @@ pub struct ApplyView {
     pub days: Field,
     /// Whether two people look at every answer.
     pub checked: bool,
+    /// What was typed: ε of the project; nothing where its answers have no noise.
+    pub epsilon: Field,
 }
 
 impl ApplyView {
@@ -167,6 +169,10 @@ impl ApplyView {
             true => Some(FieldFault::Required),
             false => (!analyses.iter().all(is_kind)).then_some(FieldFault::NotAChoice),
         };
+        let mut epsilon = Field::optional(form.text("epsilon"), 10);
+        if !epsilon.value.is_empty() && super::micro_epsilon(&epsilon.value).is_none() {
+            epsilon.fault = Some(FieldFault::NotANumber);
+        }
         Self {
             datasets: Vec::new(),
             holders_fault: holders.is_empty().then_some(FieldFault::Required),
@@ -184,6 +190,7 @@ impl ApplyView {
             rows: number("rows", 100_000_000),
             days: number("days", 1_830),
             checked: !form.text("checked").is_empty(),
+            epsilon,
         }
     }
 
@@ -198,6 +205,7 @@ impl ApplyView {
             &self.sites,
             &self.rows,
             &self.days,
+            &self.epsilon,
         ];
         fields.iter().all(|field| field.is_sound())
             && self.holders_fault.is_none()

@@ -28,6 +28,9 @@ pub struct Found {
     pub tables: Vec<Table>,
     /// What can be drawn.
     pub picture: Option<Picture>,
+    /// Where the numbers have noise: ε in millionths, and within how many of the truth a count is in 95 of
+    /// 100 cases.
+    pub noise: Option<(u64, u64)>,
 }
 
 /// A table.
@@ -89,6 +92,7 @@ impl Found {
             dropped: answer.dropped,
             tables,
             picture,
+            noise: answer.noise.as_ref().map(|noise| (noise.micro_epsilon, noise.within)),
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Query};
 use axum::response::Response;
 use wire::OrgId;
-use wire::research::ReleaseRule;
+use wire::research::{Privacy, ReleaseRule};
 
 use super::catalog::people;
 use super::patient::name_of;
@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::form::{Field, FieldFault};
 use crate::paths::Project;
 use crate::research::apply::{self, ApplyForm, ApplyQuery, ApplyView, HolderChoice};
+use crate::research::micro_epsilon;
 
 /// For how many days a project lasts where nobody says otherwise.
 const DAYS: &str = "365";
@@ -135,6 +136,7 @@ async fn try_apply(visit: &Visit, form: Result<Form<ApplyForm>, FormRejection>) 
         min_sites: number(&view.sites),
         min_rows: number(&view.rows),
         release: if view.checked { ReleaseRule::Checked } else { ReleaseRule::Automatic },
+        privacy: micro_epsilon(&view.epsilon.value).map(|micro_epsilon| Privacy { micro_epsilon }),
         days: number(&view.days),
     };
     let caller = visit.caller(user);

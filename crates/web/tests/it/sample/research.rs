@@ -13,7 +13,7 @@ use web::research::cohort::{
 use web::research::found::Found;
 use web::research::home::{self, HomeView, ProjectRow};
 use web::research::mine::{self, MineRow, MineView, UseRow};
-use web::research::project::{self, DecisionRow, ProgramRow, ProjectView};
+use web::research::project::{self, AskPlan, DecisionRow, ProgramRow, ProjectView};
 use web::research::question::{self, QuestionView};
 use web::research::workspace::{self, ResultView, WorkspaceView};
 use web::research::{ProjectState, QuestionRow, QuestionState};
@@ -181,6 +181,14 @@ fn project_view(full: bool) -> ProjectView {
         reason: Field::default(),
         embargo: Field::new("x").with(FieldFault::NotANumber),
         asked: ("regression".into(), Field::new("logistic(died) ~ age")),
+        privacy: full.then_some(2_000_000),
+        epsilon: Field::new("x").with(FieldFault::NotANumber),
+        plan: full.then_some(AskPlan {
+            cost: 500_000,
+            within: 16,
+            project: (1_500_000, 2_000_000),
+            here: Some((9_500_000, 10_000_000)),
+        }),
     }
 }
 
@@ -199,7 +207,8 @@ fn question_view(full: bool, lang: Lang, theme: Theme) -> QuestionView {
         },
         reasons: if full { vec!["rule min_cell, model 1".into()] } else { Vec::new() },
         until_ms: full.then_some(NOW_MS + DAY_MS),
-        found: full.then(|| Found::of(&answer(), &frame.words())),
+        found: full
+            .then(|| Found { noise: Some((500_000, 16)), ..Found::of(&answer(), &frame.words()) }),
         release: full.then(|| "ab".repeat(32)),
         checked: if full { vec![("no rule is broken".into(), Some(57))] } else { Vec::new() },
         checks: match full {
@@ -378,6 +387,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         fault: full.then(|| "`south` is no member of the network".into()),
         sites: Field::new("x").with(FieldFault::NotANumber),
         checked: full,
+        epsilon: if full { Field::new("x").with(FieldFault::NotANumber) } else { Field::default() },
         ..ApplyView::default()
     };
     let told = MineView {
@@ -392,6 +402,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                     kind: "my-research-kind-model",
                     asked: "logistic(died) ~ age + arm".into(),
                     at_ms: NOW_MS,
+                    micro_epsilon: Some(500_000),
                 }],
                 publications: vec![("Who survives".into(), "https://doi.org/10.1000/182".into())],
             }],
