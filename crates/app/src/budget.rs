@@ -146,11 +146,6 @@ impl InProject {
         Ok(Self { project: project.to_owned(), dataset: dataset.to_owned(), of, entries })
     }
 
-    /// ε in millionths that is left.
-    pub(crate) fn left(&self) -> u64 {
-        remaining(&self.entries, &everybody(), &self.dataset, &Self::limit(self.of))
-    }
-
     /// Without δ, entries add up as ε alone.
     fn limit(micro_epsilon: u64) -> Limit {
         Limit { micro_epsilon, femto_delta: 0 }

@@ -76,7 +76,7 @@ async fn left(researcher: &Client) -> f64 {
 #[test]
 fn counts_have_noise_and_are_paid_for_until_the_budget_is_spent() {
     run(async {
-        let hospitals = Hospitals::start(Setup { patients: 2, ..Setup::default() }).await;
+        let hospitals = Hospitals::start(Setup { patients: 4, ..Setup::default() }).await;
         for (at, hospital) in hospitals.all.iter().enumerate() {
             register(hospital, at, 3);
         }
