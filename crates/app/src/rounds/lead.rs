@@ -5,8 +5,8 @@
 //! is out of bounds is left out. Once there is a sum, every other sum is over the same sites: the
 //! difference of two sums over different sites would show what one of them gave. So a site that goes
 //! missing later ends the question. A question with noise has one round, which is paid for where it is given:
-//! it goes on without a site that is missing, and is not asked a second time. Whoever says that it cannot for now is asked again, and where the programs
-//! of this node cannot run for now the question waits.
+//! it goes on without a site that is missing, and is not asked a second time. Whoever says that it cannot for
+//! now is asked again, and where the programs of this node cannot run for now the question waits.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
