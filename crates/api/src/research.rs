@@ -17,7 +17,8 @@
 //! | `POST /research/council/{id}` | `{"say": "agree" or "object", "conditions"?}` | |
 //! | `POST /research/projects/{id}/decision` | `{"choice", "reason"}` | |
 //! | `GET /research/projects/{id}/questions` | | what was asked in it, without answers |
-//! | `POST /research/projects/{id}/questions` | a question | `{"id"}` |
+//! | `POST /research/projects/{id}/questions` | a question, and `"noise": {"epsilon"}` where the project has a budget | `{"id"}` |
+//! | the same with `"dry": true` | | what it would cost, what is left, and how exact it would be |
 //! | `GET /research/questions/{id}?wait=s` | | what it asks, how it stands, and the answer |
 //! | `DELETE /research/questions/{id}` | | withdraws an own question that has not ended |
 //! | `GET /research/outputs` | | answers on their way out, for those who decide about them |
@@ -67,10 +68,10 @@ use axum::{Json, Router};
 use fhir::time::instant;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use statistics::{Dictionary, Question, csv};
 use wire::OrgId;
-use wire::research::{ReleaseRule, Researcher};
+use wire::research::{Privacy, ReleaseRule, Researcher};
 
 use crate::auth::{self, Client};
 use crate::outcome::Failure;
@@ -79,6 +80,8 @@ use crate::outcome::Failure;
 const MAX_TABLE: usize = 64 * 1024 * 1024;
 /// Most bytes of anything else.
 const MAX_SMALL: usize = 256 * 1024;
+/// Millionths.
+const MICRO: f64 = 1e6;
 /// Longest wait for an answer, in seconds.
 const MAX_WAIT_S: u64 = 60;
 
@@ -143,7 +146,33 @@ struct Apply {
     min_rows: u32,
     #[serde(default)]
     release: ReleaseRule,
+    #[serde(default)]
+    privacy: Option<Epsilon>,
     days: u32,
+}
+
+/// What may be learned, as people write it.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Epsilon {
+    epsilon: f64,
+}
+
+impl From<Epsilon> for Privacy {
+    fn from(Epsilon { epsilon }: Epsilon) -> Self {
+        // What is no size of a number becomes zero or the greatest, which nothing allows.
+        Self { micro_epsilon: (epsilon * MICRO).round() as u64 }
+    }
+}
+
+/// What stands beside a question.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Beside {
+    #[serde(default)]
+    noise: Option<Epsilon>,
+    #[serde(default)]
+    dry: bool,
 }
 
 #[derive(Deserialize)]
@@ -294,6 +323,7 @@ async fn apply(
         min_sites: given.min_sites,
         min_rows: given.min_rows,
         release: given.release,
+        privacy: given.privacy.map(Into::into),
         days: given.days,
     };
     let id = app.run(move |app| projects::apply(app, &caller, draft)).await?;
@@ -345,10 +375,14 @@ fn asked_as(asked: &Asked) -> Value {
         Stands::KeptBack => "kept-back",
         Stands::Withheld => "withheld",
     };
-    json!({
+    let mut out = json!({
         "id": asked.id, "project": asked.project, "analysis": asked.analysis,
         "made": instant(asked.made), "rounds": asked.rounds, "state": state,
-    })
+    });
+    if let Some(micro) = asked.micro_epsilon {
+        out["epsilon"] = (micro as f64 / MICRO).into();
+    }
+    out
 }
 
 async fn question(
@@ -359,9 +393,28 @@ async fn question(
     content: Body,
 ) -> Answer {
     let caller = auth::caller(&app, &headers, client, false).await?;
-    let asked: Question = body(content, MAX_SMALL).await?;
-    let id = app.run(move |app| ask::ask(app, &caller, &id, &asked)).await?;
+    let mut given: Map<String, Value> = body(content, MAX_SMALL).await?;
+    let beside = ["noise", "dry"].into_iter().filter_map(|name| given.remove_entry(name)).collect();
+    let unread = |e: serde_json::Error| Error::invalid("structure", e.to_string());
+    let Beside { noise, dry } = serde_json::from_value(Value::Object(beside)).map_err(unread)?;
+    let asked: Question = serde_json::from_value(Value::Object(given)).map_err(unread)?;
+    let noise = noise.map(Privacy::from);
+    if dry {
+        let work = move |app: &App| ask::plan(app, &caller, &id, &asked, noise);
+        return Ok(Json(planned(&app.run(work).await?)).into_response());
+    }
+    let id = app.run(move |app| ask::ask_with(app, &caller, &id, &asked, noise)).await?;
     Ok((StatusCode::CREATED, Json(json!({"id": id}))).into_response())
+}
+
+fn planned(plan: &ask::Plan) -> Value {
+    let epsilon = |micro: u64| micro as f64 / MICRO;
+    json!({
+        "epsilon": epsilon(plan.micro_epsilon), "sensitivity": plan.sensitivity,
+        "within": plan.within,
+        "project": {"left": epsilon(plan.left), "of": epsilon(plan.of)},
+        "here": plan.here.as_ref().map(cohorts::standing),
+    })
 }
 
 async fn standing(

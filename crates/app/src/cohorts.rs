@@ -11,7 +11,6 @@
 
 mod answer;
 mod ask;
-mod budget;
 mod choices;
 mod count;
 mod elsewhere;
@@ -27,17 +26,16 @@ use parking_lot::{Mutex, RwLock};
 use store::Seq;
 use tokio::sync::watch;
 
+pub use crate::budget::{Rules, Standing, standing};
 pub use answer::answer;
 pub use ask::{Asked, Reach, ask, plan};
-pub(crate) use budget::everybody_pays;
-pub use budget::{Rules, Standing, standing};
 pub use choices::{Choice, choices};
 pub use keep::run;
 pub use told::{Answer, Institution, Line, Plan, Row, Shown, Status};
 
 use people::People;
 
-/// The side space of the ledger and of answers that were given.
+/// The side space of answers that were given; the ledger ([`crate::budget`]) is in it, too.
 const SPACE: &str = "cohorts";
 /// Numbers below this are told as "fewer than".
 pub const LEAST: u64 = 10;
@@ -54,8 +52,8 @@ pub struct State {
     reached: watch::Sender<Option<Seq>>,
     /// Held from paying for a question until its answer is kept: counting takes several threads.
     counting: Mutex<()>,
-    /// Held from reading the ledger until the entry is committed.
-    spending: Mutex<()>,
+    /// Held from reading the ledger until the entry is committed, for cohorts and for questions in rounds.
+    pub(crate) spending: Mutex<()>,
 }
 
 impl Default for State {

@@ -9,6 +9,7 @@ pub mod agreements;
 pub mod apps;
 pub mod audit;
 pub mod authorise;
+pub mod budget;
 pub mod bulk;
 pub mod caller;
 pub mod catalog;

@@ -819,10 +819,10 @@ adolescent = 12
 withheld = ["SEX", "PREGNANT", "MH", "PSY", "PSYTHPN", "BH", "SUD", "ETH", "HIV", "STD", "VIO", "SDV", "MST"]
 time_zone = ""
 
-# What researchers, here and at other institutions, may learn of the people here by counting cohorts: ε of
-# differential privacy that one account may spend in a period, and that all may spend together. A question
-# costs the ε that it states (1 by default), the same question again nothing. Synthetic twins are paid for
-# out of what all may spend together.
+# What researchers, here and at other institutions, may learn of the people here by counting cohorts and by
+# questions that are answered with noise: ε of differential privacy that one account may spend in a period,
+# and that all may spend together. A question costs the ε that it states (cohorts 1 by default), the same
+# cohort again nothing. Synthetic twins are paid for out of what all may spend together.
 [cohorts]
 account_epsilon = 10.0
 everybody_epsilon = 50.0

@@ -13,7 +13,7 @@ pub mod ledger;
 pub mod noise;
 pub mod overlap;
 
-pub use error::expected_error;
+pub use error::{expected_error, expected_error_of_two};
 pub use ledger::{Cost, Entry, Limit, Overspent, Spent, Subject, refuse, remaining, spent};
 pub use noise::{Mechanism, NoiseError};
 pub use overlap::{

@@ -116,6 +116,7 @@ impl Conversation {
                     sites: sums.sites,
                     rounds: self.round.number,
                     finding,
+                    noise: None,
                 })))
             }
         }

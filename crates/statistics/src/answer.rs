@@ -16,6 +16,37 @@ pub struct Answer {
     pub rounds: u32,
     /// What was found.
     pub finding: Finding,
+    /// The noise that is in it, where there is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
+}
+
+/// The noise in an answer of counts. Where the noise led below zero the finding says zero; `released`
+/// is what it was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Noise {
+    /// The law of it.
+    pub law: Law,
+    /// ε of the answer in millionths.
+    pub micro_epsilon: u64,
+    /// By how much one row changes the counts, added up.
+    pub sensitivity: u32,
+    /// How many have added noise of this ε, each by itself.
+    pub adders: u32,
+    /// Within how many of the truth a count is with probability 0.95.
+    pub within: u64,
+    /// The counts as they were released, in the order of the round's vector: rows with a value, rows
+    /// without one, then the cells. They may be negative.
+    pub released: Vec<i64>,
+}
+
+/// A law of noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Law {
+    /// The discrete Laplace law.
+    DiscreteLaplace,
 }
 
 /// What was found, by statistical kind.

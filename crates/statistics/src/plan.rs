@@ -33,6 +33,13 @@ pub(crate) trait Plan: Clone + Send + 'static {
         rows: &Frame,
     ) -> Result<Given, Refusal>;
 
+    /// By how much one row more or less changes what a site gives, added up over the vector, where all
+    /// of it are counts and the analysis ends with its first round. `None` where that is not so: there
+    /// is no noise by which such an analysis could be answered.
+    fn sensitivity(&self) -> Option<u32> {
+        None
+    }
+
     /// What comes of the sums.
     fn advance(
         &self,
@@ -72,6 +79,10 @@ pub(crate) struct Totals<'a> {
     layout: &'a Layout,
     sums: &'a Sums,
 }
+
+/// What one row changes in a vector of counts in which it stands once: the one count, and beside it the
+/// number of rows with a value or of those without.
+pub(crate) const ONE_CELL: u32 = 2;
 
 /// Counts of rows, each at most all rows of a site.
 pub(crate) fn counts(question: &Question, name: &str, length: usize) -> Entry {
@@ -171,6 +182,10 @@ impl<P: Plan> Method for P {
         Ok(Box::new(conversation))
     }
 
+    fn sensitivity(&self) -> Option<u32> {
+        Plan::sensitivity(self)
+    }
+
     fn layout(&self, question: &Question, state: &serde_json::Value) -> Result<Layout, Refusal> {
         // A site takes nothing on trust: what would not start has no layout either.
         self.begin(question).map_err(|why| Refusal::Round(why.to_string()))?;
@@ -222,7 +237,7 @@ impl<P: Plan> Progress for Conversation<P> {
         match self.plan.advance(&self.question, &self.state, &totals)? {
             Next::Done(finding) => {
                 let (sites, rounds, finding) = (sums.sites, self.number, *finding);
-                Ok(Step::Done(Box::new(Answer { n, dropped, sites, rounds, finding })))
+                Ok(Step::Done(Box::new(Answer { n, dropped, sites, rounds, finding, noise: None })))
             }
             Next::Ask(_) if self.number >= MOST_ROUNDS => Err(Failure::NoConvergence {
                 rounds: self.number,

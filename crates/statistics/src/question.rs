@@ -74,6 +74,11 @@ pub(crate) trait Method {
     /// The conversation from its beginning. Everything that is wrong with the question is said here.
     fn start(&self, question: &Question) -> Result<Box<dyn Progress>, Failure>;
 
+    /// What one row changes in the only round, where all of it are counts ([`Question::sensitivity`]).
+    fn sensitivity(&self) -> Option<u32> {
+        None
+    }
+
     /// The vector that a site gives for a round whose `state` this is.
     fn layout(&self, question: &Question, state: &serde_json::Value) -> Result<Layout, Refusal>;
 
@@ -90,6 +95,14 @@ impl Question {
     /// The conversation from its beginning.
     pub fn start(&self) -> Result<Box<dyn Progress>, Failure> {
         self.analysis.method().start(self)
+    }
+
+    /// By how much one row more or less changes what its site gives, added up over the vector (the L1
+    /// norm), where everything in it are counts and there is one round. Such questions can be answered
+    /// with noise; for the others it is `None`.
+    #[must_use]
+    pub fn sensitivity(&self) -> Option<u32> {
+        self.analysis.method().sensitivity()
     }
 
     /// What a site with these rows gives in a round: a vector within the bounds of the round's
@@ -118,6 +131,9 @@ impl Question {
 }
 
 impl Analysis {
+    /// The words of the kinds that can be answered with noise ([`Question::sensitivity`]).
+    pub const WITH_NOISE: [&'static str; 2] = ["crosstab", "histogram"];
+
     fn method(&self) -> &dyn Method {
         match self {
             Self::Regression(regression) => regression,

@@ -26,7 +26,7 @@ pub use program::{
     MAX_PROGRAM, MAX_PROGRAM_FUEL, MAX_PROGRAM_MEMORY, MAX_PROGRAMS, NamedProgram, ProgramOutput,
     is_program_hash,
 };
-pub use project::{Decision, MAX_EMBARGO_DAYS, Project, ProjectChoice, Researcher};
+pub use project::{Decision, MAX_EMBARGO_DAYS, Privacy, Project, ProjectChoice, Researcher};
 pub use release::{MAX_ANSWER, Release, ReleaseCheck, ReleaseRule};
 pub use report::{Report, ReportPart, Unsigned};
 pub use rounds::{

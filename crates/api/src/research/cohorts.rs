@@ -88,7 +88,7 @@ fn epsilon(micro: u64) -> f64 {
     micro as f64 / MICRO
 }
 
-fn standing(left: &Standing) -> Value {
+pub(super) fn standing(left: &Standing) -> Value {
     json!({
         "left": epsilon(left.left), "of": epsilon(left.of),
         "everybody": {"left": epsilon(left.everybody_left), "of": epsilon(left.everybody_of)},

@@ -8,11 +8,11 @@ use population::criteria::Cohort;
 use wire::{CohortRequest, CohortResponse, Refusal, RefusalCode};
 
 use super::count::{Asker, give};
+use super::keep;
 use super::question::{Dealt, Question, cells};
-use super::{budget, keep};
 use crate::audit::event::Pattern;
 use crate::records::answer::{authorise, event, refused};
-use crate::{App, Error, Kind, Result};
+use crate::{App, Error, Kind, Result, budget};
 
 /// What this institution tells a researcher of a peer: noisy numbers, at the cost of its own budget.
 ///

@@ -6,7 +6,6 @@ use population::criteria::Cohort;
 use population::distinct::{self, Cells, Merged, Sketch};
 use wire::{CohortRequest, Raw};
 
-use super::budget::{self, Ledger};
 use super::count::{Asker, Given, give};
 use super::question::{Dealt, Question, cells_for};
 use super::told::{self, Answer, Institution, Plan, Status};
@@ -14,6 +13,7 @@ use super::{LEAST, elsewhere, keep};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
+use crate::budget::{self, Ledger};
 use crate::{App, Caller, Error, Kind, Result};
 
 /// How many matching people at each institution the error is stated for before anything is counted.

@@ -10,10 +10,10 @@ use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
 use store::{SideWrite, Snapshot, Transaction};
 
-use super::budget::{Ledger, RULE, period};
 use super::question::{Question, cells_for};
 use super::{SPACE, keep};
 use crate::audit::Event;
+use crate::budget::{Ledger, Payment, Purchase, RULE, period};
 use crate::consent::research::participants;
 use crate::{App, Error, Kind, Result};
 
@@ -91,12 +91,12 @@ fn pay(app: &App, asker: &Asker<'_>, question: &Question, digest: &str) -> Resul
         app.audit(audited(asker, question, "counted again; it was paid for before".to_owned()))?;
         return Ok(None);
     }
-    let side = vec![spend(app, asker, &ledger, digest, question)?];
+    let Payment { guard, side } = spend(app, asker, &ledger, digest, question)?;
     drop(snapshot);
     let epsilon = question.costs().iter().sum::<u64>() as f64 / 1e6;
     let note = format!("noisy counts at ε = {epsilon}");
     let writes = vec![audited(asker, question, note).write(app)?];
-    app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
+    app.store().commit(Transaction { guards: vec![guard], side, writes })?;
     Ok(None)
 }
 
@@ -129,8 +129,15 @@ fn spend(
     ledger: &Ledger,
     digest: &str,
     question: &Question,
-) -> Result<SideWrite> {
-    let spent = ledger.spend(app, &asker.account, digest, &question.costs());
+) -> Result<Payment> {
+    let costs = question.costs();
+    let purchase = Purchase {
+        account: &asker.account,
+        question: digest,
+        micro_epsilons: &costs,
+        project: None,
+    };
+    let spent = ledger.spend(app, &purchase);
     if let Err(error) = &spent
         && error.rule.as_deref() == Some(RULE)
     {

@@ -6,7 +6,7 @@ use population::criteria::Cohort;
 use population::day::When;
 use population::distinct::{Cells, SketchError};
 
-use super::budget::{MICRO, period};
+use crate::budget::{MICRO, period};
 use crate::{App, Error, Result};
 
 /// ε that a question may ask for, in millionths.

@@ -5,8 +5,8 @@ use population::distinct;
 use privacy::budget::noise::Mechanism;
 
 use super::LEAST;
-use super::budget::Standing;
 use super::count::Given;
+use crate::budget::Standing;
 use crate::{Error, Result};
 
 /// 95 % of a normal law lie within so many standard errors.

@@ -1,6 +1,6 @@
 //! Applying for a project.
 
-use wire::research::{MAX_PROGRAMS, Project, ReleaseRule, Researcher};
+use wire::research::{MAX_PROGRAMS, Privacy, Project, ReleaseRule, Researcher};
 use wire::{OrgId, Sealed};
 
 use super::{known, take_project};
@@ -39,6 +39,8 @@ pub struct Draft {
     pub min_rows: u32,
     /// Which answers leave without anybody having looked at them.
     pub release: ReleaseRule,
+    /// What all its questions together may cost of a data set, where they are answered with noise.
+    pub privacy: Option<Privacy>,
     /// For how many days from now, 1 to 1,830.
     pub days: u32,
 }
@@ -63,6 +65,9 @@ pub fn apply(app: &App, caller: &Caller, draft: Draft) -> Result<String> {
         if list.member(org).is_none() {
             return Err(invalid(format!("`{org}` is no member of the network")));
         }
+    }
+    if !draft.privacy.is_none_or(Privacy::is_sound) {
+        return Err(invalid("the `epsilon` of a project is from 0.001 to 100".to_owned()));
     }
     if draft.programs.len() > MAX_PROGRAMS {
         return Err(invalid(format!("a project names at most {MAX_PROGRAMS} programs")));
@@ -92,6 +97,7 @@ pub fn apply(app: &App, caller: &Caller, draft: Draft) -> Result<String> {
         min_sites: draft.min_sites,
         min_rows: draft.min_rows,
         release: draft.release,
+        privacy: draft.privacy,
         from: made,
         until: made + i64::from(draft.days) * 24 * 60 * 60 * 1000,
         made,

@@ -6,7 +6,7 @@ use privacy::disclosure::{
     self, Checked, Class, Contributions, Model, Part, Rules, Statbarn, Step, Summary,
     SuppressedTable, Survival, Table, Verdict,
 };
-use statistics::answer::Finding;
+use statistics::answer::{Finding, Law, Noise};
 use statistics::compare::GroupMean;
 use statistics::survival::Curve;
 use statistics::{Analysis, Answer, Dictionary, Kind, Question};
@@ -26,7 +26,18 @@ pub struct Judgement {
 
 /// Holds an answer to the rules. `earlier` are tables over the same data that were released before: one
 /// that differs from them by a few people shows those people.
+///
+/// An answer with noise is of a kind of its own: what it tells of anybody is bounded and was paid for, so it
+/// leaves as it is, and no other is compared with it.
 pub fn judge(question: &Question, answer: &Answer, earlier: &[Table], rules: &Rules) -> Judgement {
+    if let Some(noise) = &answer.noise {
+        return Judgement {
+            findings: vec![Checked::noisy(noisy(noise))],
+            reasons: Vec::new(),
+            shown: Some(answer.clone()),
+            tables: Vec::new(),
+        };
+    }
     let parts = parts(question, answer);
     let tables: Vec<Table> = parts.iter().filter_map(|part| table(part).cloned()).collect();
     let whole: Vec<Part> =
@@ -55,6 +66,17 @@ impl Judgement {
     pub fn class(&self) -> Class {
         if self.shown.is_some() { Class::Safe } else { Class::Unsafe }
     }
+}
+
+/// What the noise of an answer is, in words.
+fn noisy(noise: &Noise) -> String {
+    let Law::DiscreteLaplace = noise.law;
+    let epsilon = noise.micro_epsilon as f64 / 1e6;
+    format!(
+        "ε-differentially private, discrete Laplace: ε = {epsilon}, added by each of {} aggregators for a change \
+         of {} by one row",
+        noise.adders, noise.sensitivity
+    )
 }
 
 fn table(part: &Part) -> Option<&Table> {
@@ -324,6 +346,40 @@ mod tests {
             "finding": {"kind": "table", "by": ["arm"], "levels": [["a", "b"]], "cells": cells},
         }));
         judge(&question.unwrap(), &answer.unwrap(), &[], &Rules::default())
+    }
+
+    #[test]
+    fn an_answer_with_noise_leaves_as_it_is_with_what_protects_it() {
+        let small = |noise: serde_json::Value| {
+            let question = serde_json::from_value(json!({
+                "dictionary": {"variables": [
+                    {"name": "arm", "kind": "category", "levels": ["a", "b"]},
+                ]},
+                "most_rows": 1000,
+                "analysis": {"kind": "crosstab", "by": ["arm"]},
+            }));
+            let mut answer = json!({
+                "n": 234, "dropped": 50, "sites": 3, "rounds": 1,
+                "finding": {
+                    "kind": "table", "by": ["arm"], "levels": [["a", "b"]], "cells": [231, 3, 50],
+                },
+            });
+            if !noise.is_null() {
+                answer["noise"] = noise;
+            }
+            let answer = serde_json::from_value(answer).unwrap();
+            (judge(&question.unwrap(), &answer, &[], &Rules::default()), answer)
+        };
+        let (exact, _) = small(serde_json::Value::Null);
+        assert_eq!(exact.shown, None, "the same counts, exact");
+        let (noisy, answer) = small(json!({
+            "law": "discrete-laplace", "micro_epsilon": 500_000, "sensitivity": 2, "adders": 2,
+            "within": 16, "released": [236, 47, 231, -3, 50],
+        }));
+        assert_eq!((noisy.class(), noisy.shown), (Class::Safe, Some(answer)));
+        assert!(noisy.tables.is_empty() && noisy.reasons.is_empty());
+        let said = noisy.findings[0].said();
+        assert!(said.contains("ε-differentially private, discrete Laplace: ε = 0.5"), "{said}");
     }
 
     #[test]

@@ -159,10 +159,8 @@ pub(super) fn release(
     let from = at + i64::from(days.unwrap_or_default()) * DAY_MS;
     let text =
         |value: serde_json::Result<String>| value.map_err(|e| Error::internal(e.to_string()));
-    let finding = |(number, checked): (usize, &Checked)| {
-        let verdicts: Vec<String> = checked.verdicts.iter().map(|one| one.reason()).collect();
-        format!("part {number}: {}", verdicts.join("; "))
-    };
+    let finding =
+        |(number, checked): (usize, &Checked)| format!("part {number}: {}", checked.said());
     let checks = output.checks.iter().map(|check| ReleaseCheck {
         name: check.name.clone(),
         reason: check.reason.clone(),

@@ -50,6 +50,8 @@ struct Held {
     step: u32,
     waiting: BTreeMap<ReportId, Looked>,
     aggregator: Option<Aggregator>,
+    /// What noise is added by, where there is to be noise.
+    sum: Option<Summation>,
 }
 
 /// A report that was found in order, as far as one aggregator can tell.
@@ -111,7 +113,8 @@ pub(super) fn key(
         .map_err(|e| Against::new("unavailable", e.to_string()))?;
     let since_ms = app.now_ms();
     let waiting = BTreeMap::new();
-    let fresh = Held { since_ms, opening, verify, round: 0, step: 0, waiting, aggregator: None };
+    let (aggregator, sum) = (None, None);
+    let fresh = Held { since_ms, opening, verify, round: 0, step: 0, waiting, aggregator, sum };
     let mut held = app.rounds().adders.0.lock();
     if held.len() >= MOST_HELD
         && let Some(oldest) = held.iter().min_by_key(|(_, held)| held.since_ms)
@@ -142,7 +145,8 @@ pub(super) fn verify(
     }
     followed.keep(app, &checked.id);
     let network = app.network().list().network.clone();
-    let sum = summation(&network, &checked.id, shown.number, &round)?;
+    let is_noisy = checked.noise.is_some();
+    let sum = summation(&network, &checked.id, shown.number, &round, is_noisy)?;
     let mut all = app.rounds().adders.0.lock();
     let held = all.get_mut(&checked.id).ok_or_else(lost)?;
     if held.verify.is_none() {
@@ -165,6 +169,7 @@ pub(super) fn verify(
         }
     }
     held.aggregator = Some(aggregator);
+    held.sum = is_noisy.then_some(sum);
     drop(all);
     note_refused(app, &checked, &refused)?;
     Ok(Gift::Findings { findings, refused })
@@ -207,7 +212,8 @@ fn look(
 }
 
 /// Adds what both aggregators found within bounds, and gives this one's share of the sum, which says
-/// nothing without the other's. Fewer sites than the question allows are not added. Blocks.
+/// nothing without the other's. Fewer sites than the question allows are not added. Noise is drawn once: what
+/// is given is kept, and is the same whenever it is asked for again. Blocks.
 pub(super) fn finish(
     app: &App,
     coordinator: &OrgId,
@@ -226,7 +232,7 @@ pub(super) fn finish(
     let mut all = app.rounds().adders.0.lock();
     let held = all.get_mut(&checked.id).filter(|held| held.round == number).ok_or_else(lost)?;
     let aggregator = held.aggregator.clone().ok_or_else(lost)?;
-    let mut batch = Batch::new(&aggregator);
+    let (mut batch, sum) = (Batch::new(&aggregator), held.sum.clone());
     let (mut refused, mut added) = (Vec::new(), Added::of(number, held.step));
     for finding in others {
         let id = bytes(&finding.report).and_then(|id| id.try_into().ok()).map(ReportId);
@@ -258,6 +264,11 @@ pub(super) fn finish(
     }
     if batch.count() < u64::from(checked.inquiry.min_sites) {
         return Err(Against::new("min-sites", "fewer sites than the question allows"));
+    }
+    if let Some(mechanism) = &checked.noise {
+        let mut rng = ChaCha20Rng::from_seed(app.new_secret());
+        let noisy = sum.ok_or_else(lost)?.add_noise(&mut batch, mechanism, &mut rng);
+        noisy.map_err(|e| Against::new("unavailable", e.to_string()))?;
     }
     let own = batch.aggregate_share().map_err(|e| Against::new("unavailable", e.to_string()))?;
     let of =

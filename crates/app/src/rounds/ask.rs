@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use statistics::{Answer, Question};
 use store::{Guard, SideWrite, Snapshot, Transaction};
-use wire::research::Inquiry;
+use wire::research::{Inquiry, Privacy};
 use wire::{OrgId, Sealed};
 
 use super::inquiry::allowed;
-use super::{MOST_OPEN, SPACE, asked, task};
+use super::{MOST_OPEN, SPACE, asked, noise, task};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
+use crate::projects::Known;
 use crate::release::{self, Stage};
-use crate::{App, Caller, Error, Kind, Result, programs, projects};
+use crate::{App, Caller, Error, Kind, Result, budget, programs, projects};
 
 /// What stands under the key of an open question.
 const OPEN: &[u8] = b"open";
@@ -52,6 +53,25 @@ pub enum End {
     Withheld(String),
 }
 
+/// What a question with noise costs and how exact it is, said before anything is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What it costs at every holder: ε in millionths.
+    pub micro_epsilon: u64,
+    /// By how much one row changes the counts, added up.
+    pub sensitivity: u32,
+    /// Within how many of the truth a count is in 95 of 100 cases.
+    pub within: u64,
+    /// What the project has left, ε in millionths: every question that was asked in it counts, whatever
+    /// came of it.
+    pub left: u64,
+    /// What was approved with the project.
+    pub of: u64,
+    /// What the account may still learn of the people of this institution, where its data are asked. The
+    /// other holders keep ledgers of their own.
+    pub here: Option<budget::Standing>,
+}
+
 /// Asks: the institution signs the question, and those who take part find it when they call. Returns
 /// its id. For researchers who are named in the project, with a second factor of the last five minutes.
 ///
@@ -59,45 +79,37 @@ pub enum End {
 /// approved, [`Kind::Forbidden`] with the rule of the project that stands against it,
 /// [`Kind::Invalid`] with what is wrong in the question.
 pub fn ask(app: &App, caller: &Caller, project: &str, question: &Question) -> Result<String> {
-    authorise(app, caller, Action::of(policy::Action::Research))?;
+    ask_with(app, caller, project, question, None)
+}
+
+/// The same, to be answered with noise at this ε.
+///
+/// Errors: those of [`ask`]; the rule `budget` where the project has less left.
+pub fn ask_with(
+    app: &App,
+    caller: &Caller,
+    project: &str,
+    question: &Question,
+    noise: Option<Privacy>,
+) -> Result<String> {
+    let _turn = noise.map(|_| app.cohorts().spending.lock());
     let snapshot = app.store().snapshot()?;
-    let known = projects::known(&*snapshot, project)?;
-    let own = app.network().own();
-    if known.project.coordinator != *own {
-        return Err(Error::new(
-            Kind::Conflict,
-            "questions are asked where the project was applied for",
-        ));
-    }
-    if let Some(ended) = &known.ended {
-        return Err(Error::new(Kind::Conflict, ended.reason()));
-    }
-    let now = app.now_ms();
-    let open = known.parties().into_iter().filter(|party| !known.is_approved_by(party, now));
-    let open: Vec<String> = open.map(|party| format!("`{party}`")).collect();
-    if !open.is_empty() {
-        let message = format!("the project is not approved by {}", open.join(", "));
-        return Err(Error::new(Kind::Conflict, message));
-    }
+    let (known, inquiry) = prepared(app, &*snapshot, caller, project, (question, noise))?;
+    let now = inquiry.made;
     if open_questions(&*snapshot)?.len() >= MOST_OPEN {
         return Err(Error::new(Kind::TooCostly, "there are too many open questions"));
     }
-    let inquiry = Inquiry {
-        version: 1,
-        project: known.id.clone(),
-        asker: caller.user.id.clone(),
-        question: serde_json::to_string(question).map_err(|e| Error::internal(e.to_string()))?,
-        sites: known.project.holders.clone(),
-        aggregators: known.project.aggregators.clone(),
-        min_sites: known.project.min_sites,
-        min_rows: known.project.min_rows,
-        made: now,
-        until: now + OPEN_MS,
-    };
-    allowed(&inquiry, question, &known.project)
-        .map_err(|against| Error::new(Kind::Forbidden, against.reason))?;
-    programs::begin(app, question, &known.project)
-        .map_err(|e| Error::invalid("value", e.to_string()))?;
+    if let Some(noise) = inquiry.noise
+        && noise.micro_epsilon > left(&*snapshot, &known)?
+    {
+        let event = Event::by(caller, Pattern::Refuse)
+            .data(format!("ResearchStudy/{}", known.id))
+            .refused(format!("{} {}", policy::Action::Research, budget::RULE));
+        app.audit(event)?;
+        let message = "the questions of the project have spent its privacy budget, or this one asks for more \
+                       than is left";
+        return Err(Error::new(Kind::Forbidden, message).by_rule(budget::RULE));
+    }
     let sealed = Sealed::seal(&inquiry, &app.peers().identity().assertion_key)
         .map_err(|e| Error::invalid("value", e.to_string()))?;
     let id = sealed.id();
@@ -116,6 +128,93 @@ pub fn ask(app: &App, caller: &Caller, project: &str, question: &Question) -> Re
     app.store().commit(Transaction { side, writes, ..Transaction::default() })?;
     app.rounds().open();
     Ok(id)
+}
+
+/// What a question would cost and how exact its answer would be. Nothing is asked and nothing spent.
+///
+/// Errors: those of [`ask`]; the rule `privacy` in a project whose questions have no noise.
+pub fn plan(
+    app: &App,
+    caller: &Caller,
+    project: &str,
+    question: &Question,
+    noise: Option<Privacy>,
+) -> Result<Plan> {
+    let snapshot = app.store().snapshot()?;
+    let (known, inquiry) = prepared(app, &*snapshot, caller, project, (question, noise))?;
+    let (Some(mechanism), Some(cost)) = (noise::of(&inquiry, question), inquiry.noise) else {
+        let message = "questions of the project have no noise, and cost no privacy budget";
+        return Err(Error::invalid("value", message).by_rule(noise::RULE));
+    };
+    let here = match inquiry.sites.contains(app.network().own()) {
+        true => {
+            let account = budget::account(app.network().own().as_str(), &caller.user.id);
+            Some(budget::Ledger::read(app, &*snapshot)?.standing(app, &account))
+        }
+        false => None,
+    };
+    Ok(Plan {
+        micro_epsilon: cost.micro_epsilon,
+        sensitivity: question.sensitivity().unwrap_or_default(),
+        within: noise::within(&mechanism)?,
+        left: left(&*snapshot, &known)?,
+        of: known.project.privacy.map_or(0, |of| of.micro_epsilon),
+        here,
+    })
+}
+
+/// What the project may still ask for, as far as this node knows.
+fn left(snapshot: &dyn Snapshot, known: &Known) -> Result<u64> {
+    let of = known.project.privacy.map_or(0, |of| of.micro_epsilon);
+    Ok(of.saturating_sub(asked::spent(snapshot, &known.id)?))
+}
+
+/// A question as it would be signed: of somebody who may ask it, in a project that allows it.
+fn prepared(
+    app: &App,
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    project: &str,
+    (question, noise): (&Question, Option<Privacy>),
+) -> Result<(Known, Inquiry)> {
+    authorise(app, caller, Action::of(policy::Action::Research))?;
+    let known = projects::known(snapshot, project)?;
+    let own = app.network().own();
+    if known.project.coordinator != *own {
+        return Err(Error::new(
+            Kind::Conflict,
+            "questions are asked where the project was applied for",
+        ));
+    }
+    if let Some(ended) = &known.ended {
+        return Err(Error::new(Kind::Conflict, ended.reason()));
+    }
+    let now = app.now_ms();
+    let open = known.parties().into_iter().filter(|party| !known.is_approved_by(party, now));
+    let open: Vec<String> = open.map(|party| format!("`{party}`")).collect();
+    if !open.is_empty() {
+        let message = format!("the project is not approved by {}", open.join(", "));
+        return Err(Error::new(Kind::Conflict, message));
+    }
+    let question = noise::fitted(question, noise);
+    let inquiry = Inquiry {
+        version: 1,
+        project: known.id.clone(),
+        asker: caller.user.id.clone(),
+        question: serde_json::to_string(&question).map_err(|e| Error::internal(e.to_string()))?,
+        sites: known.project.holders.clone(),
+        aggregators: known.project.aggregators.clone(),
+        min_sites: known.project.min_sites,
+        min_rows: known.project.min_rows,
+        noise,
+        made: now,
+        until: now + OPEN_MS,
+    };
+    allowed(&inquiry, &question, &known.project)
+        .map_err(|against| Error::new(Kind::Forbidden, against.reason).by_rule(against.rule))?;
+    programs::begin(app, &question, &known.project)
+        .map_err(|e| Error::invalid("value", e.to_string()))?;
+    Ok((known, inquiry))
 }
 
 /// How a question stands. For those who may see what is asked; the answer is for researchers of the

@@ -5,7 +5,7 @@ use statistics::{Analysis, Question};
 use store::{SideWrite, Snapshot};
 
 use super::SPACE;
-use super::ask::{End, read, stands};
+use super::ask::{End, MOST_KEPT, read, stands};
 use crate::authorise::{Action, authorise};
 use crate::release::{self, Stage};
 use crate::{App, Caller, Error, Result, projects};
@@ -24,6 +24,8 @@ pub struct Asked {
     pub asker: String,
     /// What is asked.
     pub analysis: Analysis,
+    /// ε in millionths of the noise with which it is answered.
+    pub micro_epsilon: Option<u64>,
     /// When, in milliseconds since the Unix epoch.
     pub made: i64,
     /// Rounds that were added.
@@ -66,11 +68,24 @@ pub fn list(app: &App, caller: &Caller, project: &str) -> Result<Vec<Asked>> {
     let snapshot = app.store().snapshot()?;
     projects::known(&*snapshot, project)?;
     let kept = snapshot.side_scan(SPACE, prefix(project).as_bytes(), MOST_LISTED)?;
-    let ids = kept.iter().filter_map(|(key, _)| {
-        let at = key.iter().rposition(|byte| *byte == b'/')?;
-        std::str::from_utf8(key.get(at + 1..)?).ok()
-    });
-    ids.map(|id| told(app, &*snapshot, id)).collect()
+    kept.iter().filter_map(|(key, _)| id(key)).map(|id| told(app, &*snapshot, id)).collect()
+}
+
+/// What the questions of a project have asked for together, ε in millionths, whatever came of them.
+pub(super) fn spent(snapshot: &dyn Snapshot, project: &str) -> Result<u64> {
+    let kept = snapshot.side_scan(SPACE, prefix(project).as_bytes(), MOST_KEPT)?;
+    let mut spent = 0_u64;
+    for id in kept.iter().filter_map(|(key, _)| id(key)) {
+        let (_, inquiry) = read(snapshot, id)?;
+        spent = spent.saturating_add(inquiry.noise.map_or(0, |noise| noise.micro_epsilon));
+    }
+    Ok(spent)
+}
+
+/// The question that a key of the list is of.
+fn id(key: &[u8]) -> Option<&str> {
+    let at = key.iter().rposition(|byte| *byte == b'/')?;
+    std::str::from_utf8(key.get(at + 1..)?).ok()
 }
 
 /// The write by which a project finds a question that was asked in it at `made`, in milliseconds.
@@ -100,6 +115,7 @@ fn told(app: &App, snapshot: &dyn Snapshot, id: &str) -> Result<Asked> {
         project: inquiry.project,
         asker: inquiry.asker,
         analysis: question.analysis,
+        micro_epsilon: inquiry.noise.map(|noise| noise.micro_epsilon),
         made: inquiry.made,
         rounds: standing.rounds,
         state,

@@ -55,6 +55,8 @@ pub(super) struct Desk {
     tries: BTreeMap<Waits, u32>,
     /// What is put up again, and when; the earliest first.
     later: VecDeque<(Instant, Waits)>,
+    /// Where the answer has noise, how many sites are enough to go on without the others.
+    enough: Option<usize>,
 }
 
 /// The round that is asked.
@@ -104,11 +106,23 @@ impl Desk {
             repeated: BTreeSet::new(),
             tries: BTreeMap::new(),
             later: VecDeque::new(),
+            enough: None,
         };
         for site in sites {
             desk.ask(Waits::Site(site.clone()))?;
         }
         Ok(desk)
+    }
+
+    /// The same round, which goes on with this many sites or more where others go missing: what was given for
+    /// it is paid for, and another round would be paid for again.
+    pub fn going_on_with(self, enough: u32) -> Self {
+        Self { enough: Some(enough as usize), ..self }
+    }
+
+    /// Sites that the round went on without, and why.
+    pub fn take_missing(&mut self) -> BTreeMap<OrgId, String> {
+        std::mem::take(&mut self.missing)
     }
 
     /// The sums, and who has been told of them by now.
@@ -136,7 +150,9 @@ impl Desk {
             Waits::Finish(place) => {
                 let to = self.aggregators.get(*place).cloned().ok_or_else(nobody)?;
                 let of_other = self.findings.get(1 - (*place).min(1)).ok_or_else(nobody)?;
-                let findings = of_other.values().cloned().collect();
+                let is_in = |id: &str| self.reports.values().any(|report| report.id == id);
+                let findings = of_other.values().filter(|one| is_in(&one.report));
+                let findings = findings.cloned().collect();
                 (to, Step::Finish { number, findings })
             }
         };
@@ -153,18 +169,50 @@ impl Desk {
     ) -> Result<std::result::Result<Reports, Outcome>> {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_complete() {
-            let Some(handed) = self.handed(gifts, deadline).await? else {
-                return Ok(Err(self.late()));
+            let outcome = match self.handed(gifts, deadline).await? {
+                None => Some(self.late()),
+                Some(handed) => match self.tickets.remove(&handed.ticket) {
+                    Some(waits) => self.take(waits, handed.gift)?,
+                    None => None,
+                },
             };
-            let Some(waits) = self.tickets.remove(&handed.ticket) else { continue };
-            if let Some(outcome) = self.take(waits, handed.gift)? {
+            if let Some(outcome) = outcome.and_then(|outcome| self.ends(outcome)) {
                 return Ok(Err(outcome));
             }
         }
-        match self.missing.is_empty() {
-            true => Ok(Ok(self.reports.clone())),
-            false => Ok(Err(Outcome::Missing(std::mem::take(&mut self.missing)))),
+        let left = self.sites.iter().filter(|site| !self.missing.contains_key(*site)).count();
+        if self.enough.is_some_and(|enough| left >= enough) {
+            self.leave();
+        } else if !self.missing.is_empty() {
+            return Ok(Err(Outcome::Missing(std::mem::take(&mut self.missing))));
         }
+        Ok(Ok(self.reports.clone()))
+    }
+
+    /// What ends the round; that a site goes missing does not where it goes on without it.
+    fn ends(&mut self, outcome: Outcome) -> Option<Outcome> {
+        match outcome {
+            Outcome::Missing(missing) if self.enough.is_some() => {
+                self.missing.extend(missing);
+                None
+            }
+            Outcome::Later(otherwise) if self.enough.is_some() => self.ends(*otherwise),
+            outcome => Some(outcome),
+        }
+    }
+
+    /// Goes on without the sites that are missing: whatever they still give is late.
+    fn leave(&mut self) {
+        let missing = &self.missing;
+        let is_left = |site: &OrgId| !missing.contains_key(site);
+        self.sites.retain(is_left);
+        self.reports.retain(|site, _| is_left(site));
+        let is_waited_for = |waits: &Waits| match waits {
+            Waits::Site(site) | Waits::Verify(_, site) => is_left(site),
+            Waits::Finish(_) => true,
+        };
+        self.tickets.retain(|_, waits| is_waited_for(waits));
+        self.later.retain(|(_, waits)| is_waited_for(waits));
     }
 
     /// What is handed in next; none at the deadline. What is to be asked again is put up in its time.

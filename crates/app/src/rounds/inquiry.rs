@@ -1,10 +1,11 @@
 //! What everybody who takes part checks of a question before anything is done for it.
 
+use privacy::budget::Mechanism;
 use statistics::Question;
 use wire::research::{Inquiry, Project};
 use wire::{OrgId, Sealed};
 
-use super::withdraw;
+use super::{noise, withdraw};
 use crate::projects::{self, Ended, Known};
 use crate::{App, Error, Kind, programs};
 
@@ -21,6 +22,8 @@ pub(super) struct Checked {
     pub question: Question,
     /// The project that it belongs to.
     pub known: Known,
+    /// The noise that each aggregator adds, where there is to be noise.
+    pub noise: Option<Mechanism>,
 }
 
 /// A rule that stands against doing something, by its word and in words for people.
@@ -94,7 +97,8 @@ pub(super) fn check(
     let question: Question = serde_json::from_str(&inquiry.question)
         .map_err(|_| Against::new("not-valid", "the question cannot be read"))?;
     allowed(&inquiry, &question, &known.project)?;
-    Ok(Checked { id, inquiry, question, known })
+    let noise = noise::of(&inquiry, &question);
+    Ok(Checked { id, inquiry, question, known, noise })
 }
 
 /// What a project allows; the coordinator asks the same before it signs.
@@ -122,5 +126,5 @@ pub(super) fn allowed(
         return Err(Against::new("analysis", reason));
     }
     programs::of(question, project).map_err(|why| Against::new(programs::RULE, why))?;
-    Ok(())
+    noise::allowed(inquiry, question, project)
 }

@@ -4,13 +4,15 @@
 //! where it was after a restart. A site that does not answer the first round, refuses it, or gives what
 //! is out of bounds is left out. Once there is a sum, every other sum is over the same sites: the
 //! difference of two sums over different sites would show what one of them gave. So a site that goes
-//! missing later ends the question. Whoever says that it cannot for now is asked again, and where the programs
-//! of this node cannot run for now the question waits.
+//! missing later ends the question. A question with noise has one round, which is paid for where it is given:
+//! it goes on without a site that is missing, and is not asked a second time. Whoever says that it cannot for
+//! now is asked again, and where the programs of this node cannot run for now the question waits.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use privacy::aggregate::{AggregateShare, Summation, commitment::Commitment};
+use privacy::budget::Mechanism;
 use serde::{Deserialize, Serialize};
 use statistics::{Answer, Failure, Question, Round, Step as Next, Sums};
 use store::{SideWrite, Transaction};
@@ -23,6 +25,7 @@ use super::SPACE;
 use super::ask::{self, End, Standing, keep_standing, read, stands};
 use super::board::Handed;
 use super::desk::{Asked, Desk, Outcome, PATIENCE, Reports, put};
+use super::noise;
 use super::past::{Found, Past};
 use super::replay::{MIN_CELL, aggregate_share};
 use super::site::{bytes, summation};
@@ -57,6 +60,10 @@ struct Kept {
 /// How a question stands whose time is over.
 const OVER: &str = "rule until: the time in which the question could be answered is over";
 
+/// How a question with noise stands whose round came to nothing.
+const ONCE: &str = "rule privacy: the round could not be finished, and is not asked again because what was given \
+                    for it is paid for; ask a new question";
+
 /// A question that is led.
 struct Lead {
     app: App,
@@ -71,6 +78,8 @@ struct Lead {
     /// How often a round was asked again.
     later: u32,
     past: Past,
+    /// The noise that each aggregator adds.
+    noise: Option<Mechanism>,
 }
 
 /// Leads a question to its end, from wherever it is. An error is this node's own; the question is
@@ -89,6 +98,7 @@ pub(super) async fn lead(app: App, id: String) -> Result<()> {
     }
     let question: Question = serde_json::from_str(&inquiry.question)
         .map_err(|_| Error::internal("a stored question is faulty"))?;
+    let noise = noise::of(&inquiry, &question);
     let gifts = app.rounds().board.open(&id, sealed);
     let mut lead = Lead {
         app: app.clone(),
@@ -101,6 +111,7 @@ pub(super) async fn lead(app: App, id: String) -> Result<()> {
         lost: 0,
         later: 0,
         past: Past::default(),
+        noise,
     };
     let end = match lead.run().await {
         Ok(end) => lead.finish(end).await,
@@ -197,9 +208,14 @@ impl Lead {
             if self.standing.begun >= MOST_ROUNDS {
                 return Ok(Err(Outcome::Failed("it takes too many rounds".to_owned())));
             }
+            if self.noise.is_some() && self.standing.begun > 0 {
+                return Ok(Err(Outcome::Failed(ONCE.to_owned())));
+            }
             let number = self.begin().await?;
             let sums = match self.round(sites, &round, number).await? {
                 Outcome::Added(found) => {
+                    // A round with noise may have gone on without some of them.
+                    let sites = &self.sites();
                     self.keep(sites, number, &found).await?;
                     self.past.push(found.past);
                     found.sums
@@ -260,6 +276,12 @@ impl Lead {
             let step;
             (progress, step) = self.app.run(work).await?;
             match step {
+                Ok(Next::Done(mut answer)) => {
+                    if let Some(mechanism) = &self.noise {
+                        answer.noise = noise::told(mechanism, &sums)?;
+                    }
+                    return Ok((progress, Ok(Next::Done(answer))));
+                }
                 Ok(step) => return Ok((progress, Ok(step))),
                 Err(Halt::Ended(failure)) => return Ok((progress, Err(failure))),
                 Err(Halt::ForNow(why)) => again(&mut tries, why).await?,
@@ -376,16 +398,22 @@ impl Lead {
         let asked = (Asked { text, number, step: round.number }, std::mem::take(&mut self.past));
         let mut desk =
             Desk::new(&self.app, &self.id, &self.inquiry.aggregators, &self.keys, sites, asked)?;
+        if self.noise.is_some() {
+            desk = desk.going_on_with(self.inquiry.min_sites);
+        }
         let given = self.given(&mut desk).await;
+        if self.noise.is_some() {
+            self.standing.missing.extend(desk.take_missing());
+        }
         self.past = desk.into_past();
         let (reports, shares) = match given? {
             Ok(given) => given,
             Err(outcome) => return Ok(outcome),
         };
         let network = self.app.network().list().network.clone();
-        let sum = summation(&network, &self.id, number, round)
+        let sum = summation(&network, &self.id, number, round, self.noise.is_some())
             .map_err(|against| Error::internal(against.reason))?;
-        Ok(opened(&sum, number, shares, &reports))
+        Ok(opened(&sum, number, shares, &reports, self.noise))
     }
 
     /// Every site's report and both shares.
@@ -444,21 +472,37 @@ async fn again(tries: &mut u32, why: String) -> Result<()> {
 }
 
 /// The sums, checked against what the sites had bound themselves to: an aggregator that gives another
-/// share than it should is found here.
-fn opened(sum: &Summation, number: u32, shares: [SumShare; 2], reports: &Reports) -> Outcome {
-    let commitments: Option<Vec<Commitment>> = reports
-        .values()
-        .map(|report| bytes(&report.commitment)?.try_into().ok().map(Commitment))
-        .collect();
-    let Some(commitments) = commitments else {
-        return Outcome::Failed("a site's commitment cannot be read".to_owned());
+/// share than it should is found here, but where the answer has noise, which nothing can be checked against.
+fn opened(
+    sum: &Summation,
+    number: u32,
+    shares: [SumShare; 2],
+    reports: &Reports,
+    noise: Option<Mechanism>,
+) -> Outcome {
+    let share = |(place, share)| {
+        aggregate_share(place, share).map(|share| AggregateShare { noise, ..share })
     };
-    let both: Option<Vec<AggregateShare>> =
-        shares.iter().enumerate().map(|(place, share)| aggregate_share(place, share)).collect();
+    let both: Option<Vec<AggregateShare>> = shares.iter().enumerate().map(share).collect();
     let Some(both) = both.and_then(|both| <[AggregateShare; 2]>::try_from(both).ok()) else {
         return Outcome::Failed("an aggregator's share cannot be read".to_owned());
     };
-    match sum.unshard_committed(&both, &commitments) {
+    let found = match noise {
+        Some(_) => sum.unshard_noisy(&both).map(|(counts, sites)| {
+            (counts.into_iter().map(|count| count as f64).collect::<Vec<f64>>(), sites)
+        }),
+        None => {
+            let commitments: Option<Vec<Commitment>> = reports
+                .values()
+                .map(|report| bytes(&report.commitment)?.try_into().ok().map(Commitment))
+                .collect();
+            let Some(commitments) = commitments else {
+                return Outcome::Failed("a site's commitment cannot be read".to_owned());
+            };
+            sum.unshard_committed(&both, &commitments)
+        }
+    };
+    match found {
         Ok((values, sites)) => {
             let sites = u32::try_from(sites).unwrap_or(u32::MAX);
             let past = PastSum { number, shares: shares.into() };

@@ -194,6 +194,10 @@ fn stored(app: &App, checked: &Checked) -> Result<Replay, Against> {
 /// The sum in both shares, each signed by its aggregator.
 fn opened(app: &App, checked: &Checked, round: &Round, past: &PastSum) -> Result<Heard, Against> {
     let against = || Against::new(STATE, "a sum of an earlier round does not hold");
+    // A question with noise has one round, and no sum before it.
+    if checked.noise.is_some() {
+        return Err(against());
+    }
     let mut shares = Vec::with_capacity(2);
     for (place, (aggregator, share)) in
         checked.inquiry.aggregators.iter().zip(&past.shares).enumerate()
@@ -211,7 +215,7 @@ fn opened(app: &App, checked: &Checked, round: &Round, past: &PastSum) -> Result
         _ => return Err(against()),
     };
     let network = app.network().list().network.clone();
-    let sum = summation(&network, &checked.id, past.number, round)?;
+    let sum = summation(&network, &checked.id, past.number, round, false)?;
     let found = match bound(app, checked, past.number)? {
         Some(commitments) => sum.unshard_committed(&shares, &commitments),
         None => sum.unshard(&shares),

@@ -11,7 +11,7 @@ use wire::{OrgId, Sealed};
 
 use super::inquiry::{Against, Checked, check};
 use super::replay::follow;
-use super::{SPACE, used};
+use super::{SPACE, payment, used};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Kind, catalog, programs, projects};
@@ -50,10 +50,12 @@ fn given(app: &App, coordinator: &OrgId, asked: &Asked<'_>) -> Result<Report, Ag
         .map_err(|_| Against::new("not-valid", "the round cannot be read"))?;
     let mut followed = follow(app, &checked, (&round, asked.number), asked.before)?;
     let given = values(app, &checked, &round)?;
-    let alone = given.rows >= checked.inquiry.min_rows as usize;
+    // With noise nothing is said of the rows that the noise does not cover.
+    let is_noisy = checked.noise.is_some();
+    let alone = !is_noisy && given.rows >= checked.inquiry.min_rows as usize;
     let mut rng = ChaCha20Rng::from_seed(app.new_secret());
     let network = &app.network().list().network;
-    let sum = summation(network, &checked.id, asked.number, &round)?;
+    let sum = summation(network, &checked.id, asked.number, &round, is_noisy)?;
     let report =
         sum.shard(&given.values, &mut rng).map_err(|e| Against::new("bounds", e.to_string()))?;
     let sealed = sum
@@ -62,17 +64,19 @@ fn given(app: &App, coordinator: &OrgId, asked: &Asked<'_>) -> Result<Report, Ag
     record(app, &checked, asked, followed.writes())?;
     followed.keep(app, &checked.id);
     let key = &app.peers().identity().assertion_key;
-    unsigned(&sealed, alone)?
+    unsigned(&sealed, alone, is_noisy)?
         .sign(&checked.id, asked.number, &own, key)
         .map_err(|_| Against::new("unavailable", "the report could not be signed"))
 }
 
-/// The task of summing of one round, which every party makes for itself.
+/// The task of summing of one round, which every party makes for itself. Where the answer has noise, sites
+/// do not bind themselves to their parts: that would show the noise.
 pub(super) fn summation(
     network: &str,
     inquiry: &str,
     number: u32,
     round: &Round,
+    is_noisy: bool,
 ) -> Result<Summation, Against> {
     let range = |entry: &statistics::Entry| Range {
         bound: entry.bound,
@@ -82,7 +86,12 @@ pub(super) fn summation(
     let ranges = round.layout.entries.iter().map(range).collect();
     let invalid = |e: privacy::aggregate::SumError| Against::new("not-valid", e.to_string());
     let layout = Layout::new(ranges).map_err(invalid)?;
-    Summation::committed(layout, &Context::new(network, inquiry, number)).map_err(invalid)
+    let context = Context::new(network, inquiry, number);
+    match is_noisy {
+        true => Summation::new(layout, &context),
+        false => Summation::committed(layout, &context),
+    }
+    .map_err(invalid)
 }
 
 fn values(app: &App, checked: &Checked, round: &Round) -> Result<Contribution, Against> {
@@ -155,13 +164,18 @@ fn record(
 ) -> Result<(), Against> {
     let key = format!("given/{}/{:010}", checked.id, asked.number).into_bytes();
     let hash = crypto::sha256(asked.round.as_bytes()).to_vec();
+    let _turn = payment::turn(app, checked);
     let snapshot = app.store().snapshot()?;
     let before = snapshot.side(SPACE, &key)?;
     if before.as_ref().is_some_and(|before| *before != hash) {
         return Err(Against::new("replayed-round", "this round was asked before in another form"));
     }
+    let (mut guards, paid) = payment::due(app, &*snapshot, checked, &key)?;
+    let with = checked.inquiry.noise.map_or_else(String::new, |noise| {
+        format!(" with noise at ε = {}", noise.micro_epsilon as f64 / 1e6)
+    });
     let note = format!(
-        "gives a sum over the data set `{}` in round {} of a question, in two sealed shares",
+        "gives a sum over the data set `{}` in round {} of a question{with}, in two sealed shares",
         checked.known.project.dataset, asked.number
     );
     let event = Event::by_node(Pattern::Disclose)
@@ -169,8 +183,8 @@ fn record(
         .request_id(&checked.id)
         .data(format!("ResearchStudy/{}", checked.known.id))
         .note(note);
-    let guards = vec![Guard::Side { space: SPACE, key: key.clone(), value: before }];
-    let mut side = heard;
+    guards.push(Guard::Side { space: SPACE, key: key.clone(), value: before });
+    let mut side = [heard, paid].concat();
     side.extend(used::first(app, &*snapshot, checked)?);
     side.push(SideWrite { space: SPACE, key, value: Some(hash) });
     let writes = vec![event.write(app)?];
@@ -192,13 +206,16 @@ fn record(
     Ok(())
 }
 
-fn unsigned(sealed: &SealedReport, alone: bool) -> Result<Unsigned, Against> {
-    let commitment = sealed.commitment.as_ref();
-    let commitment = commitment.ok_or_else(|| Against::new("not-valid", "no commitment"))?;
+fn unsigned(sealed: &SealedReport, alone: bool, is_noisy: bool) -> Result<Unsigned, Against> {
+    let commitment = match &sealed.commitment {
+        Some(commitment) => text(&commitment.0),
+        None if is_noisy => String::new(),
+        None => return Err(Against::new("not-valid", "no commitment")),
+    };
     Ok(Unsigned {
         id: text(&sealed.id.0),
         public: text(&sealed.public_share),
-        commitment: text(&commitment.0),
+        commitment,
         shares: [text(&sealed.leader), text(&sealed.helper)],
         alone,
     })

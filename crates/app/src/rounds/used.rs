@@ -18,6 +18,9 @@ pub struct Use {
     pub analysis: Analysis,
     /// When the first sum was given, in milliseconds since the Unix epoch.
     pub at_ms: i64,
+    /// ε in millionths of the noise with which it was answered; `None` for an exact sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_epsilon: Option<u64>,
 }
 
 /// The writes that note a use, where it is the first of its question.
@@ -33,7 +36,11 @@ pub(super) fn first(
     if snapshot.side(SPACE, &mark)?.is_some() || snapshot.side(SPACE, &earlier)?.is_some() {
         return Ok(Vec::new());
     }
-    let noted = Use { analysis: checked.question.analysis.clone(), at_ms: app.now_ms() };
+    let noted = Use {
+        analysis: checked.question.analysis.clone(),
+        at_ms: app.now_ms(),
+        micro_epsilon: checked.inquiry.noise.map(|noise| noise.micro_epsilon),
+    };
     let value = serde_json::to_vec(&noted).map_err(|e| Error::internal(e.to_string()))?;
     let key = key(project, inquiry, noted.at_ms);
     let write = |key: Vec<u8>, value: Vec<u8>| SideWrite { space: SPACE, key, value: Some(value) };

@@ -51,13 +51,13 @@ fn plant(hospital: &Hospital, at: usize) {
 }
 
 /// The last entries of a hospital's audit.
-async fn log(hospital: &Hospital) -> String {
+pub async fn log(hospital: &Hospital) -> String {
     let officer = hospital.signed_in(Role::PrivacyOfficer).await;
     officer.get("/fhir/AuditEvent?_count=1000").await.expect(200).text
 }
 
 /// Whether there is an entry of a refusal by this rule.
-fn has(log: &str, rule: &str) -> bool {
+pub fn has(log: &str, rule: &str) -> bool {
     log.contains(&format!("\"outcomeDesc\":\"{rule}\""))
 }
 

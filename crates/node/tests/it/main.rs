@@ -49,6 +49,7 @@ mod locator;
 mod matching;
 mod named_people;
 mod network;
+mod noisy;
 mod openid_provider;
 mod operations;
 mod outside;

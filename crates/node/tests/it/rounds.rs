@@ -117,6 +117,7 @@ pub fn draft(hospitals: &Hospitals) -> projects::Draft {
         min_sites: 2,
         min_rows: 50,
         release: ReleaseRule::Automatic,
+        privacy: None,
         days: 30,
     }
 }

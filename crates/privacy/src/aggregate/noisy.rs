@@ -3,8 +3,8 @@
 //! The noise of one aggregator alone is enough for the privacy that the mechanism states, so the
 //! statement holds against whoever asks and against the other aggregator, as long as one adds what it
 //! should (draft-irtf-cfrg-vdaf-18, section 9.6; with two honest ones the variance is twice as large as
-//! needed, which [`super::super::budget::expected_error`] of one mechanism does not include). Noise and
-//! commitments exclude each other: the commitments would show the noise.
+//! needed, which [`super::super::budget::expected_error_of_two`] tells). Noise and commitments exclude
+//! each other: the commitments would show the noise.
 
 use prio::field::{Field64, Field128, FieldElement, FieldElementWithInteger as _};
 use rand::CryptoRng;

@@ -21,6 +21,42 @@ pub fn expected_error(mechanism: &Mechanism, probability: f64) -> Result<u64, No
     })
 }
 
+/// The same for the sum of two draws from a discrete Laplace: two aggregators add their noise, each by
+/// itself, and nobody can take one of them away.
+///
+/// Errors: [`NoiseError`] also for another mechanism.
+pub fn expected_error_of_two(mechanism: &Mechanism, probability: f64) -> Result<u64, NoiseError> {
+    if !(0.5..=0.999_999).contains(&probability) {
+        return Err(NoiseError);
+    }
+    match mechanism {
+        Mechanism::DiscreteLaplace { .. } => Ok(two(mechanism.spread()?, probability)),
+        Mechanism::DiscreteGaussian { .. } => Err(NoiseError),
+    }
+}
+
+/// The convolution of the law with itself. With `c = (1-q)/(1+q)` the probability of `x` is the sum over
+/// `k` of `c² · q^(|k| + |x-k|)`: `|x| + 1` times `q^|x|` for the `k` between, and twice the series of
+/// `q^(|x| + 2j)` for those outside. Together `c² · q^|x| · (|x| + (1+q²)/(1-q²))`.
+fn two(scale: Fraction, probability: f64) -> u64 {
+    let rate = 1.0 / scale.value();
+    // `1 - q` without losing digits where `q` is near one.
+    let (q, beside) = ((-rate).exp(), -(-rate).exp_m1());
+    let c = beside / (1.0 + q);
+    let outside = (1.0 + q * q) / (beside * (1.0 + q));
+    let at = |x: u64| c * c * (-rate * x as f64).exp() * (x as f64 + outside);
+    let mut within = at(0);
+    // Beyond this there is less than 10^-20 of it.
+    let far = (scale.value() * 60.0) as u64 + 60;
+    for a in 0..far {
+        if within >= probability {
+            return a;
+        }
+        within += 2.0 * at(a + 1);
+    }
+    far
+}
+
 /// The discrete Laplace of scale `s` is `(1-q)/(1+q) · q^|x|` with `q = exp(-1/s)`, so more than `a` away
 /// has probability `2q^(a+1)/(1+q)`.
 fn laplace(scale: Fraction, alpha: f64) -> u64 {

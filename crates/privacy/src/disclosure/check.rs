@@ -89,6 +89,9 @@ pub struct Evidence {
     pub primary: usize,
     /// Cells that had to be left out so that those cannot be worked out.
     pub secondary: usize,
+    /// The noise that protects whoever is in it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<String>,
 }
 
 /// What was found about one part, with its evidence and the form of it that may leave.
@@ -164,6 +167,21 @@ impl Checked {
     #[must_use]
     pub fn passed(&self) -> bool {
         self.verdicts.iter().all(|verdict| *verdict == Verdict::Pass)
+    }
+
+    /// Counts with the noise of differential privacy. It protects whoever is in them whatever the counts
+    /// are, alone and beside any others, so no rule of small cells is for them. `noise` says what it is.
+    #[must_use]
+    pub fn noisy(noise: String) -> Self {
+        let evidence = Evidence { noise: Some(noise), ..Evidence::default() };
+        Self::of(Statbarn::Noisy, Vec::new(), evidence)
+    }
+
+    /// The verdicts in words, and the noise: what may be shown to anybody.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let reasons = self.verdicts.iter().map(Verdict::reason);
+        reasons.chain(self.evidence.noise.clone()).collect::<Vec<_>>().join("; ")
     }
 
     /// A part with what was found; a pass where nothing was, unless the kind is for people.

@@ -34,6 +34,8 @@ pub enum Statbarn {
     Smoothed,
     /// A model that can be applied to people.
     FittedModels,
+    /// Counts with the noise of differential privacy.
+    Noisy,
     /// Of no kind that is known: what a program of somebody's own has made.
     Unknown,
 }

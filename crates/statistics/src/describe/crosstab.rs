@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Finding;
 use crate::columns::{categories, levels};
 use crate::frame::Frame;
-use crate::plan::{Given, Next, Plan, Totals, counts, wrong};
+use crate::plan::{Given, Next, ONE_CELL, Plan, Totals, counts, wrong};
 use crate::question::Question;
 use crate::rounds::{Entry, Failure, Refusal};
 
@@ -90,6 +90,10 @@ impl Plan for Crosstab {
         }
         let dropped = is_missing.iter().filter(|gap| **gap).count();
         Ok(Given { rows: rows.rows() - dropped, dropped, values })
+    }
+
+    fn sensitivity(&self) -> Option<u32> {
+        Some(ONE_CELL)
     }
 
     fn advance(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Finding;
 use crate::columns::{numbers, range};
 use crate::frame::Frame;
-use crate::plan::{Given, Next, Plan, Totals, counts, wrong};
+use crate::plan::{Given, Next, ONE_CELL, Plan, Totals, counts, wrong};
 use crate::question::Question;
 use crate::rounds::{Entry, Failure, Refusal};
 
@@ -109,6 +109,10 @@ impl Plan for Histogram {
         }
         let present = column.iter().flatten().count();
         Ok(Given { rows: present, dropped: rows.rows() - present, values })
+    }
+
+    fn sensitivity(&self) -> Option<u32> {
+        Some(ONE_CELL)
     }
 
     fn advance(

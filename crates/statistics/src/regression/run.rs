@@ -131,6 +131,7 @@ impl Progress for Run {
                         sites: sums.sites,
                         rounds: self.number,
                         finding: crate::answer::Finding::Model(model),
+                        noise: None,
                     })));
                 }
                 self.phase = Phase::Fit(fit);

@@ -3,7 +3,9 @@
 
 use consilium_statistics::answer::Finding;
 use consilium_statistics::describe::{Crosstab, Definition, Histogram, Quantiles, Summary};
-use consilium_statistics::{Analysis, Column, Dictionary, Frame, Kind, Question, Variable};
+use consilium_statistics::{
+    Analysis, Column, Dictionary, Frame, Kind, Question, Step, Sums, Variable,
+};
 use proptest::prelude::*;
 
 use crate::analyses::{Table, ask, ask_fixed, close, made};
@@ -166,4 +168,70 @@ fn a_site_checks_question_and_state_for_itself() {
     });
     assert!(question.contribute(&other, &frame).is_err(), "another layout");
     assert!(ask(1.5).contribute(&round, &frame).is_err(), "a question that does not start");
+}
+
+type Row = (Option<u32>, Option<u32>, Option<f64>);
+
+/// Two categories and a number.
+fn people(rows: &[Row]) -> (Dictionary, Frame) {
+    let category = |levels: &[&str]| Kind::Category { levels: names(levels) };
+    let variable = |(name, kind): (&str, Kind)| Variable {
+        name: name.to_owned(),
+        kind,
+        description: String::new(),
+    };
+    let variables = [
+        ("a", category(&["x", "y", "z"])),
+        ("b", category(&["no", "yes"])),
+        ("c", Kind::Number { min: Some(0.0), max: Some(10.0) }),
+    ];
+    let columns = vec![
+        ("a".to_owned(), Column::Category(rows.iter().map(|row| row.0).collect())),
+        ("b".to_owned(), Column::Category(rows.iter().map(|row| row.1).collect())),
+        ("c".to_owned(), Column::Number(rows.iter().map(|row| row.2).collect())),
+    ];
+    let dictionary = Dictionary { variables: variables.map(variable).to_vec() };
+    (dictionary, Frame::new(columns).unwrap())
+}
+
+proptest! {
+    /// What noise is made for: one row more changes what a site gives by so much and no more, all of it
+    /// are counts, and there is one round.
+    #[test]
+    fn one_row_changes_a_vector_of_counts_by_as_much_as_is_said(
+        rows in prop::collection::vec(
+            (prop::option::of(0_u32..3), prop::option::of(0_u32..2), prop::option::of(0.0..=10.0)),
+            1..40,
+        ),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let crosstab = |by: &[&str]| Analysis::Crosstab(Crosstab { by: names(by) });
+        let histogram = |edges: Vec<f64>, bins| {
+            Analysis::Histogram(Histogram { variable: "c".into(), edges, bins })
+        };
+        for analysis in [
+            crosstab(&["a"]),
+            crosstab(&["b", "a"]),
+            histogram(Vec::new(), Some(4)),
+            histogram(vec![2.0, 5.0, 8.0], None),
+        ] {
+            let is_table = matches!(analysis, Analysis::Crosstab(_));
+            let (dictionary, all) = people(&rows);
+            let question = Question { dictionary, most_rows: 100, analysis };
+            let said = f64::from(question.sensitivity().unwrap());
+            let mut progress = question.start().unwrap();
+            let round = progress.first();
+            prop_assert!(round.layout.entries.iter().all(|entry| entry.is_count));
+            let mut fewer = rows.clone();
+            fewer.remove(at.index(rows.len()));
+            let with = question.contribute(&round, &all).unwrap().values;
+            let without = question.contribute(&round, &people(&fewer).1).unwrap().values;
+            let changed: f64 = with.iter().zip(&without).map(|(a, b)| (a - b).abs()).sum();
+            prop_assert!(changed <= said, "{changed}");
+            // It is not said to be more than it is, which would cost more noise than is needed.
+            prop_assert!(!is_table || said - changed < 0.5, "{changed}");
+            let sums = Sums { values: with, sites: 1 };
+            prop_assert!(matches!(progress.take(&sums).unwrap(), Step::Done(_)));
+        }
+    }
 }

@@ -150,6 +150,9 @@ fn questions_and_answers_are_as_the_python_package_has_them() {
             .unwrap_or_else(|e| panic!("{name}: {e}"));
         seen.insert(example["analysis"]["kind"].as_str().unwrap().to_owned());
         let question = Question { dictionary: dictionary.clone(), most_rows: 1_024, analysis };
+        let kind = example["analysis"]["kind"].as_str().unwrap();
+        let with_noise = Analysis::WITH_NOISE.contains(&kind);
+        assert_eq!(question.sensitivity().is_some(), with_noise, "{name}");
         let answer: Answer = ask(&question, &sites, Adder::Plain).unwrap_or_else(|e| {
             panic!("{name}: {e}");
         });

@@ -148,6 +148,7 @@ impl Network {
             // worked out like any other.
             min_rows: 1,
             release: ReleaseRule::Automatic,
+            privacy: None,
             days: 30,
         };
         let researcher = caller(&self.coordinator, "researcher");

@@ -153,6 +153,8 @@ pub struct ApplyView {
     pub program_rows: Field,
     /// What was typed as the sums that it gives.
     pub program_sums: Field,
+    /// What was typed: ε of the project; nothing where its answers have no noise.
+    pub epsilon: Field,
 }
 
 /// A sum of a program, as it is typed in a line: `count` or `sum`, its name, how many numbers where there are
@@ -224,6 +226,10 @@ impl ApplyView {
                 program_sums.fault = Some(FieldFault::NotAChoice);
             }
         }
+        let mut epsilon = Field::optional(form.text("epsilon"), 10);
+        if !epsilon.value.is_empty() && super::micro_epsilon(&epsilon.value).is_none() {
+            epsilon.fault = Some(FieldFault::NotANumber);
+        }
         Self {
             amends: form.text("amends").to_owned(),
             kept: Vec::new(),
@@ -246,6 +252,7 @@ impl ApplyView {
             rows: number("rows", 100_000_000),
             days: number("days", 1_830),
             checked: !form.text("checked").is_empty(),
+            epsilon,
         }
     }
 
@@ -263,6 +270,7 @@ impl ApplyView {
             &self.program,
             &self.program_rows,
             &self.program_sums,
+            &self.epsilon,
         ];
         fields.iter().all(|field| field.is_sound())
             && self.holders_fault.is_none()

@@ -23,6 +23,9 @@ pub struct Found {
     pub tables: Vec<Table>,
     /// What can be drawn: for wide pages and for phones, or nothing.
     pub pictures: Vec<Picture>,
+    /// Where the numbers have noise: ε in millionths, and within how many of the truth a count is in 95 of
+    /// 100 cases.
+    pub noise: Option<(u64, u64)>,
 }
 
 /// A table.
@@ -70,6 +73,7 @@ impl Found {
             dropped: answer.dropped,
             tables,
             pictures,
+            noise: answer.noise.as_ref().map(|noise| (noise.micro_epsilon, noise.within)),
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct UseRow {
     pub asked: String,
     /// When, in Unix epoch milliseconds.
     pub at_ms: i64,
+    /// ε in millionths of the noise in the answer.
+    pub micro_epsilon: Option<u64>,
 }
 
 #[derive(Template)]

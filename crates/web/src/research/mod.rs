@@ -98,6 +98,17 @@ impl QuestionState {
     }
 }
 
+/// ε in millionths as it was typed, from 0.001 to 100.
+pub fn micro_epsilon(text: &str) -> Option<u64> {
+    let epsilon = text.trim().replace(',', ".").parse::<f64>().ok()?;
+    (0.001..=100.0).contains(&epsilon).then(|| (epsilon * 1e6).round() as u64)
+}
+
+/// ε of so many millionths, as it is read.
+pub fn epsilon(w: &Words<'_>, micro: &u64) -> String {
+    w.number(*micro as f64 / 1e6)
+}
+
 /// A question in a list.
 #[derive(Clone, Debug)]
 pub struct QuestionRow {

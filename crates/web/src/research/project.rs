@@ -47,6 +47,12 @@ pub struct AskForm {
     /// A formula or names of variables, by the kind.
     #[serde(default)]
     pub text: String,
+    /// ε of the question, in a project whose answers have noise.
+    #[serde(default)]
+    pub epsilon: String,
+    /// `dry` to be told what it would cost.
+    #[serde(default)]
+    pub choice: String,
 }
 
 /// The questions that the page can ask; programs can ask all.
@@ -87,6 +93,8 @@ pub struct ProjectView {
     pub term: (i64, i64),
     /// Whether two people look at every answer.
     pub checked: bool,
+    /// ε in millionths of all its questions together, where they are answered with noise.
+    pub privacy: Option<u64>,
     /// Where it stands.
     pub state: ProjectState,
     /// What was decided.
@@ -121,6 +129,23 @@ pub struct ProjectView {
     pub why: Field,
     /// What was typed as a question: the kind and the text.
     pub asked: (String, Field),
+    /// What was typed as ε of a question.
+    pub epsilon: Field,
+    /// What the question would cost, where that was asked for.
+    pub plan: Option<AskPlan>,
+}
+
+/// What a question would cost: each ε in millionths.
+#[derive(Clone, Copy, Debug)]
+pub struct AskPlan {
+    /// The question's, at every holder.
+    pub cost: u64,
+    /// Within how many of the truth a count is in 95 of 100 cases.
+    pub within: u64,
+    /// What the project has left, and of how much.
+    pub project: (u64, u64),
+    /// What the account has left at this institution, and of how much.
+    pub here: Option<(u64, u64)>,
 }
 
 /// A field in which an amendment differs.

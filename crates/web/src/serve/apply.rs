@@ -8,7 +8,7 @@ use axum::extract::{Form, Query};
 use axum::response::Response;
 use wire::OrgId;
 use wire::research::{
-    MAX_PROGRAM_FUEL, MAX_PROGRAM_MEMORY, NamedProgram, ProgramOutput, ReleaseRule,
+    MAX_PROGRAM_FUEL, MAX_PROGRAM_MEMORY, NamedProgram, Privacy, ProgramOutput, ReleaseRule,
 };
 
 use super::catalog::people;
@@ -20,6 +20,7 @@ use crate::fault::Fault;
 use crate::form::{Field, FieldFault};
 use crate::paths::Project;
 use crate::research::apply::{self, ApplyForm, ApplyQuery, ApplyView, HolderChoice, SumLine, sums};
+use crate::research::micro_epsilon;
 
 /// For how many days a project lasts where nobody says otherwise.
 const DAYS: &str = "365";
@@ -223,6 +224,7 @@ async fn try_apply(visit: &Visit, form: Result<Form<ApplyForm>, FormRejection>) 
         min_sites: number(&view.sites),
         min_rows: number(&view.rows),
         release: if view.checked { ReleaseRule::Checked } else { ReleaseRule::Automatic },
+        privacy: micro_epsilon(&view.epsilon.value).map(|micro_epsilon| Privacy { micro_epsilon }),
         days: number(&view.days),
     };
     let caller = visit.caller(user);

@@ -11,7 +11,7 @@ use axum::extract::{Form, Path};
 use axum::response::Response;
 use statistics::{Analysis, Dictionary, Kind as Holds, Question as Query};
 use wire::OrgId;
-use wire::research::{NamedProgram, ProgramOutput, ProjectChoice, ReleaseRule};
+use wire::research::{NamedProgram, Privacy, ProgramOutput, ProjectChoice, ReleaseRule};
 
 use super::patient::name_of;
 use super::session::{Made, Stop, Visit, done, page, see_other};
@@ -24,9 +24,11 @@ use crate::research::council::CouncilShown;
 use crate::research::found::Found;
 use crate::research::home::{self, HomeView, ProjectRow};
 use crate::research::mine::{self, MineRow, MineView, UseRow};
-use crate::research::project::{self, AskForm, DecideForm, DecisionRow, ProgramRow, ProjectView};
+use crate::research::project::{
+    self, AskForm, AskPlan, DecideForm, DecisionRow, ProgramRow, ProjectView,
+};
 use crate::research::question::{self, PublishForm, QuestionView, ReleaseForm};
-use crate::research::{ProjectState, QuestionRow, QuestionState};
+use crate::research::{ProjectState, QuestionRow, QuestionState, micro_epsilon};
 
 pub(super) const READERS: &[Role] =
     &[Role::Researcher, Role::Steward, Role::Operator, Role::PrivacyOfficer, Role::CouncilMember];
@@ -188,6 +190,8 @@ struct Typed {
     reason: Field,
     embargo: Field,
     asked: (String, Field),
+    epsilon: Field,
+    plan: Option<AskPlan>,
 }
 
 /// The page with what went wrong.
@@ -248,6 +252,7 @@ async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
         least: (known.project.min_sites.into(), known.project.min_rows.into()),
         term: (known.project.from, known.project.until),
         checked: known.project.release == ReleaseRule::Checked,
+        privacy: known.project.privacy.map(|of| of.micro_epsilon),
         state: stands,
         decisions: known.decisions.values().map(decision).collect(),
         open: open.map(|party| name(&party)).collect(),
@@ -276,6 +281,8 @@ async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
         embargo: typed.embargo,
         why: Field::default(),
         asked: typed.asked,
+        epsilon: typed.epsilon,
+        plan: typed.plan,
     };
     page(project::render(&view, &visit.chrome)?)
 }
@@ -388,38 +395,73 @@ async fn try_ask(visit: &Visit, id: String, form: Result<Form<AskForm>, FormReje
     let form = visit.form(form)?;
     visit.require_fresh_factor(user)?;
     let text = Field::required(&form.text, 2_000);
-    if !text.is_sound() {
-        let asked = (form.kind, text);
-        return shown(visit, &id, Typed { asked, ..Typed::default() }).await;
+    let mut epsilon = Field::optional(&form.epsilon, 10);
+    let micro = micro_epsilon(&epsilon.value);
+    if !epsilon.value.is_empty() && micro.is_none() {
+        epsilon.fault = Some(FieldFault::NotANumber);
     }
+    if !text.is_sound() || !epsilon.is_sound() {
+        let asked = (form.kind, text);
+        return shown(visit, &id, Typed { asked, epsilon, ..Typed::default() }).await;
+    }
+    let noise = micro.map(|micro_epsilon| Privacy { micro_epsilon });
     let (caller, project) = (visit.caller(user), id.clone());
-    let (kind, written) = (form.kind.clone(), text.value.clone());
+    let (kind, written, dry) = (form.kind.clone(), text.value.clone(), form.choice == "dry");
     let work = move |app: &App| {
-        let known = projects::list(app, &caller)?.into_iter().find(|known| known.id == project);
-        let wire::research::Project { dataset, programs, .. } =
-            known.ok_or_else(Error::not_found)?.project;
-        let sets = catalog::list(app, &caller)?;
-        let set = sets.into_iter().find(|set| set.name == dataset).ok_or_else(|| {
-            let message =
-                "this institution does not hold the data set; ask through the Python package";
-            Error::new(Kind::Conflict, message)
-        })?;
-        let question = match kind.as_str() {
-            "program" => read_program(&written, &programs, set.dictionary)?,
-            _ => read(&kind, &written, set.dictionary)?,
-        };
-        ask::ask(app, &caller, &project, &question)
+        let question = typed_question(app, &caller, &project, (&kind, &written))?;
+        match dry {
+            true => ask::plan(app, &caller, &project, &question, noise).map(Asking::Planned),
+            false => ask::ask_with(app, &caller, &project, &question, noise).map(Asking::Asked),
+        }
     };
-    match visit.app().run(work).await {
-        Ok(question) => Ok(see_other(&Question(&question).to_string())),
+    let typed = match visit.app().run(work).await {
+        Ok(Asking::Asked(question)) => return Ok(see_other(&Question(&question).to_string())),
+        Ok(Asking::Planned(plan)) => {
+            let plan = AskPlan {
+                cost: plan.micro_epsilon,
+                within: plan.within,
+                project: (plan.left, plan.of),
+                here: plan.here.map(|here| (here.left, here.of)),
+            };
+            Typed { plan: Some(plan), ..Typed::default() }
+        }
         Err(error) => {
             let fault = match error.kind {
                 Kind::Forbidden => Some(error.message),
                 _ => Some(said(error)?),
             };
-            let asked = (form.kind, text);
-            shown(visit, &id, Typed { fault, asked, ..Typed::default() }).await
+            Typed { fault, ..Typed::default() }
         }
+    };
+    shown(visit, &id, Typed { asked: (form.kind, text), epsilon, ..typed }).await
+}
+
+/// What comes of the form of a question.
+enum Asking {
+    /// It was asked, and has this id.
+    Asked(String),
+    /// It was told what it would cost.
+    Planned(ask::Plan),
+}
+
+/// The question that was typed, of the data set as it is here.
+fn typed_question(
+    app: &App,
+    caller: &Caller,
+    project: &str,
+    (kind, written): (&str, &str),
+) -> app::Result<Query> {
+    let known = projects::list(app, caller)?.into_iter().find(|known| known.id == project);
+    let wire::research::Project { dataset, programs, .. } =
+        known.ok_or_else(Error::not_found)?.project;
+    let sets = catalog::list(app, caller)?;
+    let set = sets.into_iter().find(|set| set.name == dataset).ok_or_else(|| {
+        let message = "this institution does not hold the data set; ask through the Python package";
+        Error::new(Kind::Conflict, message)
+    })?;
+    match kind {
+        "program" => read_program(written, &programs, set.dictionary),
+        _ => read(kind, written, set.dictionary),
     }
 }
 
@@ -575,10 +617,7 @@ async fn shown_question(visit: &Visit, id: &str, typed: Answered) -> Made {
     if let Some((output, answer)) = &output {
         view.found = Some(Found::of(answer, &w));
         view.reasons.clone_from(&output.reasons);
-        let verdict = |part: &privacy::disclosure::Checked| {
-            let verdicts: Vec<String> = part.verdicts.iter().map(|one| one.reason()).collect();
-            (verdicts.join("; "), part.evidence.smallest)
-        };
+        let verdict = |part: &privacy::disclosure::Checked| (part.said(), part.evidence.smallest);
         view.checked = output.findings.iter().map(verdict).collect();
         let me = visit.user.as_ref().map(|user| user.id.clone()).unwrap_or_default();
         view.may_decide =
@@ -680,6 +719,7 @@ async fn try_mine(visit: &Visit) -> Made {
         kind: kind_of(&one.analysis),
         asked: worded(&one.analysis),
         at_ms: one.at_ms,
+        micro_epsilon: one.micro_epsilon,
     };
     let row = |told: &Told| MineRow {
         title: told.known.project.title.clone(),

@@ -44,6 +44,10 @@ pub struct Project {
     pub min_rows: u32,
     /// Which answers leave without anybody having looked at them.
     pub release: ReleaseRule,
+    /// Where it is set every question of the project is answered with noise, and all of them together
+    /// cost no more than this of a data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Privacy>,
     /// Not before; milliseconds since the Unix epoch.
     #[serde(with = "time")]
     pub from: i64,
@@ -62,6 +66,24 @@ pub struct Researcher {
     pub account: String,
     /// The name.
     pub name: String,
+}
+
+/// What may be learned of the people in a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Privacy {
+    /// ε in millionths: of a project all its questions together, of a question the one.
+    pub micro_epsilon: u64,
+}
+
+/// The least and the greatest ε of a project, and the least of a question, in millionths: 0.001 and 100.
+const EPSILONS: std::ops::RangeInclusive<u64> = 1_000..=100_000_000;
+
+impl Privacy {
+    /// Whether it is within bounds.
+    #[must_use]
+    pub fn is_sound(self) -> bool {
+        EPSILONS.contains(&self.micro_epsilon)
+    }
 }
 
 /// What a holder decides about a project, signed by its node.
@@ -137,6 +159,7 @@ impl Sealable for Project {
             && self.programs.is_empty() != self.analyses.iter().any(|kind| kind == PROGRAM)
             && are_parties(&self.holders, &self.aggregators)
             && self.min_sites >= MIN_SITES
+            && self.privacy.is_none_or(Privacy::is_sound)
             && self.from < self.until
     }
 }

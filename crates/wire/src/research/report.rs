@@ -15,7 +15,8 @@ pub struct Report {
     pub id: String,
     /// What both aggregators get, base64url.
     pub public: String,
-    /// What the site has bound itself to, base64url: the coordinator checks the sum against it.
+    /// What the site has bound itself to, base64url: the coordinator checks the sum against it. Empty
+    /// where the question is answered with noise, which it would show.
     pub commitment: String,
     /// The share for each aggregator, the leader's first, sealed to it, base64url.
     pub shares: Vec<String>,

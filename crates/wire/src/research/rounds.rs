@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Before, MAX_QUESTION, MIN_SITES, Report, ReportPart, SumShare, VERSION, are_parties};
+use super::{
+    Before, MAX_QUESTION, MIN_SITES, Privacy, Report, ReportPart, SumShare, VERSION, are_parties,
+};
 use crate::org::OrgId;
 use crate::proposal::{Sealable, Sealed};
 use crate::time;
@@ -27,6 +29,9 @@ pub struct Inquiry {
     pub min_sites: u32,
     /// Fewest rows behind the answer.
     pub min_rows: u32,
+    /// The noise with which it is answered: what that costs at every holder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Privacy>,
     /// When it was made; milliseconds since the Unix epoch.
     #[serde(with = "time")]
     pub made: i64,
@@ -227,6 +232,7 @@ impl Sealable for Inquiry {
             && self.question.len() <= MAX_QUESTION
             && are_parties(&self.sites, &self.aggregators)
             && self.min_sites >= MIN_SITES
+            && self.noise.is_none_or(Privacy::is_sound)
             && self.made < self.until
     }
 }

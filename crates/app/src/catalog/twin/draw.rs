@@ -114,9 +114,9 @@ fn pay(
     let note = format!("a synthetic twin is drawn at ε = {epsilon}: {}", set.name);
     let event = event.note(note);
     let question = format!("twin of {}", set.name);
-    cohorts::everybody_pays(app, &question, micro_epsilon, |entry| {
-        let guards = vec![columns::is_still(snapshot, &set.name)?];
-        let side = vec![entry, kept.write(&set.name)?];
+    budget::everybody_pays(app, &question, micro_epsilon, |Payment { guard, mut side }| {
+        let guards = vec![guard, columns::is_still(snapshot, &set.name)?];
+        side.push(kept.write(&set.name)?);
         let writes = vec![event.write(app)?];
         app.store().commit(Transaction { guards, side, writes })?;
         Ok(())

@@ -147,6 +147,7 @@ fn inquiry(app: &app::App, project: &str, asked: &Question, hospitals: &Hospital
         aggregators: drafted.aggregators.into(),
         min_sites: drafted.min_sites,
         min_rows: drafted.min_rows,
+        noise: None,
         made: app.now_ms(),
         until: app.now_ms() + 60 * 60 * 1000,
     }

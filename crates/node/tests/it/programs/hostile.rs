@@ -214,6 +214,7 @@ fn only_the_hash_that_was_approved_runs_and_only_as_it_was_approved() {
                 aggregators: plan.aggregators.clone().into(),
                 min_sites: plan.min_sites,
                 min_rows: plan.min_rows,
+                noise: None,
                 made: first.app.now_ms(),
                 until: first.app.now_ms() + 60_000,
             };

@@ -114,3 +114,37 @@ fn parameters_that_make_no_noise_are_refused() {
     assert_eq!(expected_error(&fine, 1.0), Err(NoiseError));
     assert_eq!(fine.release(i64::MAX, &mut rng).map(|v| v > i64::MAX - 100), Ok(true));
 }
+
+#[test]
+fn the_error_of_two_draws_is_that_of_their_convolution() {
+    for (sensitivity, micro_epsilon) in
+        [(1, 500_000), (2, 1_000_000), (2, 100_000), (2, 4_000_000), (1, 8_000_000)]
+    {
+        let mechanism = Mechanism::DiscreteLaplace { sensitivity, micro_epsilon };
+        let within = expected_error_of_two(&mechanism, 0.95).unwrap();
+        let q = (-(micro_epsilon as f64) / 1e6 / f64::from(sensitivity)).exp();
+        let law = |x: i64| (1.0 - q) / (1.0 + q) * q.powi(i32::try_from(x.abs()).unwrap());
+        // Added up term by term; the scale is at most 20.
+        let both = |x: i64| (-1_500..=1_500).map(|one| law(one) * law(x - one)).sum::<f64>();
+        let inside = |a: u64| {
+            let a = i64::try_from(a).unwrap();
+            (-a..=a).map(both).sum::<f64>()
+        };
+        let part = inside(within);
+        assert!(part >= 0.95 - 1e-12, "{mechanism:?}: {part}");
+        assert!(within == 0 || inside(within - 1) < 0.95, "{mechanism:?}: no more than is needed");
+        // The seed is ε in millionths.
+        let mut rng = random(micro_epsilon);
+        let mut drawn = || mechanism.sample(&mut rng).unwrap();
+        let held = (0..DRAWS).filter(|_| (drawn() + drawn()).unsigned_abs() <= within).count();
+        let seen = held as f64 / f64::from(DRAWS);
+        assert!((seen - part).abs() < 0.01, "{mechanism:?}: {seen}, not {part}");
+        // What one draw alone would be said to be off is too little for two.
+        let of_one = expected_error(&mechanism, 0.95).unwrap();
+        assert!(of_one < within || within == 0, "{mechanism:?}: {of_one}");
+    }
+    let gaussian = Mechanism::DiscreteGaussian { sensitivity: 1, micro_rho: 50_000 };
+    assert!(expected_error_of_two(&gaussian, 0.95).is_err());
+    let laplace = Mechanism::DiscreteLaplace { sensitivity: 1, micro_epsilon: 1_000 };
+    assert!(expected_error_of_two(&laplace, 0.2).is_err());
+}

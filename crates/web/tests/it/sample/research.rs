@@ -14,7 +14,9 @@ use web::research::council::{self, ApplicationView, CouncilRow, CouncilShown, Co
 use web::research::found::Found;
 use web::research::home::{self, HomeView, ProjectRow};
 use web::research::mine::{self, MineRow, MineView, UseRow};
-use web::research::project::{self, ChangeRow, DecisionRow, ProgramRow, ProjectView};
+use web::research::project::{
+    self, AskPlan, ChangeRow, DecisionRow, ProgramRow, ProjectView,
+};
 use web::research::question::{self, QuestionView};
 use web::research::workspace::{self, ResultView, WorkspaceView};
 use web::research::{ProjectState, QuestionRow, QuestionState};
@@ -234,6 +236,14 @@ fn project_view(full: bool) -> ProjectView {
         embargo: Field::new("x").with(FieldFault::NotANumber),
         why: Field::default(),
         asked: ("regression".into(), Field::new("logistic(died) ~ age")),
+        privacy: full.then_some(2_000_000),
+        epsilon: Field::new("x").with(FieldFault::NotANumber),
+        plan: full.then_some(AskPlan {
+            cost: 500_000,
+            within: 16,
+            project: (1_500_000, 2_000_000),
+            here: Some((9_500_000, 10_000_000)),
+        }),
     }
 }
 
@@ -252,7 +262,8 @@ fn question_view(full: bool, lang: Lang, theme: Theme) -> QuestionView {
         },
         reasons: if full { vec!["rule min_cell, model 1".into()] } else { Vec::new() },
         until_ms: full.then_some(NOW_MS + DAY_MS),
-        found: full.then(|| Found::of(&answer(), &frame.words())),
+        found: full
+            .then(|| Found { noise: Some((500_000, 16)), ..Found::of(&answer(), &frame.words()) }),
         release: full.then(|| "ab".repeat(32)),
         checked: if full { vec![("no rule is broken".into(), Some(57))] } else { Vec::new() },
         checks: match full {
@@ -437,6 +448,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         kept: if full { vec![HOSTILE.into()] } else { Vec::new() },
         program: if full { Field::new("4a5b".repeat(16)) } else { Field::default() },
         program_sums: Field::new("count n").with(FieldFault::NotAChoice),
+        epsilon: if full { Field::new("x").with(FieldFault::NotANumber) } else { Field::default() },
         ..ApplyView::default()
     };
     let told = MineView {
@@ -451,6 +463,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                     kind: "my-research-kind-model",
                     asked: "logistic(died) ~ age + arm".into(),
                     at_ms: NOW_MS,
+                    micro_epsilon: Some(500_000),
                 }],
                 council: Some(shown(1, 0)),
                 publications: vec![("Who survives".into(), "https://doi.org/10.1000/182".into())],
