@@ -65,4 +65,9 @@ CALLS: Dict[str, Callable[[Notebook], Any]] = {
     "roc": lambda p: p.roc("died", "risk"),
     "boost": lambda p: p.boost("died ~ age + arm", trees=3, depth=2),
     "boost, squared": lambda p: p.boost("bmi ~ age + ward", trees=2, depth=1, shrinkage=0.5),
+    "perceptron": lambda p: p.perceptron("died ~ age + arm", hidden=(2,), rounds=3, seed=7),
+    "perceptron, linear": lambda p: p.perceptron("bmi ~ age + ward", hidden=(), rounds=2, batch=0, patience=1),
+    "perceptron, classes": lambda p: p.perceptron("ward ~ age + bmi", hidden=(2,), rounds=2, activation="tanh"),
+    "two stages": lambda p: p.two_stage("died ~ age + arm", family="logistic"),
+    "two stages, linear": lambda p: p.two_stage("bmi ~ age", family="linear", estimator="paule-mandel"),
 }

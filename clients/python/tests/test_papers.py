@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from typing import Any
@@ -10,10 +11,25 @@ import pytest
 
 import consilium
 from conftest import HERE, Node, project_json, reply
-from consilium import progress
+from consilium import criteria, progress
 from examples import Notebook
 
 PACKAGE = HERE.parent
+#: What the README's examples call.
+SHOWN = (
+    consilium.Session,
+    consilium.Project,
+    consilium.Question,
+    consilium.Catalogue,
+    consilium.Entry,
+    consilium.Cohort,
+    consilium.Counted,
+    consilium.Rows,
+    consilium.Program,
+    consilium.Twin,
+    consilium.answers.Model,
+    criteria.Event,
+)
 
 
 def test_every_question_of_the_readme_can_be_asked(trial: consilium.Dictionary) -> None:
@@ -27,6 +43,17 @@ def test_every_question_of_the_readme_can_be_asked(trial: consilium.Dictionary) 
     named = set(re.findall(r"\b(\w+)\(", table))
     missing = [name for name in vars(consilium.asking.Asking) if name not in named and not name.startswith("_")]
     assert missing == ["dictionary", "ask"]
+
+
+def test_what_the_readme_shows_is_there() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 5
+    known = {name for one in SHOWN for name in dir(one)} | set(vars(criteria)) | set(vars(consilium))
+    for block in blocks:
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.Call):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                assert name in known, name
 
 
 def test_every_error_of_the_readme_is_there() -> None:

@@ -296,9 +296,9 @@ def test_nothing_shows_a_token_a_password_or_an_answer(
 
 def test_an_unknown_kind_of_finding_is_handed_on(forms: Any) -> None:
     given = answered(forms)
-    given["answer"] = {**given["answer"], "finding": {"kind": "perceptron", "weights": [1.0]}}
+    given["answer"] = {**given["answer"], "finding": {"kind": "of-tomorrow", "weights": [1.0]}}
     answer = Node(reply(200, given)).session().question("q1").answer(show=False)
-    assert answer.finding["weights"] == [1.0] and "`perceptron`" in repr(answer)
+    assert answer.finding["weights"] == [1.0] and "`of-tomorrow`" in repr(answer)
     # A newer node may say more of what is known.
     given = answered(forms)
     given["answer"]["finding"] = {**given["answer"]["finding"], "robust": True}

@@ -19,7 +19,7 @@
 //! | `GET /research/projects/{id}/questions` | | what was asked in it, without answers |
 //! | `POST /research/projects/{id}/questions` | a question, and `"noise": {"epsilon"}` where the project has a budget | `{"id"}` |
 //! | the same with `"dry": true` | | what it would cost, what is left, and how exact it would be |
-//! | `GET /research/questions/{id}?wait=s` | | what it asks, how it stands, and the answer |
+//! | `GET /research/questions/{id}?wait=s` | | what it asks, how it stands, the answer, and `release`, by which it is cited |
 //! | `DELETE /research/questions/{id}` | | withdraws an own question that has not ended |
 //! | `GET /research/outputs` | | answers on their way out, for those who decide about them |
 //! | `GET /research/outputs/{question}` | | one of them, with its evidence and the whole answer |
@@ -426,7 +426,7 @@ async fn standing(
 ) -> Answer {
     let caller = auth::caller(&app, &headers, client, true).await?;
     let patience = Duration::from_secs(wait.min(MAX_WAIT_S));
-    let (by, of) = (caller.clone(), id.clone());
+    let (by, of, reader) = (caller.clone(), id.clone(), caller.clone());
     let what = app.run(move |app| asked::asked(app, &by, &of)).await?;
     let standing = match tokio::time::timeout(patience, ask::ended(&app, &caller, &id)).await {
         Ok(ended) => ended?,
@@ -446,6 +446,14 @@ async fn standing(
     out["missing"] = json!(standing.missing);
     if !value.is_null() {
         out[name] = value;
+    }
+    if state == "answered" {
+        let (project, asked) = (what.project, what.id);
+        let mine = app.run(move |app| release::mine(app, &reader, &project)).await?;
+        let released = mine.iter().find(|output| output.question == asked);
+        if let Some(release::State::Released { id, .. }) = released.map(|output| &output.state) {
+            out["release"] = json!(id);
+        }
     }
     Ok(Json(out).into_response())
 }

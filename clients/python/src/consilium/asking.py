@@ -225,3 +225,64 @@ class Asking:
                 self.dictionary, formula, loss, trees, depth, shrinkage, steps, least_rows, least_weight, ridge
             )
         )
+
+    def perceptron(
+        self,
+        formula: str,
+        *,
+        hidden: Sequence[int] = (8,),
+        output: Optional[str] = None,
+        activation: str = "relu",
+        rounds: int = 50,
+        epochs: int = 1,
+        batch: int = 32,
+        learning_rate: float = 0.1,
+        server_momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        most_change: float = 0.5,
+        held_out: float = 0.2,
+        patience: int = 0,
+        seed: int = 0,
+    ) -> Question[answers.Perceptron]:
+        """A small neural network by federated averaging: `died ~ age + arm`, with so many units in each
+        `hidden` layer. Institutions train on their own rows from the same weights; the sum of their
+        changes alone leaves. A fifth of the rows is held out and measures the network. Training ends
+        after `patience` rounds without a smaller loss, where that is not 0."""
+        return self.ask(
+            analyses.perceptron(
+                self.dictionary,
+                formula,
+                output,
+                hidden,
+                activation,
+                rounds,
+                epochs,
+                batch,
+                learning_rate,
+                server_momentum,
+                weight_decay,
+                most_change,
+                held_out,
+                patience,
+                seed,
+            )
+        )
+
+    # Where rows may not be pooled.
+
+    def two_stage(
+        self,
+        formula: str,
+        *,
+        family: str,
+        outcome: str = "",
+        weights: Optional[str] = None,
+        ties: str = "efron",
+        estimator: str = "reml",
+    ) -> Question[answers.TwoStage]:
+        """Each institution fits the regression of a `family` to its own rows, and the coefficients are
+        pooled, with how they differ between institutions: `two_stage("died ~ age", family="logistic")`."""
+        draft = analyses.two_stage(
+            self.dictionary, family, formula, outcome=outcome, weights=weights, ties=ties, estimator=estimator
+        )
+        return self.ask(draft)

@@ -7,7 +7,7 @@ import json
 import logging
 import random
 import time
-from typing import Any, Dict, Optional, Protocol
+from typing import Any, Callable, Dict, Optional, Protocol, Tuple
 
 from .errors import (
     Busy,
@@ -17,6 +17,7 @@ from .errors import (
     NotFound,
     NotReady,
     NotSignedIn,
+    NotSupported,
     Refused,
     SecondFactorNeeded,
     Unreachable,
@@ -28,6 +29,9 @@ from .transport import Request, Response, Transport
 DEADLINE_S = 60.0
 #: First and longest pause before something is tried again, in seconds.
 PAUSES_S = (0.25, 8.0)
+
+#: The media type of almost everything.
+JSON = "application/json"
 
 _log = logging.getLogger("consilium")
 
@@ -78,6 +82,9 @@ class Door:
         self.transport = transport
         self.clock: Clock = clock or SystemClock()
         self.token: Optional[Token] = None
+        #: Where a one-time code comes from when a call needs a fresh one; without it `SecondFactorNeeded`
+        #: is raised.
+        self.code: Optional[Callable[[], str]] = None
 
     @property
     def address(self) -> str:
@@ -93,7 +100,46 @@ class Door:
         patience_s: float = 0.0,
         deadline_s: float = DEADLINE_S,
     ) -> Any:
-        """Sends a request and gives what JSON came back, `None` where nothing did.
+        """Sends a request and gives what JSON came back, `None` where nothing did."""
+        content = None if body is None else (JSON, json.dumps(body, allow_nan=False).encode())
+        return self._json(self.exchange(method, path, content, patience_s=patience_s, deadline_s=deadline_s))
+
+    def change(self, method: str, path: str, body: Optional[Dict[str, Any]] = None, *, patience_s: float = 0.0) -> Any:
+        """A call that needs a fresh second factor, which is asked for once where somebody sits."""
+        try:
+            return self.call(method, path, body, patience_s=patience_s)
+        except SecondFactorNeeded as error:
+            self._prove(error)
+            return self.call(method, path, body, patience_s=patience_s)
+
+    def upload(self, path: str, content: bytes, media: str) -> Any:
+        """Sends bytes where JSON comes back; a fresh second factor is asked for as in `change`."""
+        try:
+            return self._json(self.exchange("POST", path, (media, content)))
+        except SecondFactorNeeded as error:
+            self._prove(error)
+            return self._json(self.exchange("POST", path, (media, content)))
+
+    def document(self, path: str, accept: str = "*/*") -> bytes:
+        """What is there, as it is."""
+        return self.exchange("GET", path, accept=accept).body
+
+    def _prove(self, needed: SecondFactorNeeded) -> None:
+        if self.code is None:
+            raise needed
+        self.call("POST", "/auth/step-up", {"totp": self.code().strip()})
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        content: Optional[Tuple[str, bytes]] = None,
+        *,
+        accept: str = JSON,
+        patience_s: float = 0.0,
+        deadline_s: float = DEADLINE_S,
+    ) -> Response:
+        """Sends a request, `content` being its media type and its bytes, and gives a good answer.
 
         A request that changes nothing is sent again after a broken connection and by an overloaded
         node, until `deadline_s` seconds have gone by. One that changes something is sent again only
@@ -105,8 +151,10 @@ class Door:
         while True:
             left = end - self.clock.now()
             try:
-                response = self._send(method, path, body, max(0.1, min(left, 30.0) + patience_s))
-                return self._answer(response)
+                response = self._send(method, path, content, accept, max(0.1, min(left, 30.0) + patience_s))
+                if 200 <= response.status < 300:
+                    return response
+                raise self._refusal(response)
             except Unreachable as error:
                 if method != "GET" and error.may_have_happened:
                     raise
@@ -120,29 +168,28 @@ class Door:
             self.clock.sleep(wait)
             pause = min(pause * 2, longest)
 
-    def _send(self, method: str, path: str, body: Optional[Dict[str, Any]], timeout: float) -> Response:
-        headers = {"Accept": "application/json"}
+    def _send(
+        self, method: str, path: str, content: Optional[Tuple[str, bytes]], accept: str, timeout: float
+    ) -> Response:
+        headers = {"Accept": accept}
         if self.token is not None:
             headers["Authorization"] = self.token.header()
-        content = None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            content = json.dumps(body, allow_nan=False).encode()
+        if content is not None:
+            headers["Content-Type"] = content[0]
         begun = self.clock.now()
-        response = self.transport.send(Request(method, path, headers, content, timeout))
+        body = None if content is None else content[1]
+        response = self.transport.send(Request(method, path, headers, body, timeout))
         shown = path.split("?", 1)[0]
         _log.debug("%s %s: %s after %.2f s", method, shown, response.status, self.clock.now() - begun)
         return response
 
-    def _answer(self, response: Response) -> Any:
-        if 200 <= response.status < 300:
-            if not response.body:
-                return None
-            try:
-                return json.loads(response.body)
-            except ValueError:
-                raise NodeFailed("what answers is no Consilium node", refused_by=self.address) from None
-        raise self._refusal(response)
+    def _json(self, response: Response) -> Any:
+        if not response.body:
+            return None
+        try:
+            return json.loads(response.body)
+        except ValueError:
+            raise NodeFailed("what answers is no Consilium node", refused_by=self.address) from None
 
     def _refusal(self, response: Response) -> ConsiliumError:
         code, message, rule = _outcome(response)
@@ -157,6 +204,8 @@ class Door:
             if code == "throttled":
                 return _BusyNow(message, by, response.headers.get("retry-after"))
             return Unreachable(f"the way to the node is broken (HTTP {status})", refused_by=by, may_have_happened=True)
+        if status == 400 and "unknown field" in message:
+            return NotSupported(f"this node is older than what is asked of it: {message}", refused_by=by, status=status)
         by_status = {400: Invalid, 403: Refused, 404: NotFound, 409: NotReady, 412: NotReady, 422: Invalid}
         kinds = by_status.get(status, NodeFailed if status >= 500 or not code else Invalid)
         return kinds(message, rule=rule, refused_by=by, status=status)

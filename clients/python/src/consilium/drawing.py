@@ -1,4 +1,4 @@
-"""Survival curves as SVG, so that a notebook shows them without any other package."""
+"""Survival curves and attrition as SVG, so that a notebook shows them without any other package."""
 
 from __future__ import annotations
 
@@ -67,6 +67,36 @@ def _line(at: Callable[[float, float], str], place: int, name: str, points: Poin
         f'<path d="{" ".join(path)}" {look}/><path d="M{start},{row} h20" {look}/>'
         f'<text x="{start + 26}" y="{row + 4}" fill="currentColor">{html.escape(shown)}</text>'
     )
+
+
+def attrition(shown: Sequence[Tuple[str, Optional[int], int]]) -> Optional[str]:
+    """Bars of people after each step, with what the noise may be. None where nobody is told."""
+    most = max((people + error for _, people, error in shown if people is not None), default=0)
+    if most <= 0:
+        return None
+    left, wide, row = 190, 250, 26
+    high = row * len(shown) + 6
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{high}" role="img" '
+        f'viewBox="0 0 {_WIDTH} {high}" style="font:12px system-ui,sans-serif;max-width:100%">'
+        "<title>People after each step</title>"
+    ]
+    for place, (label, people, error) in enumerate(shown):
+        top = row * place + 4
+        name = label if len(label) <= 28 else f"{label[:27]}…"
+        parts.append(
+            f'<text x="{left - 8}" y="{top + 14}" text-anchor="end" fill="currentColor">{html.escape(name)}</text>'
+        )
+        if people is None:
+            parts.append(f'<text x="{left}" y="{top + 14}" fill="currentColor" opacity=".6">too few to tell</text>')
+            continue
+        end, low, up = (left + wide * max(0, one) / most for one in (people, people - error, people + error))
+        parts.append(
+            f'<rect x="{left}" y="{top}" width="{end - left:.1f}" height="18" fill="{COLOURS[0]}" opacity=".75"/>'
+            f'<path d="M{low:.1f},{top + 9} H{up:.1f}" stroke="currentColor" stroke-width="1.5" fill="none"/>'
+            f'<text x="{up + 6:.1f}" y="{top + 14}" fill="currentColor">{people:,}</text>'
+        )
+    return "".join([*parts, "</svg>"])
 
 
 def _ticks(end: float) -> List[float]:

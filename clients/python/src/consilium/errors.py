@@ -95,6 +95,45 @@ class Invalid(ConsiliumError):
     """The node does not understand what it was given; the message says what to change."""
 
 
+class NotSupported(Invalid):
+    """The node is older than this package and does not know what was asked of it."""
+
+
+class QueryError(ConsiliumError):
+    """A query in SQL that is not answered. `place` is the clause or the name in the query, `advice` what
+    to write instead. No value of a row is in it."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        rule: Optional[str],
+        place: str = "",
+        advice: str = "",
+        refused_by: Optional[str] = None,
+        status: Optional[int] = None,
+    ) -> None:
+        super().__init__(message, rule=rule, refused_by=refused_by, status=status)
+        self.place = place
+        self.advice = advice
+
+    def __str__(self) -> str:
+        where = f" (at {self.place})" if self.place else ""
+        return super().__str__() + where + (f"\n  {self.advice}" if self.advice else "")
+
+
+class QueryFaulty(QueryError, Invalid):
+    """The query is no SQL that can be carried out: its text, a name or its types are wrong."""
+
+
+class QueryWouldShow(QueryError, Refused):
+    """The query could show something of a single person; only aggregates over people are shown."""
+
+
+class QueryTooCostly(QueryError, Refused):
+    """The query needs more time, memory or rows than it may have."""
+
+
 class Busy(ConsiliumError):
     """The node is overloaded, and stayed so until the deadline."""
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 
 from . import answers
 from .drawing import COLOURS
 from .errors import MissingExtra, QuestionError
+
+if TYPE_CHECKING:
+    from .cohorts import Counted
 
 _MAIN = COLOURS[0]
 _OTHER = COLOURS[1]
@@ -115,6 +118,60 @@ def training(answer: "answers.BoostedTrees", ax: Any = None) -> Any:
     ax.plot(range(len(answer.training)), answer.training, color=_MAIN)
     ax.set_xlabel("trees")
     ax.set_ylabel(f"mean {answer.loss} loss")
+    return ax
+
+
+def losses(answer: "answers.Perceptron", ax: Any = None) -> Any:
+    """The mean loss before each round of training, and where the network stood that is the answer."""
+    ax = _axes(ax)
+    ax.plot(range(len(answer.training)), answer.training, color=_MAIN, label="training")
+    if answer.held_out:
+        ax.plot(range(len(answer.held_out)), answer.held_out, color=_OTHER, linestyle="--", label="held out")
+    ax.axvline(answer.round, color=_QUIET, linestyle=":", linewidth=1)
+    ax.set_xlabel("rounds")
+    ax.set_ylabel("mean loss")
+    ax.legend(frameon=False)
+    return ax
+
+
+def pooled(answer: "answers.TwoStage", ax: Any = None, *, exponentiate: Optional[bool] = None) -> Any:
+    """Pooled coefficients with 95 % intervals, the intercept left out."""
+    if exponentiate is None:
+        exponentiate = answer.ratio is not None
+    shown = [one for one in answer.coefficients if one.name != "Intercept"]
+    found = [(one.pooled.random.estimate, *one.pooled.random.interval) for one in shown]
+    label = (answer.ratio or "exp(estimate)") if exponentiate else "estimate"
+    return _intervals(ax, [one.name for one in shown], found, label, exponentiate)
+
+
+def attrition(counted: "Counted", ax: Any = None) -> Any:
+    """Who is left after each step, with what the noise may be."""
+    names = [label for label, _ in counted.steps]
+    ax = _axes(ax, (6.4, max(1.8, 0.5 * len(names) + 1.0)))
+    places = list(range(len(names)))[::-1]
+    people = [count.people or 0 for _, count in counted.steps]
+    errors = [count.error or 0 if count.people is not None else 0 for _, count in counted.steps]
+    low = [min(error, one) for one, error in zip(people, errors)]
+    ax.barh(places, people, color=_MAIN, height=0.6)
+    ax.errorbar(people, places, xerr=[low, errors], fmt="none", ecolor=_QUIET, capsize=3)
+    for place, (_, count) in zip(places, counted.steps):
+        if count.people is None:
+            ax.annotate(str(count), (0, place), xytext=(4, 0), textcoords="offset points", va="center", color=_QUIET)
+    ax.set_yticks(places)
+    ax.set_yticklabels(names)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("people")
+    return ax
+
+
+def bars(names: List[str], values: List[Any], x: str, y: str, ax: Any = None) -> Any:
+    """Bars of numbers by names."""
+    ax = _axes(ax)
+    ax.bar(range(len(names)), [math.nan if value is None else value for value in values], color=_MAIN)
+    ax.set_xticks(range(len(names)))
+    ax.set_xticklabels(names, rotation=45 if max(map(len, names), default=0) > 8 else 0)
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
     return ax
 
 

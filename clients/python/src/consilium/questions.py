@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 from . import answers, progress
 from .door import Door
-from .errors import Busy, DeadlinePassed, NoAnswer, Refusal, Unreachable
+from .errors import Busy, DeadlinePassed, NoAnswer, NotReady, QuestionError, Refusal, Unreachable
+from .privacy import Expected
+from .releases import Output, Release
 from .rendering import Column, Table, Tabled
 
 A = TypeVar("A", bound=answers.Answer)
@@ -35,6 +37,10 @@ class Standing:
     missing: Dict[str, Refusal]
     #: Why there is no answer.
     reason: Optional[str] = None
+    #: Why people look at the answer before it leaves.
+    reasons: Tuple[str, ...] = ()
+    #: Until when a holder keeps the answer back.
+    until: Optional[str] = None
 
     @property
     def is_over(self) -> bool:
@@ -42,6 +48,8 @@ class Standing:
 
     def __str__(self) -> str:
         parts = [f"{self.state}, {self.rounds} round{'' if self.rounds == 1 else 's'}"]
+        parts += [f"people look at it: {one}" for one in self.reasons]
+        parts += [f"kept back until {self.until}"] if self.until else []
         parts += [f"not in it: {one}" for one in self.missing.values()]
         return "; ".join(parts)
 
@@ -58,7 +66,9 @@ class Question(Generic[A]):
         project_id: Optional[str] = None,
         kind: Type[A],
         rounds: Optional[int] = None,
+        sent: Optional[Dict[str, Any]] = None,
     ) -> None:
+        #: Empty where it was not sent.
         self.id = id
         self.analysis: Dict[str, Any] = analysis or {}
         self.project_id = project_id
@@ -67,24 +77,100 @@ class Question(Generic[A]):
         self._rounds = rounds or 8
         self._given: Optional[Dict[str, Any]] = None
         self._standing: Optional[Standing] = None
+        self._sent = sent
+        # Lists tell how a question stands, and neither its answer nor why there is none.
+        self._is_whole = False
+        #: What the released answer is cited by: `session.release(question.release_id)`.
+        self.release_id: Optional[str] = None
 
     def __repr__(self) -> str:
         asked = self.analysis.get("formula") or self.analysis.get("kind") or "not looked at yet"
         stands = f"; {self._standing}" if self._standing else ""
-        return f"<Question {self.id}: {asked}{stands}>"
+        return f"<Question {self.id or 'that was not sent'}: {asked}{stands}>"
+
+    def send(self, *, epsilon: Optional[float] = None) -> "Question[A]":
+        """Sends a draft (`project.draft`), with noise of this ε where one is named. What was sent already
+        is sent as a question of its own."""
+        body = self._body(epsilon)
+        id = self._door.change("POST", self._questions(), body)["id"]
+        return Question(
+            self._door,
+            id,
+            analysis=self.analysis,
+            project_id=self.project_id,
+            kind=self._kind,
+            rounds=self._rounds,
+            sent=self._sent,
+        )
+
+    def expected(self, epsilon: float) -> Expected:
+        """What an answer with noise of this ε would cost, what is left of the budgets, and how far it would
+        be from the truth in 95 of 100 cases. Nothing is asked of institutions and nothing is spent.
+
+        Raises `NotSupported` at a node that knows no noise.
+        """
+        return Expected(
+            epsilon, dict(self._door.change("POST", self._questions(), {**self._body(epsilon), "dry": True}))
+        )
+
+    def _body(self, epsilon: Optional[float]) -> Dict[str, Any]:
+        if self._sent is None:
+            raise QuestionError("this question was asked elsewhere; ask it of a project again")
+        return self._sent if epsilon is None else with_noise(self._sent, epsilon)
+
+    def _questions(self) -> str:
+        return f"/research/projects/{quote(self.project_id or '', safe='')}/questions"
+
+    def _path(self) -> str:
+        if not self.id:
+            raise QuestionError("this is a draft; `.send()` asks it")
+        return f"/research/questions/{quote(self.id, safe='')}"
+
+    def withdraw(self) -> None:
+        """Takes it back: institutions do nothing more for it. For whoever asked, until it has ended.
+
+        Raises `NotReady` where it has ended, `Refused` where it is somebody else's.
+        """
+        self._door.change("DELETE", self._path())
+
+    def release(self) -> Release:
+        """The released answer as it was signed, to be cited.
+
+        Raises `NotReady` where there is none yet.
+        """
+        if self.release_id is None:
+            self.standing()
+        if self.release_id is None:
+            raise NotReady("the answer is not released, or the node does not tell by which id; its page does")
+        return Release(self._door, self._door.call("GET", f"/research/releases/{quote(self.release_id, safe='')}"))
+
+    def publish(self, title: str, address: str) -> Output:
+        """Records where the answer was published. The institutions in it hear of it, and their patients
+        read it."""
+        path = f"/research/outputs/{quote(self.id, safe='')}/publications"
+        output = Output(self._door, self._door.change("POST", path, {"title": title, "address": address}))
+        self.release_id = output.release_id or self.release_id
+        return output
 
     def standing(self, wait_s: int = 0) -> Standing:
         """How it stands now, or at its end if that comes within `wait_s` seconds (60 at most)."""
         wait_s = max(0, min(60, wait_s))
-        given = self._door.call(
-            "GET", f"/research/questions/{quote(self.id, safe='')}?wait={wait_s}", patience_s=wait_s
-        )
+        given = self._door.call("GET", f"{self._path()}?wait={wait_s}", patience_s=wait_s)
         self._take(given)
+        self._is_whole = True
         return cast(Standing, self._standing)
 
     def _take(self, given: Dict[str, Any]) -> None:
         missing = {site: Refusal.read(site, str(why)) for site, why in (given.get("missing") or {}).items()}
-        self._standing = Standing(str(given.get("state")), int(given.get("rounds") or 0), missing, given.get("reason"))
+        self._standing = Standing(
+            str(given.get("state")),
+            int(given.get("rounds") or 0),
+            missing,
+            given.get("reason"),
+            tuple(given.get("reasons") or ()),
+            given.get("until"),
+        )
+        self.release_id = given.get("release") or self.release_id
         self._given = given.get("answer")
         self.analysis = self.analysis or given.get("analysis") or {}
         self.project_id = self.project_id or given.get("project")
@@ -100,7 +186,7 @@ class Question(Generic[A]):
         clock = self._door.clock
         begun = clock.now()
         try:
-            while not (self._standing and self._standing.is_over):
+            while not (self._is_whole and self._standing and self._standing.is_over):
                 left = begun + deadline_s - clock.now()
                 if left <= 0:
                     raise DeadlinePassed(
@@ -139,6 +225,13 @@ class Question(Generic[A]):
         if self._kind is answers.Answer:
             return cast(A, answers.read(self._given, asked=self.analysis, missing=standing.missing))
         return self._kind.read(self._given, asked=self.analysis, missing=standing.missing)
+
+
+def with_noise(body: Dict[str, Any], epsilon: float) -> Dict[str, Any]:
+    """A question with noise of this ε."""
+    if not epsilon > 0:
+        raise QuestionError("ε is greater than 0: the smaller it is, the more noise there is")
+    return {**body, "noise": {"epsilon": float(epsilon)}}
 
 
 class Questions(List["Question[answers.Answer]"], Tabled):

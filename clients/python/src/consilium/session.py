@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, Optional, Sequence, Type
+from typing import Any, Callable, Dict, Optional, Sequence, Type, Union
+from urllib.parse import quote
 
 from . import answers, progress
+from .catalogue import Catalogue
+from .cohorts import Budget, Counted, Plan
+from .criteria import Cohort
 from .datasets import Dataset, Datasets
 from .door import Clock, Door, Token
-from .errors import ConsiliumError, NotFound, NotSignedIn, SecondFactorNeeded
+from .errors import ConsiliumError, NotFound, NotSignedIn, QuestionError
+from .programs import Program, Programs
 from .projects import Project, Projects
+from .queries import Views
 from .questions import Question
+from .releases import Output, Outputs, Release
 from .transport import HttpsTransport, Transport
+
+#: Seconds that a count may take beside what a call takes.
+_COUNT_S = 30.0
 
 
 def sign_in(
@@ -72,9 +84,17 @@ class Session:
     def __init__(self, door: Door, username: Optional[str], code: Optional[Callable[[], str]]) -> None:
         self._door = door
         self.username = username
-        #: Where a one-time code comes from when applying or asking needs a fresh one; `None` raises
-        #: `SecondFactorNeeded` instead.
         self.code = code
+
+    @property
+    def code(self) -> Optional[Callable[[], str]]:
+        """Where a one-time code comes from when applying or asking needs a fresh one; `None` raises
+        `SecondFactorNeeded` instead."""
+        return self._door.code
+
+    @code.setter
+    def code(self, code: Optional[Callable[[], str]]) -> None:
+        self._door.code = code
 
     def __repr__(self) -> str:
         who = self.username or "somebody"
@@ -135,6 +155,46 @@ class Session:
             "there is no such project, or it does not concern this institution", refused_by=self._door.address
         )
 
+    def catalog(self) -> Catalogue:
+        """What the institutions of the network hold: data sets in words and noisy counts, never a row."""
+        return Catalogue(self, self._door.call("GET", "/research/catalog"))
+
+    def views(self) -> Views:
+        """The tables of one's own institution that projects can ask by SQL."""
+        return Views.read(self._door.call("GET", "/research/views"))
+
+    def plan(self, cohort: Cohort, *, scope: str = "network", epsilon: float = 1.0) -> Plan:
+        """What a count of a cohort would cost and how exact it would be. Nothing is counted or spent."""
+        return Plan.read(self._door.change("POST", "/research/cohorts", _cohort(cohort, scope, epsilon, dry=True)))
+
+    def count(self, cohort: Cohort, *, scope: str = "network", epsilon: float = 1.0) -> Counted:
+        """Counts people step by step, with noise: at all institutions (`network`) or at one's own (`own`).
+        It costs ε of a privacy budget at each; the same question again costs nothing.
+
+        Raises `Refused` with the rule `budget` where one's own is spent.
+        """
+        body = _cohort(cohort, scope, epsilon, dry=False)
+        return Counted.read(self._door.change("POST", "/research/cohorts", body, patience_s=_COUNT_S))
+
+    def budget(self) -> Budget:
+        """What may still be learned by counting, at one's own institution."""
+        return Budget.read(self._door.change("GET", "/research/budget"))
+
+    def upload(self, program: Union[bytes, str, "os.PathLike[str]"]) -> Program:
+        """Hands in a program of one's own, a WebAssembly component as bytes or as a file, so that projects
+        can name it by its hash. The node says what it is, or by which rule it is none."""
+        content = program if isinstance(program, bytes) else Path(program).read_bytes()
+        return Program.read(self._door.upload("/research/programs", content, "application/wasm"))
+
+    def programs(self) -> Programs:
+        """The programs that projects of one's own institution name, each once."""
+        found = {one.program.hash: one.program for project in self.projects() for one in project.programs}
+        return Programs(found.values())
+
+    def program_bytes(self, hash: str) -> bytes:
+        """The bytes of a program, to be compared with what somebody built of its source."""
+        return self._door.document(f"/research/programs/{quote(hash, safe='')}")
+
     def apply(
         self,
         *,
@@ -148,24 +208,48 @@ class Session:
         min_rows: int = 50,
         days: int = 365,
         researchers: Sequence[Dict[str, str]] = (),
+        programs: Sequence[Dict[str, Any]] = (),
+        release: Optional[str] = None,
+        privacy: Optional[Dict[str, float]] = None,
+        amends: Optional[str] = None,
     ) -> Project:
         """Applies for a project. Every holder and both aggregators must approve it.
 
-        `researchers` are others at this institution who may ask too, as `{"account", "name"}`.
+        `researchers` are others at this institution who may ask too, as `{"account", "name"}`; `programs`
+        are what `Program.declared` gives; `release="checked"` has two people look at every answer;
+        `privacy={"epsilon": 2.0}` asks for differential privacy with this budget; `amends` is the id of a
+        project that this one changes. Raises `NotSupported` at a node that does not know what is asked.
         """
-        body = {
+        kinds = [*analyses, *(["program"] if programs and "program" not in analyses else [])]
+        body: Dict[str, Any] = {
             "title": title,
             "purpose": purpose,
             "researchers": list(researchers),
             "holders": list(holders),
             "aggregators": list(aggregators),
             "dataset": dataset,
-            "analyses": list(analyses),
+            "analyses": kinds,
             "min_sites": min_sites,
             "min_rows": min_rows,
             "days": days,
         }
+        # Only what is asked for: a node that does not know of it goes on as it does.
+        more = {"programs": list(programs), "release": release, "privacy": privacy, "amends": amends}
+        body.update({name: value for name, value in more.items() if value})
         return self.project(self._change("POST", "/research/projects", body)["id"])
+
+    def release(self, id: str) -> Release:
+        """A released answer as it was signed, by what it is cited by."""
+        return Release(self._door, self._door.call("GET", f"/research/releases/{quote(id, safe='')}"))
+
+    def outputs(self) -> Outputs:
+        """For stewards: the answers on their way out, the latest first."""
+        given = self._door.call("GET", "/research/outputs")
+        return Outputs(Output(self._door, one) for one in given["outputs"])
+
+    def output(self, question_id: str) -> Output:
+        """For stewards who are not named in its project: one of them, with its evidence and the answer."""
+        return Output(self._door, self._door.call("GET", f"/research/outputs/{quote(question_id, safe='')}"))
 
     def question(self, id: str) -> Question[answers.Answer]:
         """A question that was asked before, by whatever program, to be watched or read again."""
@@ -174,14 +258,17 @@ class Session:
         return question
 
     def _change(self, method: str, path: str, body: Dict[str, Any]) -> Any:
-        """A call that needs a fresh second factor, which is asked for once where somebody sits."""
-        try:
-            return self._door.call(method, path, body)
-        except SecondFactorNeeded:
-            if self.code is None:
-                raise
-            self.step_up(self.code())
-            return self._door.call(method, path, body)
+        return self._door.change(method, path, body)
+
+
+def _cohort(cohort: Cohort, scope: str, epsilon: float, *, dry: bool) -> Dict[str, Any]:
+    if scope not in ("own", "network"):
+        raise QuestionError("`scope` is one of `own`, `network`")
+    least = 0.1 if scope == "own" else 0.2
+    if not least <= epsilon <= 1000:
+        raise QuestionError(f"ε of a count over `{scope}` is from {least} to 1000")
+    body: Dict[str, Any] = {"cohort": cohort.written(), "scope": scope, "epsilon": float(epsilon)}
+    return {**body, "dry": True} if dry else body
 
 
 def _asked_code() -> str:

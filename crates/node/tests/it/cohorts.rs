@@ -15,7 +15,7 @@ use crate::hospitals::{Hospital, Hospitals, Setup, clock, run};
 use crate::point_of_care::Reader;
 
 /// So much that noise of a question is nothing but once in 10²⁰.
-const PLENTY: &[(&str, &str)] = &[
+pub const PLENTY: &[(&str, &str)] = &[
     ("account_epsilon = 10.0", "account_epsilon = 1000.0"),
     ("everybody_epsilon = 50.0", "everybody_epsilon = 10000.0"),
 ];
@@ -42,7 +42,7 @@ fn people(answer: &Value, line: usize) -> Option<u64> {
 }
 
 /// How many people of one hospital, and of all added up, are women.
-fn truth(hospitals: &Hospitals, org: Option<&str>) -> (u64, u64) {
+pub fn truth(hospitals: &Hospitals, org: Option<&str>) -> (u64, u64) {
     let held = hospitals.world.persons.iter().flat_map(|person| &person.at);
     let held = held.filter(|(at, _)| org.is_none_or(|org| org == at.as_str()));
     let patients: Vec<&String> = held.filter_map(|(_, known)| known.resources.first()).collect();

@@ -1,6 +1,8 @@
 //! The Python package, installed as researchers install it, asks over real nodes and prints what it
 //! was told; its own tests and its types hold. Skipped aloud where there is no `python3`.
 
+mod whole;
+
 use std::future::Future;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +14,8 @@ use identity::Role;
 use serde_json::{Value, json};
 use statistics::answer::{Coefficient, Finding};
 use statistics::{
-    Analysis, Column, Dictionary, Formula, Frame, Kind, Question, Regression, Step, Sums, Variable,
+    Analysis, Answer, Column, Dictionary, Formula, Frame, Kind, Question, Regression, Step, Sums,
+    Variable,
 };
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -167,10 +170,17 @@ fn frame(hospital: usize) -> Frame {
     .unwrap()
 }
 
-/// What the engine finds in the same rows without a network.
+/// The coefficients that the engine finds in the same rows without a network.
 fn known(formula: &str) -> Vec<Coefficient> {
     let regression = Regression::new(Formula::parse(formula).unwrap());
-    let analysis = Analysis::Regression(regression);
+    let Finding::Model(model) = engine(Analysis::Regression(regression)).finding else {
+        panic!("a model")
+    };
+    model.coefficients
+}
+
+/// What the engine finds in the same rows without a network.
+fn engine(analysis: Analysis) -> Answer {
     let question = Question { dictionary: dictionary(), most_rows: 1_000, analysis };
     let frames: Vec<Frame> = (0..3).map(frame).collect();
     let mut progress = question.start().unwrap();
@@ -183,21 +193,22 @@ fn known(formula: &str) -> Vec<Coefficient> {
         }
         match progress.take(&Sums { values, sites: 3 }).unwrap() {
             Step::Ask(next) => round = next,
-            Step::Done(answer) => {
-                let Finding::Model(model) = answer.finding else { panic!("a model") };
-                return model.coefficients;
-            }
+            Step::Done(answer) => return *answer,
         }
     }
 }
 
-async fn approved(hospitals: &Hospitals) -> (String, crate::client::Account) {
+async fn registered(hospitals: &Hospitals) {
     let declared = json!(dictionary());
     for (at, hospital) in hospitals.all.iter().enumerate() {
         let operator = hospital.signed_in(Role::Operator).await;
         let body = json!({"title": "A trial", "csv": table(at), "dictionary": declared});
         operator.put("/research/datasets/trial", &body).await.expect(200);
     }
+}
+
+async fn approved(hospitals: &Hospitals) -> (String, crate::client::Account) {
+    registered(hospitals).await;
     let first = &hospitals.all[0];
     let account = first.account(Role::Researcher, None);
     // The code before the present one, which is for the notebook.

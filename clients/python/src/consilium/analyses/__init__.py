@@ -9,6 +9,7 @@ from .describing import correlation, crosstab, histogram, kmeans, pca, quantiles
 from .draft import Draft
 from .effects import meta_analysis, survival, validation, weighting
 from .models import boosting, mixed, regression
+from .networks import perceptron, program, two_stage
 
 __all__ = [
     "Draft",
@@ -23,12 +24,15 @@ __all__ = [
     "mixed",
     "paired_t",
     "pca",
+    "perceptron",
+    "program",
     "quantiles",
     "rank_sum",
     "regression",
     "summary",
     "survival",
     "t_test",
+    "two_stage",
     "validation",
     "weighting",
 ]

@@ -9,10 +9,12 @@ from .base import Answer, Other
 from .comparisons import Anova, ChiSquared, Correlations, GroupMean, MeanTest, Pair, RankSum, TTest
 from .effects import Arm, Balance, MetaAnalysis, Pooled, WeightedEffect
 from .models import Coefficient, MixedModel, Model
+from .networks import Input, Layer, Measures, Perceptron, ProgramResult
 from .predictions import BoostedTrees, CalibrationGroup, Node, Split, Threshold, Validation
 from .structure import Cluster, Clusters, Component, Components
 from .survival import Curve, CurveStep, LogRank, RestrictedMean, Survival
 from .tables import Counts, Crosstab, Histogram, Quantile, Quantiles, Summary, VariableSummary
+from .two_stage import PooledCoefficient, PooledEffect, TwoStage
 
 __all__ = [
     "Anova",
@@ -34,16 +36,23 @@ __all__ = [
     "CurveStep",
     "GroupMean",
     "Histogram",
+    "Input",
     "KINDS",
+    "Layer",
     "LogRank",
     "MeanTest",
+    "Measures",
     "MetaAnalysis",
     "MixedModel",
     "Model",
     "Node",
     "Other",
     "Pair",
+    "Perceptron",
     "Pooled",
+    "PooledCoefficient",
+    "PooledEffect",
+    "ProgramResult",
     "Quantile",
     "Quantiles",
     "RankSum",
@@ -53,6 +62,7 @@ __all__ = [
     "Survival",
     "TTest",
     "Threshold",
+    "TwoStage",
     "Validation",
     "VariableSummary",
     "WeightedEffect",
@@ -74,11 +84,14 @@ KINDS: Dict[str, Type[Answer]] = {
         MetaAnalysis,
         MixedModel,
         Model,
+        Perceptron,
+        ProgramResult,
         Quantiles,
         RankSum,
         Summary,
         Survival,
         TTest,
+        TwoStage,
         Validation,
         WeightedEffect,
     )

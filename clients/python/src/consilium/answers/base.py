@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Dict, List, Type, TypeVar
+from typing import Any, ClassVar, Dict, List, Optional, Type, TypeVar
 
 from ..errors import ConsiliumError, NodeFailed, Refusal
 from ..rendering import Table, Tabled
@@ -30,6 +30,8 @@ class Answer(Tabled):
     asked: Dict[str, Any]
     #: What was found, as the node wrote it.
     finding: Dict[str, Any]
+    #: Where the project asks for differential privacy: how much noise was added, as the node tells it.
+    noise: Optional[Dict[str, Any]]
 
     #: The node's word for this kind of finding.
     kind: ClassVar[str] = ""
@@ -47,6 +49,7 @@ class Answer(Tabled):
                 "missing": missing,
                 "asked": asked,
                 "finding": finding,
+                "noise": answer.get("noise"),
             }
         except (KeyError, TypeError, ValueError):
             raise NodeFailed("the node's answer cannot be read by this version of the package") from None
@@ -65,7 +68,8 @@ class Answer(Tabled):
         if self.dropped:
             parts.append(f"{self.dropped:,} left out for a missing value")
         parts.append("1 round" if self.rounds == 1 else f"{self.rounds} rounds")
-        return ["; ".join(parts), *(f"not in it: {one}" for one in self.missing.values())]
+        told = [f"with noise for privacy: {_told(self.noise)}"] if self.noise else []
+        return ["; ".join(parts), *told, *(f"not in it: {one}" for one in self.missing.values())]
 
     def tables(self) -> List[Table]:
         return []
@@ -76,6 +80,12 @@ class Answer(Tabled):
 
     def _asks(self, name: str, otherwise: Any = None) -> Any:
         return self.asked.get(name, otherwise)
+
+
+def _told(noise: Dict[str, Any]) -> str:
+    """What a node tells of noise, in one line: words and numbers, whatever they are called."""
+    plain = {key: value for key, value in noise.items() if isinstance(value, (int, float, str))}
+    return ", ".join(f"{'ε' if key == 'epsilon' else key.replace('_', ' ')} {value}" for key, value in plain.items())
 
 
 @dataclass(frozen=True, repr=False)

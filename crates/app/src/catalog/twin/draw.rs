@@ -16,7 +16,8 @@ use crate::audit::event::Pattern;
 use crate::catalog::counted::NoiseKey;
 use crate::catalog::{Dataset, anew, columns, document};
 use crate::records::write::retry;
-use crate::{App, Caller, Error, Result, cohorts};
+use crate::budget::{self, Payment};
+use crate::{App, Caller, Error, Result};
 
 /// Rows that are shown with what is told of a twin.
 const SHOWN: usize = 5;
