@@ -135,7 +135,7 @@ impl Cluster {
             "scheduler",
             work,
         )?;
-        cluster.reached("/ping")?;
+        cluster.reached("/healthz")?;
         for core in cores {
             let name = format!("executor-{core}");
             let between = work.join(&name);

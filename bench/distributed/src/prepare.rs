@@ -5,7 +5,9 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
@@ -88,17 +90,17 @@ fn properties() -> Result<WriterProperties, Fault> {
 
 fn with_own_keys(batch: &RecordBatch, copy: u32) -> Result<RecordBatch, Fault> {
     let schema = batch.schema();
-    let columns = schema.fields().iter().zip(batch.columns());
-    let columns = columns.map(|(field, array)| -> ArrayRef {
-        match array.as_string_view_opt().filter(|_| field.name().ends_with("_key")) {
-            Some(keys) => {
-                let own: StringViewArray =
-                    keys.iter().map(|key| key.map(|key| format!("{key}-{copy}"))).collect();
-                Arc::new(own)
-            }
-            None => Arc::clone(array),
-        }
-    });
-    let columns = columns.collect();
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for (field, array) in schema.fields().iter().zip(batch.columns()) {
+        let is_key = field.name().ends_with("_key") && field.data_type().is_string();
+        columns.push(if is_key { own(array, copy)? } else { Arc::clone(array) });
+    }
     Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+fn own(keys: &ArrayRef, copy: u32) -> Result<ArrayRef, Fault> {
+    let texts = cast(keys, &DataType::Utf8View)?;
+    let own: StringViewArray =
+        texts.as_string_view().iter().map(|key| key.map(|key| format!("{key}-{copy}"))).collect();
+    Ok(cast(&own, keys.data_type())?)
 }

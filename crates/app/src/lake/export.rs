@@ -5,7 +5,6 @@
 //! audit, with the reason, before any row is read; what tells who or which one something is has another
 //! value under a key that nobody keeps; and a folder that is there already is not touched.
 
-use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -75,6 +74,7 @@ pub fn export(app: &App, order: &Order) -> Result<Vec<Exported>> {
     let note =
         format!("hands out as plain files of the lake: {}; reason: {reason}", tables.join(", "));
     app.audit(Event::by_node(Pattern::Disclose).note(note))?;
+    make(&beside)?;
     let written = write(app, &look, &tables, &beside, order).inspect_err(|_| {
         // What is there in part would be taken for the whole.
         let _ = fs::remove_dir_all(&beside);
@@ -88,7 +88,8 @@ pub fn export(app: &App, order: &Order) -> Result<Vec<Exported>> {
 
 /// The folder that becomes the ordered one once it is whole.
 fn beside(to: &Path) -> PathBuf {
-    let mut name = OsString::from(to);
+    // Without a stroke at the end.
+    let mut name = to.components().as_path().as_os_str().to_owned();
     name.push(".part");
     name.into()
 }
@@ -112,8 +113,6 @@ fn write(
     folder: &Path,
     order: &Order,
 ) -> Result<Vec<Exported>> {
-    let make = |path: &Path| DirBuilder::new().mode(0o700).create(path).map_err(disk);
-    make(folder)?;
     // Of this export alone: nobody has it afterwards.
     let key = MacKey::new(&Zeroizing::new(app.new_secret()));
     let mut written = Vec::with_capacity(tables.len());
@@ -147,6 +146,11 @@ fn about(app: &App, written: &[Exported], reason: &str) -> String {
         text += &format!("{table}/{table}.parquet: {rows} rows\n");
     }
     text
+}
+
+/// A new folder for the system's user of the node alone.
+fn make(path: &Path) -> Result<()> {
+    DirBuilder::new().mode(0o700).create(path).map_err(disk)
 }
 
 /// A new file for the system's user of the node alone.
