@@ -4,6 +4,7 @@
 //! records. Whoever asks it comes through [`look`], which first has the tables show whoever is in research
 //! at this moment and nobody else. What is about no patient, about several, or governs access is not in it.
 
+pub mod export;
 mod follow;
 mod people;
 mod place;

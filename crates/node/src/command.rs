@@ -12,7 +12,7 @@ use crate::audit::AuditTask;
 use crate::upkeep::{self, StoreTask};
 use crate::wiring::{Fault, open, system_clock};
 use crate::{
-    accounts, agreements, apps, audit, config, consent, demo, import, keys, members, network,
+    accounts, agreements, apps, audit, config, consent, demo, import, keys, lake, members, network,
     packages, serve, terminology, validate,
 };
 
@@ -93,6 +93,11 @@ enum Command {
     Purge(upkeep::Purge),
     /// Remove what is older than its time for good
     Retain(upkeep::Retain),
+    /// Work with the tables of views over the records
+    Lake {
+        #[command(subcommand)]
+        task: lake::Task,
+    },
     /// Work with the keys that seal a node's secrets and data
     Keys {
         #[command(subcommand)]
@@ -224,6 +229,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Fault> {
         Command::Restore(task) => return upkeep::bring_back(&task),
         Command::Purge(task) => return upkeep::purge_patient(&task),
         Command::Retain(task) => return upkeep::retain_types(&task),
+        Command::Lake { task } => lake::run(task)?,
         Command::Keys { task } => keys::task::run(task)?,
         Command::Audit { task } => return audit::run(task),
         Command::Network { task } => return network::run(task),

@@ -12,6 +12,7 @@ pub mod consent;
 pub mod demo;
 pub mod import;
 pub mod keys;
+mod lake;
 pub mod members;
 pub mod network;
 mod packages;

@@ -83,7 +83,7 @@ async fn commit(app: &App) {
 }
 
 /// Takes one batch in. Returns whether there may be more. Blocks.
-fn step(app: &App) -> Result<bool> {
+pub(super) fn step(app: &App) -> Result<bool> {
     let open = app.lake().open()?;
     let snapshot = app.store().snapshot()?;
     let changes = snapshot.changes(open.lake.applied(), PIECE)?;

@@ -15,12 +15,14 @@ use consilium_node::wiring::{open, system_clock};
 use identity::Role;
 use serde_json::{Value, json};
 use statistics::{Analysis, Column, Formula, Frame, Question, Regression};
+use store::{HistoryOf, Seq};
 use tokio::task::block_in_place;
 
 use crate::client::{Client, text};
 use crate::hospitals::{Hospital, Hospitals, Setup, run};
 use crate::point_of_care::Reader;
 use crate::rounds::{APPROVED, caller, draft, ended, model, pooled, project_of, verdict};
+use crate::stores::{fails, opened, path, works};
 
 const OPT_IN: &[(&str, &str)] =
     &[("research_consent = \"opt-out\"", "research_consent = \"opt-in\"")];
@@ -273,6 +275,93 @@ fn what_would_show_a_row_is_refused_and_audited() {
     });
 }
 
+#[test]
+fn tables_are_handed_out_on_purpose_without_whoever_is_out_and_over_nothing() {
+    run(async {
+        let setup = Setup { patients: 20, hospitals: 1, ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        let hospital = &hospitals.all[0];
+        let people = patients(&hospitals, hospital);
+        hospital.patient(&people[0]).await.create(&said(&people[0], "deny")).await;
+        let (org, all) = (hospital.org.clone(), people.len());
+        let folder = hospitals.stop().await;
+        block_in_place(|| {
+            let home = folder.path().join(&org);
+            let to = folder.path().join("tables");
+            let order = |more: &[&str]| {
+                let own = ["lake", "export", "--dir", path(&home), "--to", path(&to)];
+                [&own[..], more].concat().into_iter().map(str::to_owned).collect::<Vec<String>>()
+            };
+            let given = |order: &[String]| {
+                let order: Vec<&str> = order.iter().map(String::as_str).collect();
+                works(&order)
+            };
+            let refused = |order: &[String]| {
+                let order: Vec<&str> = order.iter().map(String::as_str).collect();
+                fails(&order)
+            };
+            // Not without a reason, and nothing of a table that there is not.
+            assert!(refused(&order(&[])).contains("--reason"));
+            assert!(refused(&order(&["--reason", " "])).contains("a reason is one line"));
+            let unknown = refused(&order(&["--reason", "audit", "--table", "accounts"]));
+            assert!(unknown.contains("there is no table `accounts`"), "{unknown}");
+            assert!(!to.exists());
+
+            let said = given(&order(&["--reason", "Yearly report 7"]));
+            assert!(said.contains(&format!("patient: {} rows", all - 1)), "{said}");
+            assert!(said.contains("NOT encrypted"), "{said}");
+            for table in ["patient", "observation", "claim"] {
+                let file = std::fs::read(to.join(format!("{table}/{table}.parquet"))).unwrap();
+                assert!(file.starts_with(b"PAR1"), "{table}");
+                for id in &people {
+                    let id = id.as_bytes();
+                    assert!(!file.windows(id.len()).any(|bytes| bytes == id), "{table}");
+                }
+            }
+            let about = std::fs::read_to_string(to.join("README.txt")).unwrap();
+            assert!(
+                about.contains("NOT ENCRYPTED") && about.contains("Yearly report 7"),
+                "{about}"
+            );
+            let log = opened(path(&home));
+            let entries = log
+                .history(&HistoryOf::Type("AuditEvent"), Seq::MAX, i64::MIN, 99)
+                .unwrap()
+                .into_iter()
+                .filter(|entry| entry.text.contains("reason: Yearly report 7"))
+                .count();
+            assert_eq!(entries, 1, "it is in the audit");
+            drop(log);
+
+            // Nothing is overwritten, and one table may be had by itself.
+            let before = std::fs::read(to.join("README.txt")).unwrap();
+            assert!(refused(&order(&["--reason", "again"])).contains("exists already"));
+            assert_eq!(std::fs::read(to.join("README.txt")).unwrap(), before);
+            std::fs::remove_dir_all(&to).unwrap();
+            let one = given(&order(&["--reason", "again", "--table", "encounter"]));
+            assert!(one.contains("encounter: ") && !one.contains("patient: "), "{one}");
+            assert!(!to.join("patient").exists());
+        });
+    });
+}
+
+#[test]
+fn a_node_that_keeps_no_lake_has_nothing_to_hand_out() {
+    run(async {
+        let setup = Setup { patients: 5, hospitals: 1, config: OFF, ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        let org = hospitals.all[0].org.clone();
+        let folder = hospitals.stop().await;
+        block_in_place(|| {
+            let (home, to) = (folder.path().join(&org), folder.path().join("tables"));
+            let order =
+                ["lake", "export", "--dir", path(&home), "--to", path(&to), "--reason", "report"];
+            assert!(fails(&order).contains("keeps no lake"));
+            assert!(!to.exists());
+        });
+    });
+}
+
 /// The rows of the demo's data set at a hospital, made of its records without the lake.
 fn by_hand(hospitals: &Hospitals, hospital: &Hospital, without: &[&str]) -> Frame {
     let (mut ages, mut systolic) = (Vec::new(), Vec::new());
@@ -450,7 +539,7 @@ fn a_data_set_holds_what_its_dictionary_lists_and_is_made_anew_when_asked() {
 #[test]
 fn a_node_without_a_lake_says_so() {
     run(async {
-        let setup = Setup { patients: 2, hospitals: 1, config: OFF, ..Setup::default() };
+        let setup = Setup { patients: 5, hospitals: 1, config: OFF, ..Setup::default() };
         let hospitals = Hospitals::start(setup).await;
         let hospital = &hospitals.all[0];
         let operator = hospital.signed_in(Role::Operator).await;

@@ -15,19 +15,19 @@ fn consilium(arguments: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
-fn works(arguments: &[&str]) -> String {
+pub fn works(arguments: &[&str]) -> String {
     let (success, text) = consilium(arguments);
     assert!(success, "{arguments:?}: {text}");
     text
 }
 
-fn fails(arguments: &[&str]) -> String {
+pub fn fails(arguments: &[&str]) -> String {
     let (success, text) = consilium(arguments);
     assert!(!success, "{arguments:?}: {text}");
     text
 }
 
-fn path(path: &Path) -> &str {
+pub fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -63,7 +63,7 @@ fn import(folder: &Path, home: &str, value: u32) {
 }
 
 /// What the store of a node holds.
-fn opened(home: &str) -> Box<dyn Snapshot> {
+pub fn opened(home: &str) -> Box<dyn Snapshot> {
     let home = Path::new(home);
     Config::read(home).unwrap().location(home).unwrap().open_read_only().unwrap()
 }
