@@ -77,6 +77,7 @@ mod release;
 mod research_pages;
 mod rest;
 mod rounds;
+mod rounds_restart;
 mod routes;
 mod searches;
 mod simulate;

@@ -13,10 +13,10 @@ use super::offer::MOST_ROWS;
 use super::table::{self, counts, csv, written};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
+use crate::budget::{self, Payment};
 use crate::catalog::counted::NoiseKey;
 use crate::catalog::{Dataset, anew, columns, document};
 use crate::records::write::retry;
-use crate::budget::{self, Payment};
 use crate::{App, Caller, Error, Result};
 
 /// Rows that are shown with what is told of a twin.

@@ -14,9 +14,7 @@ use web::research::council::{self, ApplicationView, CouncilRow, CouncilShown, Co
 use web::research::found::Found;
 use web::research::home::{self, HomeView, ProjectRow};
 use web::research::mine::{self, MineRow, MineView, UseRow};
-use web::research::project::{
-    self, AskPlan, ChangeRow, DecisionRow, ProgramRow, ProjectView,
-};
+use web::research::project::{self, AskPlan, ChangeRow, DecisionRow, ProgramRow, ProjectView};
 use web::research::question::{self, QuestionView};
 use web::research::workspace::{self, ResultView, WorkspaceView};
 use web::research::{ProjectState, QuestionRow, QuestionState};
