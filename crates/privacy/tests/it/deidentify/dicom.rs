@@ -211,10 +211,8 @@ fn no_mark(made: &[u8], what: &str) {
 
 #[test]
 fn nothing_that_the_profile_names_stays_at_any_depth() {
-    let kinds: [(&str, fn(&'static str) -> &'static str); 3] =
-        [("as it is", |vr| vr), ("unknown", |_| "UN"), ("bytes", |_| "OB")];
-    for (what, vr_of) in kinds {
-        let inner = all_named(vr_of);
+    for (what, written) in [("as it is", None), ("unknown", Some("UN")), ("bytes", Some("OB"))] {
+        let inner = all_named(|vr| written.unwrap_or(vr));
         let mut middle = inner.clone();
         middle.insert(REFERENCED_IMAGES, element(REFERENCED_IMAGES, "SQ", &item(&bytes(&inner))));
         let mut root = middle.clone();
