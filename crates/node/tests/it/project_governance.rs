@@ -90,6 +90,18 @@ fn everybody_hears_what_everybody_has_decided() {
         let request = RoundsRequest { known: vec![id.clone()], ..RoundsRequest::default() };
         let told = app::rounds::exchange(&first.app, &nobody, request).await.unwrap();
         assert_eq!(told.decisions, [], "whoever has no part in it is told nothing");
+
+        // Nor is anybody told what nobody would take: of a party that is cut off here, for instance.
+        let of = |one: &Hospital| OrgId::new(&one.org).unwrap();
+        let told = async || {
+            let request = RoundsRequest { known: vec![id.clone()], ..RoundsRequest::default() };
+            let told = app::rounds::exchange(&first.app, &of(second), request).await.unwrap();
+            let by: Vec<Decision> = told.decisions.iter().map(|one| one.open().unwrap()).collect();
+            by.into_iter().map(|one| one.holder).collect::<BTreeSet<OrgId>>()
+        };
+        assert_eq!(told().await, BTreeSet::from([of(first), of(third)]));
+        first.app.network().cut(Some(&of(third)));
+        assert_eq!(told().await, BTreeSet::from([of(first)]));
         hospitals.stop().await;
     });
 }
@@ -245,6 +257,10 @@ fn an_amendment_that_all_have_approved_ends_the_project() {
         }
         let steward = Reader::new(second, second.signed_in(Role::Steward).await);
         let shown = steward.get(&format!("/projects/{amendment}")).await.expect(200).text;
+        assert!(shown.contains("What it changes"), "{shown}");
+        assert!(shown.contains(">regression, summary<"), "{shown}");
+        let member = Reader::new(second, second.signed_in(Role::Representative).await);
+        let shown = member.get(&format!("/patient-council/{amendment}")).await.expect(200).text;
         assert!(shown.contains("What it changes"), "{shown}");
         assert!(shown.contains(">regression, summary<"), "{shown}");
 
