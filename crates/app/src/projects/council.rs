@@ -69,7 +69,8 @@ impl Stand {
         all.filter(|one| !one.is_empty()).collect()
     }
 
-    /// What others are told of it: no names; words that are too many together are shortened. None where there is nothing to tell.
+    /// What others are told of it: no names; words that are too long together are shortened. None where there
+    /// is nothing to tell.
     pub fn told(&self) -> Option<CouncilWord> {
         if self.needed == 0 && self.words.is_empty() {
             return None;
