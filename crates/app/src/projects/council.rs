@@ -251,7 +251,7 @@ fn fitting(all: &[&str]) -> Vec<String> {
     let length: usize = all.iter().map(|one| one.chars().count()).sum();
     let most = if length > MAX_WORDS { MAX_WORDS / all.len().max(1) } else { MAX_WORDS };
     let fit = |one: &&str| match one.chars().count() > most {
-        true => one.chars().take(most - 1).chain(['…']).collect(),
+        true => one.chars().take(most - 1).chain(['…']).collect::<String>(),
         false => (*one).to_owned(),
     };
     all.iter().map(fit).collect()
