@@ -118,7 +118,7 @@ pub(crate) struct Payment {
     pub(crate) side: Vec<SideWrite>,
 }
 
-/// What a project has spent of a data set of this institution, since it began.
+/// What a project has spent of a data set of this institution, with those that it amends, since they began.
 pub(crate) struct InProject {
     project: String,
     dataset: String,
@@ -127,23 +127,29 @@ pub(crate) struct InProject {
 }
 
 impl InProject {
-    /// Reads it; `of` is the ε in millionths that was approved with the project.
+    /// Reads it: of `projects` the first asks, and what the others have spent counts with it; `of` is the ε in
+    /// millionths that was approved with the first.
     pub(crate) fn read(
         snapshot: &dyn Snapshot,
-        project: &str,
+        projects: Vec<String>,
         dataset: &str,
         of: u64,
     ) -> Result<Self> {
-        let stored = snapshot.side_scan(SPACE, &of_project(project), MOST)?;
-        if stored.len() >= MOST {
-            return Err(Error::new(Kind::Busy, "the ledger of this project is full"));
+        let mut stored = Vec::new();
+        for project in &projects {
+            stored.extend(snapshot.side_scan(SPACE, &of_project(project), MOST)?);
+            if stored.len() >= MOST {
+                return Err(Error::new(Kind::Busy, "the ledger of this project is full"));
+            }
         }
+        let project = projects.into_iter().next();
+        let project = project.ok_or_else(|| Error::internal("a ledger is of a project"))?;
         let entry = |(_, value): &(Vec<u8>, Vec<u8>)| {
             serde_json::from_slice(value)
                 .map_err(|_| Error::internal("an entry of the privacy ledger is faulty"))
         };
         let entries = stored.iter().map(entry).collect::<Result<_>>()?;
-        Ok(Self { project: project.to_owned(), dataset: dataset.to_owned(), of, entries })
+        Ok(Self { project, dataset: dataset.to_owned(), of, entries })
     }
 
     /// Without δ, entries add up as ε alone.

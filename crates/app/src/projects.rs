@@ -18,9 +18,11 @@ mod told;
 pub use amend::{Change, changes};
 pub use apply::{Draft, apply};
 pub use decide::{Choice, Verdict, decide, end};
+pub use others::hear;
 pub use shelf::{Ended, Known, Signed, known};
 pub use told::{Told, for_patient};
 
+pub(crate) use amend::of_one_budget;
 pub(crate) use held::{Held, all};
 pub(crate) use shelf::{check_signer, signed_by, take_decision, take_project};
 
@@ -35,7 +37,7 @@ use crate::{App, Caller, Result};
 pub(crate) const SPACE: &str = "projects";
 /// Most projects that a node keeps.
 pub const MOST: usize = 10_000;
-/// Most decisions of one party about one project.
+/// Most decisions of one party about one project; a withdrawal of what it last approved, and an end, are taken beyond.
 pub const MOST_DECISIONS: usize = 100;
 
 /// The projects that concern this institution, the latest first.

@@ -106,6 +106,7 @@ fn messages() {
     assert_eq!((request.given.len(), request.wait_ms), (5, 20_000));
     let response: RoundsResponse = check(include_str!("../vectors/rounds-response.json"));
     assert_eq!((response.projects.len(), response.work.len()), (1, 4));
+    assert_eq!(response.decisions.len(), 1);
     let request: CatalogueRequest = check(include_str!("../vectors/catalogue-request.json"));
     assert_eq!(request.after.as_deref(), Some("trial"));
     let told: CatalogueResponse = check(include_str!("../vectors/catalogue-response.json"));

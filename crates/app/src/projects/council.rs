@@ -62,17 +62,24 @@ impl Stand {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// What others are told of it: no names. None where there is nothing to tell.
+    /// The conditions and reasons of all who name any, of those who object first.
+    pub fn conditions(&self) -> Vec<&str> {
+        let of = |say: Say| self.words.iter().filter(move |word| word.say == say);
+        let all = of(Say::Object).chain(of(Say::Agree)).map(|word| word.conditions.as_str());
+        all.filter(|one| !one.is_empty()).collect()
+    }
+
+    /// What others are told of it: no names; words that are too long together are shortened. None where there
+    /// is nothing to tell.
     pub fn told(&self) -> Option<CouncilWord> {
         if self.needed == 0 && self.words.is_empty() {
             return None;
         }
-        let conditions = self.words.iter().map(|word| word.conditions.clone());
         Some(CouncilWord {
             needed: self.needed,
             agree: self.count(Say::Agree),
             object: self.count(Say::Object),
-            conditions: conditions.filter(|one| !one.is_empty()).collect(),
+            conditions: fitting(&self.conditions()),
         })
     }
 
@@ -101,6 +108,8 @@ pub struct Seen {
     pub stand: Stand,
     /// The reader's own word.
     pub own: Option<Word>,
+    /// The project that it amends, where that asks this institution's data too.
+    pub earlier: Option<Known>,
 }
 
 /// The projects that ask this institution's data, the latest first. For members of the patient council.
@@ -142,7 +151,8 @@ pub fn stand(app: &App, caller: &Caller, id: &str) -> Result<Stand> {
 /// objection to what this institution has approved withdraws the approval.
 ///
 /// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Conflict`] for one that asks nothing of this
-/// institution or has ended, [`Kind::Invalid`] for an objection without a reason and for too many words.
+/// institution or has ended, [`Kind::Invalid`] for an objection without a reason and for one that is too long by
+/// itself. No word is refused for the sake of others'.
 pub fn give(app: &App, caller: &Caller, id: &str, say: Say, conditions: &str) -> Result<()> {
     authorise(app, caller, Action::for_others(policy::Action::Represent))?;
     let invalid = |message: String| Error::invalid("value", message);
@@ -166,13 +176,6 @@ pub fn give(app: &App, caller: &Caller, id: &str, say: Say, conditions: &str) ->
     }
     let mut stand = stands(app, &*snapshot, &known)?;
     stand.words.retain(|word| word.account != caller.user.id);
-    let length = stand.words.iter().map(|word| word.conditions.chars().count()).sum::<usize>();
-    if stand.words.len() >= MAX_CONDITIONS || length + conditions.chars().count() > MAX_WORDS {
-        return Err(invalid(format!(
-            "the words of the council about a project have at most {MAX_WORDS} characters, of at most \
-             {MAX_CONDITIONS} members"
-        )));
-    }
     let word = Word {
         account: caller.user.id.clone(),
         say,
@@ -231,7 +234,27 @@ pub(super) fn stands(app: &App, snapshot: &dyn Snapshot, known: &Known) -> Resul
 fn seen(app: &App, snapshot: &dyn Snapshot, caller: &Caller, known: Known) -> Result<Seen> {
     let stand = stands(app, snapshot, &known)?;
     let own = stand.words.iter().find(|word| word.account == caller.user.id).cloned();
-    Ok(Seen { known, stand, own })
+    let earlier = match &known.project.amends {
+        Some(id) => shelf::known(snapshot, id).map(Some).or_else(|error| match error.kind {
+            Kind::NotFound => Ok(None),
+            _ => Err(error),
+        })?,
+        None => None,
+    };
+    let earlier = earlier.filter(|one| one.project.holders.contains(app.network().own()));
+    Ok(Seen { known, stand, own, earlier })
+}
+
+/// As many of the words as a decision tells of, each shortened to its part where they are too long together.
+fn fitting(all: &[&str]) -> Vec<String> {
+    let all: Vec<&str> = all.iter().copied().take(MAX_CONDITIONS).collect();
+    let length: usize = all.iter().map(|one| one.chars().count()).sum();
+    let most = if length > MAX_WORDS { MAX_WORDS / all.len().max(1) } else { MAX_WORDS };
+    let fit = |one: &&str| match one.chars().count() > most {
+        true => one.chars().take(most - 1).chain(['…']).collect::<String>(),
+        false => (*one).to_owned(),
+    };
+    all.iter().map(fit).collect()
 }
 
 fn is_member(app: &App, account: &str) -> Result<bool> {
@@ -280,5 +303,29 @@ mod tests {
         let told = stand(1, &[Say::Agree, Say::Agree]).told();
         let conditions = vec!["tell us".to_owned()];
         assert_eq!(told, Some(CouncilWord { needed: 1, agree: 2, object: 0, conditions }));
+    }
+
+    #[test]
+    fn words_that_are_too_long_together_are_shortened_and_all_counted() {
+        for (members, objects) in [(4, 0), (5, 1), (100, 3), (150, 120)] {
+            let word = |at: usize| Word {
+                account: at.to_string(),
+                say: if at < members - objects { Say::Agree } else { Say::Object },
+                conditions: "ä".repeat(MAX_CONDITION),
+                at_ms: 0,
+            };
+            let stand = Stand { needed: 1, words: (0..members).map(word).collect() };
+            let told = stand.told().unwrap();
+            let counts = (told.agree as usize, told.object as usize);
+            assert_eq!(counts, (members - objects, objects));
+            assert_eq!(told.conditions.len(), members.min(MAX_CONDITIONS));
+            let length: usize = told.conditions.iter().map(|one| one.chars().count()).sum();
+            assert!(length <= MAX_WORDS && length > MAX_WORDS * 9 / 10, "{members}: {length}");
+            assert_eq!(stand.conditions().len(), members, "here nothing is left out");
+        }
+        let mut stand = stand(1, &[Say::Agree, Say::Object]);
+        stand.words[1].conditions = "nobody asked us".to_owned();
+        let told = stand.told().unwrap().conditions;
+        assert_eq!(told, ["nobody asked us", "tell us"]);
     }
 }

@@ -4,7 +4,7 @@ use wire::Sealed;
 pub use wire::research::ProjectChoice as Choice;
 use wire::research::{CouncilWord, Decision};
 
-use super::{Known, council, known, take_decision};
+use super::{Known, amend, council, known, take_decision};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
@@ -27,7 +27,8 @@ pub struct Verdict {
 ///
 /// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Conflict`] where this institution has
 /// nothing to decide in it, where it has ended, where its patient council has not agreed to what it
-/// approves, or where it approves a program whose bytes are not here or are not what the project says.
+/// approves, or where it approves a program whose bytes are not here or are not what the project says;
+/// [`Kind::Invalid`] for an amendment that cannot take the place of what it amends.
 pub fn decide(app: &App, caller: &Caller, id: &str, verdict: &Verdict) -> Result<()> {
     authorise(app, caller, Action::of(policy::Action::DecideProjects))?;
     let conflict = |message: &str| Error::new(Kind::Conflict, message.to_owned());
@@ -50,6 +51,10 @@ pub fn decide(app: &App, caller: &Caller, id: &str, verdict: &Verdict) -> Result
     let known = known(&*snapshot, id)?;
     if known.ended.is_some() {
         return Err(conflict("the project has ended"));
+    }
+    if verdict.choice == Choice::Approve {
+        // What it amends may have become known after it.
+        amend::check(&*snapshot, &known)?;
     }
     let stand = council::stands(app, &*snapshot, &known)?;
     drop(snapshot);

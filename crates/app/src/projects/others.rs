@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use wire::research::Decision;
 use wire::{OrgId, Sealed};
 
-use super::{held, known, take_decision};
+use super::{held, known, shelf, take_decision};
 use crate::{App, Error, Result};
 
 /// Most decisions told in one answer.
@@ -17,7 +17,7 @@ const MOST_BYTES: usize = 2 * 1024 * 1024;
 
 /// The latest decisions of others about projects that this node coordinates and `peer` has a part in and
 /// knows, as far as they are not among `known`; the latest first. What nobody can ask in any more is not
-/// told.
+/// told, nor what nobody would take: signed by a key, or for a member, that is one no longer.
 pub(crate) fn untold(app: &App, peer: &OrgId, known: &[String]) -> Result<Vec<Sealed>> {
     let (own, now) = (app.network().own(), app.now_ms());
     let known: BTreeSet<&String> = known.iter().collect();
@@ -30,7 +30,8 @@ pub(crate) fn untold(app: &App, peer: &OrgId, known: &[String]) -> Result<Vec<Se
         }
         for (party, signed) in &one.signed {
             let at = one.decisions.get(party).map(|decision| decision.at);
-            if party != peer && !known.contains(&signed.id) {
+            let is_new = party != peer && !known.contains(&signed.id);
+            if is_new && shelf::is_members_key(app, party, &signed.sealed) {
                 found.push((at, &signed.sealed));
             }
         }
@@ -66,8 +67,8 @@ pub(crate) fn kept(app: &App, coordinator: &OrgId) -> Result<Vec<String>> {
 /// Takes in what `coordinator` hands on of another party's. About what is decided here, this node has the
 /// last word.
 ///
-/// Errors: as [`take_decision`], and [`crate::Kind::Invalid`] for a project of another coordinator.
-pub(crate) fn take(app: &App, coordinator: &OrgId, sealed: &Sealed) -> Result<()> {
+/// Errors: as those of a decision from its party, and [`crate::Kind::Invalid`] for a project of another coordinator.
+pub fn hear(app: &App, coordinator: &OrgId, sealed: &Sealed) -> Result<()> {
     let invalid = |message: String| Error::invalid("value", message);
     let decision: Decision = sealed.open().map_err(|e| invalid(e.to_string()))?;
     if decision.holder == *app.network().own() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use store::{SideWrite, Snapshot, Transaction};
-use wire::research::{Decision, Project, ProjectChoice};
+use wire::research::{Decision, MAX_SITES, Project, ProjectChoice};
 use wire::{OrgId, Sealed};
 
 use super::{MOST, MOST_DECISIONS, SPACE, amend, study};
@@ -13,6 +13,10 @@ use crate::{App, Error, Kind, Result};
 
 /// How far the clock of another party may be ahead, in milliseconds.
 const AHEAD_MS: i64 = 5 * 60 * 1000;
+/// Most decisions that are kept of one party about one project: a last withdrawal and an end find room.
+const MOST_KEPT: usize = MOST_DECISIONS + 2;
+/// Most decisions about one project: of its holders, two aggregators and the coordinator.
+const MOST_READ: usize = (MAX_SITES + 3) * MOST_KEPT;
 
 /// A project and what its parties have decided.
 #[derive(Clone, Debug)]
@@ -90,6 +94,17 @@ impl Known {
         }
     }
 
+    /// Whether a decision is taken however many the party has made: what ends its part, once.
+    fn has_room_for(&self, decision: &Decision) -> bool {
+        let before = self.decisions.get(&decision.holder);
+        match decision.choice {
+            ProjectChoice::End => before.is_none_or(|one| one.choice != ProjectChoice::End),
+            ProjectChoice::Withdraw => before
+                .is_some_and(|one| one.choice == ProjectChoice::Approve && one.at <= decision.at),
+            ProjectChoice::Approve | ProjectChoice::Refuse => false,
+        }
+    }
+
     /// Whether `org` lets the project go on at `now_ms`.
     pub fn is_approved_by(&self, org: &OrgId, now_ms: i64) -> bool {
         let is_on = (self.project.from..self.project.until).contains(&now_ms);
@@ -119,11 +134,11 @@ fn open(snapshot: &dyn Snapshot, value: &[u8]) -> Result<Known> {
     let sealed: Sealed = serde_json::from_slice(value).map_err(|_| faulty())?;
     let project: Project = serde_json::from_str(&sealed.text).map_err(|_| faulty())?;
     let id = sealed.id();
-    let ended = amend::ended(snapshot, &id)?;
+    let ended = amend::ended(snapshot, &id, &project)?;
     let (decisions, signed) = (BTreeMap::new(), BTreeMap::new());
     let mut known = Known { id, project, sealed, decisions, signed, ended };
     let prefix = format!("decision/{}/", known.id);
-    for (_, value) in snapshot.side_scan(SPACE, prefix.as_bytes(), MOST)? {
+    for (_, value) in snapshot.side_scan(SPACE, prefix.as_bytes(), MOST_READ)? {
         let sealed: Sealed = serde_json::from_slice(&value).map_err(|_| faulty())?;
         let decision: Decision = serde_json::from_str(&sealed.text).map_err(|_| faulty())?;
         known.note(decision, &sealed);
@@ -131,10 +146,18 @@ fn open(snapshot: &dyn Snapshot, value: &[u8]) -> Result<Known> {
     Ok(known)
 }
 
+/// An application alone, where it is known here.
+pub(super) fn application(snapshot: &dyn Snapshot, id: &str) -> Result<Option<Project>> {
+    let faulty = || Error::internal("a stored project is faulty");
+    let Some(stored) = snapshot.side(SPACE, &project_key(id))? else { return Ok(None) };
+    let sealed: Sealed = serde_json::from_slice(&stored).map_err(|_| faulty())?;
+    serde_json::from_str(&sealed.text).map(Some).map_err(|_| faulty())
+}
+
 /// The signed decisions of `org` about a project.
 pub(crate) fn signed_by(snapshot: &dyn Snapshot, id: &str, org: &OrgId) -> Result<Vec<Sealed>> {
     let prefix = format!("decision/{id}/{org}/");
-    let stored = snapshot.side_scan(SPACE, prefix.as_bytes(), MOST_DECISIONS)?;
+    let stored = snapshot.side_scan(SPACE, prefix.as_bytes(), MOST_KEPT)?;
     let read = |value: &Vec<u8>| {
         serde_json::from_slice(value).map_err(|_| Error::internal("a stored decision is faulty"))
     };
@@ -160,7 +183,8 @@ pub(crate) fn take_project(app: &App, sealed: &Sealed, by: Option<Event<'_>>) ->
         return Err(Error::new(Kind::TooCostly, "there are too many projects"));
     }
     let (decisions, signed) = (BTreeMap::new(), BTreeMap::new());
-    let known = Known { id, project, sealed: sealed.clone(), decisions, signed, ended: None };
+    let ended = amend::ended(&*snapshot, &id, &project)?;
+    let known = Known { id, project, sealed: sealed.clone(), decisions, signed, ended };
     if !known.concerns(app.network().own()) {
         return Err(invalid("this institution has no part in the project".to_owned()));
     }
@@ -179,7 +203,7 @@ pub(crate) fn take_project(app: &App, sealed: &Sealed, by: Option<Event<'_>>) ->
 /// Takes in a decision about a project that is known here. Whether it is new.
 ///
 /// Errors: [`Kind::NotFound`] for an unknown project, [`Kind::Invalid`] where it is not signed by
-/// one of its parties.
+/// one of its parties, [`Kind::TooCostly`] where the party has decided too often. What ends its part is taken then too.
 pub(crate) fn take_decision(app: &App, sealed: &Sealed, by: Option<Event<'_>>) -> Result<bool> {
     take_decision_with(app, sealed, by, Transaction::default())
 }
@@ -211,7 +235,7 @@ pub(super) fn take_decision_with(
     if before.contains(sealed) {
         return Ok(false);
     }
-    if before.len() >= MOST_DECISIONS {
+    if before.len() >= MOST_DECISIONS && !known.has_room_for(&decision) {
         return Err(Error::new(Kind::TooCostly, "there are too many decisions about this project"));
     }
     let key = format!("decision/{}/{}/{}", known.id, decision.holder, sealed.id()).into_bytes();
@@ -224,9 +248,11 @@ pub(super) fn take_decision_with(
     known.note(decision, sealed);
     transaction.side.push(SideWrite { space: SPACE, key, value: Some(value) });
     transaction.writes.extend([study::put(&known)?, event.write(app)?]);
-    if let Some((ends, write)) = amend::ends(&*snapshot, &known)? {
-        transaction.side.push(write);
-        transaction.writes.push(study::put(&ends)?);
+    if let Some(ends) = amend::ends(&*snapshot, &known)? {
+        transaction.side.push(ends.write);
+        for one in &ends.all {
+            transaction.writes.push(study::put(one)?);
+        }
     }
     app.store().commit(transaction)?;
     app.projects().changed();
@@ -239,13 +265,18 @@ pub(crate) fn check_signer(app: &App, org: &OrgId, sealed: &Sealed) -> Result<()
     let is_key = if is_own {
         app.peers().identity().assertion_key.public_key() == sealed.key
     } else {
-        let member = app.network().active(org).ok();
-        member.is_some_and(|member| member.signing_keys(app.now_ms()).contains(&sealed.key))
+        is_members_key(app, org, sealed)
     };
     match is_key {
         true => Ok(()),
         false => Err(Error::invalid("value", "this is not signed by a member's own key")),
     }
+}
+
+/// Whether other members would take it for signed by `org` now.
+pub(super) fn is_members_key(app: &App, org: &OrgId, sealed: &Sealed) -> bool {
+    let member = app.network().active(org).ok();
+    member.is_some_and(|member| member.signing_keys(app.now_ms()).contains(&sealed.key))
 }
 
 fn project_key(id: &str) -> Vec<u8> {

@@ -166,7 +166,7 @@ pub fn plan(
 /// What the project may still ask for, as far as this node knows.
 fn left(snapshot: &dyn Snapshot, known: &Known) -> Result<u64> {
     let of = known.project.privacy.map_or(0, |of| of.micro_epsilon);
-    Ok(of.saturating_sub(asked::spent(snapshot, &known.id)?))
+    Ok(of.saturating_sub(asked::spent(snapshot, known)?))
 }
 
 /// A question as it would be signed: of somebody who may ask it, in a project that allows it.

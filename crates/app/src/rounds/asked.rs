@@ -7,6 +7,7 @@ use store::{SideWrite, Snapshot};
 use super::SPACE;
 use super::ask::{End, MOST_KEPT, read, stands};
 use crate::authorise::{Action, authorise};
+use crate::projects::Known;
 use crate::release::{self, Stage};
 use crate::{App, Caller, Error, Result, projects};
 
@@ -71,13 +72,16 @@ pub fn list(app: &App, caller: &Caller, project: &str) -> Result<Vec<Asked>> {
     kept.iter().filter_map(|(key, _)| id(key)).map(|id| told(app, &*snapshot, id)).collect()
 }
 
-/// What the questions of a project have asked for together, ε in millionths, whatever came of them.
-pub(super) fn spent(snapshot: &dyn Snapshot, project: &str) -> Result<u64> {
-    let kept = snapshot.side_scan(SPACE, prefix(project).as_bytes(), MOST_KEPT)?;
+/// What the questions of a project, and of those whose budget it goes on with, have asked for together, ε in
+/// millionths, whatever came of them.
+pub(super) fn spent(snapshot: &dyn Snapshot, known: &Known) -> Result<u64> {
     let mut spent = 0_u64;
-    for id in kept.iter().filter_map(|(key, _)| id(key)) {
-        let (_, inquiry) = read(snapshot, id)?;
-        spent = spent.saturating_add(inquiry.noise.map_or(0, |noise| noise.micro_epsilon));
+    for project in projects::of_one_budget(snapshot, known)? {
+        let kept = snapshot.side_scan(SPACE, prefix(&project).as_bytes(), MOST_KEPT)?;
+        for id in kept.iter().filter_map(|(key, _)| id(key)) {
+            let (_, inquiry) = read(snapshot, id)?;
+            spent = spent.saturating_add(inquiry.noise.map_or(0, |noise| noise.micro_epsilon));
+        }
     }
     Ok(spent)
 }

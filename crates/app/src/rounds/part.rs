@@ -210,7 +210,7 @@ async fn take_decisions(app: &App, coordinator: &OrgId, sealed: Vec<Sealed>) -> 
     let coordinator = coordinator.clone();
     let work = move |app: &App| {
         for sealed in sealed.iter().take(projects::others::MOST_TOLD) {
-            if let Err(error) = projects::others::take(app, &coordinator, sealed) {
+            if let Err(error) = projects::hear(app, &coordinator, sealed) {
                 tracing::warn!(%coordinator, reason = %error.message, "a decision of another party is refused");
             }
         }

@@ -6,7 +6,7 @@ use store::{Guard, SideWrite, Snapshot};
 use super::inquiry::{Against, Checked};
 use super::{SPACE, noise};
 use crate::budget::{InProject, Ledger, Payment, Purchase, RULE, account};
-use crate::{App, Error};
+use crate::{App, Error, projects};
 
 /// Held from reading the ledger until the entry is committed, where the question is to be paid for.
 pub(super) fn turn<'a>(app: &'a App, checked: &Checked) -> Option<MutexGuard<'a, ()>> {
@@ -37,7 +37,8 @@ pub(super) fn due(
     }
     let project = &checked.known.project;
     let asker = account(project.coordinator.as_str(), &checked.inquiry.asker);
-    let of = InProject::read(snapshot, &checked.known.id, &project.dataset, of.micro_epsilon)?;
+    let projects = projects::of_one_budget(snapshot, &checked.known)?;
+    let of = InProject::read(snapshot, projects, &project.dataset, of.micro_epsilon)?;
     let purchase = Purchase {
         account: &asker,
         question: &checked.id,

@@ -1,6 +1,7 @@
 //! Questions that are answered with noise: what they cost, what they give, and when they are refused.
 
 use app::projects;
+use app::rounds::ask;
 use app::rounds::part::answer;
 use identity::Role;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::client::Client;
 use crate::council::org;
 use crate::hospitals::{Hospital, Hospitals, Setup, run};
 use crate::point_of_care::Reader;
-use crate::rounds::{APPROVED, caller, dictionary, draft, project_of, register, verdict};
+use crate::rounds::{APPROVED, caller, dictionary, draft, ended, project_of, register, verdict};
 
 /// Rows with a value, rows without one, and the cells by arm: placebo, treated, missing.
 const TRUTH: [i64; 5] = [240, 0, 144, 96, 0];
@@ -342,6 +343,73 @@ fn a_coordinator_gets_one_noise_for_what_is_paid_once() {
         let less = inquiry(&counts, Some(500_000), 3);
         let keys = less.keys(leader, helper);
         less.report(leader, round(&asked, 1, &keys));
+        hospitals.stop().await;
+    });
+}
+
+#[test]
+fn an_amendment_goes_on_with_the_noise_and_its_budget() {
+    run(async {
+        let hospitals = Hospitals::start(Setup { patients: 2, ..Setup::default() }).await;
+        for (at, hospital) in hospitals.all.iter().enumerate() {
+            register(hospital, at, 3);
+        }
+        let [first, leader, helper] = &hospitals.all[..] else { panic!("three") };
+        let researcher = caller(&first.app, "researcher");
+        let of = |micro_epsilon: u64| Some(Privacy { micro_epsilon });
+        let analyses = vec!["crosstab".to_owned()];
+        let plan = projects::Draft { analyses, privacy: of(2_000_000), ..draft(&hospitals) };
+        let earlier = project_of(&hospitals, plan.clone(), &APPROVED).await;
+        let counts: Question = serde_json::from_value(json!({
+            "dictionary": dictionary(), "most_rows": MOST_ROWS, "analysis": by_arm(),
+        }))
+        .unwrap();
+        let asked = |project: &str, noise| {
+            block_in_place(|| ask::ask_with(&first.app, &researcher, project, &counts, noise))
+        };
+        let question = asked(&earlier, of(1_500_000)).unwrap();
+        let standing = ended(&first.app, &question).await;
+        assert!(matches!(standing.end, Some(ask::End::Answered(_))), "{standing:?}");
+
+        // What noise has protected is not asked exactly in an amendment.
+        let amended = projects::Draft { amends: Some(earlier), ..plan.clone() };
+        let exact = projects::Draft { privacy: None, ..amended.clone() };
+        let refused = block_in_place(|| projects::apply(&first.app, &researcher, exact));
+        let refused = refused.unwrap_err();
+        assert!(refused.message.contains("privacy budget"), "{}", refused.message);
+
+        // What was spent before stays spent, where it is asked and at every holder.
+        let amendment = project_of(&hospitals, amended, &APPROVED).await;
+        let told =
+            block_in_place(|| ask::plan(&first.app, &researcher, &amendment, &counts, of(500_000)));
+        let told = told.unwrap();
+        assert_eq!((told.left, told.of), (500_000, 2_000_000));
+        let refused = asked(&amendment, of(1_000_000)).unwrap_err();
+        assert_eq!(refused.rule.as_deref(), Some("budget"), "{}", refused.message);
+        let now = first.app.now_ms();
+        let inquiry = Inquiry {
+            version: 1,
+            project: amendment.clone(),
+            asker: "researcher".to_owned(),
+            question: serde_json::to_string(&counts).unwrap(),
+            sites: plan.holders.clone(),
+            aggregators: plan.aggregators.clone().into(),
+            min_sites: plan.min_sites,
+            min_rows: plan.min_rows,
+            noise: of(1_000_000),
+            made: now,
+            until: now + 3_600_000,
+        };
+        let key = &first.app.peers().identity().assertion_key;
+        let desk = Desk { from: first, inquiry: Sealed::seal(&inquiry, key).unwrap() };
+        let keys = desk.keys(leader, helper);
+        for site in &hospitals.all {
+            let round = serde_json::to_string(&counts.start().unwrap().first()).unwrap();
+            let (keys, before) = (keys.clone(), Before::default());
+            let step = Step::Contribute { round, number: 1, keys, before };
+            assert_eq!(desk.refused(site, step), "budget", "{}", site.org);
+        }
+        asked(&amendment, of(500_000)).unwrap();
         hospitals.stop().await;
     });
 }

@@ -11,9 +11,10 @@ use app::{App, Kind};
 use identity::Role;
 use serde_json::json;
 use tokio::task::block_in_place;
-use wire::research::Decision;
+use wire::research::{Decision, MAX_WORDS};
 use wire::{OrgId, RoundsRequest, Sealed};
 
+use crate::client::Client;
 use crate::council::somebody;
 use crate::hospitals::{Hospital, Hospitals, Setup, run};
 use crate::point_of_care::Reader;
@@ -89,6 +90,18 @@ fn everybody_hears_what_everybody_has_decided() {
         let request = RoundsRequest { known: vec![id.clone()], ..RoundsRequest::default() };
         let told = app::rounds::exchange(&first.app, &nobody, request).await.unwrap();
         assert_eq!(told.decisions, [], "whoever has no part in it is told nothing");
+
+        // Nor is anybody told what nobody would take: of a party that is cut off here, for instance.
+        let of = |one: &Hospital| OrgId::new(&one.org).unwrap();
+        let told = async || {
+            let request = RoundsRequest { known: vec![id.clone()], ..RoundsRequest::default() };
+            let told = app::rounds::exchange(&first.app, &of(second), request).await.unwrap();
+            let by: Vec<Decision> = told.decisions.iter().map(|one| one.open().unwrap()).collect();
+            by.into_iter().map(|one| one.holder).collect::<BTreeSet<OrgId>>()
+        };
+        assert_eq!(told().await, BTreeSet::from([of(first), of(third)]));
+        first.app.network().cut(Some(&of(third)));
+        assert_eq!(told().await, BTreeSet::from([of(first)]));
         hospitals.stop().await;
     });
 }
@@ -162,7 +175,7 @@ fn a_hospital_with_a_patient_council_takes_part_as_long_as_that_agrees() {
         assert!(log.contains("objects to a research project, in the patient council"), "{log}");
         assert!(log.contains("withdraws from a research project: the patient council objects"));
 
-        // Taken back, or given by somebody who is no representative any more, it stands no longer.
+        // Taken back, it stands no longer.
         let listed = other.get("/research/council").await.expect(200).json();
         let listed = &listed["projects"][0];
         assert_eq!(listed["own"]["say"], "object");
@@ -170,6 +183,37 @@ fn a_hospital_with_a_patient_council_takes_part_as_long_as_that_agrees() {
         other.post(&path, &json!({"say": "agree"})).await.expect(204);
         decide(second, &id, Choice::Approve).unwrap();
         assert_eq!(seen_council(second, &id), (2, 0));
+
+        // However much others have said an objection is heard; together the words are shortened for others.
+        let long = "x".repeat(council::MAX_CONDITION);
+        for _ in 0..4 {
+            let one = second.signed_in(Role::Representative).await;
+            one.post(&path, &json!({"say": "agree", "conditions": long})).await.expect(204);
+        }
+        let account = second.account(Role::Representative, None);
+        let last = Client::sign_in(&second.base, &account, Some(second.app.now_ms())).await;
+        last.post(&path, &json!({"say": "object", "conditions": long})).await.expect(204);
+        assert_eq!(seen(second, &id, second), Some(Choice::Withdraw));
+        assert_eq!(seen_council(second, &id), (6, 1));
+        let told = stands(second, &id).decisions[&by].council.clone().unwrap().conditions;
+        let length: usize = told.iter().map(|one| one.chars().count()).sum();
+        assert!(told.len() == 6 && length <= MAX_WORDS, "{} of {length}", told.len());
+        let whole = member.get(&page).await.expect(200).text;
+        assert_eq!(whole.matches(&format!("<q>{long}</q>")).count(), 5, "here they are whole");
+
+        // Whoever has no account any more has no word; with the account the word is back.
+        let accounts = second.app.identity().accounts();
+        let of_it = accounts.find(&account.username).unwrap().unwrap().id;
+        let close = |on| block_in_place(|| accounts.set_disabled(&of_it, on, second.app.now_ms()));
+        close(true).unwrap();
+        let listed = other.get("/research/council").await.expect(200).json();
+        let listed = &listed["projects"][0];
+        assert_eq!((&listed["agree"], &listed["object"]), (&json!(6), &json!(0)));
+        decide(second, &id, Choice::Approve).unwrap();
+        assert_eq!(seen_council(second, &id), (6, 0));
+        close(false).unwrap();
+        let refused = decide(second, &id, Choice::Approve).unwrap_err();
+        assert!(refused.message.contains("objects"), "{}", refused.message);
         hospitals.stop().await;
     });
 }
@@ -206,11 +250,17 @@ fn an_amendment_that_all_have_approved_ends_the_project() {
         assert!(refused.message.contains("every institution"), "{}", refused.message);
 
         let amendment = apply(&first.app, amended()).unwrap();
+        let rival = projects::Draft { title: "Who dies".to_owned(), ..amended() };
+        let rival = apply(&first.app, rival).unwrap();
         for hospital in [second, third] {
             look(&hospital.app).await;
         }
         let steward = Reader::new(second, second.signed_in(Role::Steward).await);
         let shown = steward.get(&format!("/projects/{amendment}")).await.expect(200).text;
+        assert!(shown.contains("What it changes"), "{shown}");
+        assert!(shown.contains(">regression, summary<"), "{shown}");
+        let member = Reader::new(second, second.signed_in(Role::Representative).await);
+        let shown = member.get(&format!("/patient-council/{amendment}")).await.expect(200).text;
         assert!(shown.contains("What it changes"), "{shown}");
         assert!(shown.contains(">regression, summary<"), "{shown}");
 
@@ -227,6 +277,11 @@ fn an_amendment_that_all_have_approved_ends_the_project() {
         for hospital in &hospitals.all {
             let ended = stands(hospital, &earlier).ended;
             assert_eq!(ended, Some(Ended::Amended(amendment.clone())), "{}", hospital.org);
+            // One amendment takes its place; another that was applied for beside it does not.
+            assert_eq!(stands(hospital, &rival).ended, ended, "{}", hospital.org);
+            let refused = decide(hospital, &rival, Choice::Approve).unwrap_err();
+            assert_eq!(refused.kind, Kind::Conflict, "{}", hospital.org);
+            assert_eq!(stands(hospital, &amendment).ended, None, "{}", hospital.org);
         }
         let researcher = caller(&first.app, "researcher");
         let asked = question("linear(age) ~ arm");
@@ -241,6 +296,77 @@ fn an_amendment_that_all_have_approved_ends_the_project() {
         assert_eq!(decide(second, &earlier, Choice::Approve).unwrap_err().kind, Kind::Conflict);
         decide(second, &amendment, Choice::Withdraw).unwrap();
         assert_ne!(stands(second, &earlier).ended, None);
+        hospitals.stop().await;
+    });
+}
+
+#[test]
+fn nobody_makes_up_what_another_has_decided() {
+    run(async {
+        let hospitals = Hospitals::start(Setup { patients: 2, ..Setup::default() }).await;
+        let [first, second, third] = &hospitals.all[..] else { panic!("three") };
+        let id = apply(&first.app, draft(&hospitals)).unwrap();
+        for hospital in [second, third] {
+            look(&hospital.app).await;
+        }
+        let (network, now) = (stands(first, &id).project.network, first.app.now_ms());
+        let signed = |holder: &Hospital, signer: &Hospital, choice: Choice, after_ms: i64| {
+            let decision = Decision {
+                version: 1,
+                network: network.clone(),
+                project: id.clone(),
+                holder: OrgId::new(&holder.org).unwrap(),
+                choice,
+                reason: "reviewed".to_owned(),
+                embargo_days: 0,
+                steward: "Somebody".to_owned(),
+                council: None,
+                at: now + after_ms,
+            };
+            let key = &signer.app.peers().identity().assertion_key;
+            Sealed::seal(&decision, key).unwrap()
+        };
+        let hear = |from: &Hospital, sealed: &Sealed| {
+            let from = OrgId::new(&from.org).unwrap();
+            block_in_place(|| projects::hear(&second.app, &from, sealed))
+        };
+        let approve = |holder, signer| signed(holder, signer, Choice::Approve, 0);
+        for (from, sealed, says) in [
+            (first, approve(third, first), "not signed by a member's own key"),
+            (first, approve(third, second), "not signed by a member's own key"),
+            (third, approve(third, third), "of another coordinator"),
+            (first, approve(second, second), "told by nobody else"),
+            (first, signed(third, third, Choice::End, 0), "no party of the project"),
+        ] {
+            let refused = hear(from, &sealed).unwrap_err();
+            assert!(refused.message.contains(says), "{says}: {}", refused.message);
+        }
+        let mut changed = approve(third, third);
+        changed.text = changed.text.replace("approve", "refuse");
+        assert!(hear(first, &changed).is_err(), "what was signed is not what is told");
+        for by in &hospitals.all {
+            assert_eq!(seen(second, &id, by), None, "{}", by.org);
+        }
+
+        // However often a party has decided, what ends its part is heard, once.
+        let last = i64::try_from(projects::MOST_DECISIONS).unwrap();
+        for at in 0..last {
+            for by in [first, third] {
+                hear(first, &signed(by, by, Choice::Approve, at)).unwrap();
+            }
+        }
+        assert_eq!(seen(second, &id, third), Some(Choice::Approve));
+        let heard = |by, choice, at| hear(first, &signed(by, by, choice, at)).map_err(|e| e.kind);
+        assert_eq!(heard(third, Choice::Approve, last), Err(Kind::TooCostly));
+        assert_eq!(heard(third, Choice::Refuse, last), Err(Kind::TooCostly));
+        assert_eq!(heard(third, Choice::Withdraw, 0), Err(Kind::TooCostly), "of long ago");
+        assert_eq!(heard(third, Choice::Withdraw, last), Ok(()));
+        assert_eq!(heard(third, Choice::Withdraw, last + 1), Err(Kind::TooCostly));
+        assert_eq!(heard(third, Choice::Approve, last + 1), Err(Kind::TooCostly));
+        assert_eq!(seen(second, &id, third), Some(Choice::Withdraw));
+        assert_eq!(heard(first, Choice::End, last), Ok(()));
+        assert_eq!(heard(first, Choice::End, last + 1), Err(Kind::TooCostly));
+        assert_eq!(stands(second, &id).ended, Some(Ended::Withdrawn));
         hospitals.stop().await;
     });
 }

@@ -4,10 +4,14 @@
 use askama::Template;
 
 use super::ProjectState;
+use super::project::{ChangeRow, ProgramRow, kind_name};
 use crate::chrome::Chrome;
 use crate::error::WebError;
 use crate::form::{Field, Secret};
 use crate::words::{Message, Words};
+
+/// The kind of analysis that is a program.
+const PROGRAM: &str = "program";
 
 /// What giving a word sends.
 #[derive(Clone, Debug, serde::Deserialize)]
@@ -92,16 +96,22 @@ pub struct ApplicationView {
     pub aggregators: Vec<String>,
     /// The data set.
     pub dataset: String,
-    /// Kinds of analysis, as keys.
-    pub analyses: Vec<&'static str>,
-    /// Programs of the researchers' own, by name.
-    pub programs: Vec<String>,
+    /// Kinds of analysis.
+    pub analyses: Vec<String>,
+    /// Programs of the researchers' own.
+    pub programs: Vec<ProgramRow>,
     /// Fewest institutions and rows in an answer.
     pub least: (u64, u64),
     /// From when to when, Unix epoch milliseconds.
     pub term: (i64, i64),
     /// Whether two people look at every answer.
     pub checked: bool,
+    /// ε in millionths of all its questions together, where they are answered with noise.
+    pub privacy: Option<u64>,
+    /// The project that it amends: id and title, where that asks this institution's data too.
+    pub amends: Option<(String, String)>,
+    /// What it changes in that.
+    pub changes: Vec<ChangeRow>,
     /// Where it stands.
     pub state: ProjectState,
     /// How the council stands.
@@ -130,6 +140,16 @@ struct Page<'a> {
     c: &'a Chrome,
     w: Words<'a>,
     v: &'a ApplicationView,
+}
+
+impl Page<'_> {
+    /// The kinds of analysis in the reader's words, programs aside, which are told of one by one; a kind that
+    /// has no words as it is written.
+    fn kinds(&self) -> Vec<String> {
+        let kinds =
+            self.v.analyses.iter().filter(|kind| *kind != PROGRAM || self.v.programs.is_empty());
+        kinds.map(|kind| kind_name(&self.w, kind)).collect()
+    }
 }
 
 /// The list.

@@ -212,14 +212,17 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// The kinds of analysis in the reader's words; a kind that has none as it is written.
+    /// The kinds of analysis in the reader's words.
     fn analyses(&self) -> String {
-        let name = |kind: &String| {
-            let known = KINDS.iter().find(|(known, _)| known == kind);
-            known.map_or_else(|| kind.clone(), |(_, key)| self.w.say(key).to_string())
-        };
+        let name = |kind: &String| kind_name(&self.w, kind);
         self.v.analyses.iter().map(name).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// A kind of analysis in the reader's words; a kind that has none as it is written.
+pub(super) fn kind_name(w: &Words<'_>, kind: &str) -> String {
+    let known = KINDS.iter().find(|(known, _)| *known == kind);
+    known.map_or_else(|| kind.to_owned(), |(_, key)| w.say(key).to_string())
 }
 
 /// The page.

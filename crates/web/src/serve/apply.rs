@@ -75,9 +75,15 @@ async fn amending(visit: &Visit, id: &str) -> Made {
         rows: Field::new(project.min_rows.to_string()),
         days: Field::new(days.max(1).to_string()),
         checked: project.release == ReleaseRule::Checked,
+        epsilon: project.privacy.map(typed_epsilon).unwrap_or_default(),
         ..ApplyView::default()
     };
     shown(visit, view, false).await
+}
+
+/// ε of a project, as it is typed.
+fn typed_epsilon(of: Privacy) -> Field {
+    Field::new((of.micro_epsilon as f64 / 1e6).to_string())
 }
 
 /// The project that is to be amended.
@@ -274,4 +280,18 @@ fn org(field: &mut Field) -> Option<OrgId> {
         field.fault = Some(FieldFault::NotAChoice);
     }
     read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amendment_keeps_the_privacy_budget_as_it_stands() {
+        for millionths in [1_000, 500_000, 2_000_000, 12_345_678, 99_999_999, 100_000_000] {
+            let typed = typed_epsilon(Privacy { micro_epsilon: millionths });
+            assert!(typed.value.chars().count() <= 10, "{}", typed.value);
+            assert_eq!(micro_epsilon(&typed.value), Some(millionths), "{}", typed.value);
+        }
+    }
 }

@@ -8,14 +8,14 @@ use axum::response::Response;
 use wire::OrgId;
 use wire::research::{CouncilWord as Told, ReleaseRule};
 
+use super::amend;
 use super::patient::name_of;
-use super::research::{said, state};
+use super::research::{program_row, said, state};
 use super::session::{Made, Stop, Visit, done, page};
 use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::Field;
 use crate::paths::CouncilProject;
-use crate::research::apply::KINDS;
 use crate::research::council::{
     self as pages, ApplicationView, CouncilRow, CouncilShown, CouncilView, WordForm,
 };
@@ -59,11 +59,12 @@ async fn shown(visit: &Visit, id: &str, fault: Option<String>, conditions: Field
     let now = app.now_ms();
     let project = &seen.known.project;
     let name = |org: &OrgId| name_of(app, org.as_str());
-    let is_asked = |(kind, _): &&(&str, &str)| project.analyses.iter().any(|one| one == kind);
     let typed = match (&seen.own, &fault, conditions.is_sound()) {
         (Some(word), None, true) => Field::new(word.conditions.clone()),
         _ => conditions,
     };
+    let (earlier, w) = (seen.earlier.as_ref(), visit.chrome.words());
+    let changes = earlier.map(|earlier| amend::changes(app, &w, &seen.known, earlier));
     let view = ApplicationView {
         id: id.to_owned(),
         title: project.title.clone(),
@@ -73,11 +74,14 @@ async fn shown(visit: &Visit, id: &str, fault: Option<String>, conditions: Field
         holders: project.holders.iter().map(name).collect(),
         aggregators: project.aggregators.iter().map(name).collect(),
         dataset: project.dataset.clone(),
-        analyses: KINDS.iter().filter(is_asked).map(|(_, key)| *key).collect(),
-        programs: project.programs.iter().map(|one| one.name.clone()).collect(),
+        analyses: project.analyses.clone(),
+        programs: project.programs.iter().map(program_row).collect(),
         least: (project.min_sites.into(), project.min_rows.into()),
         term: (project.from, project.until),
         checked: project.release == ReleaseRule::Checked,
+        privacy: project.privacy.map(|of| of.micro_epsilon),
+        amends: seen.earlier.as_ref().map(|one| (one.id.clone(), one.project.title.clone())),
+        changes: changes.unwrap_or_default(),
         state: state(&seen.known, now),
         council: standing(&seen.stand),
         said: own(&seen),
@@ -130,10 +134,14 @@ fn own(seen: &Seen) -> &'static str {
     }
 }
 
-/// How a council stands, as it is known here.
+/// How a council stands, as it is known here: every word whole.
 pub(super) fn standing(stand: &Stand) -> CouncilShown {
-    let none = || Told { needed: stand.needed, ..Told::default() };
-    told(&stand.told().unwrap_or_else(none))
+    CouncilShown {
+        needed: stand.needed.into(),
+        agree: stand.count(Say::Agree).into(),
+        object: stand.count(Say::Object).into(),
+        conditions: stand.conditions().into_iter().map(str::to_owned).collect(),
+    }
 }
 
 /// How a council stood, as a decision tells of it.

@@ -257,7 +257,9 @@ async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
         decisions: known.decisions.values().map(decision).collect(),
         open: open.map(|party| name(&party)).collect(),
         amends: earlier.as_ref().map(|one| (one.id.clone(), one.project.title.clone())),
-        changes: earlier.map(|one| amend::changes(app, &known, &one)).unwrap_or_default(),
+        changes: earlier
+            .map(|one| amend::changes(app, &visit.chrome.words(), &known, &one))
+            .unwrap_or_default(),
         amended_by: match &known.ended {
             Some(Ended::Amended(id)) => Some(id.clone()),
             _ => None,
@@ -287,7 +289,7 @@ async fn shown(visit: &Visit, id: &str, typed: Typed) -> Made {
     page(project::render(&view, &visit.chrome)?)
 }
 
-fn program_row(program: &NamedProgram) -> ProgramRow {
+pub(super) fn program_row(program: &NamedProgram) -> ProgramRow {
     let output = |one: &ProgramOutput| {
         let name = match one.length {
             1 => one.name.clone(),

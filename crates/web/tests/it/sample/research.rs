@@ -129,6 +129,33 @@ fn shown(agree: u64, object: u64) -> CouncilShown {
     CouncilShown { needed: 2, agree, object, conditions }
 }
 
+fn programs(full: bool) -> Vec<ProgramRow> {
+    let program = ProgramRow {
+        hash: "4a5b".repeat(16),
+        name: "mean 1.0.0".into(),
+        bytes: 48_211,
+        variables: vec!["age".into()],
+        rows: 100_000,
+        outputs: vec![
+            ("n".into(), "100000".into(), true),
+            ("sum × 2".into(), "10000000".into(), false),
+        ],
+        rounds: 1,
+        fuel: 1_000_000_000,
+        memory: 64,
+    };
+    if full { vec![program] } else { Vec::new() }
+}
+
+fn changes(full: bool) -> Vec<ChangeRow> {
+    let change = ChangeRow {
+        label: "project-purpose",
+        before: "To learn whether it helps.".into(),
+        after: HOSTILE.into(),
+    };
+    if full { vec![change] } else { Vec::new() }
+}
+
 fn application_view(full: bool) -> ApplicationView {
     ApplicationView {
         id: "p-1".into(),
@@ -139,11 +166,14 @@ fn application_view(full: bool) -> ApplicationView {
         holders: vec!["North Valley Hospital".into(), "East Clinic".into()],
         aggregators: vec!["East Clinic".into(), "West Regional Medical Center".into()],
         dataset: "trial".into(),
-        analyses: vec!["analysis-regression", "analysis-survival"],
-        programs: if full { vec![HOSTILE.into()] } else { Vec::new() },
+        analyses: vec!["regression".into(), "program".into(), "kind-of-a-newer-version".into()],
+        programs: programs(full),
         least: (2, 50),
         term: (NOW_MS, NOW_MS + 365 * DAY_MS),
         checked: full,
+        privacy: full.then_some(2_000_000),
+        amends: full.then(|| ("p-0".into(), HOSTILE.into())),
+        changes: changes(full),
         state: if full { ProjectState::Amended } else { ProjectState::Open },
         council: if full { shown(2, 1) } else { shown(0, 0) },
         said: if full { "council-agreed" } else { "council-silent" },
@@ -174,23 +204,7 @@ fn project_view(full: bool) -> ProjectView {
         aggregators: vec!["East Clinic".into(), "West Regional Medical Center".into()],
         dataset: "trial".into(),
         analyses: vec!["regression".into(), "survival".into()],
-        programs: match full {
-            true => vec![ProgramRow {
-                hash: "4a5b".repeat(16),
-                name: "mean 1.0.0".into(),
-                bytes: 48_211,
-                variables: vec!["age".into()],
-                rows: 100_000,
-                outputs: vec![
-                    ("n".into(), "100000".into(), true),
-                    ("sum × 2".into(), "10000000".into(), false),
-                ],
-                rounds: 1,
-                fuel: 1_000_000_000,
-                memory: 64,
-            }],
-            false => Vec::new(),
-        },
+        programs: programs(full),
         least: (2, 50),
         term: (NOW_MS, NOW_MS + 365 * DAY_MS),
         checked: full,
@@ -204,14 +218,7 @@ fn project_view(full: bool) -> ProjectView {
         },
         open: vec!["North Valley Hospital".into()],
         amends: full.then(|| ("p-0".into(), HOSTILE.into())),
-        changes: match full {
-            true => vec![ChangeRow {
-                label: "project-purpose",
-                before: "To learn whether it helps.".into(),
-                after: HOSTILE.into(),
-            }],
-            false => Vec::new(),
-        },
+        changes: changes(full),
         amended_by: full.then(|| "p-2".into()),
         council: full.then(|| shown(1, 0)),
         questions: match full {
