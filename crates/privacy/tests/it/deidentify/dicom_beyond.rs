@@ -66,18 +66,21 @@ const STAYS: [u32; 41] = [
     0x7FE0_0002,
 ];
 
-/// Groups of the standard beyond 0100; where several are alike, the first of them.
-const LATER: [u16; 35] = [
-    0x0400, 0x1000, 0x1010, 0x2000, 0x2010, 0x2020, 0x2030, 0x2040, 0x2050, 0x2100, 0x2110, 0x2120,
-    0x2130, 0x2200, 0x3002, 0x3004, 0x3006, 0x3008, 0x300A, 0x300C, 0x300E, 0x3010, 0x4000, 0x4008,
-    0x4010, 0x4FFE, 0x5000, 0x5200, 0x5400, 0x5600, 0x6000, 0x7F00, 0x7FE0, 0xFFFA, 0xFFFC,
+/// The groups of the standard; where several are alike, the first of them.
+const GROUPS: [u16; 72] = [
+    0x0008, 0x0010, 0x0012, 0x0014, 0x0016, 0x0018, 0x0020, 0x0022, 0x0024, 0x0028, 0x0032, 0x0034,
+    0x0038, 0x003A, 0x0040, 0x0042, 0x0044, 0x0046, 0x0048, 0x0050, 0x0052, 0x0054, 0x0060, 0x0062,
+    0x0064, 0x0066, 0x0068, 0x006A, 0x0070, 0x0072, 0x0074, 0x0076, 0x0078, 0x0080, 0x0082, 0x0088,
+    0x0100, 0x0400, 0x1000, 0x1010, 0x2000, 0x2010, 0x2020, 0x2030, 0x2040, 0x2050, 0x2100, 0x2110,
+    0x2120, 0x2130, 0x2200, 0x3002, 0x3004, 0x3006, 0x3008, 0x300A, 0x300C, 0x300E, 0x3010, 0x4000,
+    0x4008, 0x4010, 0x4FFE, 0x5000, 0x5200, 0x5400, 0x5600, 0x6000, 0x7F00, 0x7FE0, 0xFFFA, 0xFFFC,
 ];
 
 /// Every attribute of the standard but those of messages and of files, each with a mark; numbers that are
 /// no text are none.
 fn whole_standard() -> DataSet {
-    let groups = (0x0008u16..=0x0100).step_by(2).chain(LATER);
-    let tags = groups.flat_map(|group| (1..=u16::MAX).map(move |number| Tag(group, number)));
+    let within = |group: u16| (1..=u16::MAX).map(move |number| Tag(group, number));
+    let tags = GROUPS.into_iter().flat_map(within);
     let all: DataSet = tags
         .filter_map(|at| {
             let entry = StandardDataDictionary.by_tag(at)?;
@@ -236,7 +239,7 @@ fn nothing_follows_the_last_pixel() {
     let colours: [(u32, &str, &[u8]); 2] =
         [(SAMPLES, "US", &[3, 0]), (PHOTOMETRIC, "CS", b"YBR_FULL_422")];
     for (bytes, is_fit) in [(8, true), (12, false)] {
-        let pixels = vec![7; bytes];
+        let pixels = vec![7u8; bytes];
         let mut more = colours.to_vec();
         more.push((PIXELS, "OB", &pixels));
         native(2, 8, &more, is_fit);
