@@ -275,6 +275,10 @@ fn tomogram() -> Vec<u8> {
         element(0x0008, 0x0080, "LO", "MARK hospital"),
         element(0x0010, 0x0010, "PN", "MARK^Ann"),
         element(0x0010, 0x0020, "LO", "MARK17"),
+        // Two rows and columns of 16 bits.
+        element(0x0028, 0x0010, "US", "\x02\0"),
+        element(0x0028, 0x0011, "US", "\x02\0"),
+        element(0x0028, 0x0100, "US", "\x10\0"),
         // Pixels, with two bytes that are reserved and four of length.
         [b"\xE0\x7F\x10\x00OW\0\0".to_vec(), 8u32.to_le_bytes().to_vec(), vec![0xC5; 8]].concat(),
     ];

@@ -1,6 +1,6 @@
 //! Which files may leave: kinds of images, and those whose pixels are not expected to identify.
 
-use super::read::{Content, Element};
+use super::read::{Content, Element, trimmed};
 use super::{PIXELS, Refused};
 
 /// What a file says that it is.
@@ -70,17 +70,21 @@ pub(super) fn admit<'a>(data_set: &[Element<'a>]) -> Result<Admitted<'a>, Refuse
     if !is_showing && !is_one_of(CLASSES) {
         return Err(Refused::Kind);
     }
-    let is_yes = |tag: u32| text(tag).eq_ignore_ascii_case(b"YES");
-    if is_yes(BURNED_IN) || is_yes(RECOGNISABLE) || holds_overlay(data_set) {
+    // `None` where nothing is said; what is no `NO` is a yes.
+    let says = |tag: u32| {
+        let said = text(tag);
+        (!said.is_empty()).then(|| !said.eq_ignore_ascii_case(b"NO"))
+    };
+    let shows = [BURNED_IN, RECOGNISABLE].into_iter().any(|tag| says(tag) == Some(true));
+    if shows || holds_overlay(data_set) {
         return Err(Refused::Pixels);
     }
     let has_pixels = data_set.iter().any(|element| element.tag >> 16 == PIXELS);
-    let is_said_clean = text(BURNED_IN) == b"NO";
-    // The second value of ImageType: made after the examination, as screenshots are.
+    let is_said_clean = says(BURNED_IN) == Some(false);
+    // The second value of ImageType, wherever it stands: made after the examination, as screenshots are.
     let is_secondary = text(IMAGE_TYPE)
         .split(|byte| *byte == b'\\')
-        .nth(1)
-        .is_some_and(|second| second == b"SECONDARY");
+        .any(|one| trimmed(one).eq_ignore_ascii_case(b"SECONDARY"));
     let is_plain = !is_showing
         && !is_secondary
         && text(CONVERSION).is_empty()

@@ -3,17 +3,20 @@
 //! A file is taken apart, every attribute is decided by the table of the profile at any depth, and
 //! the file is written anew; values that stay are the same bytes. Private attributes, overlays,
 //! curves and attributes that the standard does not have go. Where the profile gives several actions of
-//! which the object's type decides (`X/Z/D`), the last is taken: it keeps every object valid. What the
-//! profile does not name stays, but for names and web addresses of people, and dates, times and UIDs,
-//! which are treated as those that it names. UIDs and dates change under the key of the project, the
-//! same in every file.
+//! which the object's type decides (`X/Z/D`), the last is taken: it keeps every object valid. Of what the
+//! profile does not name, codes and numbers stay and dates and UIDs are treated as those that it names; texts,
+//! bytes and what is told of the patient go but for closed lists. UIDs and dates change under the key of the
+//! project, the same in every file.
 //!
 //! Pixels pass as they are, so a file leaves only where nothing identifying is to be expected in them
 //! ([`Refused`]); faces that can be computed from slices of a head are not removed.
 
 mod admit;
+mod beyond;
+mod pixels;
 mod profile;
 mod read;
+mod syntax;
 mod value;
 mod write;
 
@@ -28,8 +31,10 @@ use write::Writer;
 pub const MAX_DEPTH: usize = 32;
 /// The largest file that is taken, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
-/// The most attributes, items and fragments of a file that is taken.
+/// The most attributes, items, fragments, and UIDs and dates of a file that is taken.
 pub const MAX_PARTS: usize = 500_000;
+/// The longest value of UIDs, dates, times or ages, in bytes.
+pub const MAX_VALUE: usize = 64 << 10;
 
 /// What may stay beyond the profile: the options of PS3.15 section E.3 that are offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +93,8 @@ pub enum Refused {
     /// Sequences within sequences beyond [`MAX_DEPTH`].
     #[error("the DICOM file nests sequences deeper than `{MAX_DEPTH}`")]
     TooDeep,
-    /// Cut short, out of order, or with lengths that do not fit.
+    /// Cut short, out of order, or with lengths that do not fit: also pixels of another length than the
+    /// attributes say, and UIDs or dates longer than [`MAX_VALUE`].
     #[error("the DICOM file is malformed")]
     Malformed,
     /// Deflated, big endian, referenced or private: how the attributes are written is not read.
@@ -97,7 +103,8 @@ pub enum Refused {
     /// A report, a document, a photograph, a presentation state, raw data and the like.
     #[error("this kind of DICOM object is not de-identified")]
     Kind,
-    /// BurnedInAnnotation or RecognizableVisualFeatures is `YES`, or an overlay is within the pixels.
+    /// BurnedInAnnotation or RecognizableVisualFeatures says something else than `NO`, or an overlay is
+    /// within the pixels.
     #[error("the pixels show what identifies")]
     Pixels,
     /// Images of this modality often show names, and nothing says that this one does not.
@@ -114,6 +121,7 @@ pub enum Refused {
 pub fn clean(file: &[u8], options: Options, context: &Context<'_>) -> Result<Vec<u8>, Refused> {
     let read = read::file(file)?;
     let admitted = admit::admit(&read.data_set)?;
+    pixels::fit(&read.data_set, read.is_compressed)?;
     let mut writer = Writer::new(read.is_implicit, file.len());
     let instance = value::uid(admitted.instance, context.key);
     writer.start(admitted.class, instance.as_bytes(), read.transfer_syntax);
@@ -171,6 +179,9 @@ impl Cleaner<'_> {
             (Do::Keep, Content::Bytes(bytes)) if element.vr == *b"AS" => {
                 value::age(bytes, self.context)
             }
+            (Do::Keep, Content::Bytes(bytes)) if !value::is_fit(element.vr, bytes) => {
+                Some(value::fit(element.vr, bytes))
+            }
             (Do::Keep, Content::Bytes(_)) => return out.element(element),
         };
         let made = match made {
@@ -213,13 +224,9 @@ impl Cleaner<'_> {
             Dates::Removed => Do::Remove,
             Dates::Shifted => Do::Shift,
         };
-        match (Profile::shared().action(element.tag, self.options), &element.vr) {
-            (Some(what), _) => what,
-            (None, b"PN" | b"UR") => Do::Remove,
-            (None, b"DA" | b"DT" | b"TM") => shift,
-            (None, b"UI") => Do::Uid,
-            (None, _) => Do::Keep,
-        }
+        Profile::shared()
+            .action(element.tag, self.options)
+            .unwrap_or_else(|| beyond::action(element.tag, element.vr, shift))
     }
 
     /// What tells that the file was cleaned (PS3.15 section E.1.1), with the codes of context group

@@ -8,13 +8,16 @@ use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, VirtualVr};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::StandardDataDictionary;
 
-use super::{MAX_BYTES, MAX_DEPTH, MAX_PARTS, PIXEL_DATA, Refused};
+use super::syntax::syntax;
+use super::{MAX_BYTES, MAX_DEPTH, MAX_PARTS, MAX_VALUE, PIXEL_DATA, Refused};
 
 /// A file that was taken apart.
 pub(super) struct Read<'a> {
     pub(super) transfer_syntax: &'a [u8],
     /// Whether representations are not written but known by the tag.
     pub(super) is_implicit: bool,
+    /// Whether pixels are.
+    pub(super) is_compressed: bool,
     pub(super) data_set: Vec<Element<'a>>,
 }
 
@@ -59,10 +62,12 @@ impl<'a> Element<'a> {
     }
 }
 
-/// Without the padding at the end.
-fn trimmed(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|byte| !matches!(byte, b' ' | 0)).map_or(0, |at| at + 1);
-    bytes.get(..end).unwrap_or_default()
+/// Without padding at either end.
+pub(super) fn trimmed(bytes: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | 0);
+    let start = bytes.iter().position(is_text).unwrap_or_default();
+    let end = bytes.iter().rposition(is_text).map_or(0, |at| at + 1);
+    bytes.get(start..end).unwrap_or_default()
 }
 
 /// What the standard says of a tag.
@@ -105,30 +110,9 @@ pub(super) fn file(bytes: &[u8]) -> Result<Read<'_>, Refused> {
         }
     }
     let transfer_syntax = transfer_syntax.ok_or(Refused::NotDicom)?;
-    let is_implicit = is_implicit(transfer_syntax)?;
+    let (is_implicit, is_compressed) = syntax(transfer_syntax)?;
     let data_set = reader.data_set(&mut cursor, is_implicit, 0, false)?;
-    Ok(Read { transfer_syntax, is_implicit, data_set })
-}
-
-/// Whether attributes of a transfer syntax have no written representation (PS3.5 annex A, PS3.6
-/// table A-1).
-fn is_implicit(transfer_syntax: &[u8]) -> Result<bool, Refused> {
-    match transfer_syntax {
-        b"1.2.840.10008.1.2" => Ok(true),
-        // Explicit; encapsulated uncompressed; run lengths; deflated frames.
-        b"1.2.840.10008.1.2.1"
-        | b"1.2.840.10008.1.2.1.98"
-        | b"1.2.840.10008.1.2.5"
-        | b"1.2.840.10008.1.2.8.1" => Ok(false),
-        // Pixels that are elsewhere.
-        b"1.2.840.10008.1.2.4.94"
-        | b"1.2.840.10008.1.2.4.95"
-        | b"1.2.840.10008.1.2.4.204"
-        | b"1.2.840.10008.1.2.4.205" => Err(Refused::TransferSyntax),
-        // All others in this arc compress pixels alone.
-        other if other.starts_with(b"1.2.840.10008.1.2.4.") => Ok(false),
-        _ => Err(Refused::TransferSyntax),
-    }
+    Ok(Read { transfer_syntax, is_implicit, is_compressed, data_set })
 }
 
 /// What is left of a part of the file.
@@ -180,6 +164,18 @@ struct Reader {
 impl Reader {
     fn count(&mut self) -> Result<(), Refused> {
         self.parts += 1;
+        if self.parts > MAX_PARTS { Err(Refused::TooLarge) } else { Ok(()) }
+    }
+
+    /// Counts the UIDs and dates of a value, each of which is made anew.
+    fn values(&mut self, vr: [u8; 2], bytes: &[u8]) -> Result<(), Refused> {
+        if !matches!(&vr, b"UI" | b"DA" | b"DT" | b"TM" | b"AS") {
+            return Ok(());
+        }
+        if bytes.len() > MAX_VALUE {
+            return Err(Refused::Malformed);
+        }
+        self.parts += bytes.iter().filter(|byte| **byte == b'\\').count();
         if self.parts > MAX_PARTS { Err(Refused::TooLarge) } else { Ok(()) }
     }
 
@@ -246,6 +242,9 @@ impl Reader {
             }
             length => Content::Bytes(cursor.part(length)?),
         };
+        if let Content::Bytes(bytes) = content {
+            self.values(vr, bytes)?;
+        }
         Ok(Element { tag, vr, content })
     }
 

@@ -1,6 +1,7 @@
 //! Values of attributes by their representation (VR, PS3.5 section 6.2).
 
 use super::Context;
+use super::read::trimmed;
 use crate::deidentify::dates;
 use crate::deidentify::keys::ProjectKey;
 
@@ -110,6 +111,38 @@ pub(super) fn age(bytes: &[u8], context: &Context<'_>) -> Option<Vec<u8>> {
         (_, "Y" | "M" | "W" | "D") if !context.may_be_old => Some(text.as_bytes().to_vec()),
         _ => None,
     }
+}
+
+/// Whether codes and numbers that are written as text are such. Others are what they are.
+pub(super) fn is_fit(vr: [u8; 2], bytes: &[u8]) -> bool {
+    let is_text = matches!(&vr, b"CS" | b"DS" | b"IS");
+    !is_text || bytes.split(|byte| *byte == b'\\').all(|one| is_one_fit(vr, one))
+}
+
+/// Codes and numbers; what is none of them is left empty.
+pub(super) fn fit(vr: [u8; 2], bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 1);
+    for (at, one) in bytes.split(|byte| *byte == b'\\').enumerate() {
+        if at > 0 {
+            out.push(b'\\');
+        }
+        if is_one_fit(vr, one) {
+            out.extend_from_slice(trimmed(one));
+        }
+    }
+    padded(out, b' ')
+}
+
+/// Numbers are often longer than the standard has them; codes are not.
+fn is_one_fit(vr: [u8; 2], one: &[u8]) -> bool {
+    let one = trimmed(one);
+    let is_fit = |byte: u8| match &vr {
+        b"CS" => matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b' '),
+        b"DS" => matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'E' | b'e'),
+        b"IS" => matches!(byte, b'0'..=b'9' | b'+' | b'-'),
+        _ => true,
+    };
+    one.iter().all(|byte| is_fit(*byte)) && (vr != *b"CS" || one.len() <= 16)
 }
 
 fn padded(mut bytes: Vec<u8>, with: u8) -> Vec<u8> {

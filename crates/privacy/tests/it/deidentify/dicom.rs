@@ -19,28 +19,30 @@ use serde_json::Value;
 
 use super::recipes::{applied_under, recipe};
 
-const IMPLICIT: &str = "1.2.840.10008.1.2";
-const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+pub(super) const IMPLICIT: &str = "1.2.840.10008.1.2";
+pub(super) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 const JPEG: &str = "1.2.840.10008.1.2.4.50";
-const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
+pub(super) const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 
-const IMAGE_TYPE: u32 = 0x0008_0008;
-const SOP_CLASS: u32 = 0x0008_0016;
-const SOP_INSTANCE: u32 = 0x0008_0018;
+pub(super) const IMAGE_TYPE: u32 = 0x0008_0008;
+pub(super) const SOP_CLASS: u32 = 0x0008_0016;
+pub(super) const SOP_INSTANCE: u32 = 0x0008_0018;
 const STUDY_DATE: u32 = 0x0008_0020;
-const MODALITY: u32 = 0x0008_0060;
-const REFERENCED_IMAGES: u32 = 0x0008_1140;
-const REFERENCED_INSTANCE: u32 = 0x0008_1155;
-const PATIENT_NAME: u32 = 0x0010_0010;
+pub(super) const MODALITY: u32 = 0x0008_0060;
+pub(super) const REFERENCED_IMAGES: u32 = 0x0008_1140;
+pub(super) const REFERENCED_INSTANCE: u32 = 0x0008_1155;
+pub(super) const PATIENT_NAME: u32 = 0x0010_0010;
 const PATIENT_ID: u32 = 0x0010_0020;
 const BIRTH_DATE: u32 = 0x0010_0030;
 const AGE: u32 = 0x0010_1010;
-const ROWS: u32 = 0x0028_0010;
-const BURNED_IN: u32 = 0x0028_0301;
-const PIXELS: u32 = 0x7FE0_0010;
+pub(super) const ROWS: u32 = 0x0028_0010;
+pub(super) const COLUMNS: u32 = 0x0028_0011;
+pub(super) const BITS: u32 = 0x0028_0100;
+pub(super) const BURNED_IN: u32 = 0x0028_0301;
+pub(super) const PIXELS: u32 = 0x7FE0_0010;
 
 /// Attributes by tag, written.
-type DataSet = BTreeMap<u32, Vec<u8>>;
+pub(super) type DataSet = BTreeMap<u32, Vec<u8>>;
 
 fn padded(value: &[u8]) -> Vec<u8> {
     let mut value = value.to_vec();
@@ -50,12 +52,12 @@ fn padded(value: &[u8]) -> Vec<u8> {
     value
 }
 
-fn tag(tag: u32) -> Vec<u8> {
+pub(super) fn tag(tag: u32) -> Vec<u8> {
     let (group, number) = ((tag >> 16) as u16, (tag & 0xFFFF) as u16);
     [group.to_le_bytes(), number.to_le_bytes()].concat()
 }
 
-fn element(number: u32, vr: &str, value: &[u8]) -> Vec<u8> {
+pub(super) fn element(number: u32, vr: &str, value: &[u8]) -> Vec<u8> {
     let mut out = tag(number);
     let value = padded(value);
     out.extend(vr.as_bytes());
@@ -70,21 +72,21 @@ fn element(number: u32, vr: &str, value: &[u8]) -> Vec<u8> {
     out
 }
 
-fn implicit(number: u32, value: &[u8]) -> Vec<u8> {
+pub(super) fn implicit(number: u32, value: &[u8]) -> Vec<u8> {
     let value = padded(value);
     [tag(number), (value.len() as u32).to_le_bytes().to_vec(), value].concat()
 }
 
-fn item(data_set: &[u8]) -> Vec<u8> {
+pub(super) fn item(data_set: &[u8]) -> Vec<u8> {
     [tag(0xFFFE_E000), (data_set.len() as u32).to_le_bytes().to_vec(), data_set.to_vec()].concat()
 }
 
-fn bytes(data_set: &DataSet) -> Vec<u8> {
+pub(super) fn bytes(data_set: &DataSet) -> Vec<u8> {
     data_set.values().flatten().copied().collect()
 }
 
 /// A file with marks in the preamble and in its own attributes.
-fn file(transfer_syntax: &str, data_set: &[u8]) -> Vec<u8> {
+pub(super) fn file(transfer_syntax: &str, data_set: &[u8]) -> Vec<u8> {
     let own = [
         element(0x0002_0001, "OB", &[0, 1]),
         element(0x0002_0002, "UI", b"1.2.3.777.0"),
@@ -98,14 +100,14 @@ fn file(transfer_syntax: &str, data_set: &[u8]) -> Vec<u8> {
     [b"MARK".repeat(32), b"DICM".to_vec(), length, own, data_set.to_vec()].concat()
 }
 
-fn pixels() -> Vec<u8> {
+pub(super) fn pixels() -> Vec<u8> {
     (0..2048u32).map(|at| (at * 37 % 251) as u8 | 0x80).collect()
 }
 
 /// A computed tomogram.
-fn tomogram() -> DataSet {
+pub(super) fn tomogram() -> DataSet {
     let pixels = pixels();
-    let written: [(u32, &str, &[u8]); 11] = [
+    let written: [(u32, &str, &[u8]); 13] = [
         (IMAGE_TYPE, "CS", b"ORIGINAL\\PRIMARY\\AXIAL"),
         (SOP_CLASS, "UI", CT.as_bytes()),
         (SOP_INSTANCE, "UI", b"1.2.3.777.1"),
@@ -116,13 +118,15 @@ fn tomogram() -> DataSet {
         (BIRTH_DATE, "DA", b"19680425"),
         (AGE, "AS", b"051Y"),
         (ROWS, "US", &[0, 2]),
+        (COLUMNS, "US", &[2, 0]),
+        (BITS, "US", &[16, 0]),
         (PIXELS, "OW", &pixels),
     ];
     written.iter().map(|(tag, vr, value)| (*tag, element(*tag, vr, value))).collect()
 }
 
 /// A file of these attributes in the explicit syntax, with some in place of others.
-fn with(changed: &[(u32, &str, &[u8])]) -> Vec<u8> {
+pub(super) fn with(changed: &[(u32, &str, &[u8])]) -> Vec<u8> {
     let mut data_set = tomogram();
     for (tag, vr, value) in changed {
         data_set.insert(*tag, element(*tag, vr, value));
@@ -142,7 +146,7 @@ fn cleaned_for(project: &str, file: &[u8], options: Options) -> Result<Vec<u8>, 
     clean(file, options, &context)
 }
 
-fn cleaned(file: &[u8]) -> Result<Vec<u8>, Refused> {
+pub(super) fn cleaned(file: &[u8]) -> Result<Vec<u8>, Refused> {
     cleaned_for("project-1", file, Options::default())
 }
 
@@ -160,20 +164,22 @@ fn has(object: &InMemDicomObject, tag: u32) -> bool {
     object.get(Tag((tag >> 16) as u16, (tag & 0xFFFF) as u16)).is_some()
 }
 
-fn holds(file: &[u8], mark: &[u8]) -> bool {
+pub(super) fn holds(file: &[u8], mark: &[u8]) -> bool {
     file.windows(mark.len()).any(|part| part == mark)
 }
 
 const MARKS: [&[u8]; 5] = [b"MARK", b"1.2.3.777", b"19870604", b"071829", b"077Y"];
 
 /// A known value for a representation.
-fn mark(vr: &str) -> &'static [u8] {
+pub(super) fn mark(vr: &str) -> &'static [u8] {
     match vr {
         "UI" => b"1.2.3.777.5",
         "DA" => b"19870604",
         "TM" => b"071829",
         "DT" => b"19870604071829",
         "AS" => b"077Y",
+        // No code.
+        "CS" => b"MARK^ANN",
         _ => b"MARKMARK",
     }
 }
@@ -202,7 +208,7 @@ fn all_named(vr_of: impl Fn(&'static str) -> &'static str) -> DataSet {
     data_set
 }
 
-fn no_mark(made: &[u8], what: &str) {
+pub(super) fn no_mark(made: &[u8], what: &str) {
     for mark in MARKS {
         let name = String::from_utf8_lossy(mark);
         assert!(!holds(made, mark), "{name} of {what}");
@@ -247,6 +253,8 @@ fn attributes_without_written_representation_are_known_by_the_standard() {
         implicit(PATIENT_NAME, b"MARK"),
         implicit(PATIENT_ID, b"MARK"),
         implicit(ROWS, &[0, 2]),
+        implicit(COLUMNS, &[2, 0]),
+        implicit(BITS, &[16, 0]),
         // The standard has no such attribute.
         implicit(0x0028_0F0F, b"MARK"),
         implicit(PIXELS, &pixels()),
@@ -274,6 +282,9 @@ fn what_another_program_wrote_is_read() {
             DataElement::new(Tag(0x0008, 0x1140), VR::SQ, DataSetSequence::from(vec![inner])),
             DataElement::new(Tag(0x0010, 0x0010), VR::PN, "MARK^Ann"),
             DataElement::new(Tag(0x0010, 0x0020), VR::LO, "MARK"),
+            DataElement::new(Tag(0x0028, 0x0010), VR::US, PrimitiveValue::from(512u16)),
+            DataElement::new(Tag(0x0028, 0x0011), VR::US, PrimitiveValue::from(2u16)),
+            DataElement::new(Tag(0x0028, 0x0100), VR::US, PrimitiveValue::from(16u16)),
             DataElement::new(Tag(0x7FE0, 0x0010), VR::OW, PrimitiveValue::from(pixels())),
         ]);
         let object = object.with_meta(FileMetaTableBuilder::new().transfer_syntax(syntax)).unwrap();

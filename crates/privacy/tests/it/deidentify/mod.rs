@@ -2,6 +2,7 @@
 
 mod anonymity;
 mod dicom;
+mod dicom_beyond;
 mod lint;
 mod notes;
 mod properties;
