@@ -7,8 +7,9 @@ use crate::error::WebError;
 use crate::form::{Field, FieldFault, Secret};
 use crate::words::{Message, Words};
 
-/// The kinds of analysis that can be chosen, in the words of questions, and the keys of their names.
-pub const KINDS: [(&str, &str); 22] = [
+/// The kinds of analysis that can be chosen, in the words of questions, and the keys of their names. `sql` and
+/// `extract` are asked by doors of their own, not by questions.
+pub const KINDS: [(&str, &str); 23] = [
     ("regression", "analysis-regression"),
     ("summary", "analysis-summary"),
     ("crosstab", "analysis-crosstab"),
@@ -31,6 +32,7 @@ pub const KINDS: [(&str, &str); 22] = [
     ("meta-analysis", "analysis-meta-analysis"),
     ("two-stage", "analysis-two-stage"),
     ("sql", "analysis-sql"),
+    ("extract", "analysis-extract"),
 ];
 
 /// What the address says.

@@ -139,7 +139,7 @@ fn application_view(full: bool) -> ApplicationView {
         holders: vec!["North Valley Hospital".into(), "East Clinic".into()],
         aggregators: vec!["East Clinic".into(), "West Regional Medical Center".into()],
         dataset: "trial".into(),
-        analyses: vec!["analysis-regression", "analysis-survival"],
+        analyses: vec!["analysis-regression", "analysis-survival", "analysis-extract"],
         programs: if full { vec![HOSTILE.into()] } else { Vec::new() },
         least: (2, 50),
         term: (NOW_MS, NOW_MS + 365 * DAY_MS),
@@ -173,7 +173,7 @@ fn project_view(full: bool) -> ProjectView {
         holders: vec!["North Valley Hospital".into(), "East Clinic".into()],
         aggregators: vec!["East Clinic".into(), "West Regional Medical Center".into()],
         dataset: "trial".into(),
-        analyses: vec!["regression".into(), "survival".into()],
+        analyses: vec!["regression".into(), "survival".into(), "extract".into()],
         programs: match full {
             true => vec![ProgramRow {
                 hash: "4a5b".repeat(16),
