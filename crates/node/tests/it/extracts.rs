@@ -285,7 +285,11 @@ fn rows_are_for_a_project_that_asked_for_them_here_as_long_as_it_and_the_council
         let setup = Setup { patients: 60, config: COUNCIL, ..Setup::default() };
         let hospitals = Hospitals::start(setup).await;
         let [first, _, third] = &hospitals.all[..] else { panic!("three") };
-        let rows = |project: &str| json!({"project": project, "purpose": "To see it", "recipe": "limited-data-set"});
+        let rows = |project: &str| {
+            let mut wanted = order(project);
+            wanted["recipe"] = json!("limited-data-set");
+            wanted
+        };
         let steward = first.signed_in(Role::Steward).await;
         let refused = async |client: &Client, project: &str, why: &str| {
             let answer = client.post("/research/extracts", &rows(project)).await.expect(403);
@@ -353,6 +357,13 @@ fn rows_are_for_a_project_that_asked_for_them_here_as_long_as_it_and_the_council
             assert!(answer.contains("has not approved the project"), "{answer}");
         }
         refused(&steward, &id, "has not approved the project").await;
+        // What is Safe Harbor is for anybody's project.
+        let (_, standing) = made(&steward, &order(&id)).await;
+        assert_eq!(standing["state"], "made", "{standing}");
+        let own = hospitals.world.persons.iter().find_map(|person| person.at.get(&first.org));
+        let own = first.patient(&own.unwrap().patient_id).await;
+        let page = Reader::new(first, own).get("/me/research").await.expect(200).text;
+        assert!(page.contains("It asks for extracts, too"), "{page}");
         let officer = first.signed_in(Role::PrivacyOfficer).await;
         let log = officer.get("/fhir/AuditEvent?_count=200&_sort=-date").await.expect(200).text;
         for rule in ["project-not-approved", "project-no-extract", "patient-council"] {

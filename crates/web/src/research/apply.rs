@@ -32,8 +32,11 @@ pub const KINDS: [(&str, &str); 23] = [
     ("meta-analysis", "analysis-meta-analysis"),
     ("two-stage", "analysis-two-stage"),
     ("sql", "analysis-sql"),
-    ("extract", "analysis-extract"),
+    (EXTRACT, "analysis-extract"),
 ];
+
+/// The kind that asks for records of single people, which is said by itself wherever it is decided.
+pub const EXTRACT: &str = "extract";
 
 /// What the address says.
 #[derive(Clone, Debug, Default, serde::Deserialize)]

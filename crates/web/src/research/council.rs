@@ -92,8 +92,10 @@ pub struct ApplicationView {
     pub aggregators: Vec<String>,
     /// The data set.
     pub dataset: String,
-    /// Kinds of analysis, as keys.
+    /// Kinds of analysis over many people, as keys.
     pub analyses: Vec<&'static str>,
+    /// Whether it asks for records of single people, too.
+    pub extracts: bool,
     /// Programs of the researchers' own, by name.
     pub programs: Vec<String>,
     /// Fewest institutions and rows in an answer.

@@ -15,7 +15,7 @@ use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::Field;
 use crate::paths::CouncilProject;
-use crate::research::apply::KINDS;
+use crate::research::apply::{EXTRACT, KINDS};
 use crate::research::council::{
     self as pages, ApplicationView, CouncilRow, CouncilShown, CouncilView, WordForm,
 };
@@ -59,7 +59,8 @@ async fn shown(visit: &Visit, id: &str, fault: Option<String>, conditions: Field
     let now = app.now_ms();
     let project = &seen.known.project;
     let name = |org: &OrgId| name_of(app, org.as_str());
-    let is_asked = |(kind, _): &&(&str, &str)| project.analyses.iter().any(|one| one == kind);
+    let asks = |kind: &str| project.analyses.iter().any(|one| one == kind);
+    let sums = KINDS.iter().filter(|(kind, _)| *kind != EXTRACT && asks(kind));
     let typed = match (&seen.own, &fault, conditions.is_sound()) {
         (Some(word), None, true) => Field::new(word.conditions.clone()),
         _ => conditions,
@@ -73,7 +74,8 @@ async fn shown(visit: &Visit, id: &str, fault: Option<String>, conditions: Field
         holders: project.holders.iter().map(name).collect(),
         aggregators: project.aggregators.iter().map(name).collect(),
         dataset: project.dataset.clone(),
-        analyses: KINDS.iter().filter(is_asked).map(|(_, key)| *key).collect(),
+        analyses: sums.map(|(_, key)| *key).collect(),
+        extracts: asks(EXTRACT),
         programs: project.programs.iter().map(|one| one.name.clone()).collect(),
         least: (project.min_sites.into(), project.min_rows.into()),
         term: (project.from, project.until),

@@ -139,7 +139,8 @@ fn application_view(full: bool) -> ApplicationView {
         holders: vec!["North Valley Hospital".into(), "East Clinic".into()],
         aggregators: vec!["East Clinic".into(), "West Regional Medical Center".into()],
         dataset: "trial".into(),
-        analyses: vec!["analysis-regression", "analysis-survival", "analysis-extract"],
+        analyses: vec!["analysis-regression", "analysis-survival"],
+        extracts: full,
         programs: if full { vec![HOSTILE.into()] } else { Vec::new() },
         least: (2, 50),
         term: (NOW_MS, NOW_MS + 365 * DAY_MS),
@@ -457,6 +458,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
                 by: "North Valley Hospital".into(),
                 state: ProjectState::Approved,
                 term: (NOW_MS, NOW_MS + DAY_MS),
+                extracts: true,
                 uses: vec![UseRow {
                     kind: "my-research-kind-model",
                     asked: "logistic(died) ~ age + arm".into(),
