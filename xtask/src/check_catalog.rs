@@ -155,13 +155,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
 fn documents(test: &mut Command) -> Result<usize, Box<dyn std::error::Error>> {
     let what = "the catalogue's documents";
     let mut child = test.stderr(Stdio::piped()).spawn().map_err(|e| format!("{what}: {e}"))?;
-    let lines = child.stderr.take().ok_or("the tests have no standard error")?;
-    let counted = count(BufReader::new(lines), &mut io::stderr().lock());
+    let lines = child.stderr.take();
+    let counted = lines.map(|lines| count(BufReader::new(lines), &mut io::stderr().lock()));
     let status = child.wait()?;
     if !status.success() {
         return Err(format!("{what} failed ({status})").into());
     }
-    let (all, released) = counted?;
+    let (all, released) = counted.transpose()?.unwrap_or_default();
     match all > 0 && released > 0 {
         true => Ok(all),
         false => Err(format!(
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(count(text.as_bytes(), &mut out).unwrap(), (2, 1));
         assert_eq!(out, text.as_bytes());
         // As cargo says it where no test was chosen.
-        assert_eq!(count("".as_bytes(), &mut out).unwrap(), (0, 0));
+        assert_eq!(count(io::empty(), &mut out).unwrap(), (0, 0));
     }
 
     #[test]
