@@ -6,6 +6,7 @@
 //! no network.
 
 use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -101,9 +102,13 @@ const BEACON: Source = Source {
     files: &[("framework/json", ""), ("models/json", "")],
 };
 
+/// What begins the line of a document that holds.
+const HOLDS: &[u8] = b"holds: ";
 /// The test in which an answer is released, and its crate with it.
 const OF_RELEASE: &str =
     "an_answer_with_a_fault_waits_for_two_people_who_are_not_named_in_the_project";
+/// What it calls its document.
+const RELEASED: &[u8] = b"a released answer";
 
 /// Fetches what is missing, then checks what the engines write and what a node serves.
 pub fn run(arguments: &Arguments) -> Outcome {
@@ -135,12 +140,52 @@ pub fn run(arguments: &Arguments) -> Outcome {
     };
     // A line for each document is on the standard error; the other output is that of programs without such
     // tests.
-    step("the catalogue's documents", test.stdout(Stdio::null()))?;
+    let count = documents(test.stdout(Stdio::null()))?;
     match missing.len() {
-        0 => say("every document holds"),
-        count => say(&format!("every document holds; {count} of the above were not asked")),
+        0 => say(&format!("every document holds, {count} checks")),
+        missing => say(&format!(
+            "every document holds, {count} checks; {missing} of the above were not asked"
+        )),
     }
     Ok(())
+}
+
+/// Runs the tests and passes their lines on. How many tell of a document that holds: where a filter matches no
+/// test there are none, and nothing was checked.
+fn documents(test: &mut Command) -> Result<usize, Box<dyn std::error::Error>> {
+    let what = "the catalogue's documents";
+    let mut child = test.stderr(Stdio::piped()).spawn().map_err(|e| format!("{what}: {e}"))?;
+    let lines = child.stderr.take();
+    let counted = lines.map(|lines| count(BufReader::new(lines), &mut io::stderr().lock()));
+    let status = child.wait()?;
+    if !status.success() {
+        return Err(format!("{what} failed ({status})").into());
+    }
+    let (all, released) = counted.transpose()?.unwrap_or_default();
+    match all > 0 && released > 0 {
+        true => Ok(all),
+        false => Err(format!(
+            "{all} documents were checked, {released} of them released answers: a filter matches no test"
+        )
+        .into()),
+    }
+}
+
+/// Passes lines on, and counts those of documents that hold, and among them those of released answers, which
+/// have a filter of their own.
+fn count(mut lines: impl BufRead, out: &mut impl Write) -> io::Result<(usize, usize)> {
+    let (mut all, mut released) = (0, 0);
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        if let Some(document) = line.strip_prefix(HOLDS) {
+            all += 1;
+            released += usize::from(document.starts_with(RELEASED));
+        }
+        // A closed pipe is the reader's choice, and the tests go on.
+        let _ = out.write_all(&line);
+        line.clear();
+    }
+    Ok((all, released))
 }
 
 /// A virtual environment with the validators: its folder of programs.
@@ -234,4 +279,34 @@ fn git(folder: &Path, arguments: &[&str]) -> Outcome {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(said.lines().last().unwrap_or("git failed").to_owned().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_counted_and_their_lines_passed_on() {
+        let text = "skipped: a catalogue: no shapes\nholds: a catalogue: mlcroissant\n\
+                    holds: a released answer: rocrate-validator\nit holds: no";
+        let mut out = Vec::new();
+        assert_eq!(count(text.as_bytes(), &mut out).unwrap(), (2, 1));
+        assert_eq!(out, text.as_bytes());
+        // As cargo says it where no test was chosen.
+        assert_eq!(count(io::empty(), &mut out).unwrap(), (0, 0));
+    }
+
+    #[test]
+    fn a_filter_that_matches_no_test_is_a_fault() {
+        let told = |text: &str| {
+            let mut command = Command::new("sh");
+            documents(command.args(["-c", "printf \"$1\" >&2", "sh", text]))
+                .map_err(|e| e.to_string())
+        };
+        assert_eq!(told("holds: a released answer: x\n"), Ok(1));
+        for text in ["", "holds: a catalogue: x\n", "skipped: everything\n"] {
+            assert!(told(text).unwrap_err().contains("a filter matches no test"), "{text}");
+        }
+        assert!(documents(&mut Command::new("false")).unwrap_err().to_string().contains("failed"));
+    }
 }

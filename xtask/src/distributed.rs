@@ -3,6 +3,8 @@
 //! by Spark. Every answer is compared row by row.
 
 use std::env;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -44,8 +46,10 @@ impl Drop for Scratch {
 /// Does all of it. Prints the figures as JSON; fails where an answer differs.
 pub fn run(arguments: &Arguments) -> Outcome {
     let name = format!("consilium-distributed-{}", std::process::id());
-    let scratch = Scratch(env::temp_dir().join(name));
-    std::fs::create_dir(&scratch.0)?;
+    let folder = env::temp_dir().join(name);
+    // Tables in it are not encrypted: for whoever runs this alone. One that is there already is not removed.
+    DirBuilder::new().mode(0o700).create(&folder)?;
+    let scratch = Scratch(folder);
     let tables = match &arguments.tables {
         Some(tables) => std::path::absolute(tables)?,
         None => exported(&scratch.0, arguments.patients)?,

@@ -7,14 +7,15 @@
 //! is made, it is made again without them; once it is made, it is not handed out any more.
 //!
 //! Whoever has an extract made sees no original: a recipe may leave no more than those that come with
-//! the program, what is not Safe Harbor needs a project that the institution has approved, and an
-//! extract is of several patients or of nobody.
+//! the program, what is not Safe Harbor needs a project that asks the institution for extracts and that it
+//! and its patient council let go on, and an extract is of several patients or of nobody.
 
 mod demographics;
 mod key;
 mod manifest;
 mod order;
 mod pass;
+mod project;
 mod report;
 mod stale;
 mod subjects;
@@ -22,15 +23,15 @@ mod subjects;
 use std::sync::Arc;
 
 use fhir::Id;
+use serde_json::Value;
 
 pub use manifest::{Made, MadeFile};
 pub use order::{Anonymity, LEAST_PATIENTS, MOST_PATIENTS, Order, TYPES};
-pub(crate) use stale::check;
 
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::authorise::{Action, authorise};
-use crate::jobs::folder::Input;
+use crate::jobs::folder::{Folder, Input};
 use crate::jobs::{self, Job, Jobs};
 use crate::{App, Caller, Error, Kind, Result};
 
@@ -45,10 +46,11 @@ pub(crate) fn register(jobs: &Jobs) {
 /// Accepts an extract as a job. For stewards and operators with a second factor. Blocks.
 ///
 /// Errors: an invalid value where the order is not sound, [`Kind::Forbidden`] where the recipe leaves
-/// more than it may without an approved project.
+/// more than it may, or more than it may without a project that asked for extracts and goes on here.
 pub fn kick_off(app: &App, caller: &Caller, order: Order) -> Result<Job> {
     authorise(app, caller, Action::of(policy::Action::Extract))?;
     let recipe = order.check()?;
+    order.check_recipe(app, caller, &recipe)?;
     order.check_project(app, caller, &recipe)?;
     let note = format!(
         "a de-identified extract by recipe {} {} for project {} is ordered",
@@ -75,11 +77,21 @@ pub fn standing(app: &App, caller: &Caller, id: &Id) -> Result<(Job, Option<Made
 /// A file of an extract of the caller. Blocks.
 ///
 /// Errors: [`Kind::NotFound`] for one of somebody else or an unknown file, [`Kind::Conflict`] where a
-/// patient of it is not in research any more.
+/// patient of it is not in research any more, [`Kind::Forbidden`] where its project does not go on here.
 pub fn file(app: &App, caller: &Caller, id: &Id, name: &str) -> Result<Input> {
     authorise(app, caller, Action::of(policy::Action::ReadResearch))?;
     own(app, caller, id)?;
     jobs::file(app, caller, id, name)
+}
+
+/// Refuses the files of an extract whose `request` may not be done any more, or in which somebody has decided
+/// otherwise since.
+///
+/// Errors: [`Kind::Forbidden`], [`Kind::Conflict`].
+pub(crate) fn check(app: &App, caller: &Caller, request: &Value, folder: &Folder) -> Result<()> {
+    let order = Order::of(request)?;
+    order.check_project(app, caller, &order.compiled()?)?;
+    stale::check(app, folder)
 }
 
 /// Cancels an extract of the caller, or removes it with its files. Blocks.

@@ -198,7 +198,8 @@ pub fn cancel(app: &App, caller: &Caller, id: &Id) -> Result<()> {
 /// handed out.
 ///
 /// Errors: [`Kind::NotFound`] for another's job or a file that it does not have, [`Kind::Conflict`] for
-/// an extract of somebody who is not in research any more.
+/// an extract of somebody who is not in research any more, [`Kind::Forbidden`] for one whose project does not go
+/// on here.
 pub fn file(app: &App, caller: &Caller, id: &Id, name: &str) -> Result<Input> {
     let job = status(app, caller, id)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -211,7 +212,7 @@ pub fn file(app: &App, caller: &Caller, id: &Id, name: &str) -> Result<Input> {
     }
     let folder = app.jobs().open_folder(id).map_err(|e| failed("read", &e))?;
     if job.kind == crate::extracts::EXTRACT {
-        crate::extracts::check(app, &folder)?;
+        crate::extracts::check(app, caller, &job.request, &folder)?;
     }
     let input = folder.open(&place).map_err(|e| failed("read", &e))?;
     let note = format!("file `{name}` of job {id}");

@@ -6,10 +6,12 @@ use fhir::Id;
 use privacy::deidentify::safe_harbor::{Identifier, lint};
 use privacy::deidentify::{Action as What, Basis, CompiledRecipe, Recipe, shipped};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::project;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
-use crate::{App, Caller, Error, Kind, Result, projects};
+use crate::{App, Caller, Error, Kind, Result};
 
 /// The least number of patients of an extract: of fewer, whoever orders it could learn about one whom
 /// they know.
@@ -123,6 +125,12 @@ pub struct Anonymity {
 }
 
 impl Order {
+    /// The order that a job was submitted with.
+    pub(super) fn of(request: &Value) -> Result<Self> {
+        serde_json::from_value(request.clone())
+            .map_err(|e| Error::internal(format!("the order of an extract cannot be read: {e}")))
+    }
+
     /// Checks the order by itself, and gives its recipe.
     pub(super) fn check(&self) -> Result<CompiledRecipe> {
         let invalid = |message: String| Err(Error::invalid("value", message));
@@ -179,37 +187,40 @@ impl Order {
         Ok(recipe)
     }
 
-    /// Whether the recipe may be used: one of one's own leaves nothing that those of the program
-    /// remove, and what is not Safe Harbor is for a project that this institution has approved.
+    /// Whether the recipe may be used: one of one's own leaves nothing that those of the program remove.
+    pub(super) fn check_recipe(
+        &self,
+        app: &App,
+        caller: &Caller,
+        recipe: &CompiledRecipe,
+    ) -> Result<()> {
+        let is_own = self.own_recipe.is_some();
+        if is_own && let Some(rule) = laxer(recipe)? {
+            let message = format!(
+                "rule `{rule}` of the recipe leaves what no recipe of the program leaves; redact it"
+            );
+            return refuse(app, caller, "recipe-too-lax", message);
+        }
+        Ok(())
+    }
+
+    /// Whether the project lets it be had now: what is not Safe Harbor is for one that asked this institution
+    /// for it, and goes on. Asked when it is ordered, when it is made, and before each of its files.
     pub(super) fn check_project(
         &self,
         app: &App,
         caller: &Caller,
         recipe: &CompiledRecipe,
     ) -> Result<()> {
-        let refuse = |rule: &'static str, message: String| {
-            app.audit(Event::by(caller, Pattern::Refuse).refused(format!("extract {rule}")))?;
-            Err(Error::new(Kind::Forbidden, message).by_rule(rule))
-        };
-        let is_own = self.own_recipe.is_some();
-        if is_own && let Some(rule) = laxer(recipe)? {
-            let message = format!(
-                "rule `{rule}` of the recipe leaves what no recipe of the program leaves; redact it"
-            );
-            return refuse("recipe-too-lax", message);
-        }
         if recipe.recipe().basis == Basis::SafeHarbor && lint(recipe).is_complete() {
             return Ok(());
         }
-        let snapshot = app.store().snapshot()?;
-        let known = projects::known(&*snapshot, &self.project).ok();
-        let own = app.network().own();
-        if known.is_some_and(|known| known.is_approved_by(own, app.now_ms())) {
-            return Ok(());
-        }
-        let message = "what this recipe leaves is not Safe Harbor: name a project that this \
-                       institution has approved, or use `safe-harbor`";
-        refuse("project-not-approved", message.to_owned())
+        let Some((rule, why)) = project::against(app, &self.project)? else { return Ok(()) };
+        let message = format!(
+            "what this recipe leaves is not Safe Harbor, and {why}; name a project that this institution \
+             has approved and that was applied for with extracts, or use `safe-harbor`"
+        );
+        refuse(app, caller, rule, message)
     }
 
     /// The types that are wanted.
@@ -225,6 +236,11 @@ impl Order {
     pub(super) fn listed(&self) -> HashSet<Id> {
         self.patients.iter().filter_map(|id| Id::new(id).ok()).collect()
     }
+}
+
+fn refuse(app: &App, caller: &Caller, rule: &str, message: String) -> Result<()> {
+    app.audit(Event::by(caller, Pattern::Refuse).refused(format!("extract {rule}")))?;
+    Err(Error::new(Kind::Forbidden, message).by_rule(rule))
 }
 
 fn is_wanted(kind: &str) -> bool {

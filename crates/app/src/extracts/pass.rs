@@ -50,9 +50,9 @@ const DEMOGRAPHICS: &str = "demographics.csv";
 
 /// Makes an extract, from its start also after a restart: what was decided before may not hold any more.
 pub(super) fn run(app: &App, run: &Run) -> Outcome<Value> {
-    let order: Order = serde_json::from_value(run.request().clone())
-        .map_err(|e| Error::internal(format!("the order of an extract cannot be read: {e}")))?;
+    let order = Order::of(run.request())?;
     let recipe = order.compiled()?;
+    order.check_project(app, run.caller(), &recipe)?;
     let narrow = match order.anonymity {
         Some(_) => Some(without_demographics(recipe.recipe())?),
         None => None,
@@ -74,6 +74,7 @@ pub(super) fn run(app: &App, run: &Run) -> Outcome<Value> {
         pass.walk()?;
         pass.bring_along()?;
         if stale::holds(app, &pass.included)? {
+            order.check_project(app, run.caller(), &recipe)?;
             return pass.end();
         }
     }

@@ -34,7 +34,7 @@ pub(super) fn holds(app: &App, included: &BTreeMap<Id, Standing>) -> Result<bool
 /// Refuses the files of an extract where somebody does not.
 ///
 /// Errors: [`Kind::Conflict`].
-pub(crate) fn check(app: &App, folder: &Folder) -> Result<()> {
+pub(super) fn check(app: &App, folder: &Folder) -> Result<()> {
     let now = participants(app)?;
     let file = folder.open(PATIENTS).map_err(|e| failed("read", &e))?;
     for line in BufReader::new(file).lines() {

@@ -54,6 +54,8 @@ pub struct Exported {
 /// another process has the lake.
 pub fn export(app: &App, order: &Order) -> Result<Vec<Exported>> {
     let Order { reason, to, .. } = order;
+    // Without a stroke at the end, which would lead to where a link leads.
+    let to = to.components().as_path();
     if reason.trim().is_empty()
         || reason.chars().count() > LONGEST
         || reason.chars().any(char::is_control)
@@ -61,10 +63,16 @@ pub fn export(app: &App, order: &Order) -> Result<Vec<Exported>> {
         return Err(Error::invalid("value", "a reason is one line of at most 200 characters"));
     }
     let beside = beside(to);
-    for path in [to, &beside] {
-        if path.exists() {
-            let message = format!("`{}` exists already; nothing is overwritten", path.display());
-            return Err(Error::new(Kind::Conflict, message));
+    for path in [to, beside.as_path()] {
+        // A link is there too, wherever it leads.
+        match fs::symlink_metadata(path) {
+            Ok(_) => {
+                let message =
+                    format!("`{}` exists already; nothing is overwritten", path.display());
+                return Err(Error::new(Kind::Conflict, message));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(disk(path, &error)),
         }
     }
     place::open(app)?;
@@ -74,24 +82,42 @@ pub fn export(app: &App, order: &Order) -> Result<Vec<Exported>> {
     let note =
         format!("hands out as plain files of the lake: {}; reason: {reason}", tables.join(", "));
     app.audit(Event::by_node(Pattern::Disclose).note(note))?;
-    make(&beside)?;
-    let written = write(app, &look, &tables, &beside, order).inspect_err(|_| {
-        // What is there in part would be taken for the whole.
-        let _ = fs::remove_dir_all(&beside);
-    })?;
-    fs::rename(&beside, to).map_err(disk)?;
+    let written = whole(&beside, to, || write(app, &look, &tables, &beside, order))?;
     let above = to.parent().filter(|above| !above.as_os_str().is_empty());
-    File::open(above.unwrap_or(Path::new("."))).and_then(|above| above.sync_all()).map_err(disk)?;
+    let above = above.unwrap_or(Path::new("."));
+    File::open(above).and_then(|above| above.sync_all()).map_err(|e| disk(above, &e))?;
     look.open.lake.flush().map_err(faulty)?;
     Ok(written)
 }
 
 /// The folder that becomes the ordered one once it is whole.
 fn beside(to: &Path) -> PathBuf {
-    // Without a stroke at the end.
-    let mut name = to.components().as_path().as_os_str().to_owned();
+    let mut name = to.as_os_str().to_owned();
     name.push(".part");
     name.into()
+}
+
+/// Makes the folder `part`, has it filled, and gives it the name `to`. On any error `part` goes: what is there
+/// in part would be taken for the whole, and is not encrypted.
+fn whole<T>(part: &Path, to: &Path, fill: impl FnOnce() -> Result<T>) -> Result<T> {
+    make(part)?;
+    let filled = fill().and_then(|filled| {
+        fs::rename(part, to).map_err(|e| disk(to, &e))?;
+        Ok(filled)
+    });
+    filled.map_err(|error| match fs::remove_dir_all(part) {
+        Ok(()) => error,
+        Err(left) => {
+            let message = format!(
+                "{}; `{}` cannot be removed ({}), is NOT ENCRYPTED and holds personal data: remove it",
+                error.message,
+                part.display(),
+                left.kind()
+            );
+            // Of a kind whose message is told.
+            Error::new(Kind::Conflict, message)
+        }
+    })
 }
 
 /// The tables that are ordered, by name.
@@ -119,14 +145,17 @@ fn write(
     for table in tables {
         let within = folder.join(table);
         make(&within)?;
-        let mut file = BufWriter::new(fresh(&within.join(format!("{table}.parquet")))?);
+        let path = within.join(format!("{table}.parquet"));
+        let mut file = BufWriter::new(fresh(&path)?);
         let rows = look.snapshot.export(table, &key, &mut file).map_err(faulty)?;
-        close(file)?;
+        close(&path, file)?;
         written.push(Exported { table: table.clone(), rows });
     }
-    let mut file = BufWriter::new(fresh(&folder.join(ABOUT))?);
-    file.write_all(about(app, &written, &order.reason).as_bytes()).map_err(disk)?;
-    close(file)?;
+    let path = folder.join(ABOUT);
+    let mut file = BufWriter::new(fresh(&path)?);
+    let text = about(app, &written, &order.reason);
+    file.write_all(text.as_bytes()).map_err(|e| disk(&path, &e))?;
+    close(&path, file)?;
     Ok(written)
 }
 
@@ -150,23 +179,60 @@ fn about(app: &App, written: &[Exported], reason: &str) -> String {
 
 /// A new folder for the system's user of the node alone.
 fn make(path: &Path) -> Result<()> {
-    DirBuilder::new().mode(0o700).create(path).map_err(disk)
+    DirBuilder::new().mode(0o700).create(path).map_err(|e| disk(path, &e))
 }
 
 /// A new file for the system's user of the node alone.
 fn fresh(path: &Path) -> Result<File> {
-    File::options().write(true).create_new(true).mode(0o600).open(path).map_err(disk)
+    let opened = File::options().write(true).create_new(true).mode(0o600).open(path);
+    opened.map_err(|e| disk(path, &e))
 }
 
-fn close(file: BufWriter<File>) -> Result<()> {
-    let file = file.into_inner().map_err(|error| disk(error.into_error()))?;
-    file.sync_all().map_err(disk)
+fn close(path: &Path, file: BufWriter<File>) -> Result<()> {
+    let file = file.into_inner().map_err(|error| disk(path, error.error()))?;
+    file.sync_all().map_err(|e| disk(path, &e))
 }
 
-fn disk(error: io::Error) -> Error {
-    Error::new(Kind::Conflict, format!("the folder cannot be written: {}", error.kind()))
+fn disk(path: &Path, error: &io::Error) -> Error {
+    let message = format!("`{}` cannot be written: {}", path.display(), error.kind());
+    Error::new(Kind::Conflict, message)
 }
 
 fn faulty(fault: ::lake::Fault) -> Error {
     Error::internal(fault.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_in_part_where_it_cannot_become_the_whole() {
+        let space = tempfile::tempdir().unwrap();
+        let to = space.path().join("tables");
+        let part = beside(&to);
+        let fill = || fs::write(part.join("rows"), "of somebody").map_err(|e| disk(&part, &e));
+        // Somebody has put a file there meanwhile.
+        fs::write(&to, "theirs").unwrap();
+        let refused = whole(&part, &to, fill).unwrap_err();
+        let named = format!("`{}` cannot be written", to.display());
+        assert!(refused.message.starts_with(&named), "{}", refused.message);
+        assert!(!part.exists());
+        assert_eq!(fs::read_to_string(&to).unwrap(), "theirs");
+        fs::remove_file(&to).unwrap();
+
+        let full = || Err::<(), Error>(Error::new(Kind::Conflict, "the disk is full"));
+        assert_eq!(whole(&part, &to, full).unwrap_err().message, "the disk is full");
+        assert!(!part.exists() && !to.exists());
+
+        // What was there in part before is not this export's to remove.
+        fs::create_dir(&part).unwrap();
+        assert!(whole(&part, &to, fill).is_err());
+        assert!(part.exists());
+        fs::remove_dir(&part).unwrap();
+
+        whole(&part, &to, fill).unwrap();
+        assert_eq!(fs::read_to_string(to.join("rows")).unwrap(), "of somebody");
+        assert!(!part.exists());
+    }
 }

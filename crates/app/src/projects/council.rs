@@ -215,7 +215,7 @@ pub fn give(app: &App, caller: &Caller, id: &str, say: Say, conditions: &str) ->
 }
 
 /// How the council stands to a project; its word is needed only for what asks this institution's data.
-pub(super) fn stands(app: &App, snapshot: &dyn Snapshot, known: &Known) -> Result<Stand> {
+pub(crate) fn stands(app: &App, snapshot: &dyn Snapshot, known: &Known) -> Result<Stand> {
     if !known.project.holders.contains(app.network().own()) {
         return Ok(Stand::default());
     }

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use app::projects::{self, Choice};
+use app::rounds::part::look;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use identity::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::task::block_in_place;
+use wire::OrgId;
 
 use crate::client::{Client, text};
-use crate::hospitals::{Hospitals, Setup, run};
-use crate::rounds::{APPROVED, project, register};
+use crate::hospitals::{Hospital, Hospitals, Setup, run};
+use crate::point_of_care::Reader;
+use crate::rounds::{APPROVED, caller, draft, project_of, verdict};
 
 /// Small files, so that there are several of a type.
 const SMALL: &[(&str, &str)] = &[("jobs_file_rows = 100000", "jobs_file_rows = 200")];
@@ -253,6 +258,121 @@ fn what_could_tell_of_somebody_is_refused() {
     });
 }
 
+const COUNCIL: &[(&str, &str)] = &[("patient_council = 0", "patient_council = 1")];
+
+/// A project that asks the first two hospitals; the third only adds up.
+fn applied(hospitals: &Hospitals, analyses: &[&str]) -> String {
+    let [first, second, third] = [0, 1, 2].map(|at| OrgId::new(&hospitals.all[at].org).unwrap());
+    let asks = projects::Draft {
+        analyses: analyses.iter().map(|kind| (*kind).to_owned()).collect(),
+        holders: vec![first, second.clone()],
+        aggregators: [second, third],
+        ..draft(hospitals)
+    };
+    let app = &hospitals.all[0].app;
+    block_in_place(|| projects::apply(app, &caller(app, "researcher"), asks)).unwrap()
+}
+
+fn decided(hospital: &Hospital, id: &str, choice: Choice) {
+    let steward = caller(&hospital.app, "steward");
+    let decide = || projects::decide(&hospital.app, &steward, id, &verdict(choice));
+    block_in_place(decide).unwrap();
+}
+
+#[test]
+fn rows_are_for_a_project_that_asked_for_them_here_as_long_as_it_and_the_council_stand() {
+    run(async {
+        let setup = Setup { patients: 60, config: COUNCIL, ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        let [first, _, third] = &hospitals.all[..] else { panic!("three") };
+        let rows = |project: &str| {
+            let mut wanted = order(project);
+            wanted["recipe"] = json!("limited-data-set");
+            wanted
+        };
+        let steward = first.signed_in(Role::Steward).await;
+        let refused = async |client: &Client, project: &str, why: &str| {
+            let answer = client.post("/research/extracts", &rows(project)).await.expect(403);
+            assert!(answer.text.contains(why), "{why}: {}", answer.text);
+        };
+        let account = first.account(Role::Representative, None);
+        let member = Client::sign_in(&first.base, &account, Some(first.app.now_ms())).await;
+        let agrees = async |id: &str| {
+            let path = format!("/research/council/{id}");
+            member.post(&path, &json!({"say": "agree"})).await.expect(204);
+        };
+
+        // Whoever only adds up has approved without its council, and nobody asked it for rows.
+        let id = applied(&hospitals, &["extract"]);
+        look(&third.app).await;
+        decided(third, &id, Choice::Approve);
+        let elsewhere = third.signed_in(Role::Steward).await;
+        refused(&elsewhere, &id, "does not ask this institution").await;
+        // Where they are asked for, whoever decides reads so.
+        let reader = Reader::new(first, first.signed_in(Role::Representative).await);
+        let page = reader.get(&format!("/patient-council/{id}")).await.expect(200).text;
+        assert!(page.contains("de-identified records of single people"), "{page}");
+        let reader = Reader::new(first, first.signed_in(Role::Steward).await);
+        let page = reader.get(&format!("/projects/{id}")).await.expect(200).text;
+        assert!(page.contains("de-identified records of single people"), "{page}");
+        refused(&steward, &id, "has not approved the project").await;
+        agrees(&id).await;
+        refused(&steward, &id, "has not approved the project").await;
+        decided(first, &id, Choice::Approve);
+        let (extract, standing) = made(&steward, &rows(&id)).await;
+        assert_eq!(standing["state"], "made", "{standing}");
+        let file = format!("/research/extracts/{extract}/files/manifest.json");
+        let other = format!("/fhir/_jobs/{extract}/files/manifest.json");
+        steward.get(&file).await.expect(200);
+
+        // A project for sums is none for rows, and rows are asked by no question.
+        let sums = applied(&hospitals, &["regression"]);
+        agrees(&sums).await;
+        decided(first, &sums, Choice::Approve);
+        refused(&steward, &sums, "among its analyses").await;
+        let researcher = first.signed_in(Role::Researcher).await;
+        let asked = json!({
+            "dictionary": {"variables": []}, "most_rows": 1_000, "analysis": {"kind": "extract"},
+        });
+        let path = format!("/research/projects/{id}/questions");
+        let unknown = researcher.post(&path, &asked).await.expect(400).text;
+        assert!(unknown.contains("unknown variant `extract`"), "{unknown}");
+
+        // Too few of the council agree any more, for one has left it.
+        let accounts = first.app.identity().accounts();
+        let leaver = accounts.find(&account.username).unwrap().unwrap().id;
+        let disable = |on| {
+            block_in_place(|| accounts.set_disabled(&leaver, on, first.app.now_ms())).unwrap();
+        };
+        disable(true);
+        steward.get(&file).await.expect(403);
+        refused(&steward, &id, "the patient council has not agreed").await;
+        disable(false);
+        steward.get(&file).await.expect(200);
+
+        // Withdrawn, what was made is not handed out any more, by either door.
+        decided(first, &id, Choice::Withdraw);
+        for path in [&file, &other] {
+            let answer = steward.get(path).await.expect(403).text;
+            assert!(answer.contains("has not approved the project"), "{answer}");
+        }
+        refused(&steward, &id, "has not approved the project").await;
+        // What is Safe Harbor is for anybody's project.
+        let (_, standing) = made(&steward, &order(&id)).await;
+        assert_eq!(standing["state"], "made", "{standing}");
+        let own = hospitals.world.persons.iter().find_map(|person| person.at.get(&first.org));
+        let own = first.patient(&own.unwrap().patient_id).await;
+        let page = Reader::new(first, own).get("/me/research").await.expect(200).text;
+        assert!(page.contains("It asks for extracts, too"), "{page}");
+        let officer = first.signed_in(Role::PrivacyOfficer).await;
+        let log = officer.get("/fhir/AuditEvent?_count=200&_sort=-date").await.expect(200).text;
+        for rule in ["project-not-approved", "project-no-extract", "patient-council"] {
+            assert!(log.contains(&format!("extract {rule}")), "{rule}");
+        }
+        hospitals.stop().await;
+    });
+}
+
 /// A made-up computed tomogram of the 15th of January 2020, with marks where people are named.
 fn tomogram() -> Vec<u8> {
     let element = |group: u16, number: u16, vr: &str, value: &str| {
@@ -290,10 +410,9 @@ fn images_are_of_the_same_patients_and_days_as_their_records() {
     run(async {
         let setup = Setup { patients: 60, ..Setup::default() };
         let hospitals = Hospitals::start(setup).await;
-        for (at, hospital) in hospitals.all.iter().enumerate() {
-            register(hospital, at, 3);
-        }
-        let project = project(&hospitals, &APPROVED).await;
+        let analyses = vec!["extract".to_owned()];
+        let asks = projects::Draft { analyses, ..draft(&hospitals) };
+        let project = project_of(&hospitals, asks, &APPROVED).await;
         let hospital = &hospitals.all[0];
         let mut people = hospitals.world.persons.iter().filter_map(|one| one.at.get(&hospital.org));
         let patient = people.next().unwrap().patient_id.clone();

@@ -306,6 +306,11 @@ fn tables_are_handed_out_on_purpose_without_whoever_is_out_and_over_nothing() {
             let unknown = refused(&order(&["--reason", "audit", "--table", "accounts"]));
             assert!(unknown.contains("there is no table `accounts`"), "{unknown}");
             assert!(!to.exists());
+            // A link is in the way too, wherever it leads.
+            std::os::unix::fs::symlink(folder.path().join("nowhere"), &to).unwrap();
+            assert!(refused(&order(&["--reason", "audit"])).contains("exists already"));
+            assert!(!folder.path().join("tables.part").exists());
+            std::fs::remove_file(&to).unwrap();
 
             let said = given(&order(&["--reason", "Yearly report 7"]));
             assert!(said.contains(&format!("patient: {} rows", all - 1)), "{said}");

@@ -69,6 +69,7 @@ analysis-perceptron = Kleine neuronale Netze
 analysis-meta-analysis = Metaanalyse
 analysis-two-stage = Regression je Einrichtung, dann zusammengefasst
 analysis-sql = SQL über die Akten, nur Gruppen von Menschen
+analysis-extract = Auszüge: de-identifizierte Akten einzelner Menschen, als Dateien in jeder gefragten Einrichtung
 dataset-size-few = { $variables } Variablen, weniger als 10 Zeilen
 twin-title = Synthetischer Zwilling
 twin-lead = Erfundene Zeilen, die denen des Datensatzes gleichen und niemandem gehören. Schreiben und erproben Sie Ihre Auswertung damit außerhalb; fragen Sie dann den Datensatz selbst in einem Vorhaben.

@@ -69,6 +69,7 @@ analysis-perceptron = Small neural networks
 analysis-meta-analysis = Meta-analysis
 analysis-two-stage = Regression at each institution, then pooled
 analysis-sql = SQL over the records, groups of people only
+analysis-extract = Extracts: de-identified records of single people, as files at each institution asked
 dataset-size-few = { $variables } variables, fewer than 10 rows
 twin-title = Synthetic twin
 twin-lead = Made-up rows that look like those of the data set and belong to nobody. Write and try your analysis with them outside; then ask the data set itself through a project.

@@ -69,6 +69,7 @@ analysis-perceptron = Redes neuronales pequeñas
 analysis-meta-analysis = Metaanálisis
 analysis-two-stage = Regresión en cada institución y luego combinada
 analysis-sql = SQL sobre los registros, solo grupos de personas
+analysis-extract = Extractos: historias desidentificadas de personas individuales, como archivos en cada institución consultada
 dataset-size-few = { $variables } variables, menos de 10 filas
 twin-title = Gemelo sintético
 twin-lead = Filas inventadas que se parecen a las del conjunto de datos y no pertenecen a nadie. Escriba y pruebe con ellas su análisis fuera; después pregunte al propio conjunto en un proyecto.

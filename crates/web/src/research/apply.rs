@@ -7,8 +7,9 @@ use crate::error::WebError;
 use crate::form::{Field, FieldFault, Secret};
 use crate::words::{Message, Words};
 
-/// The kinds of analysis that can be chosen, in the words of questions, and the keys of their names.
-pub const KINDS: [(&str, &str); 22] = [
+/// The kinds of analysis that can be chosen, in the words of questions, and the keys of their names. `sql` and
+/// `extract` are asked by doors of their own, not by questions.
+pub const KINDS: [(&str, &str); 23] = [
     ("regression", "analysis-regression"),
     ("summary", "analysis-summary"),
     ("crosstab", "analysis-crosstab"),
@@ -31,7 +32,11 @@ pub const KINDS: [(&str, &str); 22] = [
     ("meta-analysis", "analysis-meta-analysis"),
     ("two-stage", "analysis-two-stage"),
     ("sql", "analysis-sql"),
+    (EXTRACT, "analysis-extract"),
 ];
+
+/// The kind that asks for records of single people, which is said by itself wherever it is decided.
+pub const EXTRACT: &str = "extract";
 
 /// What the address says.
 #[derive(Clone, Debug, Default, serde::Deserialize)]

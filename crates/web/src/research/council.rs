@@ -96,8 +96,10 @@ pub struct ApplicationView {
     pub aggregators: Vec<String>,
     /// The data set.
     pub dataset: String,
-    /// Kinds of analysis.
+    /// Kinds of analysis over many people.
     pub analyses: Vec<String>,
+    /// Whether it asks for records of single people, too.
+    pub extracts: bool,
     /// Programs of the researchers' own.
     pub programs: Vec<ProgramRow>,
     /// Fewest institutions and rows in an answer.

@@ -28,6 +28,8 @@ pub struct MineRow {
     pub state: ProjectState,
     /// From when to when, Unix epoch milliseconds.
     pub term: (i64, i64),
+    /// Whether it asks for records of single people, too.
+    pub extracts: bool,
     /// The questions to which this institution has given sums, the latest first.
     pub uses: Vec<UseRow>,
     /// How the patient council of the institution stood when it decided.

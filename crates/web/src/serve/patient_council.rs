@@ -16,6 +16,7 @@ use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::Field;
 use crate::paths::CouncilProject;
+use crate::research::apply::EXTRACT;
 use crate::research::council::{
     self as pages, ApplicationView, CouncilRow, CouncilShown, CouncilView, WordForm,
 };
@@ -59,6 +60,8 @@ async fn shown(visit: &Visit, id: &str, fault: Option<String>, conditions: Field
     let now = app.now_ms();
     let project = &seen.known.project;
     let name = |org: &OrgId| name_of(app, org.as_str());
+    let (extracts, analyses): (Vec<String>, Vec<String>) =
+        project.analyses.iter().cloned().partition(|kind| kind == EXTRACT);
     let typed = match (&seen.own, &fault, conditions.is_sound()) {
         (Some(word), None, true) => Field::new(word.conditions.clone()),
         _ => conditions,
@@ -74,7 +77,8 @@ async fn shown(visit: &Visit, id: &str, fault: Option<String>, conditions: Field
         holders: project.holders.iter().map(name).collect(),
         aggregators: project.aggregators.iter().map(name).collect(),
         dataset: project.dataset.clone(),
-        analyses: project.analyses.clone(),
+        analyses,
+        extracts: !extracts.is_empty(),
         programs: project.programs.iter().map(program_row).collect(),
         least: (project.min_sites.into(), project.min_rows.into()),
         term: (project.from, project.until),

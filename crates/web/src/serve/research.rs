@@ -20,6 +20,7 @@ use crate::chrome::{Notice, Role};
 use crate::fault::Fault;
 use crate::form::{Field, FieldFault};
 use crate::paths::{Project, Question};
+use crate::research::apply::EXTRACT;
 use crate::research::council::CouncilShown;
 use crate::research::found::Found;
 use crate::research::home::{self, HomeView, ProjectRow};
@@ -729,6 +730,7 @@ async fn try_mine(visit: &Visit) -> Made {
         by: name_of(app, told.known.project.coordinator.as_str()),
         state: state(&told.known, app.now_ms()),
         term: (told.known.project.from, told.known.project.until),
+        extracts: told.known.project.analyses.iter().any(|kind| kind == EXTRACT),
         uses: told.uses.iter().map(of_use).collect(),
         council: own_council(told, app.network().own()),
         publications: told

@@ -1,7 +1,7 @@
 //! Prints how well and how fast the matcher works on populations whose truth is known.
 //!
-//! `cargo run --release -p consilium-matching --example measure` measures;
-//! `... --example measure -- fit` prints the shares from which `weights.toml` was set, counted on
+//! `cargo run --release -p consilium-matching --example quality` measures;
+//! `... --example quality -- fit` prints the shares from which `weights.toml` was set, counted on
 //! a seed that is not used for measuring; `sweep` tries thresholds on that seed, `large` measures
 //! 100,000 people, `explain [seed]` shows what went wrong.
 

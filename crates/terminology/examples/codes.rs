@@ -1,5 +1,5 @@
 //! Measures the engine: what opening the definitions costs in time and memory, and how fast codes
-//! are validated. `cargo run --release -p consilium-terminology --example measure`.
+//! are validated. `cargo run --release -p consilium-terminology --example codes`.
 
 use std::hint::black_box;
 use std::time::Instant;
