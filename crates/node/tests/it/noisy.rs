@@ -104,7 +104,8 @@ fn counts_have_noise_and_are_paid_for_until_the_budget_is_spent() {
             (asked(&regression, Some(0.5)), "`crosstab` and `histogram`"),
             (asked(&by_arm(), None), "every question of the project is answered with noise"),
             (asked(&by_arm(), Some(2.5)), "to the project's 2"),
-            (asked(&by_arm(), Some(0.0)), "from 0.001"),
+            (asked(&by_arm(), Some(0.0)), "from 0.1"),
+            (asked(&by_arm(), Some(0.099)), "from 0.1"),
         ] {
             let refused = researcher.post(&path, &asked).await.expect(403);
             assert_eq!(rule(&refused.json()), "privacy", "{}", refused.text);
