@@ -126,12 +126,16 @@ pub(super) fn key(
 
 /// Holds the keys of a question; too many of its coordinator, and those of its oldest go.
 fn hold(all: &mut BTreeMap<String, Held>, id: String, fresh: Held) {
-    let own = || all.iter().filter(|(_, held)| held.coordinator == fresh.coordinator);
+    let is_own = |held: &Held| held.coordinator == fresh.coordinator;
+    let own: Vec<(i64, String)> = all
+        .iter()
+        .filter(|(_, held)| is_own(held))
+        .map(|(id, held)| (held.since_ms, id.clone()))
+        .collect();
     if !all.contains_key(&id)
-        && own().count() >= MOST_HELD
-        && let Some((oldest, _)) = own().min_by_key(|(_, held)| held.since_ms)
+        && own.len() >= MOST_HELD
+        && let Some((_, oldest)) = own.into_iter().min()
     {
-        let oldest = oldest.clone();
         all.remove(&oldest);
     }
     all.insert(id, fresh);
@@ -365,8 +369,8 @@ mod tests {
         };
         let mut all = BTreeMap::new();
         hold(&mut all, "first".to_owned(), of("east", 0));
-        for at in 1..=MOST_HELD {
-            hold(&mut all, format!("west-{at}"), of("west", at as i64));
+        for at in (1_i64..).take(MOST_HELD) {
+            hold(&mut all, format!("west-{at}"), of("west", at));
         }
         assert_eq!(all.len(), MOST_HELD + 1);
         // Made anew in their place nothing goes; one more, and the oldest of the same goes.

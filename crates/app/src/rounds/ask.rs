@@ -215,8 +215,9 @@ fn prepared(
         .map_err(|against| Error::new(Kind::Forbidden, against.reason).by_rule(against.rule))?;
     let begun = programs::begin(app, &question, &known.project)
         .map_err(|e| Error::invalid("value", e.to_string()))?;
-    // What no sum can carry would be paid for by every holder and never answered.
-    summation(&app.network().list().network, "", 1, &begun.first(), noise.is_some())
+    // What no sum can carry would be paid for at every holder and never be answered. It is as much with
+    // noise as without.
+    summation(&app.network().list().network, "", 1, &begun.first(), true)
         .map_err(|against| Error::invalid("value", against.reason))?;
     Ok((known, inquiry))
 }
