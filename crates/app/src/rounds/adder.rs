@@ -126,10 +126,9 @@ pub(super) fn key(
 
 /// Holds the keys of a question; too many of its coordinator, and those of its oldest go.
 fn hold(all: &mut BTreeMap<String, Held>, id: String, fresh: Held) {
-    let is_own = |held: &Held| held.coordinator == fresh.coordinator;
     let own: Vec<(i64, String)> = all
         .iter()
-        .filter(|(_, held)| is_own(held))
+        .filter(|(_, held)| held.coordinator == fresh.coordinator)
         .map(|(id, held)| (held.since_ms, id.clone()))
         .collect();
     if !all.contains_key(&id)
