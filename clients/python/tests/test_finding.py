@@ -45,6 +45,14 @@ def catalogue(*holders: str, **more: Any) -> Dict[str, Any]:
     return {"institution": "north", "datasets": [{"name": "trial", "holders": held}], "members": away}
 
 
+def test_levels_that_a_holder_keeps_to_itself_are_asked_for_there() -> None:
+    arm = {"name": "arm", "kind": "category"}
+    node = Node(reply(200, catalogue("north", variables=[arm], variables_total=1)))
+    entry = node.session().catalog()["trial"]
+    with pytest.raises(errors.NotFound, match="whole dictionary"):
+        _ = entry.dictionary
+
+
 def test_a_project_is_applied_for_out_of_the_catalogue() -> None:
     node = Node(
         reply(200, catalogue("north", "east", "south", keywords=["oncology"])),

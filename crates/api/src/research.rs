@@ -448,10 +448,8 @@ async fn standing(
         out[name] = value;
     }
     if state == "answered" {
-        let (project, asked) = (what.project, what.id);
-        let mine = app.run(move |app| release::mine(app, &reader, &project)).await?;
-        let released = mine.iter().find(|output| output.question == asked);
-        if let Some(release::State::Released { id, .. }) = released.map(|output| &output.state) {
+        let of = what.id;
+        if let Some(id) = app.run(move |app| release::cited(app, &reader, &of)).await? {
             out["release"] = json!(id);
         }
     }

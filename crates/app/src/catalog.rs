@@ -70,6 +70,14 @@ pub struct Dataset {
     pub made: Option<Made>,
 }
 
+impl Dataset {
+    /// Whether its dictionary was made of its rows: its bounds and levels are then values of people, told
+    /// to nobody elsewhere and not asked with noise.
+    pub(crate) fn is_of_rows(&self) -> bool {
+        !self.declared && self.made.is_none()
+    }
+}
+
 /// How a data set was made of the records.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Made {

@@ -16,7 +16,7 @@ mod publish;
 
 pub use decide::{CHECKERS, Choice, decide};
 pub use judge::{Judgement, judge};
-pub use output::{Check, Output, State, list, mine, one, released};
+pub use output::{Check, Output, State, cited, list, mine, one, released};
 pub use packed::packed;
 pub use publish::{Publication, publish};
 

@@ -57,7 +57,7 @@ class Holding(Tabled):
         """From the node's JSON."""
         told = given["dataset"]
         variables = [_variable(one) for one in told["variables"]]
-        levels = [len(one.get("levels", ())) == one.get("levels_total", 0) for one in told["variables"]]
+        levels = [_is_whole(one) for one in told["variables"]]
         share = {one["name"]: one["completeness"]["value"] for one in told["variables"] if one.get("completeness")}
         people = told["people"]
         return cls(
@@ -102,6 +102,12 @@ class Holding(Tabled):
             for one in self.dictionary
         ]
         return [Table(f"{len(rows)} variables", head, rows)]
+
+
+def _is_whole(told: Dict[str, Any]) -> bool:
+    """Whether all levels are told. Those that were made of the rows are not."""
+    levels, of = len(told.get("levels", ())), told.get("levels_total", 0)
+    return levels == of and (of > 0 or told["kind"] != "category")
 
 
 def _variable(told: Dict[str, Any]) -> Variable:

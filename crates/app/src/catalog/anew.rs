@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use statistics::{Dictionary, Frame};
+use statistics::Frame;
 use store::{Seq, SideWrite, Snapshot, Transaction};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -100,15 +100,15 @@ pub async fn refresh(app: &App, caller: &Caller, name: &str) -> Result<Dataset> 
     .await
 }
 
-/// The dictionary of a data set and the columns of these variables, for the engines. Nobody is in them
+/// A data set and the columns of these variables, for the engines. Nobody is in them
 /// who is not in research now: one of the records is made anew first where that has changed. Blocks.
 ///
 /// Errors: [`Kind::NotFound`] for an unknown data set; those of [`query::register`] where it has to be
 /// made anew and cannot be; [`Kind::Conflict`] where somebody has decided otherwise meanwhile.
-pub(crate) fn rows(app: &App, name: &str, variables: &[String]) -> Result<(Dictionary, Frame)> {
+pub(crate) fn rows(app: &App, name: &str, variables: &[String]) -> Result<(Dataset, Frame)> {
     let (set, snapshot) = current(app, name)?;
     let rows = columns::rows(&*snapshot, &set, variables)?;
-    Ok((set.dictionary, rows))
+    Ok((set, rows))
 }
 
 /// A data set as it is in a snapshot, with nobody in it who is not in research now. Blocks.
@@ -215,6 +215,8 @@ fn tried(app: &App, name: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use statistics::Dictionary;
+
     use super::*;
 
     #[test]

@@ -157,6 +157,9 @@ fn variables(set: &Dataset, known: &Described) -> Result<Vec<Variable>> {
     let one = |(place, holding): (usize, &Holding)| -> Result<Variable> {
         let about = &known.about;
         let kind = match &holding.kind {
+            // What was made of the rows is not told; a category without levels is a text.
+            Holds::Number { .. } if set.is_of_rows() => Kind::Decimal { least: None, most: None },
+            Holds::Category { .. } if set.is_of_rows() => Kind::Text,
             Holds::Number { min, max } => Kind::Decimal { least: *min, most: *max },
             Holds::Category { levels } => Kind::Category {
                 levels: levels

@@ -83,8 +83,9 @@ fn told(app: &App, set: &Dataset, known: &Described) -> Result<ToldSet> {
     };
     for (variables, levels, characters) in SIZES {
         let all = set.dictionary.variables.iter().enumerate().take(variables);
-        told.variables =
-            all.map(|(place, one)| variable(one, known, place, levels, characters)).collect();
+        told.variables = all
+            .map(|(place, one)| variable(set, one, known, (place, levels, characters)))
+            .collect();
         let size = serde_json::to_vec(&told).map_err(|e| Error::internal(e.to_string()))?.len();
         if size <= MAX_SET {
             break;
@@ -93,15 +94,17 @@ fn told(app: &App, set: &Dataset, known: &Described) -> Result<ToldSet> {
     Ok(told)
 }
 
+/// What is told of a variable. Bounds and levels that were made of the rows are not.
 fn variable(
+    set: &Dataset,
     holding: &Variable,
     known: &Described,
-    place: usize,
-    most_levels: usize,
-    characters: usize,
+    (place, most_levels, characters): (usize, usize, usize),
 ) -> ToldVariable {
     let finite = |bound: &Option<f64>| bound.filter(|bound| bound.is_finite());
     let (kind, least, most, levels): (_, _, _, &[String]) = match &holding.kind {
+        Kind::Number { .. } if set.is_of_rows() => ("number", None, None, &[]),
+        Kind::Category { .. } if set.is_of_rows() => ("category", None, None, &[]),
         Kind::Number { min, max } => ("number", finite(min), finite(max), &[]),
         Kind::Category { levels } => ("category", None, None, levels),
     };

@@ -67,7 +67,7 @@ pub fn apply(app: &App, caller: &Caller, draft: Draft) -> Result<String> {
         }
     }
     if !draft.privacy.is_none_or(Privacy::is_sound) {
-        return Err(invalid("the `epsilon` of a project is from 0.001 to 100".to_owned()));
+        return Err(invalid("the `epsilon` of a project is from 0.1 to 100".to_owned()));
     }
     if draft.programs.len() > MAX_PROGRAMS {
         return Err(invalid(format!("a project names at most {MAX_PROGRAMS} programs")));

@@ -228,6 +228,17 @@ pub fn mine(app: &App, caller: &Caller, project: &str) -> Result<Vec<Output>> {
     Ok(all)
 }
 
+/// What the answer of a question is cited by, where it was released. For those who may see what is asked.
+///
+/// Errors: [`Kind::NotFound`] where there is no answer.
+pub fn cited(app: &App, caller: &Caller, question: &str) -> Result<Option<String>> {
+    authorise(app, caller, Action::of(policy::Action::ReadResearch))?;
+    Ok(match read(&*app.store().snapshot()?, question)?.state {
+        State::Released { id, .. } => Some(id),
+        State::Waits | State::Withheld { .. } => None,
+    })
+}
+
 /// One output with the whole answer, for those who may release it.
 ///
 /// Errors: [`Kind::NotFound`]; [`Kind::Forbidden`] for people named in the project, who are not to see

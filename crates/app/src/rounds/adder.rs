@@ -32,8 +32,9 @@ use crate::App;
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 
-/// Most questions whose keys are held at a time; the oldest goes first.
-const MOST_HELD: usize = 200;
+/// Most questions of one coordinator whose keys are held at a time, which is as many as it may have open. Its own
+/// oldest goes first: nobody makes another's go.
+const MOST_HELD: usize = super::MOST_OPEN;
 const SECRET_INFO: &[u8] = b"consilium sum 1 verify key";
 
 /// The questions in which this node adds.
@@ -41,6 +42,7 @@ const SECRET_INFO: &[u8] = b"consilium sum 1 verify key";
 pub(crate) struct Adders(Mutex<BTreeMap<String, Held>>);
 
 struct Held {
+    coordinator: OrgId,
     since_ms: i64,
     opening: OpeningKey,
     /// Known to both aggregators; the helper has it from the leader.
@@ -114,16 +116,28 @@ pub(super) fn key(
     let since_ms = app.now_ms();
     let waiting = BTreeMap::new();
     let (aggregator, sum) = (None, None);
-    let fresh = Held { since_ms, opening, verify, round: 0, step: 0, waiting, aggregator, sum };
-    let mut held = app.rounds().adders.0.lock();
-    if held.len() >= MOST_HELD
-        && let Some(oldest) = held.iter().min_by_key(|(_, held)| held.since_ms)
-    {
-        let oldest = oldest.0.clone();
-        held.remove(&oldest);
-    }
-    held.insert(checked.id, fresh);
+    let coordinator = coordinator.clone();
+    let (round, step) = (0, 0);
+    let fresh =
+        Held { coordinator, since_ms, opening, verify, round, step, waiting, aggregator, sum };
+    hold(&mut app.rounds().adders.0.lock(), checked.id, fresh);
     Ok(Gift::Key { key: sealed })
+}
+
+/// Holds the keys of a question; too many of its coordinator, and those of its oldest go.
+fn hold(all: &mut BTreeMap<String, Held>, id: String, fresh: Held) {
+    let own: Vec<(i64, String)> = all
+        .iter()
+        .filter(|(_, held)| held.coordinator == fresh.coordinator)
+        .map(|(id, held)| (held.since_ms, id.clone()))
+        .collect();
+    if !all.contains_key(&id)
+        && own.len() >= MOST_HELD
+        && let Some((_, oldest)) = own.into_iter().min()
+    {
+        all.remove(&oldest);
+    }
+    all.insert(id, fresh);
 }
 
 /// Looks at reports: whose they are, and this aggregator's part of the proof that they are within
@@ -334,3 +348,36 @@ fn lost() -> Against {
 
 /// The rule by which an aggregator says that it has lost its keys.
 pub(super) const LOST: &str = "lost-keys";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_makes_the_keys_of_another_go() {
+        let of = |coordinator: &str, since_ms: i64| Held {
+            coordinator: OrgId::new(coordinator).unwrap(),
+            since_ms,
+            opening: OpeningKey::generate().unwrap(),
+            verify: None,
+            round: 0,
+            step: 0,
+            waiting: BTreeMap::new(),
+            aggregator: None,
+            sum: None,
+        };
+        let mut all = BTreeMap::new();
+        hold(&mut all, "first".to_owned(), of("east", 0));
+        for at in (1_i64..).take(MOST_HELD) {
+            hold(&mut all, format!("west-{at}"), of("west", at));
+        }
+        assert_eq!(all.len(), MOST_HELD + 1);
+        // Made anew in their place nothing goes; one more, and the oldest of the same goes.
+        hold(&mut all, "west-1".to_owned(), of("west", 1));
+        assert_eq!(all.len(), MOST_HELD + 1);
+        hold(&mut all, "west-0".to_owned(), of("west", 1_000));
+        assert_eq!(all.len(), MOST_HELD + 1);
+        assert!(all.contains_key("first") && !all.contains_key("west-1"));
+        assert!(all.contains_key("west-0") && all.contains_key("west-2"));
+    }
+}

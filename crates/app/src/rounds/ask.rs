@@ -9,6 +9,7 @@ use wire::research::{Inquiry, Privacy};
 use wire::{OrgId, Sealed};
 
 use super::inquiry::allowed;
+use super::site::summation;
 use super::{MOST_OPEN, SPACE, asked, noise, task};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
@@ -212,8 +213,12 @@ fn prepared(
     };
     allowed(&inquiry, &question, &known.project)
         .map_err(|against| Error::new(Kind::Forbidden, against.reason).by_rule(against.rule))?;
-    programs::begin(app, &question, &known.project)
+    let begun = programs::begin(app, &question, &known.project)
         .map_err(|e| Error::invalid("value", e.to_string()))?;
+    // What no sum can carry would be paid for at every holder and never be answered. It is as much with
+    // noise as without.
+    summation(&app.network().list().network, "", 1, &begun.first(), true)
+        .map_err(|against| Error::invalid("value", against.reason))?;
     Ok((known, inquiry))
 }
 

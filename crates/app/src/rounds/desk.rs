@@ -180,8 +180,7 @@ impl Desk {
                 return Ok(Err(outcome));
             }
         }
-        let left = self.sites.iter().filter(|site| !self.missing.contains_key(*site)).count();
-        if self.enough.is_some_and(|enough| left >= enough) {
+        if self.goes_on() {
             self.leave();
         } else if !self.missing.is_empty() {
             return Ok(Err(Outcome::Missing(std::mem::take(&mut self.missing))));
@@ -199,6 +198,12 @@ impl Desk {
             Outcome::Later(otherwise) if self.enough.is_some() => self.ends(*otherwise),
             outcome => Some(outcome),
         }
+    }
+
+    /// Whether enough are left for the round to go on without those that are missing.
+    fn goes_on(&self) -> bool {
+        let left = self.sites.iter().filter(|site| !self.missing.contains_key(*site)).count();
+        self.enough.is_some_and(|enough| left >= enough)
     }
 
     /// Goes on without the sites that are missing: whatever they still give is late.
@@ -238,12 +243,15 @@ impl Desk {
     }
 
     fn is_complete(&self) -> bool {
-        self.sites.iter().all(|site| {
-            self.missing.contains_key(site)
-                || self.reports.get(site).is_some_and(|report| {
-                    self.findings.iter().all(|found| found.contains_key(&report.id))
-                })
-        })
+        self.sites.iter().all(|site| self.is_done(site))
+    }
+
+    /// Whether a site is missing, or both aggregators have looked at its part.
+    fn is_done(&self, site: &OrgId) -> bool {
+        self.missing.contains_key(site)
+            || self.reports.get(site).is_some_and(|report| {
+                self.findings.iter().all(|found| found.contains_key(&report.id))
+            })
     }
 
     /// Nobody has more time. Where somebody could not for now the round is asked again.
@@ -252,10 +260,15 @@ impl Desk {
         if self.tries.is_empty() { silent } else { Outcome::Later(Box::new(silent)) }
     }
 
-    /// Sites that gave nothing are left out, a silent aggregator ends it.
+    /// Sites that gave nothing are left out, a silent aggregator ends it. A round that goes on without sites leaves out,
+    /// too, those whose part came too late to be looked at.
     fn silent(&mut self) -> Outcome {
         let later = self.later.iter().map(|(_, waits)| waits);
+        let has_looked = |place: usize| {
+            self.enough.is_some() && self.findings.get(place).is_some_and(|found| !found.is_empty())
+        };
         let silent = self.tickets.values().chain(later.clone()).find_map(|waits| match waits {
+            Waits::Verify(place, _) if has_looked(*place) => None,
             Waits::Verify(place, _) | Waits::Finish(place) => self.aggregators.get(*place),
             Waits::Site(_) => None,
         });
@@ -265,6 +278,13 @@ impl Desk {
         for waits in self.tickets.values().chain(later) {
             if let Waits::Site(site) = waits {
                 self.missing.insert(site.clone(), "it did not answer in time".to_owned());
+            }
+        }
+        if self.enough.is_some() {
+            let open: Vec<OrgId> =
+                self.sites.iter().filter(|site| !self.is_done(site)).cloned().collect();
+            for site in open {
+                self.missing.insert(site, "what it gave was not looked at in time".to_owned());
             }
         }
         if self.missing.is_empty() {
@@ -388,7 +408,8 @@ impl Desk {
         }
     }
 
-    /// Has both aggregators add, and takes their shares.
+    /// Has both aggregators add, and takes their shares. That a proof is false shows only now: where the round can go on
+    /// without its site, who found it adds the others.
     pub async fn shares(
         &mut self,
         gifts: &mut mpsc::Receiver<Handed>,
@@ -397,6 +418,8 @@ impl Desk {
             self.ask(Waits::Finish(place))?;
         }
         let mut shares: [Option<SumShare>; 2] = [None, None];
+        // Each of the two can find every site's to be false, and no more.
+        let mut refusals = 2 * self.sites.len();
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let [Some(leader), Some(helper)] = &shares {
@@ -414,8 +437,18 @@ impl Desk {
                 }
             };
             if !refused.is_empty() {
+                // The other may have found the same, and may have added the rest since.
+                let is_in = |one: &Refused| self.reports.values().any(|r| r.id == one.report);
+                let is_new = refused.iter().any(is_in);
                 self.leave_out(refused);
-                return Ok(Err(Outcome::Missing(std::mem::take(&mut self.missing))));
+                let is_late = is_new && shares.iter().any(Option::is_some);
+                if !self.goes_on() || is_late || refusals == 0 {
+                    return Ok(Err(Outcome::Missing(std::mem::take(&mut self.missing))));
+                }
+                refusals -= 1;
+                self.leave();
+                self.ask(Waits::Finish(*place))?;
+                continue;
             }
             match share {
                 Some(share) if self.is_own(*place, share) => {

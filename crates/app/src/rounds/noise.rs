@@ -63,7 +63,7 @@ pub(super) fn allowed(
     }
     if !noise.is_sound() || noise.micro_epsilon > of.micro_epsilon {
         let most = of.micro_epsilon as f64 / 1e6;
-        return against(format!("`epsilon` of a question is from 0.001 to the project's {most}"));
+        return against(format!("`epsilon` of a question is from 0.1 to the project's {most}"));
     }
     if question.most_rows < ROWS {
         return against(format!("with noise, `most_rows` is at least {ROWS}"));

@@ -11,7 +11,7 @@ use wire::{OrgId, Sealed};
 
 use super::inquiry::{Against, Checked, check};
 use super::replay::follow;
-use super::{SPACE, payment, used};
+use super::{SPACE, noise, payment, used};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Kind, catalog, programs, projects};
@@ -48,6 +48,9 @@ fn given(app: &App, coordinator: &OrgId, asked: &Asked<'_>) -> Result<Report, Ag
     let keys = sealing_keys(app, &checked, asked.keys)?;
     let round: Round = serde_json::from_str(asked.round)
         .map_err(|_| Against::new("not-valid", "the round cannot be read"))?;
+    // What is not paid for is no work. It is looked at again where it is written.
+    let key = given_key(&checked, asked.number);
+    payment::due(app, &*app.store().snapshot()?, &checked, &key)?;
     let mut followed = follow(app, &checked, (&round, asked.number), asked.before)?;
     let given = values(app, &checked, &round)?;
     // With noise nothing is said of the rows that the noise does not cover.
@@ -99,15 +102,20 @@ fn values(app: &App, checked: &Checked, round: &Round) -> Result<Contribution, A
     let names: Vec<String> =
         question.dictionary.variables.iter().map(|variable| variable.name.clone()).collect();
     let dataset = &checked.known.project.dataset;
-    let (dictionary, frame) = catalog::rows(app, dataset, &names).map_err(|error| {
+    let (set, frame) = catalog::rows(app, dataset, &names).map_err(|error| {
         if error.kind == Kind::NotFound {
             return Against::new("no-dataset", "the data set is not here");
         }
         tracing::error!(%dataset, reason = %error.message, "a data set cannot be asked");
         Against::new("dataset-stale", "the data set is out of date and cannot be made anew")
     })?;
+    // Its bounds and levels are values of people; that a question fits them would tell so without noise.
+    if checked.noise.is_some() && set.is_of_rows() {
+        let reason = "the dictionary of the data set was made of its rows; hand it in with one to have it asked with noise";
+        return Err(Against::new(noise::RULE, reason));
+    }
     for variable in &question.dictionary.variables {
-        if dictionary.variable(&variable.name).is_none_or(|own| own.kind != variable.kind) {
+        if set.dictionary.variable(&variable.name).is_none_or(|own| own.kind != variable.kind) {
             let reason = format!("the data set has another variable `{}`", variable.name);
             return Err(Against::new("dictionary", reason));
         }
@@ -162,7 +170,7 @@ fn record(
     asked: &Asked<'_>,
     heard: Vec<SideWrite>,
 ) -> Result<(), Against> {
-    let key = format!("given/{}/{:010}", checked.id, asked.number).into_bytes();
+    let key = given_key(checked, asked.number);
     let hash = crypto::sha256(asked.round.as_bytes()).to_vec();
     let _turn = payment::turn(app, checked);
     let snapshot = app.store().snapshot()?;
@@ -204,6 +212,11 @@ fn record(
     }
     app.store().commit(Transaction { guards, side, writes })?;
     Ok(())
+}
+
+/// Under what a round is noted that was given.
+fn given_key(checked: &Checked, number: u32) -> Vec<u8> {
+    format!("given/{}/{number:010}", checked.id).into_bytes()
 }
 
 fn unsigned(sealed: &SealedReport, alone: bool, is_noisy: bool) -> Result<Unsigned, Against> {

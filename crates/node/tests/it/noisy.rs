@@ -1,22 +1,25 @@
 //! Questions that are answered with noise: what they cost, what they give, and when they are refused.
 
-use app::projects;
 use app::rounds::ask;
 use app::rounds::part::answer;
+use app::{catalog, projects};
 use identity::Role;
 use serde_json::{Value, json};
 use statistics::{Question, Round};
 use tokio::task::block_in_place;
+use wire::catalog::ToldVariable;
 use wire::research::{
     Before, Finding, Gift, Inquiry, Privacy, Report, ReportPart, Step, SumShare, Work,
 };
-use wire::{OrgId, Sealed};
+use wire::{CatalogueRequest, OrgId, Sealed};
 
 use crate::client::Client;
 use crate::council::org;
 use crate::hospitals::{Hospital, Hospitals, Setup, run};
 use crate::point_of_care::Reader;
-use crate::rounds::{APPROVED, caller, dictionary, draft, ended, project_of, register, verdict};
+use crate::rounds::{
+    APPROVED, caller, dictionary, draft, ended, project_of, register, rows, verdict,
+};
 
 /// Rows with a value, rows without one, and the cells by arm: placebo, treated, missing.
 const TRUTH: [i64; 5] = [240, 0, 144, 96, 0];
@@ -105,11 +108,22 @@ fn counts_have_noise_and_are_paid_for_until_the_budget_is_spent() {
             (asked(&regression, Some(0.5)), "`crosstab` and `histogram`"),
             (asked(&by_arm(), None), "every question of the project is answered with noise"),
             (asked(&by_arm(), Some(2.5)), "to the project's 2"),
-            (asked(&by_arm(), Some(0.0)), "from 0.001"),
+            (asked(&by_arm(), Some(0.0)), "from 0.1"),
+            (asked(&by_arm(), Some(0.099)), "from 0.1"),
         ] {
             let refused = researcher.post(&path, &asked).await.expect(403);
             assert_eq!(rule(&refused.json()), "privacy", "{}", refused.text);
             assert!(refused.text.contains(says), "{}", refused.text);
+        }
+        // More cells than a sum carries are not planned, either.
+        let levels: Vec<String> = (0..200).map(|at| at.to_string()).collect();
+        let variable = |name: &str| json!({"name": name, "kind": "category", "levels": levels});
+        let mut wide = asked(&json!({"kind": "crosstab", "by": ["one", "other"]}), Some(0.5));
+        wide["dictionary"] = json!({"variables": [variable("one"), variable("other")]});
+        for dry in [true, false] {
+            wide["dry"] = json!(dry);
+            let refused = researcher.post(&path, &wide).await.expect(400);
+            assert!(refused.text.contains("too many"), "{}", refused.text);
         }
         assert_eq!(left(&researcher).await, 10.0);
 
@@ -135,6 +149,9 @@ fn counts_have_noise_and_are_paid_for_until_the_budget_is_spent() {
             let from_zero: Vec<i64> = counts[2..].iter().map(|count| (*count).max(0)).collect();
             assert_eq!(shown, from_zero);
             released.push(counts);
+            let cited = found["release"].as_str().unwrap();
+            let release = researcher.get(&format!("/research/releases/{cited}")).await.expect(200);
+            assert_eq!(release.json()["id"], cited);
             assert_eq!(left(&researcher).await, 10.0 - 0.5 * f64::from(turn));
         }
         // One count of 16 is the truth by chance; that more than half of 20 are is one case in 10^8.
@@ -332,7 +349,10 @@ fn a_coordinator_gets_one_noise_for_what_is_paid_once() {
         let of_helper = desk.share(helper, &by_leader);
         assert_eq!(desk.share(helper, &by_leader[1..]), of_helper);
 
-        // What is left does not cover another of the same ε, at any holder; it covers a smaller one.
+        // What is left does not cover another of the same ε, at any holder; it covers a smaller one. Where it does
+        // not, nothing is looked for.
+        let operator = caller(&helper.app, "operator");
+        block_in_place(|| catalog::remove(&helper.app, &operator, "trial")).unwrap();
         let more = inquiry(&counts, Some(600_000), 2);
         let keys = more.keys(leader, helper);
         for site in &hospitals.all {
@@ -343,6 +363,27 @@ fn a_coordinator_gets_one_noise_for_what_is_paid_once() {
         let less = inquiry(&counts, Some(500_000), 3);
         let keys = less.keys(leader, helper);
         less.report(leader, round(&asked, 1, &keys));
+
+        // Levels and bounds that were made of the rows are told to nobody, and not asked with noise.
+        assert_eq!(less.refused(helper, round(&asked, 1, &keys)), "no-dataset");
+        let told = |hospital: &Hospital| {
+            let request = CatalogueRequest::default();
+            let told = block_in_place(|| catalog::answer(&hospital.app, &request)).unwrap();
+            let one = |of: ToldVariable| (of.least.or(of.most), of.levels.len());
+            told.sets.into_iter().flat_map(|set| set.variables).map(one).collect::<Vec<_>>()
+        };
+        assert_eq!(told(leader), [(Some(0.0), 0), (Some(18.0), 0), (None, 2)]);
+        let (name, title) = ("trial".to_owned(), "A trial".to_owned());
+        let draft = catalog::Draft { name, title, dictionary: dictionary(), rows: rows(None, 3) };
+        let undeclared = || {
+            catalog::register_undeclared(&helper.app, &operator, draft, catalog::About::default())
+        };
+        block_in_place(undeclared).unwrap();
+        assert_eq!(told(helper), [(None, 0), (None, 0), (None, 0)]);
+        let reader = helper.signed_in(Role::Researcher).await;
+        let page = reader.get("/research/catalog/trial/croissant.json").await.expect(200).text;
+        assert!(page.contains("arm") && !page.contains("placebo"), "{page}");
+        assert_eq!(less.refused(helper, round(&asked, 1, &keys)), "privacy");
         hospitals.stop().await;
     });
 }

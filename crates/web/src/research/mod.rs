@@ -98,10 +98,10 @@ impl QuestionState {
     }
 }
 
-/// ε in millionths as it was typed, from 0.001 to 100.
+/// ε in millionths as it was typed, from 0.1 to 100.
 pub fn micro_epsilon(text: &str) -> Option<u64> {
     let epsilon = text.trim().replace(',', ".").parse::<f64>().ok()?;
-    (0.001..=100.0).contains(&epsilon).then(|| (epsilon * 1e6).round() as u64)
+    (0.1..=100.0).contains(&epsilon).then(|| (epsilon * 1e6).round() as u64)
 }
 
 /// ε of so many millionths, as it is read.

@@ -75,8 +75,9 @@ pub struct Privacy {
     pub micro_epsilon: u64,
 }
 
-/// The least and the greatest ε of a project, and the least of a question, in millionths: 0.001 and 100.
-const EPSILONS: std::ops::RangeInclusive<u64> = 1_000..=100_000_000;
+/// The least and the greatest ε of a project, and the least of a question, in millionths: 0.1 and 100. Holders
+/// keep an entry of each question in a ledger, which many small ones would fill.
+const EPSILONS: std::ops::RangeInclusive<u64> = 100_000..=100_000_000;
 
 impl Privacy {
     /// Whether it is within bounds.

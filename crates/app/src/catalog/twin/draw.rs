@@ -17,7 +17,7 @@ use crate::budget::{self, Payment};
 use crate::catalog::counted::NoiseKey;
 use crate::catalog::{Dataset, anew, columns, document};
 use crate::records::write::retry;
-use crate::{App, Caller, Error, Result};
+use crate::{App, Caller, Error, Kind, Result};
 
 /// Rows that are shown with what is told of a twin.
 const SHOWN: usize = 5;
@@ -94,6 +94,12 @@ fn drawn(
         digest,
     });
     let side = kept::text_writes(snapshot, &set.name, &text)?;
+    // Somebody may have decided otherwise about research since the rows were read: drawn anew it is without them, and
+    // is not paid for again.
+    if anew::stands(app, &set.name)? != Some(set.since_ms) {
+        let message = "who is in research has changed meanwhile; try again";
+        return Err(Error::new(Kind::Conflict, message));
+    }
     keep(app, set, snapshot, &kept, side)
 }
 

@@ -28,7 +28,7 @@ const MISSING: [&str; 6] = ["", "NA", "NaN", "nan", "null", "."];
 /// Errors: [`crate::Kind::Invalid`] where its dictionary was made of its rows, makes no table, or has values that cannot be
 /// told apart in a CSV.
 pub(super) fn of(set: &Dataset, offer: &Offer) -> Result<Table> {
-    if !set.declared && set.made.is_none() {
+    if set.is_of_rows() {
         return Err(invalid(
             "the dictionary of the data set was made of its rows and tells of them; hand it in anew with a dictionary"
                 .to_owned(),

@@ -1,6 +1,7 @@
 //! Aggregators and sites that lie, and a coordinator that goes on with a question that was withdrawn.
 
-use app::rounds::ask::{End, ask};
+use app::projects;
+use app::rounds::ask::{End, ask, ask_with};
 use app::rounds::part::answer;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,10 +11,12 @@ use identity::Role;
 use privacy::aggregate::{Context, Layout, Range, Summation};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
+use serde_json::json;
 use statistics::{Question, Round};
 use tokio::task::block_in_place;
 use wire::research::{
-    AggregatorKey, Gift, Given, Report, ReportPart, ShareOf, Step, SumShare, Unsigned, Work,
+    AggregatorKey, Gift, Given, Privacy, Report, ReportPart, ShareOf, Step, SumShare, Unsigned,
+    Work,
 };
 use wire::{RoundsRequest, RoundsResponse, Sealed};
 
@@ -22,7 +25,9 @@ use super::{PLANTED, failed, has, log, own_key, plant, planted, refused};
 use crate::council::org;
 use crate::hospitals::{Hospital, Hospitals, Setup, run};
 use crate::presence::asking;
-use crate::rounds::{APPROVED, PATIENCE, caller, ended, project, question};
+use crate::rounds::{
+    APPROVED, PATIENCE, caller, dictionary, draft, ended, project, project_of, question,
+};
 
 /// What is given in place of what an honest node would.
 type Lie<'l> = &'l (dyn Fn(&Work, Gift) -> Gift + Sync);
@@ -67,7 +72,7 @@ async fn call(from: &Hospital, to: &Hospital, request: &RoundsRequest) -> Rounds
 }
 
 /// A report of which the leader's share is not what its proof is about: a number out of bounds.
-fn poisoned(work: &Work, site: &Hospital, asked: &Question) -> Gift {
+fn poisoned(work: &Work, site: &Hospital, asked: &Question, is_noisy: bool) -> Gift {
     let Step::Contribute { round, number, keys, .. } = &work.step else { panic!("a round") };
     let round: Round = serde_json::from_str(round).unwrap();
     let range = |entry: &statistics::Entry| Range {
@@ -78,7 +83,12 @@ fn poisoned(work: &Work, site: &Hospital, asked: &Question) -> Gift {
     let layout = Layout::new(round.layout.entries.iter().map(range).collect()).unwrap();
     let network = site.app.network().list().network.clone();
     let id = work.inquiry.id();
-    let sum = Summation::committed(layout, &Context::new(&network, &id, *number)).unwrap();
+    let context = Context::new(&network, &id, *number);
+    let sum = match is_noisy {
+        true => Summation::new(layout, &context),
+        false => Summation::committed(layout, &context),
+    };
+    let sum = sum.unwrap();
     let values = asked.contribute(&round, &planted(2)).unwrap().values;
     let mut report = sum.shard(&values, &mut ChaCha20Rng::from_seed([5; 32])).unwrap();
     report.leader[0] ^= 1;
@@ -91,9 +101,9 @@ fn poisoned(work: &Work, site: &Hospital, asked: &Question) -> Gift {
     let unsigned = Unsigned {
         id: encoded(&sealed.id.0),
         public: encoded(&sealed.public_share),
-        commitment: encoded(&sealed.commitment.unwrap().0),
+        commitment: sealed.commitment.map_or_else(String::new, |known| encoded(&known.0)),
         shares: [encoded(&sealed.leader), encoded(&sealed.helper)],
-        alone: true,
+        alone: !is_noisy,
     };
     let report = unsigned.sign(&id, *number, &org(&site.org), own_key(site)).unwrap();
     Gift::Report { report }
@@ -181,7 +191,7 @@ fn aggregators_and_sites_that_lie_are_found() {
 
         // As a site: it is left out, and named with the rule.
         let out_of_bounds: Lie = &|work, gift| match gift {
-            Gift::Report { .. } => poisoned(work, liar, &asked),
+            Gift::Report { .. } => poisoned(work, liar, &asked, false),
             gift => gift,
         };
         let replayed: Lie = &|_, gift| match gift {
@@ -244,6 +254,45 @@ fn aggregators_and_sites_that_lie_are_found() {
         for hospital in [first, leader] {
             assert!(!log(hospital).await.contains(PLANTED));
         }
+        hospitals.stop().await;
+    });
+}
+
+#[test]
+fn a_false_proof_does_not_end_a_question_that_is_paid_for() {
+    run(async {
+        let setup = Setup { patients: 2, silent: &[2], ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        for (at, hospital) in hospitals.all.iter().enumerate() {
+            plant(hospital, at);
+        }
+        let analyses = vec!["crosstab".to_owned()];
+        let privacy = Some(Privacy { micro_epsilon: 2_000_000 });
+        let plan = projects::Draft { analyses, privacy, ..draft(&hospitals) };
+        let project = project_of(&hospitals, plan, &APPROVED).await;
+        let [first, leader, liar] = &hospitals.all[..] else { panic!("three") };
+        let researcher = caller(&first.app, "researcher");
+        let asked = json!({
+            "dictionary": dictionary(), "most_rows": 1_000,
+            "analysis": {"kind": "crosstab", "by": ["arm"]},
+        });
+        let asked: Question = serde_json::from_value(asked).unwrap();
+        let noise = Some(Privacy { micro_epsilon: 500_000 });
+        let id = block_in_place(|| ask_with(&first.app, &researcher, &project, &asked, noise));
+        let id = id.unwrap();
+        let mut lie = |work: &Work, gift: Gift| match gift {
+            Gift::Report { .. } => poisoned(work, liar, &asked, true),
+            gift => gift,
+        };
+        let standing = tokio::select! {
+            standing = ended(&first.app, &id) => standing,
+            never = drive(liar, first, &mut lie) => match never {},
+        };
+        let Some(End::Answered(answer)) = &standing.end else { panic!("{standing:?}") };
+        assert_eq!((answer.sites, standing.begun), (2, 1), "in the same round without it");
+        let why = &standing.missing[&org(&liar.org)];
+        assert!(why.contains("out-of-bounds"), "{why}");
+        assert!(has(&log(leader).await, "out-of-bounds"), "it is in the audit");
         hospitals.stop().await;
     });
 }
