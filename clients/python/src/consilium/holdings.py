@@ -106,8 +106,8 @@ class Holding(Tabled):
 
 def _is_whole(told: Dict[str, Any]) -> bool:
     """Whether all levels are told. Those that were made of the rows are not."""
-    levels, of = len(told.get("levels", ())), told.get("levels_total", 0)
-    return levels == of and (of > 0 or told["kind"] != "category")
+    levels, of = len(told.get("levels", ())), int(told.get("levels_total", 0))
+    return levels == of and (of > 0 or str(told["kind"]) != "category")
 
 
 def _variable(told: Dict[str, Any]) -> Variable:

@@ -132,6 +132,7 @@ fn a_program_is_named_by_a_form() {
                 ("rows", "50"),
                 ("days", "30"),
                 ("program", hash.as_str()),
+                ("program-variables", "age"),
                 ("program-rows", "1000"),
                 ("program-sums", sums),
             ];

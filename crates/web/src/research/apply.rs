@@ -154,6 +154,8 @@ pub struct ApplyView {
     pub kept: Vec<String>,
     /// What was typed as the hash of a program.
     pub program: Field,
+    /// What was typed as the variables that it reads, where it does not say so itself.
+    pub program_variables: Field,
     /// What was typed as the most rows that it sees.
     pub program_rows: Field,
     /// What was typed as the sums that it gives.
@@ -223,6 +225,7 @@ impl ApplyView {
             false => (!analyses.iter().all(is_kind)).then_some(FieldFault::NotAChoice),
         };
         let program = Field::optional(form.text("program"), 64);
+        let program_variables = Field::optional(form.text("program-variables"), 4_000);
         let (mut program_rows, mut program_sums) = (Field::default(), Field::default());
         if !program.value.is_empty() {
             program_rows = number("program-rows", 100_000_000);
@@ -239,6 +242,7 @@ impl ApplyView {
             amends: form.text("amends").to_owned(),
             kept: Vec::new(),
             program,
+            program_variables,
             program_rows,
             program_sums,
             datasets: Vec::new(),
@@ -273,6 +277,7 @@ impl ApplyView {
             &self.rows,
             &self.days,
             &self.program,
+            &self.program_variables,
             &self.program_rows,
             &self.program_sums,
             &self.epsilon,

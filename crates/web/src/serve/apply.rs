@@ -255,7 +255,7 @@ fn again(named: &NamedProgram) -> programs::Draft {
     }
 }
 
-/// The program that was typed, where there is one. It says itself what it reads.
+/// The program that was typed, where there is one. It says itself what it reads where nothing was typed.
 fn own_program(view: &ApplyView) -> Option<programs::Draft> {
     if view.program.value.is_empty() {
         return None;
@@ -266,7 +266,7 @@ fn own_program(view: &ApplyView) -> Option<programs::Draft> {
     };
     Some(programs::Draft {
         hash: view.program.value.clone(),
-        variables: Vec::new(),
+        variables: view.program_variables.value.split_whitespace().map(str::to_owned).collect(),
         rows: view.program_rows.value.trim().parse().ok()?,
         outputs: sums(&view.program_sums.value)?.into_iter().map(output).collect(),
         fuel: FUEL,
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_amendment_keeps_the_privacy_budget_as_it_stands() {
-        for millionths in [1_000, 500_000, 2_000_000, 12_345_678, 99_999_999, 100_000_000] {
+        for millionths in [100_000, 500_000, 2_000_000, 12_345_678, 99_999_999, 100_000_000] {
             let typed = typed_epsilon(Privacy { micro_epsilon: millionths });
             assert!(typed.value.chars().count() <= 10, "{}", typed.value);
             assert_eq!(micro_epsilon(&typed.value), Some(millionths), "{}", typed.value);

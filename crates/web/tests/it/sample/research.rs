@@ -453,6 +453,7 @@ pub fn pages(lang: Lang, theme: Theme, fill: Fill) -> Vec<Page> {
         amends: if full { "p-0".into() } else { String::new() },
         kept: if full { vec![HOSTILE.into()] } else { Vec::new() },
         program: if full { Field::new("4a5b".repeat(16)) } else { Field::default() },
+        program_variables: Field::new("age arm"),
         program_sums: Field::new("count n").with(FieldFault::NotAChoice),
         epsilon: if full { Field::new("x").with(FieldFault::NotANumber) } else { Field::default() },
         ..ApplyView::default()
