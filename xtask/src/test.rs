@@ -29,17 +29,12 @@ pub fn run(filter: &[String]) -> Outcome {
         say("skipped: the definitions pack is not compared, the published package is absent");
     }
     let server = crate::postgres::start()?;
-    // Examples are compiled by the lints; only the crates with examples in their texts have those tried.
-    for (name, targets) in
-        [("all tests", &["--lib", "--bins", "--tests"][..]), ("examples in texts", &["--doc"])]
-    {
-        let mut test = Command::new("cargo");
-        test.args(["test", "--workspace", "--quiet"]).args(targets).args(filter);
-        if let Some(server) = &server {
-            test.env(crate::postgres::VARIABLE, &server.address);
-        }
-        step(name, test.current_dir(root()))?;
+    let mut test = Command::new("cargo");
+    test.args(["test", "--workspace", "--quiet"]).args(filter).current_dir(root());
+    if let Some(server) = &server {
+        test.env(crate::postgres::VARIABLE, &server.address);
     }
+    step("all tests", &mut test)?;
     // Whoever asks for some tests does not ask for the suites.
     if !filter.is_empty() {
         return Ok(());
