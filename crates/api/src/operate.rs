@@ -54,7 +54,7 @@ async fn figures(
         .collect();
     let lake = state.lake.as_ref().map(|lake| {
         json!({
-            "rows": lake.rows, "diskBytes": lake.disk_bytes, "memoryBytes": lake.memory_bytes,
+            "rows": lake.rows, "goneRows": lake.gone, "diskBytes": lake.disk_bytes, "memoryBytes": lake.memory_bytes,
             "behind": lake.behind, "rebuilding": lake.rebuilding,
         })
     });

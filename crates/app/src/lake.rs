@@ -80,6 +80,8 @@ pub(crate) struct Look {
 pub struct Status {
     /// Rows, those of patients who are left out included.
     pub rows: u64,
+    /// Rows that nobody sees any more, and that are in the files or in memory still.
+    pub gone: u64,
     /// Bytes on disk.
     pub disk_bytes: u64,
     /// Bytes in memory.
@@ -194,6 +196,7 @@ pub(crate) fn status(app: &App) -> Option<Status> {
     let newest = *app.store().watch().borrow();
     Some(Status {
         rows: size.rows as u64,
+        gone: size.gone as u64,
         disk_bytes: size.disk_bytes,
         memory_bytes: size.memory_bytes,
         behind: newest.saturating_sub(open.lake.applied()),

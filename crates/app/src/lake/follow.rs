@@ -1,4 +1,5 @@
-//! Following the change feed: batches while there is something new, a commit while there is not.
+//! Following the change feed: batches while there is something new, a commit while there is not. Behind a
+//! purge, the files of the tables are written anew without the rows.
 //!
 //! What is taken in is shown at once and durable with the next commit; a node that stops or is killed
 //! goes on behind the last commit. In memory are the rows since then and one batch.
@@ -8,11 +9,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ::lake::Change;
-use store::{Method, Seq, Snapshot, Stored};
+use store::{Guard, Method, Seq, SideWrite, Snapshot, StoreError, Stored, Transaction};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::{Open, place};
+use crate::operate::purge::IN_LAKE;
 use crate::records::{holdings, kept, parse};
 use crate::{App, Error, Kind, Result};
 
@@ -47,7 +49,11 @@ pub async fn run(app: App, mut stopped: watch::Receiver<bool>) {
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !*stopped.borrow() {
         feed.mark_unchanged();
-        match app.run(step).await {
+        let more = match app.run(step).await {
+            Ok(false) => app.run(scrub).await,
+            taken => taken,
+        };
+        match more {
             Ok(true) => continue,
             Ok(false) => {}
             Err(error) => {
@@ -106,6 +112,31 @@ pub(super) fn step(app: &App) -> Result<bool> {
     }
     app.lake().shown.send_replace(open.lake.applied());
     applied.map(|()| more)
+}
+
+/// Takes rows of the purged out of the files, a part of each table at a time. Returns whether there is more
+/// to do. Blocks.
+fn scrub(app: &App) -> Result<bool> {
+    let ((space, key), open) = (IN_LAKE, app.lake().open()?);
+    let snapshot = app.store().snapshot()?;
+    let Some(purged) = snapshot.side(space, key)? else { return Ok(false) };
+    // Only behind the purge itself are its rows known to be gone.
+    if !snapshot.changes(open.lake.applied(), 1)?.is_empty() {
+        return Ok(true);
+    }
+    if open.lake.scrub().map_err(|fault| Error::internal(fault.to_string()))? {
+        return Ok(true);
+    }
+    let key = key.to_vec();
+    let guard = Guard::Side { space, key: key.clone(), value: Some(purged) };
+    let side = vec![SideWrite { space, key, value: None }];
+    let done = Transaction { guards: vec![guard], side, ..Transaction::default() };
+    match app.store().commit(done) {
+        Ok(_) => Ok(false),
+        // Somebody else was purged meanwhile.
+        Err(StoreError::GuardFailed) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A version, and whose it is; without a text where it has no rows.

@@ -16,6 +16,9 @@ use crate::{App, Caller, Error, Kind, Result};
 /// The side values that remember what was purged, `Type/id` each: a backup from before brings it
 /// back, and its restoration removes it again.
 pub const PURGED: &str = "purged";
+/// The side value that is there from a purge until the lake's files are without the rows, of the
+/// patient who was purged last.
+pub(crate) const IN_LAKE: (&str, &[u8]) = ("purged-rows", b"lake");
 /// The side values that remember whose key is still to be destroyed, by the patient's id.
 const SHREDDING: &str = "shredding";
 /// Characters of the longest legal basis.
@@ -76,6 +79,12 @@ pub fn purge(app: &App, caller: Option<&Caller>, patient: &Id, basis: &str) -> R
         }
         let mut transaction = Transaction::default();
         transaction.side.push(shredding(patient, Some(Vec::new())));
+        let ((space, key), value) = (IN_LAKE, format!("{patient} {}", snapshot.seq()));
+        transaction.side.push(SideWrite {
+            space,
+            key: key.to_vec(),
+            value: Some(value.into_bytes()),
+        });
         for (key, Found { version }) in found {
             let Some(current) = snapshot.read(&key)? else { continue };
             let whole = current.method == Method::Delete || current.version == version;

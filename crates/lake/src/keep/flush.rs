@@ -2,7 +2,8 @@
 //!
 //! Parts stand in the order of their age, and rows of a younger part replace those of the same
 //! resource in an older one. So only neighbours are put together, and what a part says to be gone
-//! has to be kept until no older part is left.
+//! has to be kept until no older part is left. What is gone for good is taken out of each part where it stands
+//! ([`Lake::scrub`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use datafusion::parquet::schema::types::ColumnPath;
 use super::disk::Folder;
 use super::index::{Place, runs};
 use super::manifest::{self, Listed, Manifest};
-use super::open::Writer;
+use super::open::{Lake, Writer};
 use super::part::{Part, Stop};
 use super::state::{Held, TableState};
 use crate::Fault;
@@ -53,23 +54,71 @@ pub(super) fn push_run(
     Ok(())
 }
 
-/// What becomes of a table by a commit: its parts from `start` on, and those in memory, become one.
+/// What becomes of a table by a commit: these of its parts on disk, and those in memory where they are
+/// named, become one.
 struct Step {
     start: usize,
-    /// Where the parts end that are replaced; those in memory are, where this is the end.
     end: usize,
+    with_memory: bool,
     made: Option<(Listed, Vec<Run>)>,
+}
+
+impl Step {
+    /// Which parts are replaced; nothing is made of them yet.
+    fn of(start: usize, end: usize, with_memory: bool) -> Self {
+        Self { start, end, with_memory, made: None }
+    }
+}
+
+impl Lake {
+    /// Takes rows that are gone out of the files: in each table the oldest part that has such rows is
+    /// written anew without them. Everything that was taken in is committed first. Returns whether there
+    /// are more such parts; each call holds the lake for one part of each table, so that changes come
+    /// between.
+    ///
+    /// Errors: those of the disk; the last committed state stays.
+    pub fn scrub(&self) -> Result<bool, Fault> {
+        let mut writer = self.writer.lock();
+        if writer.tables.iter().any(|table| table.applied != table.committed) {
+            let flushed = writer.flush();
+            self.show(&writer);
+            flushed?;
+        }
+        let scrubbed = writer.scrub();
+        self.show(&writer);
+        scrubbed
+    }
 }
 
 impl Writer {
     /// Commits everything that was taken in. After an error nothing has changed but that it took
     /// room on the disk.
     pub(super) fn flush(&mut self) -> Result<(), Fault> {
-        let mut steps = Vec::new();
-        for table in &self.tables {
+        let steps: Vec<Step> = self.tables.iter().map(chosen).collect();
+        self.carry_out(steps)
+    }
+
+    fn scrub(&mut self) -> Result<bool, Fault> {
+        let first = |table: &TableState| table.disk.iter().position(|held| held.dead.count() > 0);
+        if self.tables.iter().all(|table| first(table).is_none()) {
+            return Ok(false);
+        }
+        let step = |table: &TableState| {
+            let end = table.disk.len();
+            first(table).map_or(Step::of(end, end, false), |at| Step::of(at, at + 1, false))
+        };
+        let steps: Vec<Step> = self.tables.iter().map(step).collect();
+        self.carry_out(steps)?;
+        Ok(self.tables.iter().any(|table| first(table).is_some()))
+    }
+
+    /// Writes what the steps name, commits it, and takes it over. After an error nothing has changed but
+    /// that it took room on the disk.
+    fn carry_out(&mut self, mut steps: Vec<Step>) -> Result<(), Fault> {
+        for (table, step) in self.tables.iter().zip(&mut steps) {
             let number = self.next;
             self.next += 1;
-            steps.push(step(&self.folder, table, number)?);
+            step.made = write(&self.folder, table, step, number)?;
         }
         let tables = self.tables.iter().zip(&steps).map(|(table, step)| {
             let mut parts: Vec<Listed> =
@@ -102,26 +151,24 @@ fn commit(table: &mut TableState, step: Step, part: Option<Part>) {
     for (key, first, count) in runs {
         table.index.insert(key, Place { part: number, first, count });
     }
-    let with_memory = step.end == table.disk.len();
     let held = part.map(|part| Held { part: Arc::new(part), dead: Arc::default() });
     for old in table.disk.splice(step.start..step.end, held) {
         old.part.forget();
     }
-    if with_memory {
+    if step.with_memory {
         table.memory.clear();
         table.gone.clear();
+        table.committed = table.applied;
     }
-    table.committed = table.applied;
 }
 
-/// Chooses what is put together, and writes it.
-fn step(folder: &Folder, table: &TableState, number: u64) -> Result<Step, Fault> {
+/// Chooses what is put together.
+fn chosen(table: &TableState) -> Step {
     let end = table.disk.len();
-    let fresh = !table.memory.is_empty() || !table.gone.is_empty();
-    if !fresh {
-        return Ok(Step { start: end, end, made: None });
-    }
     let (mut start, mut rows) = (end, table.memory.iter().map(Held::alive).sum::<usize>());
+    if table.memory.is_empty() && table.gone.is_empty() {
+        return Step::of(start, end, true);
+    }
     while let Some(held) = start.checked_sub(1).and_then(|at| table.disk.get(at)) {
         let alive = held.alive();
         // A part most of whose rows are gone is not worth keeping as it is.
@@ -131,23 +178,29 @@ fn step(folder: &Folder, table: &TableState, number: u64) -> Result<Step, Fault>
         }
         (start, rows) = (start - 1, rows + alive);
     }
-    let made = write(folder, table, start, number)?;
-    Ok(Step { start, end, made })
+    Step::of(start, end, true)
 }
 
-/// Writes the parts from `start` on, and those in memory, as one part; nothing where no row is
-/// left and nothing older has to be hidden.
+/// Writes the parts that a step names as one; nothing where no row is left and nothing older has to be
+/// hidden, or where nothing is named.
 fn write(
     folder: &Folder,
     table: &TableState,
-    start: usize,
+    step: &Step,
     number: u64,
 ) -> Result<Option<(Listed, Vec<Run>)>, Fault> {
-    let replaced = table.disk.get(start..).unwrap_or_default();
+    let replaced = table.disk.get(step.start..step.end).unwrap_or_default();
+    let memory = if step.with_memory { table.memory.as_slice() } else { &[] };
+    let fresh = step.with_memory && !table.gone.is_empty();
+    if replaced.is_empty() && memory.is_empty() && !fresh {
+        return Ok(None);
+    }
     // What is gone must stay gone as long as there are older parts.
     let mut gone: BTreeSet<u128> = BTreeSet::new();
-    if start > 0 {
-        gone.extend(&table.gone);
+    if step.start > 0 {
+        if step.with_memory {
+            gone.extend(&table.gone);
+        }
         for listed in replaced.iter().filter_map(|held| held.part.listed()) {
             gone.extend(read_gone(folder, listed)?);
         }
@@ -161,7 +214,7 @@ fn write(
     let mut writer =
         ArrowWriter::try_new(out, schema, Some(properties())).map_err(Fault::parquet("a part"))?;
     let (mut found, mut rows) = (Vec::new(), 0);
-    for held in replaced.iter().chain(&table.memory) {
+    for held in replaced.iter().chain(memory) {
         let mut failed = None;
         held.part.read(&all, &held.dead, &mut |batch| {
             let written = push_run(&batch, &mut found, &mut rows)

@@ -48,6 +48,8 @@ pub struct Size {
     pub memory_bytes: u64,
     /// Rows that queries see, patients who are left out included.
     pub rows: usize,
+    /// Rows that nobody sees any more, and that are in the files or in memory still.
+    pub gone: usize,
 }
 
 impl Lake {
@@ -172,7 +174,10 @@ impl Lake {
             size.parts += table.disk.len();
             size.disk_bytes += table.disk.iter().map(|held| held.part.bytes()).sum::<u64>();
             size.memory_bytes += table.memory.iter().map(|held| held.part.bytes()).sum::<u64>();
-            size.rows += table.disk.iter().chain(&table.memory).map(Held::alive).sum::<usize>();
+            for held in table.disk.iter().chain(&table.memory) {
+                size.rows += held.alive();
+                size.gone += held.dead.count();
+            }
         }
         size
     }

@@ -1,6 +1,7 @@
 //! A lake against a model: random feeds, commits, replays and power failures.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -128,7 +129,20 @@ fn apply(lake: &Lake, feed: &Feed, from: usize, upto: usize) -> Result<Applied, 
     lake.apply(upto as u64, &changes, 0)
 }
 
-/// Random batches, commits, replays and reopenings, some of them after the power failed in the
+/// The rows of all files of parts, whoever sees them.
+fn on_disk(disk: &Arc<Folder>, home: &Path) -> usize {
+    let files = std::fs::read_dir(home).unwrap().map(|entry| entry.unwrap().file_name());
+    let parts = files.filter_map(|name| name.to_str()?.ends_with(".rows").then_some(name));
+    let rows = |name: std::ffi::OsString| {
+        let mut bytes = Vec::new();
+        disk.read(name.to_str().unwrap()).unwrap().read_to_end(&mut bytes).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
+        reader.build().unwrap().map(|batch| batch.unwrap().num_rows()).sum::<usize>()
+    };
+    parts.map(rows).sum()
+}
+
+/// Random batches, commits, scrubbings, replays and reopenings, some of them after the power failed in the
 /// middle of a commit: the lake always shows what the feed says up to its position.
 #[test]
 fn a_lake_is_its_feed_whatever_happens() {
@@ -141,7 +155,7 @@ fn a_lake_is_its_feed_whatever_happens() {
         let mut at = 0;
         for turn in 0..40 {
             let what = format!("seed {seed}, turn {turn}");
-            match chance.below(8) {
+            match chance.below(10) {
                 0..=3 => {
                     let upto = (at + 1 + chance.below(9) as usize).min(feed.len());
                     // Sometimes part of a batch comes a second time.
@@ -167,6 +181,22 @@ fn a_lake_is_its_feed_whatever_happens() {
                     if flushed.is_err() {
                         assert_eq!(lake.position(), committed, "{what}");
                     }
+                    drop(lake);
+                    disk = folder(home.path());
+                    lake = Lake::of(Arc::clone(&disk), definitions(), Default::default()).unwrap();
+                    at = lake.position() as usize;
+                }
+                7 => {
+                    while lake.scrub().unwrap() {
+                        check(&lake, &feed, at, &what);
+                    }
+                    assert_eq!((lake.size().gone, lake.position()), (0, at as u64), "{what}");
+                    assert_eq!(on_disk(&disk, home.path()), lake.size().rows, "{what}");
+                }
+                8 => {
+                    disk.steps.store(chance.below(14) as i64, Ordering::SeqCst);
+                    while let Ok(true) = lake.scrub() {}
+                    check(&lake, &feed, at, &format!("{what}: after a failed scrubbing"));
                     drop(lake);
                     disk = folder(home.path());
                     lake = Lake::of(Arc::clone(&disk), definitions(), Default::default()).unwrap();

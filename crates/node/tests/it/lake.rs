@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use app::catalog;
 use app::lake::current;
@@ -13,6 +14,7 @@ use consilium_node::demo::datasets;
 use consilium_node::serve::start;
 use consilium_node::wiring::{open, system_clock};
 use identity::Role;
+use reqwest::Method;
 use serde_json::{Value, json};
 use statistics::{Analysis, Column, Formula, Frame, Question, Regression};
 use store::{HistoryOf, Seq};
@@ -27,6 +29,9 @@ use crate::stores::{fails, opened, path, works};
 const OPT_IN: &[(&str, &str)] =
     &[("research_consent = \"opt-out\"", "research_consent = \"opt-in\"")];
 const OFF: &[(&str, &str)] = &[("lake = \"lake\"", "lake = \"off\"")];
+
+/// How long rows of the purged may stay in the files: a commit that is due anyway comes every 30 s.
+const SCRUBBED: Duration = Duration::from_secs(20);
 
 /// A project of somebody at the first hospital with these analyses, which everybody has approved.
 async fn approved(hospitals: &Hospitals, researcher: &Client, analyses: &[&str]) -> String {
@@ -152,6 +157,51 @@ fn what_is_written_is_asked_and_a_restart_goes_on() {
         let running = start(node).await.unwrap();
         current(&running.app).await.unwrap();
         assert_eq!(first(&researcher, &project, sql).await, json!([12]));
+        running.stop().await;
+    });
+}
+
+#[test]
+fn a_purged_patient_leaves_the_files_too() {
+    run(async {
+        let setup = Setup { hospitals: 1, patients: 12, ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        let hospital = &hospitals.all[0];
+        current(&hospital.app).await.unwrap();
+        let patient = patients(&hospitals, hospital)[0].clone();
+        let officer = hospital.signed_in(Role::PrivacyOfficer).await.token().to_owned();
+        let operator = hospital.signed_in(Role::Operator).await.token().to_owned();
+        let (org, base) = (hospital.org.clone(), hospital.base.clone());
+        let folder = hospitals.stop().await;
+        let home = folder.path().join(&org);
+        let lake = home.join("lake");
+        let before = parts(&lake);
+        let running = start(block_in_place(|| open(&home, system_clock()).unwrap())).await.unwrap();
+        current(&running.app).await.unwrap();
+        let operator = Client::stranger(&base).holding(&operator);
+        let figures = async || operator.get("/operate/figures").await.expect(200).json();
+        let rows = figures().await["lake"]["rows"].as_u64().unwrap();
+        assert_eq!(parts(&lake), before, "nothing is written anew without a reason");
+        let officer = Client::stranger(&base).holding(&officer);
+        let purge = format!("/fhir/Patient/{patient}/$purge");
+        officer.send(Method::POST, &purge, None, &[]).await.expect(200);
+        current(&running.app).await.unwrap();
+        let since = Instant::now();
+        let left = loop {
+            let told = figures().await;
+            if told["lake"]["goneRows"] == 0 && parts(&lake).is_disjoint(&before) {
+                break told["lake"]["rows"].as_u64().unwrap();
+            }
+            assert!(since.elapsed() < SCRUBBED, "{told}");
+            tokio::task::yield_now().await;
+        };
+        assert!(left < rows, "{left} of {rows}");
+        running.stop().await;
+        let running = start(block_in_place(|| open(&home, system_clock()).unwrap())).await.unwrap();
+        current(&running.app).await.unwrap();
+        let again = figures().await;
+        assert_eq!(again["lake"]["rows"], left, "{again}");
+        assert_eq!(again["lake"]["goneRows"], 0, "{again}");
         running.stop().await;
     });
 }
