@@ -16,9 +16,10 @@
 //! are the sums of what was committed to, whatever the aggregators did.
 //!
 //! *Hiding.* Take any two sites whose randomness the reader does not know, and give the reader all
-//! else. Each blinding number is uniform below 2^88 and the reader learns, for each, the sum `s` over
-//! the two. The average min-entropy of one given `s` is `-log₂((2N-1)/N²) > 87` bits with `N = 2^88`,
-//! so six of them keep more than 522 bits. `r ↦ Σ rₖ·Hₖ` with random points is a universal hash into a
+//! else. Each blinding number is uniform below `N = 2^w`, the greatest power of two that numbers of the vector
+//! can be just below, and the reader learns, for each, the sum `s` over the two. The average min-entropy of one
+//! given `s` is `-log₂((2N-1)/N²) > w-1` bits, so `⌈522/(w-1)⌉` of them (six for `w = 88`) keep more than
+//! 522 bits. `r ↦ Σ rₖ·Hₖ` with random points is a universal hash into a
 //! group of less than 2^253 elements, and by the generalised leftover hash lemma (Dodis, Ostrovsky,
 //! Reyzin, Smith 2008, lemma 2.4) the first site's blinding is within `½·2^-((522-253)/2) < 2^-134` of
 //! uniform, even given the points. Its commitment then says nothing about its vector, and the second
@@ -37,12 +38,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{SumError, bytes};
 
-/// Random numbers at the end of a committed vector.
-pub const BLINDINGS: usize = 6;
+/// Bits that the random numbers at the end of a committed vector keep.
+const KEPT: u32 = 522;
 /// The text that the points are made from.
 const DOMAIN: &[u8] = b"consilium sum 1 pedersen ristretto255";
-/// Bytes of a blinding number: 88 bits.
-const BLINDING_BYTES: usize = 11;
 
 /// A site's commitment to its vector: a point of Ristretto, compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,17 +52,33 @@ pub struct Commitment(#[serde(with = "bytes")] pub [u8; 32]);
 #[derive(Clone, Debug)]
 pub(super) struct Generators {
     points: Vec<RistrettoPoint>,
+    /// Of the points, those of blinding numbers, and the bits of each.
+    blindings: usize,
+    bits: u32,
+}
+
+/// Bits of a blinding number where numbers are up to `greatest`.
+fn bits(greatest: u128) -> u32 {
+    greatest.saturating_add(1).ilog2().max(2)
+}
+
+/// How many blinding numbers a vector of numbers up to `greatest` needs.
+pub(super) fn blindings(greatest: u128) -> usize {
+    KEPT.div_ceil(bits(greatest) - 1) as usize
 }
 
 impl Generators {
-    /// The points for vectors of this many numbers, the blinding numbers' points at the end.
-    pub(super) fn new(length: usize) -> Self {
+    /// The points for vectors of this many numbers up to `greatest`, the blinding numbers' points at the
+    /// end.
+    pub(super) fn new(length: usize, greatest: u128) -> Self {
         let of = |kind: u8, at: usize| {
             let text = [DOMAIN, &[kind], &(at as u64).to_be_bytes()].concat();
             RistrettoPoint::from_uniform_bytes(&crypto::sha512(&text))
         };
+        let blindings = blindings(greatest);
         let numbers = (0..length).map(|at| of(b'G', at));
-        Self { points: numbers.chain((0..BLINDINGS).map(|at| of(b'H', at))).collect() }
+        let points = numbers.chain((0..blindings).map(|at| of(b'H', at))).collect();
+        Self { points, blindings, bits: bits(greatest) }
     }
 
     /// Appends the blinding numbers to a site's vector and commits to all of it, in constant time.
@@ -72,13 +87,13 @@ impl Generators {
         integers: &mut Vec<u128>,
         rng: &mut impl CryptoRng,
     ) -> Result<Commitment, SumError> {
-        if integers.len() + BLINDINGS != self.points.len() {
-            return Err(SumError::Length { expected: self.points.len() - BLINDINGS });
+        if integers.len() + self.blindings != self.points.len() {
+            return Err(SumError::Length { expected: self.points.len() - self.blindings });
         }
-        for _ in 0..BLINDINGS {
+        for _ in 0..self.blindings {
             let mut random = [0; 16];
-            rng.fill_bytes(random.split_at_mut(BLINDING_BYTES).0);
-            integers.push(u128::from_le_bytes(random));
+            rng.fill_bytes(&mut random);
+            integers.push(u128::from_le_bytes(random) >> (u128::BITS - self.bits));
         }
         let scalars = integers.iter().map(|integer| Scalar::from(*integer));
         let point = RistrettoPoint::multiscalar_mul(scalars, &self.points);

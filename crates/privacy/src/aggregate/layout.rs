@@ -1,23 +1,28 @@
 //! The vector of a question: ranges of numbers, and real numbers as integers that can be added in a
 //! field.
 //!
-//! Each number becomes an integer from 0 to 2^88, which is what Prio3SumVec proves about it (89 bits
-//! of Field128, whose 128 bits leave room for 2^39 sites).
+//! Each number becomes an integer from 0 to the layout's greatest `g`, which is what Prio3SumVec proves about
+//! it, bit by bit: a report is as long, and as much work, as its bits are many. With real numbers `g` is
+//! 2^88 (89 bits of Field128, whose 128 bits leave room for 2^39 sites). Counts alone need fewer: `g` is
+//! their bound where they share one of at least 2^16 - 1, and else the power of two of [`Layout::greatest`].
 //!
 //! - A real number `v` with `|v| ≤ B` is `2^87 + round(v · 2^87 / B)`, where `B` is the bound rounded
 //!   up to a power of two, so that scaling is exact in binary floating point and the only error is the
 //!   rounding to a step of `B · 2^-87`. The proof enforces `B`; sharding and the sums hold to the
 //!   bound itself, so a bound that is a power of two is enforced sharply.
-//! - A count `c` from 0 to `b` is `c · k` with `k = ⌊2^88 / b⌋`. As `b ≤ 2^43`, nothing above `b · k`
-//!   but a remainder below `k` fits under 2^88: the proof enforces `c ≤ b`, and a sum that is no
+//! - A count `c` from 0 to `b` is `c · k` with `k = ⌊g / b⌋`. As `b · (b + 1) ≤ g` or `g = b`, nothing above
+//!   `b · k` but a remainder below `k` fits under `g`: the proof enforces `c ≤ b`, and a sum that is no
 //!   multiple of `k` shows that somebody gave a count that is not whole.
 
 use serde::{Deserialize, Serialize};
 
 use super::SumError;
 
-/// The greatest integer of an encoded number.
-pub(super) const GREATEST: u128 = 1 << 88;
+/// The greatest integer of an encoded number where there are real ones.
+const GREATEST: u128 = 1 << 88;
+/// Bits of the narrowest numbers: with fewer, the blinding numbers of a commitment would be more than they
+/// save.
+const LEAST_BITS: u32 = 16;
 const HALF: i128 = 1 << 87;
 const HALF_BITS: i32 = 87;
 /// The greatest bound of a count: `b · (b + 1) < 2^88` keeps counts apart.
@@ -95,6 +100,20 @@ impl Layout {
         self.ranges.iter().map(|range| range.length).sum()
     }
 
+    /// The greatest integer of an encoded number.
+    pub(super) fn greatest(&self) -> u128 {
+        if self.ranges.iter().any(|range| !range.is_count) {
+            return GREATEST;
+        }
+        let bounds = || self.ranges.iter().map(|range| range.bound as u128);
+        let most = bounds().max().unwrap_or(1);
+        if most + 1 >= 1 << LEAST_BITS && bounds().all(|bound| bound == most) {
+            return most;
+        }
+        // 2^43 (2^43 + 1) is below 2^87.
+        (most * (most + 1)).next_power_of_two().max(1 << LEAST_BITS)
+    }
+
     /// The layout as bytes, for contexts: per range length (8 bytes), kind (1) and bound (8).
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.ranges.len() * 17);
@@ -106,7 +125,7 @@ impl Layout {
         out
     }
 
-    /// The vector as integers from 0 to 2^88.
+    /// The vector as integers from 0 to [`Layout::greatest`].
     ///
     /// Errors: [`SumError::Length`], [`SumError::OutOfRange`] for a number beyond its bound or none
     /// at all, [`SumError::NotWhole`] for a count.
@@ -114,9 +133,10 @@ impl Layout {
         if values.len() != self.length() {
             return Err(SumError::Length { expected: self.length() });
         }
+        let greatest = self.greatest();
         self.places()
             .zip(values)
-            .map(|((entry, at, range), value)| encode(*value, range, entry, at))
+            .map(|((entry, at, range), value)| encode(*value, (range, greatest), entry, at))
             .collect()
     }
 
@@ -128,10 +148,12 @@ impl Layout {
         if sums.len() != self.length() {
             return Err(SumError::Length { expected: self.length() });
         }
+        let greatest = self.greatest();
         self.places()
             .zip(sums)
             .map(|((entry, at, range), sum)| {
-                decode(*sum, range, sites).ok_or(SumError::Sum { entry, range: at })
+                let found = decode(*sum, (range, greatest), sites);
+                found.ok_or(SumError::Sum { entry, range: at })
             })
             .collect()
     }
@@ -175,7 +197,12 @@ pub fn resolution(layout: &Layout, sites: u64) -> Vec<Resolution> {
     layout.ranges.iter().map(of).collect()
 }
 
-fn encode(value: f64, range: &Range, entry: usize, at: usize) -> Result<u128, SumError> {
+fn encode(
+    value: f64,
+    (range, greatest): (&Range, u128),
+    entry: usize,
+    at: usize,
+) -> Result<u128, SumError> {
     let outside = SumError::OutOfRange { entry, range: at };
     if !value.is_finite() || value.abs() > range.bound {
         return Err(outside);
@@ -187,7 +214,7 @@ fn encode(value: f64, range: &Range, entry: usize, at: usize) -> Result<u128, Su
         if value.fract() != 0.0 {
             return Err(SumError::NotWhole { entry, range: at });
         }
-        return Ok(value as u128 * count_step(range));
+        return Ok(value as u128 * count_step(range, greatest));
     }
     let exponent = exponent(range.bound).ok_or_else(|| outside.clone())?;
     // Exact: a power of two, and the product is at most 2^87.
@@ -195,13 +222,13 @@ fn encode(value: f64, range: &Range, entry: usize, at: usize) -> Result<u128, Su
     u128::try_from(HALF + scaled).map_err(|_| outside)
 }
 
-fn decode(sum: u128, range: &Range, sites: u64) -> Option<f64> {
+fn decode(sum: u128, (range, greatest): (&Range, u128), sites: u64) -> Option<f64> {
     if sites > MOST_SITES {
         return None;
     }
     let most = sites as f64 * range.bound;
     if range.is_count {
-        let step = count_step(range);
+        let step = count_step(range, greatest);
         let count = sum / step;
         return (sum.is_multiple_of(step) && count <= most as u128).then_some(count as f64);
     }
@@ -210,9 +237,9 @@ fn decode(sum: u128, range: &Range, sites: u64) -> Option<f64> {
     (value.abs() <= most * (1.0 + f64::EPSILON)).then_some(value)
 }
 
-/// What one unit of a count is encoded as.
-pub(super) fn count_step(range: &Range) -> u128 {
-    GREATEST / (range.bound as u128).max(1)
+/// What one unit of a count is encoded as in a layout with this greatest integer.
+pub(super) fn count_step(range: &Range, greatest: u128) -> u128 {
+    greatest / (range.bound as u128).max(1)
 }
 
 /// The least `e` with `bound ≤ 2^e`. None for what is no positive normal number.

@@ -12,7 +12,7 @@ use rand::CryptoRng;
 use super::batch::join;
 use super::circuit::{Engine, Vector};
 use super::layout::count_step;
-use super::{AggregateShare, Batch, SumError, Summation};
+use super::{AggregateShare, Batch, Range, SumError, Summation};
 use crate::budget::Mechanism;
 
 const NO_NOISE: SumError = SumError::Layout("noise is for counts without commitments, once");
@@ -90,8 +90,9 @@ impl Summation {
         if layout.ranges().iter().any(|range| !range.is_count) {
             return Err(NO_NOISE);
         }
-        let of = layout.ranges().iter();
-        Ok(of.flat_map(|range| std::iter::repeat_n(count_step(range), range.length)).collect())
+        let (ranges, greatest) = (layout.ranges().iter(), layout.greatest());
+        let of = |range: &Range| std::iter::repeat_n(count_step(range, greatest), range.length);
+        Ok(ranges.flat_map(of).collect())
     }
 }
 

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::exact;
 use super::circuit::Engine;
-use super::commitment::{self, Commitment, Generators};
-use super::layout::GREATEST;
+use super::commitment::{Commitment, Generators, blindings};
 use super::{
     AggregateShare, Aggregator, Circuit, Layout, Measurement, Role, SumError, VerifyKey, bytes,
 };
@@ -52,7 +51,7 @@ impl Context {
     /// The context of a round of a question in a network.
     #[must_use]
     pub fn new(network: &str, question: &str, round: u32) -> Self {
-        let mut out = b"consilium sum 1".to_vec();
+        let mut out = b"consilium sum 2".to_vec();
         for part in [network.as_bytes(), question.as_bytes(), &round.to_be_bytes()] {
             out.extend_from_slice(&(part.len() as u64).to_be_bytes());
             out.extend_from_slice(part);
@@ -84,8 +83,8 @@ impl Summation {
     }
 
     /// Like [`Summation::new`], and each site commits to its vector, so that a wrong sum is found by
-    /// [`Summation::unshard_committed`] even if an aggregator made it. Costs
-    /// [`commitment::BLINDINGS`] more numbers in the vector.
+    /// [`Summation::unshard_committed`] even if an aggregator made it. Costs six more numbers in the
+    /// vector, and more where numbers are narrow (see [`super::commitment`]).
     pub fn committed(layout: Layout, context: &Context) -> Result<Self, SumError> {
         Self::over(layout, context, true)
     }
@@ -98,12 +97,13 @@ impl Summation {
     }
 
     fn over(layout: Layout, context: &Context, committed: bool) -> Result<Self, SumError> {
-        let blindings = if committed { commitment::BLINDINGS } else { 0 };
-        let engine = Engine::new(Circuit::sum_vec(layout.length() + blindings, GREATEST))?;
+        let greatest = layout.greatest();
+        let random = if committed { blindings(greatest) } else { 0 };
+        let engine = Engine::new(Circuit::sum_vec(layout.length() + random, greatest))?;
         let mut bound = context.0.clone();
         bound.push(u8::from(committed));
         bound.extend_from_slice(&layout.to_bytes());
-        let generators = committed.then(|| Generators::new(layout.length()));
+        let generators = committed.then(|| Generators::new(layout.length(), greatest));
         Ok(Self { layout: Some(layout), engine, context: bound, generators })
     }
 

@@ -43,6 +43,36 @@ fn one_site_comes_back_bit_for_bit() {
 }
 
 #[test]
+fn counts_alone_are_exact_and_their_reports_as_short_as_their_bounds_allow() {
+    let counts = |bounds: &[u64], length| {
+        let range = |bound: &u64| Range { bound: *bound as f64, is_count: true, length };
+        Layout::new(bounds.iter().map(range).collect()).unwrap()
+    };
+    let context = Context::new("net", "q", 1);
+    let mut rng = random(21);
+    for bounds in
+        [[1, 1], [65_534, 65_534], [65_535, 65_535], [70_000, 70_000], [3, 1000], [7, 1 << 43]]
+    {
+        let task = Summation::committed(counts(&bounds, 2), &context).unwrap();
+        let [a, b] = bounds.map(|bound| bound as f64);
+        let sites = [[a, 0.0, b, 0.0], [a, 1.0, b, 0.0], [0.0, 1.0, b, 1.0]];
+        let reports = sites.map(|values| task.shard(&values, &mut rng).unwrap());
+        let given = reports.each_ref().map(|report| report.commitment.unwrap());
+        let shares = collect(&task, &reports).unwrap();
+        let (sums, _) = task.unshard_committed(&shares, &given).unwrap();
+        assert_eq!(sums, [2.0 * a, 2.0, 3.0 * b, 1.0], "{bounds:?}");
+        let above = task.shard(&[a, 0.0, b + 1.0, 0.0], &mut rng);
+        assert_eq!(above.err(), Some(SumError::OutOfRange { entry: 2, range: 1 }), "{bounds:?}");
+    }
+    let length = |layout| {
+        let task = Summation::committed(layout, &context).unwrap();
+        task.shard(&[1.0; 100], &mut random(22)).unwrap().leader.len()
+    };
+    let real = Layout::new(vec![Range { bound: 65_535.0, is_count: false, length: 100 }]).unwrap();
+    assert!(length(counts(&[65_535], 100)) * 4 < length(real));
+}
+
+#[test]
 fn committed_sums_open_and_a_lie_does_not() {
     let task = Summation::committed(layout(), &Context::new("net", "q", 1)).unwrap();
     let mut rng = random(3);
