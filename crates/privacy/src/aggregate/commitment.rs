@@ -30,6 +30,8 @@
 //! is not named by it. Commitments must reach whoever asks signed by their sites, not through an
 //! aggregator.
 
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{Identity as _, MultiscalarMul as _, VartimeMultiscalarMul as _};
@@ -48,13 +50,42 @@ const DOMAIN: &[u8] = b"consilium sum 1 pedersen ristretto255";
 #[serde(transparent)]
 pub struct Commitment(#[serde(with = "bytes")] pub [u8; 32]);
 
-/// The points of a layout's commitments.
-#[derive(Clone, Debug)]
+/// The points of a layout's commitments: as many for its numbers, and for blinding numbers of so many bits.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Generators {
-    points: Vec<RistrettoPoint>,
-    /// Of the points, those of blinding numbers, and the bits of each.
+    length: usize,
     blindings: usize,
     bits: u32,
+}
+
+/// Points of one kind, which are the same for all layouts and are made once: a layout with more of them has
+/// those of a shorter one and others. 160 bytes each, for at most [`super::layout::GREATEST_LENGTH`].
+struct Points {
+    kind: u8,
+    known: Mutex<Arc<Vec<RistrettoPoint>>>,
+}
+
+static NUMBERS: LazyLock<Points> = LazyLock::new(|| Points::of(b'G'));
+static BLINDINGS: LazyLock<Points> = LazyLock::new(|| Points::of(b'H'));
+
+impl Points {
+    fn of(kind: u8) -> Self {
+        Self { kind, known: Mutex::default() }
+    }
+
+    /// At least so many.
+    fn first(&self, count: usize) -> Arc<Vec<RistrettoPoint>> {
+        let of = |at: usize| {
+            let text = [DOMAIN, &[self.kind], &(at as u64).to_be_bytes()].concat();
+            RistrettoPoint::from_uniform_bytes(&crypto::sha512(&text))
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < count {
+            let more = known.iter().copied().chain((known.len()..count).map(of));
+            *known = Arc::new(more.collect());
+        }
+        Arc::clone(&known)
+    }
 }
 
 /// Bits of a blinding number where numbers are up to `greatest`.
@@ -71,14 +102,7 @@ impl Generators {
     /// The points for vectors of this many numbers up to `greatest`, the blinding numbers' points at the
     /// end.
     pub(super) fn new(length: usize, greatest: u128) -> Self {
-        let of = |kind: u8, at: usize| {
-            let text = [DOMAIN, &[kind], &(at as u64).to_be_bytes()].concat();
-            RistrettoPoint::from_uniform_bytes(&crypto::sha512(&text))
-        };
-        let blindings = blindings(greatest);
-        let numbers = (0..length).map(|at| of(b'G', at));
-        let points = numbers.chain((0..blindings).map(|at| of(b'H', at))).collect();
-        Self { points, blindings, bits: bits(greatest) }
+        Self { length, blindings: blindings(greatest), bits: bits(greatest) }
     }
 
     /// Appends the blinding numbers to a site's vector and commits to all of it, in constant time.
@@ -87,8 +111,8 @@ impl Generators {
         integers: &mut Vec<u128>,
         rng: &mut impl CryptoRng,
     ) -> Result<Commitment, SumError> {
-        if integers.len() + self.blindings != self.points.len() {
-            return Err(SumError::Length { expected: self.points.len() - self.blindings });
+        if integers.len() != self.length {
+            return Err(SumError::Length { expected: self.length });
         }
         for _ in 0..self.blindings {
             let mut random = [0; 16];
@@ -96,7 +120,9 @@ impl Generators {
             integers.push(u128::from_le_bytes(random) >> (u128::BITS - self.bits));
         }
         let scalars = integers.iter().map(|integer| Scalar::from(*integer));
-        let point = RistrettoPoint::multiscalar_mul(scalars, &self.points);
+        let (numbers, random) = self.points();
+        let points = numbers.iter().take(self.length).chain(random.iter().take(self.blindings));
+        let point = RistrettoPoint::multiscalar_mul(scalars, points);
         Ok(Commitment(point.compress().to_bytes()))
     }
 
@@ -104,7 +130,7 @@ impl Generators {
     ///
     /// Errors: [`SumError::Malformed`] for a commitment that is no point, [`SumError::NotCommitted`].
     pub(super) fn check(&self, sums: &[u128], given: &[Commitment]) -> Result<(), SumError> {
-        if sums.len() != self.points.len() {
+        if sums.len() != self.length + self.blindings {
             return Err(SumError::NotCommitted);
         }
         let mut total = RistrettoPoint::identity();
@@ -114,10 +140,16 @@ impl Generators {
         }
         // The sums are public by now.
         let scalars = sums.iter().map(|sum| Scalar::from(*sum));
-        if RistrettoPoint::vartime_multiscalar_mul(scalars, &self.points) == total {
+        let (numbers, random) = self.points();
+        let points = numbers.iter().take(self.length).chain(random.iter().take(self.blindings));
+        if RistrettoPoint::vartime_multiscalar_mul(scalars, points) == total {
             Ok(())
         } else {
             Err(SumError::NotCommitted)
         }
+    }
+
+    fn points(&self) -> (Arc<Vec<RistrettoPoint>>, Arc<Vec<RistrettoPoint>>) {
+        (NUMBERS.first(self.length), BLINDINGS.first(self.blindings))
     }
 }
