@@ -2,6 +2,7 @@
 
 mod check_catalog;
 mod codegen;
+mod distributed;
 mod licences;
 mod postgres;
 mod terminology;
@@ -51,6 +52,8 @@ enum Task {
     CheckDeidentified(Passed),
     /// Fit a model over the sites of a CSV table, through one node for each site
     CheckFederated(Passed),
+    /// Ask tables of the lake by Ballista and by Spark, and compare with DataFusion in one process
+    Distributed(distributed::Arguments),
     /// Run outside conformance suites, whole, and print one line for each
     Conformance(Passed),
     /// Read bad input: JSON, XML, searches, FHIRPath, patches
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Task::CheckDemo(passed) => testkit("check-demo", &passed),
         Task::CheckDeidentified(passed) => optimised("check-deidentified", &passed.arguments),
         Task::CheckFederated(passed) => development("check-federated", &passed.arguments),
+        Task::Distributed(arguments) => distributed::run(&arguments),
         Task::Conformance(passed) => development("conformance", &passed.arguments),
         Task::Fuzz(passed) => development("fuzz", &passed.arguments),
         Task::Crash(passed) => testkit("crash", &passed),
