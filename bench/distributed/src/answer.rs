@@ -85,21 +85,22 @@ fn cells(column: &dyn Array) -> Result<Vec<Value>, Fault> {
         DataType::Float32 | DataType::Float64 | DataType::Decimal128(..) => {
             let numbers = cast(column, &DataType::Float64)?;
             let numbers = numbers.as_primitive::<Float64Type>();
-            all.map(|row| numbers.is_valid(row).then(|| numbers.value(row)).into()).collect()
+            all.map(|row| Value::from(numbers.is_valid(row).then(|| numbers.value(row)))).collect()
         }
         whole if whole.is_integer() => {
             let numbers = cast(column, &DataType::Int64)?;
             let numbers = numbers.as_primitive::<Int64Type>();
-            all.map(|row| numbers.is_valid(row).then(|| numbers.value(row)).into()).collect()
+            all.map(|row| Value::from(numbers.is_valid(row).then(|| numbers.value(row)))).collect()
         }
         DataType::Boolean => {
             let truths = column.as_boolean();
-            all.map(|row| truths.is_valid(row).then(|| truths.value(row)).into()).collect()
+            all.map(|row| Value::from(truths.is_valid(row).then(|| truths.value(row)))).collect()
         }
         _ => {
             let texts = cast(column, &DataType::Utf8)?;
             let texts = texts.as_string::<i32>();
-            all.map(|row| texts.is_valid(row).then(|| texts.value(row).to_owned()).into()).collect()
+            all.map(|row| Value::from(texts.is_valid(row).then(|| texts.value(row).to_owned())))
+                .collect()
         }
     })
 }
