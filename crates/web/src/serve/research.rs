@@ -9,6 +9,7 @@ use app::{App, Caller, Error, Kind, catalog};
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::Response;
+use privacy::disclosure;
 use statistics::{Analysis, Dictionary, Kind as Holds, Question as Query};
 use wire::OrgId;
 use wire::research::{NamedProgram, Privacy, ProgramOutput, ProjectChoice, ReleaseRule};
@@ -29,6 +30,7 @@ use crate::research::project::{
     self, AskForm, AskPlan, DecideForm, DecisionRow, ProgramRow, ProjectView,
 };
 use crate::research::question::{self, PublishForm, QuestionView, ReleaseForm};
+use crate::research::ruled::with_rule;
 use crate::research::{ProjectState, QuestionRow, QuestionState, micro_epsilon};
 
 pub(super) const READERS: &[Role] =
@@ -172,10 +174,16 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 pub(super) fn said(error: Error) -> Result<String, Stop> {
     match error.kind {
         Kind::Invalid(_) | Kind::Conflict | Kind::Unprocessable | Kind::TooCostly => {
-            Ok(error.message)
+            Ok(with_rule(error.rule.as_deref(), error.message))
         }
         _ => Err(error.into()),
     }
+}
+
+/// The verdicts on a part of an answer with its noise, and the people behind the smallest number in it.
+fn found_by_rules(part: &disclosure::Checked) -> (Vec<String>, Option<u64>) {
+    let reasons = part.verdicts.iter().map(disclosure::Verdict::reason);
+    (reasons.chain(part.evidence.noise.clone()).collect(), part.evidence.smallest)
 }
 
 /// `GET /projects/{id}`
@@ -430,7 +438,7 @@ async fn try_ask(visit: &Visit, id: String, form: Result<Form<AskForm>, FormReje
         }
         Err(error) => {
             let fault = match error.kind {
-                Kind::Forbidden => Some(error.message),
+                Kind::Forbidden => Some(with_rule(error.rule.as_deref(), error.message)),
                 _ => Some(said(error)?),
             };
             Typed { fault, ..Typed::default() }
@@ -620,8 +628,7 @@ async fn shown_question(visit: &Visit, id: &str, typed: Answered) -> Made {
     if let Some((output, answer)) = &output {
         view.found = Some(Found::of(answer, &w));
         view.reasons.clone_from(&output.reasons);
-        let verdict = |part: &privacy::disclosure::Checked| (part.said(), part.evidence.smallest);
-        view.checked = output.findings.iter().map(verdict).collect();
+        view.checked = output.findings.iter().map(found_by_rules).collect();
         let me = visit.user.as_ref().map(|user| user.id.clone()).unwrap_or_default();
         view.may_decide =
             output.state == State::Waits && !output.checks.iter().any(|check| check.account == me);
