@@ -178,7 +178,7 @@ fn counts_have_noise_and_are_paid_for_until_the_budget_is_spent() {
             let own = hospitals.story().at[&hospital.org].patient_id.clone();
             let patient = Reader::new(hospital, hospital.patient(&own).await);
             let told = patient.get("/me/research").await.expect(200).text;
-            assert_eq!(told.matches("with noise, ε 0.5").count(), 4, "{told}");
+            assert_eq!(told.matches("changed a little by chance (ε 0.5)").count(), 4, "{told}");
         }
         hospitals.stop().await;
     });
