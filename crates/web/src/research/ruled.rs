@@ -1,145 +1,14 @@
 //! Refusals and findings in the reader's language. The engine says them in English, with the name of a rule: what
 //! is signed and audited stays so. The name is shown as it is; English words only where there are no others.
 
+mod known;
+
 use askama::Template;
 use askama::filters::HtmlSafe;
 use jiff::Timestamp;
 
+use self::known::{PLACES, PLAIN, RULES, WITH_OWN};
 use crate::words::{Message, Words};
-
-/// Rules: the name, how the engine's words begin where they tell apart what the name does not, and the sentence.
-const RULES: &[(&str, &str, &str)] = &[
-    // Output checking.
-    ("min_cell", "fewer than", "rule-min-cell-level"),
-    ("min_cell", "too few rows", "rule-min-cell-level"),
-    ("min_cell", "", "rule-min-cell"),
-    ("zeros", "", "rule-zeros"),
-    ("dominance", "", "rule-dominance"),
-    ("p_percent", "", "rule-p-percent"),
-    ("degrees_of_freedom", "", "rule-degrees-of-freedom"),
-    ("secondary", "", "rule-secondary"),
-    ("linked", "", "rule-linked"),
-    ("extreme", "", "rule-extreme"),
-    // Questions in a project, and what sites and aggregators refuse.
-    ("min_rows", "", "rule-min-rows"),
-    ("min-sites", "", "rule-min-sites"),
-    ("minimum", "", "rule-minimum"),
-    ("until", "", "rule-until"),
-    ("withdrawn", "", "rule-withdrawn"),
-    ("amended", "", "rule-amended"),
-    ("ended", "", "rule-ended"),
-    ("no-project", "", "rule-no-project"),
-    ("not-approved", "", "rule-not-approved"),
-    ("not-now", "", "rule-not-now"),
-    ("no-dataset", "", "rule-no-dataset"),
-    ("dataset-stale", "who is in research", "rule-dataset-meanwhile"),
-    ("dataset-stale", "", "rule-dataset-stale"),
-    ("dataset-changed", "", "rule-dataset-changed"),
-    ("dictionary", "", "rule-dictionary"),
-    ("bounds", "the site has more rows", "rule-bounds-rows"),
-    ("bounds", "", "rule-bounds"),
-    ("out-of-bounds", "", "rule-bounds"),
-    ("analysis", "the project does not allow", "rule-analysis"),
-    ("analysis", "", "rule-analysis-here"),
-    ("program", "", "rule-program"),
-    ("asker", "", "rule-asker"),
-    ("sites", "this institution is not asked", "rule-sites-here"),
-    ("sites", "SQL is asked", "rule-sites-sql"),
-    ("sites", "", "rule-sites"),
-    ("sites-changed", "", "rule-sites-changed"),
-    ("aggregators", "", "rule-aggregators"),
-    ("overlap", "", "rule-overlap"),
-    ("replayed", "", "rule-replayed"),
-    ("replayed-round", "", "rule-replayed"),
-    ("state", "", "rule-state"),
-    ("lost-keys", "", "rule-lost-keys"),
-    ("not-a-member", "", "rule-not-a-member"),
-    ("not-signed", "", "rule-not-signed"),
-    ("not-sealed", "", "rule-not-signed"),
-    ("not-valid", "", "rule-not-valid"),
-    ("unavailable", "", "rule-unavailable"),
-    // Noise and what it costs.
-    ("privacy", "every question of the project", "rule-privacy-asked"),
-    ("privacy", "the project has no privacy budget", "rule-privacy-none"),
-    ("privacy", "questions of the project have no noise", "rule-privacy-none"),
-    ("privacy", "noise is for questions", "rule-privacy-kind"),
-    ("privacy", "`epsilon` of a question", "rule-privacy-epsilon"),
-    ("privacy", "the dictionary of the data set", "rule-privacy-dictionary"),
-    ("privacy", "the round could not be finished", "rule-privacy-once"),
-    ("privacy", "a question with noise is one round", "rule-privacy-once"),
-    ("budget", "", "rule-budget"),
-    // SQL.
-    ("limit", "the query needs", "rule-sql-costs"),
-    ("limit", "", "rule-sql-limit"),
-    ("syntax", "", "rule-sql-syntax"),
-    ("one_query", "", "rule-sql-one-query"),
-    ("query_size", "", "rule-sql-query-size"),
-    ("unknown", "", "rule-sql-unknown"),
-    ("plan", "", "rule-sql-plan"),
-    ("rows", "", "rule-sql-rows"),
-    ("not_aggregated", "", "rule-sql-not-aggregated"),
-    ("single_value", "", "rule-sql-single-value"),
-    ("window", "", "rule-sql-window"),
-    ("distinct", "", "rule-sql-distinct"),
-    ("set_operation", "", "rule-sql-set-operation"),
-    ("recursive", "", "rule-sql-recursive"),
-    ("nested", "", "rule-sql-nested"),
-    ("order", "", "rule-sql-order"),
-    ("grouping_sets", "", "rule-sql-grouping-sets"),
-    ("group_identifier", "", "rule-sql-group-identifier"),
-    ("group_unique", "", "rule-sql-group-unique"),
-    ("identifier", "", "rule-sql-identifier"),
-    ("argument", "", "rule-sql-argument"),
-    ("join", "", "rule-sql-join"),
-    ("join_rows", "", "rule-sql-join-rows"),
-    ("conditions", "", "rule-sql-conditions"),
-    ("subquery", "", "rule-sql-subquery"),
-    ("source", "", "rule-sql-source"),
-    ("function", "", "rule-sql-function"),
-    ("expression", "", "rule-sql-expression"),
-];
-
-/// What is said without the name of a rule: how it begins, and the sentence.
-const PLAIN: &[(&str, &str)] = &[
-    ("no rule is broken", "rule-none"),
-    ("this kind is decided by people", "rule-kind"),
-    ("the greatest contributions were not given", "rule-contributions"),
-    ("the project has every answer looked at", "rule-looked-at"),
-    ("ε-differentially private", "rule-noise"),
-    ("the project is not approved by", "rule-not-approved-by"),
-    ("the project was taken back", "rule-ended"),
-    ("the project was amended;", "rule-amended"),
-    ("the project has ended", "rule-over"),
-    ("questions are asked where the project", "rule-asked-where"),
-    ("there are too many open questions", "rule-too-many-questions"),
-    ("it takes too many rounds", "rule-too-many-rounds"),
-    ("the aggregators have lost their keys", "rule-lost-keys"),
-    ("what it gave was not looked at in time", "rule-not-in-time"),
-    ("this institution does not hold the data set; ask", "rule-dataset-elsewhere"),
-    ("write the question as the hint shows it", "rule-as-the-hint"),
-    ("the dictionary must say how great a time can be", "rule-how-great"),
-    ("write the name of a program", "rule-name-a-program"),
-    ("this answer is decided", "rule-answer-decided"),
-    ("you have decided about this answer", "rule-answer-own"),
-    ("this answer is not released", "rule-answer-inside"),
-    ("this publication is recorded", "rule-publication"),
-    ("the patient council objects", "rule-council-objects"),
-    ("the patient council has not agreed", "rule-council-waits"),
-];
-
-/// Sentences beside which the engine's own words stand, since these say more than any that is known before.
-const WITH_OWN: &[&str] = &["rule-noise", "rule-analysis-here", "rule-program", "rule-not-valid"];
-
-/// Words of a place in an answer.
-const PLACES: &[(&str, &str)] = &[
-    ("table", "rule-at-table"),
-    ("row", "rule-at-row"),
-    ("column", "rule-at-column"),
-    ("model", "rule-at-model"),
-    ("summary", "rule-at-summary"),
-    ("curve", "rule-at-curve"),
-    ("step", "rule-at-step"),
-];
 
 /// A refusal or a finding as a page shows it.
 #[derive(Debug, Default, PartialEq, Template)]
