@@ -34,6 +34,7 @@ mod registrar;
 mod research;
 mod session;
 mod simulation;
+mod typed;
 mod workspace;
 
 use std::sync::Arc;

@@ -18,6 +18,7 @@ use super::patient::name_of;
 use super::session::{Made, Stop, Visit, page};
 use crate::chrome::Role;
 use crate::research::home::{self, HomeView, ProjectRow};
+use crate::research::ruled::with_rule;
 use crate::research::{ProjectState, QuestionRow, QuestionState};
 
 pub(super) const READERS: &[Role] =
@@ -156,7 +157,7 @@ fn listed(one: &Asked) -> QuestionRow {
 pub(super) fn said(error: Error) -> Result<String, Stop> {
     match error.kind {
         Kind::Invalid(_) | Kind::Conflict | Kind::Unprocessable | Kind::TooCostly => {
-            Ok(error.message)
+            Ok(with_rule(error.rule.as_deref(), error.message))
         }
         _ => Err(error.into()),
     }

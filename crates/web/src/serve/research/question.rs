@@ -7,6 +7,7 @@ use app::{App, Error, projects};
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::Response;
+use privacy::disclosure;
 
 use super::{READERS, RESEARCHER, STEWARD, listed, said, worded};
 use crate::chrome::Notice;
@@ -109,13 +110,18 @@ async fn shown_question(visit: &Visit, id: &str, typed: Answered) -> Made {
     if let Some((output, answer)) = &output {
         view.found = Some(Found::of(answer, &w));
         view.reasons.clone_from(&output.reasons);
-        let verdict = |part: &privacy::disclosure::Checked| (part.said(), part.evidence.smallest);
-        view.checked = output.findings.iter().map(verdict).collect();
+        view.checked = output.findings.iter().map(found_by_rules).collect();
         let me = visit.user.as_ref().map(|user| user.id.clone()).unwrap_or_default();
         view.may_decide =
             output.state == State::Waits && !output.checks.iter().any(|check| check.account == me);
     }
     page(question::render(&view, &visit.chrome)?)
+}
+
+/// The verdicts on a part of an answer with its noise, and the people behind the smallest number in it.
+fn found_by_rules(part: &disclosure::Checked) -> (Vec<String>, Option<u64>) {
+    let reasons = part.verdicts.iter().map(disclosure::Verdict::reason);
+    (reasons.chain(part.evidence.noise.clone()).collect(), part.evidence.smallest)
 }
 
 /// `POST /questions/{id}/decision`
