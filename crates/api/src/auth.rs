@@ -16,7 +16,7 @@ use app::session::SignedIn;
 use app::{App, Caller, Error, Evidence, Kind, User};
 use axum::extract::{ConnectInfo, FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -233,6 +233,20 @@ pub fn request_id(app: &App, headers: &HeaderMap) -> String {
     };
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(valid);
     given.map_or_else(|| app.new_id().to_string(), str::to_owned)
+}
+
+/// Who makes a request, proven before its handler begins; a page's cookie does for GET and HEAD. It stands
+/// before the body, which is read only once it is known who sends it.
+pub(crate) struct By(pub Caller);
+
+impl FromRequestParts<App> for By {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Ok(client) = Client::from_request_parts(parts, app).await;
+        let reading = matches!(parts.method, Method::GET | Method::HEAD);
+        caller(app, &parts.headers, client, reading).await.map(Self)
+    }
 }
 
 /// Who asks, for what and on which evidence, from the headers of an API request.

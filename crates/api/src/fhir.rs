@@ -282,8 +282,6 @@ impl FromRequestParts<App> for Asked {
         if let Some(caller) = parts.extensions.get::<Caller>() {
             return Ok(Self(caller.clone()));
         }
-        let Ok(client) = auth::Client::from_request_parts(parts, app).await;
-        let reading = matches!(parts.method, Method::GET | Method::HEAD);
-        auth::caller(app, &parts.headers, client, reading).await.map(Self)
+        auth::By::from_request_parts(parts, app).await.map(|auth::By(caller)| Self(caller))
     }
 }

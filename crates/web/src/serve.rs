@@ -34,6 +34,7 @@ mod registrar;
 mod research;
 mod session;
 mod simulation;
+mod typed;
 mod workspace;
 
 use std::sync::Arc;
@@ -199,17 +200,17 @@ fn research_routes() -> Router<Web> {
         .route(paths::Catalog::ROUTE, get(catalog::find).post(catalog::refresh))
         .route(paths::CatalogSet::ROUTE, get(catalog::one))
         .route(paths::NewProject::ROUTE, get(apply::apply_page).post(apply::apply))
-        .route(paths::Project::ROUTE, get(research::one))
-        .route(paths::DecideProject::ROUTE, post(research::decide))
+        .route(paths::Project::ROUTE, get(research::project::one))
+        .route(paths::DecideProject::ROUTE, post(research::project::decide))
         .route(paths::EndProject::ROUTE, post(amend::end))
         .route(paths::PatientCouncil::ROUTE, get(patient_council::list))
         .route(paths::CouncilProject::ROUTE, get(patient_council::one))
         .route(paths::CouncilWord::ROUTE, post(patient_council::say))
-        .route(paths::AskQuestion::ROUTE, post(research::ask))
-        .route(paths::Question::ROUTE, get(research::question))
-        .route(paths::DecideAnswer::ROUTE, post(research::decide_answer))
-        .route(paths::PublishAnswer::ROUTE, post(research::publish))
-        .route(paths::MyResearch::ROUTE, get(research::mine))
+        .route(paths::AskQuestion::ROUTE, post(research::ask::ask))
+        .route(paths::Question::ROUTE, get(research::question::question))
+        .route(paths::DecideAnswer::ROUTE, post(research::question::decide_answer))
+        .route(paths::PublishAnswer::ROUTE, post(research::question::publish))
+        .route(paths::MyResearch::ROUTE, get(research::mine::mine))
         .route(paths::Workspace::ROUTE, get(workspace::home))
         .route(paths::ProjectWorkspace::ROUTE, get(workspace::one).post(workspace::ask))
         .route(paths::Cohorts::ROUTE, get(cohorts::home).post(cohorts::act))

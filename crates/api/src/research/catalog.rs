@@ -21,7 +21,8 @@ use app::catalog::twin::{self, Drawn, Offer};
 use app::catalog::{self as sets, Held, Listing, publish};
 use app::{App, Caller};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
@@ -29,8 +30,8 @@ use axum::{Json, Router};
 use fhir::time::instant;
 use serde_json::{Value, json};
 
-use super::{Answer, MAX_SMALL};
-use crate::auth::{self, Client};
+use super::{Answer, MAX_SMALL, epsilon};
+use crate::auth::{self, By, Client};
 use crate::outcome::Failure;
 
 const TURTLE: &str = "text/turtle; charset=utf-8";
@@ -63,6 +64,18 @@ pub(crate) async fn reader(
     auth::caller(app, headers, client, true).await.map(Some)
 }
 
+/// Whoever reads the catalogue, as [`reader`] has it.
+struct Reader(Option<Caller>);
+
+impl FromRequestParts<App> for Reader {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Ok(client) = Client::from_request_parts(parts, app).await;
+        reader(app, &parts.headers, client).await.map(Self)
+    }
+}
+
 /// What a reader may see: the network's catalogue, or, for nobody, the own data sets alone.
 async fn listed(app: &App, reader: Option<Caller>) -> Result<Listing, Failure> {
     let work = move |app: &App| match reader {
@@ -77,10 +90,9 @@ async fn listed(app: &App, reader: Option<Caller>) -> Result<Listing, Failure> {
     Ok(app.run(work).await?)
 }
 
-async fn whole(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
+async fn whole(State(app): State<App>, headers: HeaderMap, Reader(reader): Reader) -> Answer {
     let accept = headers.get(header::ACCEPT).and_then(|text| text.to_str().ok());
     let accept = accept.unwrap_or_default().to_ascii_lowercase();
-    let reader = reader(&app, &headers, client).await?;
     let mut response = if accept.contains("text/turtle") {
         let text = app.run(move |app| publish::turtle(app, reader.as_ref())).await?;
         typed(TURTLE, text)
@@ -94,13 +106,7 @@ async fn whole(State(app): State<App>, client: Client, headers: HeaderMap) -> An
     Ok(response)
 }
 
-async fn one(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    Path(name): Path<String>,
-) -> Answer {
-    let reader = reader(&app, &headers, client).await?;
+async fn one(State(app): State<App>, Path(name): Path<String>, Reader(reader): Reader) -> Answer {
     let mut listing = listed(&app, reader).await?;
     listing.sets.retain(|held| held.set.name == name);
     if listing.sets.is_empty() {
@@ -156,47 +162,35 @@ fn holder(app: &App, listing: &Listing, held: &Held) -> Value {
     out
 }
 
-async fn turtle(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
-    let reader = reader(&app, &headers, client).await?;
+async fn turtle(State(app): State<App>, Reader(reader): Reader) -> Answer {
     let text = app.run(move |app| publish::turtle(app, reader.as_ref())).await?;
     Ok(typed(TURTLE, text))
 }
 
-async fn json_ld(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
-    let reader = reader(&app, &headers, client).await?;
+async fn json_ld(State(app): State<App>, Reader(reader): Reader) -> Answer {
     let graph = app.run(move |app| publish::json_ld(app, reader.as_ref())).await?;
     Ok(typed(JSON_LD, graph.to_string()))
 }
 
 async fn croissant(
     State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
     Path(name): Path<String>,
+    Reader(reader): Reader,
 ) -> Answer {
-    let reader = reader(&app, &headers, client).await?;
     let body = app.run(move |app| publish::croissant(app, reader.as_ref(), &name)).await?;
     Ok(typed(::catalog::croissant::MEDIA_TYPE, body.to_string()))
 }
 
-async fn head(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    Path(name): Path<String>,
-) -> Answer {
-    let reader = reader(&app, &headers, client).await?;
+async fn head(State(app): State<App>, Path(name): Path<String>, Reader(reader): Reader) -> Answer {
     let text = app.run(move |app| publish::head(app, reader.as_ref(), &name)).await?;
     Ok(typed(CSV, text))
 }
 
 async fn twin_facts(
     State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
     Path(name): Path<String>,
+    Reader(reader): Reader,
 ) -> Answer {
-    let reader = reader(&app, &headers, client).await?;
     let of = name.clone();
     let drawn = app.run(move |app| twin::about(app, reader.as_ref(), &of)).await?;
     Ok(Json(twin_of(&name, &drawn)).into_response())
@@ -204,11 +198,9 @@ async fn twin_facts(
 
 async fn twin_rows(
     State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
     Path(name): Path<String>,
+    Reader(reader): Reader,
 ) -> Answer {
-    let reader = reader(&app, &headers, client).await?;
     let text = app.run(move |app| twin::csv(app, reader.as_ref(), &name)).await?;
     let named = "attachment; filename=\"twin.csv\"";
     let headers = [(header::CONTENT_TYPE, CSV), (header::CONTENT_DISPOSITION, named)];
@@ -217,25 +209,17 @@ async fn twin_rows(
 
 async fn offer_twin(
     State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
     Path(name): Path<String>,
+    By(caller): By,
     content: Body,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
     let given: Offer = super::body(content, MAX_SMALL).await?;
     let of = name.clone();
     let drawn = app.run(move |app| twin::offer(app, Some(&caller), &of, &given)).await?;
     Ok(Json(twin_of(&name, &drawn)).into_response())
 }
 
-async fn withdraw_twin(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    Path(name): Path<String>,
-) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
+async fn withdraw_twin(State(app): State<App>, Path(name): Path<String>, By(caller): By) -> Answer {
     app.run(move |app| twin::withdraw(app, &caller, &name)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -245,7 +229,7 @@ async fn withdraw_twin(
 fn twin_of(name: &str, drawn: &Drawn) -> Value {
     let [of_variable, of_pair] = drawn.deviations;
     json!({
-        "name": name, "epsilon": drawn.micro_epsilon as f64 / 1e6, "rows": drawn.rows,
+        "name": name, "epsilon": epsilon(drawn.micro_epsilon), "rows": drawn.rows,
         "drawn": instant(drawn.at_ms), "dictionary": drawn.dictionary, "pairs": drawn.pairs,
         "noise": {"variable": of_variable, "pair": of_pair},
         "csv": format!("/research/catalog/{name}/twin.csv"),

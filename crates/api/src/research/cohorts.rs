@@ -16,11 +16,8 @@ use population::distinct;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, MAX_SMALL, body};
-use crate::auth::{self, Client};
-
-/// Millionths.
-const MICRO: f64 = 1e6;
+use super::{Answer, MAX_SMALL, MICRO, body, epsilon};
+use crate::auth::{self, By, Client};
 
 pub(super) fn routes() -> Router<App> {
     Router::new().route("/cohorts", post(count)).route("/budget", get(budget))
@@ -51,6 +48,7 @@ fn one() -> f64 {
     1.0
 }
 
+/// Criteria come by POST, for they do not fit into an address; yet a page's cookie does, as for reading.
 async fn count(
     State(app): State<App>,
     client: Client,
@@ -78,14 +76,9 @@ async fn count(
     Ok(Json(counted(&answer)).into_response())
 }
 
-async fn budget(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
-    let caller = auth::caller(&app, &headers, client, true).await?;
+async fn budget(State(app): State<App>, By(caller): By) -> Answer {
     let left = app.run(move |app| cohorts::standing(app, &caller)).await?;
     Ok(Json(standing(&left)).into_response())
-}
-
-fn epsilon(micro: u64) -> f64 {
-    micro as f64 / MICRO
 }
 
 pub(super) fn standing(left: &Standing) -> Value {

@@ -4,7 +4,7 @@ use app::App;
 use app::projects::council::{self, Say, Seen, Word};
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, MAX_SMALL, body};
-use crate::auth::{self, Client};
+use crate::auth::By;
 
 /// The routes under `/research`.
 pub(super) fn routes() -> Router<App> {
@@ -28,8 +28,7 @@ struct Given {
     conditions: String,
 }
 
-async fn list(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
-    let caller = auth::caller(&app, &headers, client, true).await?;
+async fn list(State(app): State<App>, By(caller): By) -> Answer {
     let found = app.run(move |app| council::list(app, &caller)).await?;
     Ok(Json(json!({"projects": found.iter().map(seen).collect::<Vec<_>>()})).into_response())
 }
@@ -45,12 +44,10 @@ fn seen(seen: &Seen) -> Value {
 
 async fn give(
     State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
     Path(id): Path<String>,
+    By(caller): By,
     content: Body,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
     let Given { say, conditions } = body(content, MAX_SMALL).await?;
     app.run(move |app| council::give(app, &caller, &id, say, &conditions)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -5,7 +5,7 @@ use app::jobs::{Job, State as Standing};
 use app::{App, Error, Kind};
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -14,7 +14,7 @@ use fhir::time::instant;
 use serde_json::{Value, json};
 
 use super::{Answer, body};
-use crate::auth::{self, Client};
+use crate::auth::By;
 use crate::fhir::operations::jobs::{download, media_type};
 use crate::outcome::Failure;
 
@@ -32,25 +32,13 @@ fn id(text: &str) -> Result<Id, Failure> {
     Id::new(text).map_err(|_| Error::new(Kind::NotFound, "there is no such extract").into())
 }
 
-async fn order(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    content: Body,
-) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
+async fn order(State(app): State<App>, By(caller): By, content: Body) -> Answer {
     let order: Order = body(content, MAX_ORDER).await?;
     let job = app.run(move |app| extracts::kick_off(app, &caller, order)).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"id": job.id.as_str()}))).into_response())
 }
 
-async fn standing(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    Path(extract): Path<String>,
-) -> Answer {
-    let caller = auth::caller(&app, &headers, client, true).await?;
+async fn standing(State(app): State<App>, Path(extract): Path<String>, By(caller): By) -> Answer {
     let id = id(&extract)?;
     let (job, made) = app.run(move |app| extracts::standing(app, &caller, &id)).await?;
     Ok(Json(told(&app, &job, made)).into_response())
@@ -82,11 +70,9 @@ fn told(app: &App, job: &Job, made: Option<Made>) -> Value {
 
 async fn file(
     State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
     Path((extract, name)): Path<(String, String)>,
+    By(caller): By,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, true).await?;
     let id = id(&extract)?;
     let kind = media_type(&name);
     let input = app.run(move |app| extracts::file(app, &caller, &id, &name)).await?;
@@ -94,13 +80,7 @@ async fn file(
     Ok(response)
 }
 
-async fn remove(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    Path(extract): Path<String>,
-) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
+async fn remove(State(app): State<App>, Path(extract): Path<String>, By(caller): By) -> Answer {
     let id = id(&extract)?;
     app.run(move |app| extracts::cancel(app, &caller, &id)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

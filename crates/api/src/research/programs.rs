@@ -5,7 +5,7 @@ use app::Error;
 use app::programs::{self, Described};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use wire::research::{MAX_PROGRAM, MAX_PROGRAM_MEMORY, ProgramOutput};
 
 use super::Answer;
-use crate::auth::{self, Client};
+use crate::auth::By;
 
 /// Instructions of a program in a round where the application says nothing.
 const FUEL: u64 = 1_000_000_000;
@@ -77,13 +77,7 @@ impl From<Named> for programs::Draft {
     }
 }
 
-async fn upload(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    content: Body,
-) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
+async fn upload(State(app): State<App>, By(caller): By, content: Body) -> Answer {
     let content = to_bytes(content, MAX_PROGRAM).await.map_err(|_| {
         Error::invalid("too-long", format!("a program has at most {MAX_PROGRAM} bytes"))
     })?;
@@ -98,13 +92,7 @@ fn described(program: &Described) -> Value {
     })
 }
 
-async fn bytes(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    Path(hash): Path<String>,
-) -> Answer {
-    let caller = auth::caller(&app, &headers, client, true).await?;
+async fn bytes(State(app): State<App>, Path(hash): Path<String>, By(caller): By) -> Answer {
     let name = format!("attachment; filename=\"{hash}.wasm\"");
     let found = app.run(move |app| programs::bytes(app, &caller, &hash)).await?;
     let kind = (header::CONTENT_TYPE, "application/wasm".to_owned());

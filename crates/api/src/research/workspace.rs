@@ -4,7 +4,6 @@ use app::workspace::{self, NamedColumn, Values, View};
 use app::{App, Error};
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -12,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, MAX_SMALL, body};
-use crate::auth::{self, Client};
+use crate::auth::By;
 
 /// The routes of the workspace.
 pub(super) fn routes() -> Router<App> {
@@ -25,8 +24,7 @@ struct Ask {
     sql: String,
 }
 
-async fn views(State(app): State<App>, client: Client, headers: HeaderMap) -> Answer {
-    let caller = auth::caller(&app, &headers, client, true).await?;
+async fn views(State(app): State<App>, By(caller): By) -> Answer {
     let found = app.run(move |app| workspace::views(app, &caller)).await?;
     Ok(Json(json!({"views": found.iter().map(view).collect::<Vec<_>>()})).into_response())
 }
@@ -40,12 +38,10 @@ fn view(view: &View) -> Value {
 
 async fn ask(
     State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
     Path(id): Path<String>,
+    By(caller): By,
     content: Body,
 ) -> Answer {
-    let caller = auth::caller(&app, &headers, client, false).await?;
     let Ask { sql } = body(content, MAX_SMALL).await?;
     if sql.len() > workspace::MAX_QUERY_BYTES {
         let most = workspace::MAX_QUERY_BYTES;

@@ -99,6 +99,19 @@ fn counts_have_noise_and_are_paid_for_until_the_budget_is_spent() {
         assert_eq!((&plan["epsilon"], &plan["within"]), (&json!(0.5), &json!(16)));
         assert_eq!(plan["project"], json!({"left": 2.0, "of": 2.0}));
         assert_eq!(plan["here"]["left"], json!(10.0));
+        // The page offers what can be answered so, and tells the same of a histogram.
+        let page = Reader::new(first, researcher.clone());
+        let form = page.get(&format!("/projects/{project}")).await.expect(200).text;
+        assert!(form.contains("id=\"kind-histogram\""), "{form}");
+        assert!(!form.contains("id=\"kind-regression\""), "{form}");
+        let ages = [
+            ("kind", "histogram"),
+            ("text", "age: 18, 50, 100"),
+            ("epsilon", "0.5"),
+            ("choice", "dry"),
+        ];
+        let told = page.post(&format!("/projects/{project}/questions"), &ages).await.expect(200);
+        assert!(told.text.contains("within ± 16 of the truth"), "{}", told.text);
         let none = researcher.get(&path).await.expect(200).json();
         assert_eq!((&none["questions"], left(&researcher).await), (&json!([]), 10.0));
 
@@ -178,7 +191,7 @@ fn counts_have_noise_and_are_paid_for_until_the_budget_is_spent() {
             let own = hospitals.story().at[&hospital.org].patient_id.clone();
             let patient = Reader::new(hospital, hospital.patient(&own).await);
             let told = patient.get("/me/research").await.expect(200).text;
-            assert_eq!(told.matches("with noise, ε 0.5").count(), 4, "{told}");
+            assert_eq!(told.matches("changed a little by chance (ε 0.5)").count(), 4, "{told}");
         }
         hospitals.stop().await;
     });

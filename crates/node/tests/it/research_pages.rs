@@ -87,7 +87,7 @@ fn a_project_is_applied_for_decided_asked_and_told_by_forms() {
         // The steward reads what the rules found; the patient what it is for.
         let steward = reader(first, Role::Steward).await;
         let checked = steward.get(&asked).await.expect(200).text;
-        assert!(checked.contains("no rule is broken"), "{checked}");
+        assert!(checked.contains("No rule is broken"), "{checked}");
         let publication = [("title", "Who survives"), ("address", "https://doi.org/10.1000/182")];
         let published = researcher.post(&format!("{asked}/publications"), &publication).await;
         published.expect(303);

@@ -63,6 +63,7 @@ impl Found {
                 let tables = vec![counts(&test.table, w), table(w, "answer-test", &head, said)];
                 (tables, Vec::new())
             }
+            Finding::Histogram(found) => (vec![histogram(found, w)], Vec::new()),
             Finding::Summary(found) => (vec![summary(found, w)], Vec::new()),
             Finding::Survival(curves) => survival(curves, w),
             other => (vec![plain(other, w)], Vec::new()),
@@ -146,6 +147,25 @@ fn counts(found: &describe::Table, w: &Words<'_>) -> Table {
     }
     let mut head = found.by.clone();
     head.push(w.say("answer-count").to_string());
+    Table { caption: w.say("answer-counts").to_string(), head, rows }
+}
+
+/// Each bin by its edges, and what lies outside of them.
+fn histogram(found: &describe::HistogramCounts, w: &Words<'_>) -> Table {
+    let edge = |edge: &f64| w.number((edge * 1e6).round() / 1e6);
+    let line = |name: String, count: u64| vec![name, w.count(&count)];
+    let bins = found.edges.windows(2).zip(&found.counts).take(MOST_LINES);
+    let bin = |(pair, count): (&[f64], &u64)| {
+        let said: Vec<String> = pair.iter().map(edge).collect();
+        line(said.join(" … "), *count)
+    };
+    let mut rows: Vec<Vec<String>> = bins.map(bin).collect();
+    if let (Some(first), Some(last)) = (found.edges.first(), found.edges.last()) {
+        rows.push(line(format!("< {}", edge(first)), found.below));
+        rows.push(line(format!("> {}", edge(last)), found.above));
+    }
+    rows.push(line(w.say("answer-missing").to_string(), found.missing));
+    let head = vec![found.variable.clone(), w.say("answer-count").to_string()];
     Table { caption: w.say("answer-counts").to_string(), head, rows }
 }
 
@@ -238,4 +258,32 @@ fn plain(found: &Finding, w: &Words<'_>) -> Table {
         }
     }
     table(w, "answer-title", &["answer-measure", "answer-value"], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::lang::Lang;
+
+    #[test]
+    fn a_histogram_is_told_by_its_edges() {
+        let answer: Answer = serde_json::from_value(serde_json::json!({
+            "n": 240, "dropped": 3, "sites": 3, "rounds": 1,
+            "finding": {
+                "kind": "histogram", "variable": "age", "edges": [18.0, 26.2, 34.400000000000006],
+                "counts": [0, 1200], "below": 1, "above": 2, "missing": 3,
+            },
+        }))
+        .unwrap();
+        let found = Found::of(&answer, &Words::new(Lang::De, &TimeZone::UTC));
+        let [table] = &found.tables[..] else { panic!("{:?}", found.tables) };
+        assert_eq!(table.head, ["age", "Anzahl"]);
+        let told = |at: usize| table.rows[at].join(": ");
+        assert_eq!(told(0), "18 … 26,2: 0");
+        assert_eq!(told(1), "26,2 … 34,4: 1\u{202f}200");
+        assert_eq!((told(2), told(3)), ("< 18: 1".to_owned(), "> 34,4: 2".to_owned()));
+        assert_eq!((told(4), table.rows.len()), ("fehlt: 3".to_owned(), 5));
+    }
 }

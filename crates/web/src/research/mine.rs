@@ -38,6 +38,13 @@ pub struct MineRow {
     pub publications: Vec<(String, String)>,
 }
 
+impl MineRow {
+    /// Whether an answer in it has noise.
+    fn has_noise(&self) -> bool {
+        self.uses.iter().any(|one| one.micro_epsilon.is_some())
+    }
+}
+
 /// A question to which the institution has given sums.
 #[derive(Clone, Debug)]
 pub struct UseRow {

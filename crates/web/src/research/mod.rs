@@ -12,6 +12,7 @@ pub mod home;
 pub mod mine;
 pub mod project;
 pub mod question;
+pub mod ruled;
 pub mod said;
 pub mod workspace;
 

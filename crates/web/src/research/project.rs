@@ -1,6 +1,7 @@
 //! One project: what it is for, what everybody decides, and its questions.
 
 use askama::Template;
+use statistics::Analysis;
 
 use super::apply::KINDS;
 use super::council::CouncilShown;
@@ -56,10 +57,11 @@ pub struct AskForm {
 }
 
 /// The questions that the page can ask; programs can ask all.
-pub const ASKED: [(&str, &str); 5] = [
+pub const ASKED: [(&str, &str); 6] = [
     ("regression", "ask-regression"),
     ("summary", "ask-summary"),
     ("crosstab", "ask-crosstab"),
+    ("histogram", "ask-histogram"),
     ("survival", "ask-survival"),
     ("program", "ask-program"),
 ];
@@ -133,6 +135,13 @@ pub struct ProjectView {
     pub epsilon: Field,
     /// What the question would cost, where that was asked for.
     pub plan: Option<AskPlan>,
+}
+
+impl ProjectView {
+    /// Whether a kind of question is offered: with noise only what can be answered so.
+    fn offers(&self, kind: &str) -> bool {
+        self.privacy.is_none() || Analysis::WITH_NOISE.contains(&kind)
+    }
 }
 
 /// What a question would cost: each ε in millionths.

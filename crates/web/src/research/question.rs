@@ -60,7 +60,7 @@ pub struct QuestionView {
     pub release: Option<String>,
     /// What output checking found, part by part, for those who decide: verdict and people behind the
     /// smallest cell.
-    pub checked: Vec<(String, Option<u64>)>,
+    pub checked: Vec<(Vec<String>, Option<u64>)>,
     /// Who has decided: name, whether it may leave, why, when.
     pub checks: Vec<(String, bool, String, i64)>,
     /// Whether the reader may decide.

@@ -8,7 +8,8 @@ use serde_json::Value;
 use wire::research::NamedProgram;
 
 use super::patient::name_of;
-use super::research::{RESEARCHER, program_row, said, shown_with_fault};
+use super::research::project::{program_row, shown_with_fault};
+use super::research::{RESEARCHER, said};
 use super::session::{Made, Visit, done};
 use crate::chrome::Notice;
 use crate::form::Field;

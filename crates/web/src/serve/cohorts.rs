@@ -16,6 +16,7 @@ use crate::research::cohort::{
     PlanView,
 };
 use crate::research::criterion::{self, word_of};
+use crate::research::ruled::with_rule;
 use crate::research::said;
 use crate::words::Words;
 
@@ -114,7 +115,7 @@ fn told(error: Error) -> Result<String, Stop> {
     let is_budget = error.kind == Kind::Forbidden && error.rule.as_deref() == Some("budget");
     match error.kind {
         Kind::Invalid(_) | Kind::Busy | Kind::TooCostly => Ok(error.message),
-        _ if is_budget => Ok(error.message),
+        _ if is_budget => Ok(with_rule(error.rule.as_deref(), error.message)),
         _ => Err(error.into()),
     }
 }
@@ -182,7 +183,10 @@ fn answer_view(answer: &Answer, cohort: &Cohort, w: &Words<'_>) -> AnswerView {
             name: one.name.clone(),
             state,
             class,
-            reason: one.reason.as_ref().map(|(_, said)| said.clone()).unwrap_or_default(),
+            reason: one
+                .reason
+                .clone()
+                .map_or_else(String::new, |(code, said)| with_rule(Some(code.as_str()), said)),
             counted_ms: one.counted_ms,
             again: one.again,
             people: one.people.last().map(|shown| people(*shown)),

@@ -10,7 +10,8 @@ use wire::research::{CouncilWord as Told, ReleaseRule};
 
 use super::amend;
 use super::patient::name_of;
-use super::research::{program_row, said, state};
+use super::research::project::program_row;
+use super::research::{said, state};
 use super::session::{Made, Stop, Visit, done, page};
 use crate::chrome::{Notice, Role};
 use crate::fault::Fault;

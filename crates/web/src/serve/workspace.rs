@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::session::{Made, Visit, page};
 use crate::chrome::Role;
 use crate::form::Field;
+use crate::research::ruled::with_rule;
 use crate::research::workspace::{self as shown, EXAMPLES, ResultView, SqlForm, WorkspaceView};
 
 const RESEARCHER: &[Role] = &[Role::Researcher];
@@ -83,9 +84,11 @@ fn said(error: Error) -> Result<String, Error> {
         (
             Kind::Invalid(_) | Kind::TooCostly | Kind::Unprocessable | Kind::Conflict | Kind::Busy,
             _,
-        ) => Ok(error.message),
+        ) => Ok(with_rule(error.rule.as_deref(), error.message)),
         // A rule of the project or of the lake, and not of policy.
-        (Kind::Forbidden, Some(rule)) if !rule.contains('-') => Ok(error.message),
+        (Kind::Forbidden, Some(rule)) if !rule.contains('-') => {
+            Ok(with_rule(Some(rule.as_str()), error.message))
+        }
         _ => Err(error),
     }
 }

@@ -263,15 +263,24 @@ fn question_view(full: bool, lang: Lang, theme: Theme) -> QuestionView {
         state: if full { QuestionState::Answered } else { QuestionState::Asked },
         rounds: 6,
         missing: match full {
-            true => vec![("West Regional Medical Center".into(), "rule not-approved".into())],
+            true => vec![
+                ("West Regional Medical Center".into(), "rule not-approved".into()),
+                ("East Clinic".into(), format!("rule of-tomorrow: {HOSTILE}")),
+            ],
             false => Vec::new(),
         },
-        reasons: if full { vec!["rule min_cell, model 1".into()] } else { Vec::new() },
+        reasons: match full {
+            true => vec![
+                "rule min_cell, model 1".into(),
+                format!("rule privacy: noise is for questions: `{HOSTILE}`"),
+            ],
+            false => Vec::new(),
+        },
         until_ms: full.then_some(NOW_MS + DAY_MS),
         found: full
             .then(|| Found { noise: Some((500_000, 16)), ..Found::of(&answer(), &frame.words()) }),
         release: full.then(|| "ab".repeat(32)),
-        checked: if full { vec![("no rule is broken".into(), Some(57))] } else { Vec::new() },
+        checked: if full { vec![(vec!["no rule is broken".into()], Some(57))] } else { Vec::new() },
         checks: match full {
             true => vec![
                 ("Kim Adler".into(), true, "Nothing small in it.".into(), NOW_MS),
