@@ -312,6 +312,20 @@ def test_a_node_that_is_older_says_so(trial: consilium.Dictionary) -> None:
     assert (sent["amends"], sent["purpose"], sent["title"]) == ("p1", "To learn more", "Who survives")
 
 
+def test_an_amendment_of_a_project_with_noise_says_so_as_an_application_does() -> None:
+    noisy = project_json()
+    noisy["application"] = {**noisy["application"], "privacy": {"micro_epsilon": 2_500_000}}
+    node = Node(
+        reply(200, {"projects": [noisy]}),
+        reply(201, {"id": "p2"}),
+        reply(200, {"projects": [{**noisy, "id": "p2"}]}),
+    )
+    project = node.session().project("p1")
+    assert "epsilon 2.5" in repr(project)
+    project.amend(days=30, purpose="To learn more")
+    assert node.bodies()[1]["privacy"] == {"epsilon": 2.5}
+
+
 def test_a_question_is_withdrawn_and_a_release_read(forms: Any) -> None:
     example = next(one for one in forms["examples"] if one["name"] == "logistic")
     told = {

@@ -19,6 +19,7 @@ PACKAGE = HERE.parent
 SHOWN = (
     consilium.Session,
     consilium.Project,
+    consilium.CouncilProject,
     consilium.Question,
     consilium.Catalogue,
     consilium.Entry,

@@ -15,6 +15,7 @@ from . import analyses, answers, criteria, errors
 from .answers import Answer
 from .catalogue import Catalogue, Entry
 from .cohorts import Budget, Counted, Plan
+from .council import CouncilProject
 from .criteria import Cohort
 from .dictionary import Dictionary, Variable
 from .errors import (
@@ -58,6 +59,7 @@ __all__ = [
     "Catalogue",
     "Cohort",
     "ConsiliumError",
+    "CouncilProject",
     "Counted",
     "DeadlinePassed",
     "Dictionary",

@@ -85,7 +85,7 @@ class Project(Asking, Tabled):
         #: From when and until when it holds, in RFC 3339.
         self.term: Tuple[str, str] = (application.get("from", ""), application.get("until", ""))
         #: What differential privacy the project asks for: `{"epsilon": 2.0}`; absent where it asks for none.
-        self.privacy: Optional[Dict[str, Any]] = application.get("privacy")
+        self.privacy: Optional[Dict[str, Any]] = _privacy(application.get("privacy"))
         #: The project that this one changes.
         self.amends: Optional[str] = application.get("amends")
         #: Institutions that have not decided yet.
@@ -318,6 +318,13 @@ class Projects(List[Project], Tabled):
 def _reason(decision: Decision) -> str:
     kept = f"kept back for {decision.embargo_days} days" if decision.embargo_days else ""
     return "; ".join(part for part in (decision.reason, kept) if part)
+
+
+def _privacy(told: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+    """What an application says of privacy, out of one that was signed: ε there is in millionths."""
+    if told and "micro_epsilon" in told:
+        return {"epsilon": told["micro_epsilon"] / 1e6}
+    return told
 
 
 def _declared(program: Dict[str, Any]) -> Dict[str, Any]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from . import answers, progress
 from .catalogue import Catalogue
 from .cohorts import Budget, Counted, Plan
+from .council import CouncilProject, CouncilProjects
 from .criteria import Cohort
 from .datasets import Dataset, Datasets
 from .door import Clock, Door, Token
@@ -250,6 +251,21 @@ class Session:
     def output(self, question_id: str) -> Output:
         """For stewards who are not named in its project: one of them, with its evidence and the answer."""
         return Output(self._door, self._door.call("GET", f"/research/outputs/{quote(question_id, safe='')}"))
+
+    def council(self) -> CouncilProjects:
+        """For members of the patient council: the projects that ask the data of one's own institution, the latest
+        first. `.waiting` are those that wait for one's word."""
+        given = self._door.call("GET", "/research/council")
+        return CouncilProjects(CouncilProject(self, one) for one in given["projects"])
+
+    def council_project(self, id: str) -> CouncilProject:
+        """For members of the patient council: one of them."""
+        for one in self.council():
+            if one.id == id:
+                return one
+        raise NotFound(
+            "there is no such project, or it does not ask this institution's data", refused_by=self._door.address
+        )
 
     def question(self, id: str) -> Question[answers.Answer]:
         """A question that was asked before, by whatever program, to be watched or read again."""

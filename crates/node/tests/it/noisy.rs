@@ -110,8 +110,15 @@ fn counts_have_noise_and_are_paid_for_until_the_budget_is_spent() {
             ("epsilon", "0.5"),
             ("choice", "dry"),
         ];
-        let told = page.post(&format!("/projects/{project}/questions"), &ages).await.expect(200);
-        assert!(told.text.contains("within ± 16 of the truth"), "{}", told.text);
+        let ask = format!("/projects/{project}/questions");
+        let told = page.post(&ask, &ages).await.expect(200).text;
+        assert!(told.contains("within ± 16 of the truth"), "{told}");
+        let much = [("kind", "histogram"), ("text", "age: 10"), ("epsilon", "2.5")];
+        let told = page.post(&ask, &much).await.expect(200).text;
+        assert!(
+            told.contains("at most that of the project. <span class=\"code\">privacy<"),
+            "{told}"
+        );
         let none = researcher.get(&path).await.expect(200).json();
         assert_eq!((&none["questions"], left(&researcher).await), (&json!([]), 10.0));
 
