@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod cohorts;
 pub mod import;
+pub mod lake;
 pub mod matching;
 pub mod memory;
 pub mod peers;
@@ -13,6 +14,7 @@ pub mod rounds;
 pub mod scale;
 pub mod server;
 pub mod subscriptions;
+pub mod sums;
 pub mod unaudited;
 pub mod wire;
 pub mod workload;

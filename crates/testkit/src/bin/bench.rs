@@ -10,8 +10,8 @@ use clap::{Parser, ValueEnum};
 use node::wiring;
 use testkit::bench::unaudited::Unaudited;
 use testkit::bench::{
-    Settings, audit, cohorts, import, matching, memory, peers, reads, record, rounds, scale,
-    subscriptions, writes,
+    Settings, audit, cohorts, import, lake, matching, memory, peers, reads, record, rounds, scale,
+    subscriptions, sums, writes,
 };
 use testkit::client::Fault;
 use testkit::figures::{Table, say};
@@ -25,8 +25,8 @@ static MEMORY: Jemalloc = Jemalloc;
 #[derive(Parser)]
 #[command(
     name = "bench",
-    about = "Measure import, reads, writes, the audit, memory, the longitudinal record, matching and \
-             subscriptions"
+    about = "Measure import, reads, writes, the audit, memory, the longitudinal record, the lake, research \
+             in rounds, matching and subscriptions"
 )]
 struct Arguments {
     /// What to measure
@@ -81,8 +81,12 @@ enum Part {
     Subscriptions,
     /// Writes with and without their audit entries, and the tree over a long log
     Audit,
+    /// Tables over the records: taking in, and asking
+    Lake,
     /// Questions of researchers in rounds over many nodes
     Rounds,
+    /// What secure sums cost beside the bare library
+    Sums,
     /// The same questions of ten times the data
     Scale,
     /// Whole servers as processes, side by side; not among `all`
@@ -186,6 +190,17 @@ async fn run(arguments: Arguments) -> Result<Table, Fault> {
     }
     if wanted(Part::Record) {
         record::measure(&settings, &mut table).await?;
+    }
+    if wanted(Part::Lake) {
+        lake::measure(&settings, &mut table).await?;
+    }
+    if wanted(Part::Sums) {
+        let own = settings.clone();
+        let measured = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
+            sums::measure(&own, &mut table)?;
+            Ok(table)
+        });
+        table = measured.await??;
     }
     if wanted(Part::Rounds) {
         rounds::measure(&settings, &mut table).await?;
