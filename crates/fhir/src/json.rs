@@ -66,14 +66,15 @@ pub struct ParseError {
 pub struct Document {
     text: String,
     nodes: Vec<Node>,
+    has_siblings: bool,
 }
 
 impl Document {
     /// Parses `text`, which must be one JSON value with nothing but white space around it.
     pub fn parse(text: impl Into<String>) -> Result<Self, ParseError> {
         let text = text.into();
-        let nodes = Parser::new(&text).run()?;
-        Ok(Self { text, nodes })
+        let (nodes, has_siblings) = Parser::new(&text).run()?;
+        Ok(Self { text, nodes, has_siblings })
     }
 
     /// Parses UTF-8 bytes.
@@ -90,6 +91,12 @@ impl Document {
     /// The outermost value.
     pub fn root(&self) -> Value<'_> {
         Value { doc: self, at: 0 }
+    }
+
+    /// Whether a member's name may begin with `_`, which is where FHIR keeps ids and extensions of primitives.
+    /// Where none does, nobody needs to look for one.
+    pub fn has_siblings(&self) -> bool {
+        self.has_siblings
     }
 
     /// The text exactly as it was parsed.
@@ -202,8 +209,12 @@ impl<'a> Value<'a> {
         if node.kind != Kind::String {
             return false;
         }
-        let raw = &self.doc.text[node.start as usize..node.end as usize];
-        if node.escaped { unescape(raw) == other } else { raw == other }
+        let range = node.start as usize..node.end as usize;
+        if node.escaped {
+            return unescape(&self.doc.text[range]) == other;
+        }
+        // Most are told apart by their length.
+        range.len() == other.len() && self.doc.text.as_bytes()[range] == *other.as_bytes()
     }
 
     /// The boolean.
@@ -364,16 +375,19 @@ struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     nodes: Vec<Node>,
+    has_siblings: bool,
 }
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, bytes: text.as_bytes(), at: 0, nodes: Vec::with_capacity(text.len() / 12 + 4) }
+        let nodes = Vec::with_capacity(text.len() / 12 + 4);
+        Self { text, bytes: text.as_bytes(), at: 0, nodes, has_siblings: false }
     }
 
-    fn run(mut self) -> Result<Vec<Node>, ParseError> {
+    /// The nodes, and whether a name may begin with `_`.
+    fn run(mut self) -> Result<(Vec<Node>, bool), ParseError> {
         self.document().map_err(|(at, reason)| position(self.bytes, at, reason))?;
-        Ok(self.nodes)
+        Ok((self.nodes, self.has_siblings))
     }
 
     fn document(&mut self) -> Result<(), Fault> {
@@ -443,6 +457,8 @@ impl<'a> Parser<'a> {
             if self.peek() != b'"' {
                 return Err((self.at, "a member name in quotes was expected"));
             }
+            // An escape at its beginning may stand for `_`.
+            self.has_siblings |= matches!(self.bytes.get(self.at + 1), Some(b'_' | b'\\'));
             self.string()?;
             self.space();
             if self.peek() != b':' {
@@ -674,6 +690,21 @@ mod tests {
 
     proptest! {
         #[test]
+    fn names_that_may_be_of_siblings_are_known() {
+        for (text, has) in [
+            (r#"{"a": "_b", "c": ["_"]}"#, false),
+            (r#"{"a": {"_b": 1}}"#, true),
+            (r#"[{"\u005fb": 1}]"#, true),
+            (r#"{"a_": 1, "": 2}"#, false),
+        ] {
+            assert_eq!(Document::parse(text).unwrap().has_siblings(), has, "{text}");
+        }
+        let escaped = Document::parse(r#"{"\u005fb": "\u0041"}"#).unwrap();
+        let value = escaped.root().get("_b").unwrap();
+        assert!(value.is_str("A") && !value.is_str("B") && !value.is_str("AB"));
+    }
+
+    #[test]
         fn plain_bytes_are_counted_as_one_by_one(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let one = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
             prop_assert_eq!(plain(&bytes), bytes.iter().take_while(one).count());

@@ -112,7 +112,8 @@ impl<'a> Node<'a> {
     pub(crate) fn for_each_of(&self, choice: &ElementType, visit: &mut dyn FnMut(Node<'a>)) {
         let Some(holder) = self.holder() else { return };
         let value = holder.get(choice.member);
-        let sibling = choice.sibling.and_then(|name| holder.get(name));
+        let named = choice.sibling.filter(|_| holder.document().has_siblings());
+        let sibling = named.and_then(|name| holder.get(name));
         children(choice.type_of(), value, sibling, visit);
     }
 
@@ -122,7 +123,8 @@ impl<'a> Node<'a> {
         for member in holder.members() {
             let name = member.name();
             if let Some((_, choice)) = self.type_of.member(&name) {
-                let sibling = choice.sibling.and_then(|name| holder.get(name));
+                let named = choice.sibling.filter(|_| holder.document().has_siblings());
+                let sibling = named.and_then(|name| holder.get(name));
                 children(choice.type_of(), Some(member.value), sibling, visit);
             } else if let Some(plain) = name.strip_prefix('_') {
                 // Where the value is there too, it has brought its sibling along.
