@@ -688,8 +688,7 @@ mod tests {
         Document::parse(text).unwrap_err().to_string()
     }
 
-    proptest! {
-        #[test]
+    #[test]
     fn names_that_may_be_of_siblings_are_known() {
         for (text, has) in [
             (r#"{"a": "_b", "c": ["_"]}"#, false),
@@ -704,7 +703,8 @@ mod tests {
         assert!(value.is_str("A") && !value.is_str("B") && !value.is_str("AB"));
     }
 
-    #[test]
+    proptest! {
+        #[test]
         fn plain_bytes_are_counted_as_one_by_one(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let one = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
             prop_assert_eq!(plain(&bytes), bytes.iter().take_while(one).count());
