@@ -56,14 +56,19 @@ fn best(agent: &Agent) -> Option<(&crate::words::Language, &str)> {
     english.or_else(|| agent.note.iter().next())
 }
 
-/// Writes whom to ask about a data set.
+/// Writes whom to ask about a data set: a card, as the releases have it, and what the draft of the pilot wants of
+/// an agent.
 pub(super) fn contact(graph: &mut Graph, node: &Iri, contact: &Contact) {
     let point = below(node, "contact");
     graph.link(node, DCAT!("contactPoint"), &point);
     graph.class(&point, VCARD!("Kind"));
-    graph.texts(&point, VCARD!("fn"), &contact.name);
+    for name in [VCARD!("fn"), FOAF!("name")] {
+        graph.texts(&point, name, &contact.name);
+    }
     if let Ok(mail) = Iri::new(format!("mailto:{}", contact.email)) {
         graph.link(&point, VCARD!("hasEmail"), &mail);
+        graph.link(&point, FOAF!("mbox"), &mail);
     }
     graph.link(&point, VCARD!("hasURL"), &contact.page);
+    document(graph, &point, FOAF!("homepage"), &contact.page);
 }

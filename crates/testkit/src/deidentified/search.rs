@@ -91,8 +91,8 @@ fn is_within_number(line: &str, at: usize, text: &str) -> bool {
     let end = at + text.len();
     let before = at > 1 && joint(at - 1) && digit(at - 2);
     let after = joint(end) && digit(end + 1);
-    let is_number = line.get(..at).is_some_and(|before| before.ends_with("\":"));
-    before || after || is_number
+    let of_member = |before: &str| before.trim_end_matches(' ').ends_with("\":");
+    before || after || line.get(..at).is_some_and(of_member)
 }
 
 /// A date of the originals at this place, or a year that is a value and shows an age over 89.
@@ -167,8 +167,13 @@ mod tests {
         for (text, kind) in planted {
             assert_eq!(kinds(text), [kind], "{text}");
         }
-        let numbers =
-            ["{\"value\":4.01545}", "{\"value\":01545.3}", "\"01545-0\"", "{\"value\":01545}"];
+        let numbers = [
+            "{\"value\":4.01545}",
+            "{\"value\":01545.3}",
+            "\"01545-0\"",
+            "{\"value\":01545}",
+            "{\"value\": 01545}",
+        ];
         for text in numbers {
             assert_eq!(kinds(text), [""; 0], "{text}");
         }
