@@ -10,7 +10,7 @@ use privacy::aggregate::{
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
 use statistics::csv;
-use statistics::{Dictionary, Question};
+use statistics::{Dictionary, Entry, Question};
 
 use super::Settings;
 use crate::client::Fault;
@@ -77,8 +77,15 @@ async fn counts(settings: &Settings, table: &mut Table, groups: usize) -> Result
     let read = csv::read(&text, "site")?;
     let analysis = serde_json::json!({"kind": "crosstab", "by": ["group", "part"]});
     let question = question(&read.dictionary, groups * 12, analysis)?;
-    let layout = question.start()?.first().layout;
-    let cells = layout.entries.iter().map(|entry| entry.length).sum();
+    let entries = question.start()?.first().layout.entries;
+    let cells: usize = entries.iter().map(|entry| entry.length).sum();
+    // Counts travel in as many bits as their bounds have: beside it stands a report of the same bounds.
+    let range = |entry: &Entry| Range {
+        bound: entry.bound,
+        is_count: entry.is_count,
+        length: entry.length,
+    };
+    let layout = Layout::new(entries.iter().map(range).collect())?;
     let folder = tempfile::tempdir()?;
     let network = Network::start(folder.path(), &read, &read.dictionary).await?;
     let project = network.project(&["crosstab"]).await?;
@@ -92,7 +99,7 @@ async fn counts(settings: &Settings, table: &mut Table, groups: usize) -> Result
     }
     let each = (cpu_seconds()? - before) / (repeats * sites) as f64;
     network.stop().await;
-    let alone = adding(cells, sites.max(20))?;
+    let alone = adding(layout, sites.max(20))?;
     table.fact(
         &format!("counts in {groups} groups, {sites} nodes, {rounds} rounds"),
         &format!("{} a question", ms(times.percentile(0.5))),
@@ -105,12 +112,11 @@ async fn counts(settings: &Settings, table: &mut Table, groups: usize) -> Result
     Ok(())
 }
 
-/// CPU seconds of a report of `length` counts: made by a site, verified and added by both.
-fn adding(length: usize, reports: usize) -> Result<f64, Fault> {
-    let range = Range { bound: 65_536.0, is_count: true, length };
-    let task = Summation::committed(Layout::new(vec![range])?, &Context::new("net", "q", 1))?;
+/// CPU seconds of a report of counts: made by a site, verified and added by both.
+fn adding(layout: Layout, reports: usize) -> Result<f64, Fault> {
+    let values = vec![12.0; layout.length()];
+    let task = Summation::committed(layout, &Context::new("net", "q", 1))?;
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let values = vec![12.0; length];
     let key = VerifyKey::generate(&mut rng);
     let leader = task.aggregator(Role::Leader, key.clone());
     let helper = task.aggregator(Role::Helper, key);
