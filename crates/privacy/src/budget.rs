@@ -5,10 +5,12 @@
 //! - [`error`]: how far a noisy count will be from the true one, said before anything is spent.
 //! - [`ledger`]: what was spent on whom, a pure function over entries that the caller stores; the entry
 //!   is written before the answer is given.
-//! - [`overlap`]: questions that would single out a few people by their difference to earlier ones, or
-//!   average noise away, are refused.
+//! - [`overlap`]: groups that would single out a few people by their difference to what was shown
+//!   earlier.
+//! - [`field`]: the arithmetic of such audits.
 
 pub mod error;
+pub mod field;
 pub mod ledger;
 pub mod noise;
 pub mod overlap;
@@ -16,6 +18,4 @@ pub mod overlap;
 pub use error::{expected_error, expected_error_of_two};
 pub use ledger::{Cost, Entry, Limit, Overspent, Spent, Subject, refuse, remaining, spent};
 pub use noise::{Mechanism, NoiseError};
-pub use overlap::{
-    Auditor, Literal, Operator, OverlapRefusal, Population, Query, Released, Ruling,
-};
+pub use overlap::{Beside, Marks, Ruling};

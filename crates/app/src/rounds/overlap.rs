@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use privacy::budget::field::{inverse, less, times};
 use serde::{Deserialize, Serialize};
 use wire::OrgId;
 
@@ -15,9 +16,6 @@ use wire::OrgId;
 const MOST_SETS: usize = 256;
 /// Most groups of sites that are looked at in one audit.
 const MOST_GROUPS: usize = 20_000;
-/// The prime of the arithmetic, 2^61 - 1. A group that is singled out over the fractions is singled
-/// out over it, but where a divisor of the elimination is a multiple of it.
-const PRIME: u64 = (1 << 61) - 1;
 
 /// Sums over the same sites, of one data set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,11 +140,11 @@ fn shows(sums: usize, outside: &[&Class], inside: &[&Class]) -> bool {
         };
         rows.swap(done, found);
         let Some(pivot) = rows.get(done).cloned() else { break };
-        let inverse = power(pivot.get(column).copied().unwrap_or_default(), PRIME - 2);
+        let inverse = inverse(pivot.get(column).copied().unwrap_or_default());
         for row in rows.iter_mut().skip(done + 1) {
             let factor = times(row.get(column).copied().unwrap_or_default(), inverse);
             for (cell, from) in row.iter_mut().zip(&pivot) {
-                *cell = (*cell + times(PRIME - factor, *from)) % PRIME;
+                *cell = less(*cell, factor, *from);
             }
         }
         done += 1;
@@ -159,22 +157,6 @@ fn shows(sums: usize, outside: &[&Class], inside: &[&Class]) -> bool {
 
 fn at(rows: &[Vec<u64>], row: usize, column: usize) -> u64 {
     rows.get(row).and_then(|row| row.get(column)).copied().unwrap_or_default()
-}
-
-fn times(a: u64, b: u64) -> u64 {
-    u64::try_from(u128::from(a) * u128::from(b) % u128::from(PRIME)).unwrap_or_default()
-}
-
-fn power(mut base: u64, mut exponent: u64) -> u64 {
-    let mut out = 1;
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            out = times(out, base);
-        }
-        base = times(base, base);
-        exponent >>= 1;
-    }
-    out
 }
 
 #[cfg(test)]

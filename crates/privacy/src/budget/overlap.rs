@@ -1,284 +1,381 @@
-//! Questions beside earlier questions: differencing, trackers and averaging.
+//! Sums beside earlier sums: differencing, trackers and chains of them.
 //!
-//! Each released question is kept with its predicate and with the people it was about (positions in the
-//! data set, by the caller's numbering of pseudonyms). A new one is refused
+//! A group that is shown is a sum over rows. It is kept as one number for each of its people, the sum of
+//! random marks of their rows ([`Marks`]). Numbers of groups are added and subtracted like the groups: a
+//! combination of groups in which somebody's rows cancel out has nothing in their place. So a further
+//! group is refused where it, less some combination of the earlier ones, is about fewer people than may
+//! be shown: that is the difference of two questions, every tracker (Denning, Denning, Schwartz
+//! 1979) and every other way to compute it, the audit of sums by Chin and Özsoyoğlu 1982.
 //!
-//! 1. if it is about fewer people than the threshold, or about all but fewer;
-//! 2. if what it has and an earlier one has not, or the other way round, is a group of fewer people: the
-//!    difference of the two answers is theirs (differencing);
-//! 3. if any sum of multiples of all answers, the new one and the size of the data set included, is the
-//!    answer for a group of fewer people. That covers every tracker (Denning, Denning, Schwartz 1979)
-//!    and every chain of differences: it is the audit of sums by Chin and Özsoyoğlu 1982, done over the
-//!    classes of people that no question tells apart.
+//! To find such a combination is to decode: the further group is a word with few errors of the code
+//! that the earlier ones span. It is done as by Prange 1962: where the values of as many people as
+//! there are groups are taken for right, the combination follows, and it is the one that is looked for if
+//! none of the few is among them. That is tried with people chosen at random, as often as is needed to
+//! miss it once in a million times. Where that would be too often, the group is refused.
 //!
-//! The same question about the same people gets the same answer back, noise included: asking again does
-//! not average it away. The same people by other words is the same question.
+//! A group that is a combination of earlier ones says nothing new and is shown: the same question
+//! gets the same answer for as long as the rows are the same, and averages nothing away.
+//!
+//! People are kept in 2^14 places by their number. Those who share a place count as one person, never
+//! the other way round.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use rand::seq::{IndexedRandom, SliceRandom};
 
-/// Questions that are audited together at most.
-const MOST_QUERIES: usize = 256;
-/// Classes of people that the questions may tell apart at most.
-const MOST_CLASSES: usize = 4096;
-/// The prime of the arithmetic, 2^61 - 1: a class of people that is singled out over the fractions is
-/// singled out over it, but with a probability of about 2^-50 for each elimination.
-const PRIME: u64 = (1 << 61) - 1;
+use super::field::{inverse, less, reduce};
 
-/// Which people: their positions in the data set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Population {
-    /// People in the data set.
-    size: u32,
-    /// One bit for each.
-    words: Vec<u64>,
-}
+/// Places of people.
+const PLACES: u64 = 1 << 14;
+/// Groups that do not follow from each other, at most, that are looked at together.
+pub const MOST_GROUPS: usize = 512;
+/// Choices of people that are tried at least. A small class of which some are among the few can be in the
+/// way more often than chance among all people says.
+const LEAST_TRIALS: usize = 64;
+/// How often a combination that is there may be missed.
+const MISSED: f64 = 1e-6;
+/// Numbers that all choices together may need.
+const MOST_NUMBERS: usize = 1 << 24;
+/// Bytes of a place and its number.
+const BYTES: usize = 10;
 
-/// How a value is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Operator {
-    /// Equal.
-    Equal,
-    /// Not equal.
-    NotEqual,
-    /// Less.
-    Less,
-    /// At most.
-    AtMost,
-    /// More.
-    More,
-    /// At least.
-    AtLeast,
-}
+/// What a group is about: for each place with people of it the sum of the marks of their rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks(BTreeMap<u16, u64>);
 
-/// One comparison of a variable with a value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Literal {
-    /// The variable.
-    pub variable: String,
-    /// How.
-    pub operator: Operator,
-    /// The value as text.
-    pub value: String,
-}
-
-/// A question: which statistic, about whom.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Query {
-    /// The statistic, `count` or `mean(age)`.
-    pub statistic: String,
-    /// In conjunctive normal form: all of these, each of which is any of its comparisons.
-    pub filter: BTreeSet<BTreeSet<Literal>>,
-}
-
-/// A question whose answer was given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Released {
-    /// Its name in the ledger.
-    pub id: String,
-    /// The question.
-    pub query: Query,
-    /// About whom.
-    pub population: Population,
-}
-
-/// What to do with a new question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ruling {
-    /// It may be answered.
-    Answer,
-    /// It was: give the answer of this release again.
-    Again(String),
-}
-
-/// Why a question is refused. The words name earlier questions, never people or numbers of them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OverlapRefusal {
-    /// Too few people, or all but too few.
-    #[error("rule min_cell: the question is about too few people, or about all but too few")]
-    Few,
-    /// The difference to one earlier question.
-    #[error("rule differencing: together with question `{with}` it would show too few people")]
-    Difference {
-        /// The earlier question.
-        with: String,
-    },
-    /// Earlier questions together.
-    #[error("rule tracker: together with earlier questions it would show too few people")]
-    Combination,
-    /// Not the same data set, or too many questions.
-    #[error("the questions cannot be audited together: {0}")]
-    Unauditable(&'static str),
-}
-
-/// The earlier questions of a data set, over all projects, and the fewest people that may be shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Auditor<'a> {
-    /// The earlier questions.
-    pub released: &'a [Released],
-    /// The fewest people.
-    pub threshold: u32,
-}
-
-impl Population {
-    /// The people at these positions of a data set of `size`. Positions beyond it are refused.
-    pub fn new(size: u32, people: impl IntoIterator<Item = u32>) -> Result<Self, OverlapRefusal> {
-        let mut words = vec![0u64; (size as usize).div_ceil(64)];
-        for person in people {
-            let word = words.get_mut(person as usize / 64).filter(|_| person < size);
-            *word.ok_or(OverlapRefusal::Unauditable("a person is none of the data set"))? |=
-                1 << (person % 64);
-        }
-        Ok(Self { size, words })
-    }
-
-    /// How many.
+impl Marks {
+    /// Of the people of a group by their numbers, each with the sum of the marks of their rows.
     #[must_use]
-    pub fn count(&self) -> u32 {
-        self.words.iter().map(|word| word.count_ones()).sum()
+    pub fn of(people: impl IntoIterator<Item = (u64, u64)>) -> Self {
+        let mut out: BTreeMap<u16, u64> = BTreeMap::new();
+        for (person, mark) in people {
+            let place = u16::try_from(person % PLACES).unwrap_or_default();
+            let value = out.entry(place).or_default();
+            *value = reduce(*value + reduce(mark));
+        }
+        out.retain(|_, value| *value != 0);
+        Self(out)
     }
 
-    /// How many of these are not of the others.
-    fn without(&self, other: &Self) -> u32 {
-        self.words.iter().zip(&other.words).map(|(a, b)| (a & !b).count_ones()).sum()
+    /// As it is kept.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let each = |(place, value): (&u16, &u64)| {
+            place.to_le_bytes().into_iter().chain(value.to_le_bytes()).collect::<Vec<u8>>()
+        };
+        self.0.iter().flat_map(each).collect()
     }
 
-    fn contains(&self, person: u32) -> bool {
-        self.words.get(person as usize / 64).is_some_and(|word| word >> (person % 64) & 1 == 1)
+    /// As it was kept; `None` where that is not what it says.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut out = BTreeMap::new();
+        let (each, rest) = bytes.as_chunks::<BYTES>();
+        for one in each {
+            let (place, value) = one.split_first_chunk::<2>()?;
+            let value = u64::from_le_bytes(*value.first_chunk::<8>()?);
+            out.insert(u16::from_le_bytes(*place), reduce(value));
+        }
+        (rest.is_empty() && out.len() == each.len()).then_some(Self(out))
     }
 }
 
-impl Auditor<'_> {
-    /// Whether the question may be answered.
-    ///
-    /// Errors: [`OverlapRefusal`].
-    pub fn audit(&self, query: &Query, about: &Population) -> Result<Ruling, OverlapRefusal> {
-        if self.released.len() >= MOST_QUERIES {
-            return Err(OverlapRefusal::Unauditable("there are too many"));
+/// What comes of a further group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// It follows from the earlier ones: it may be shown, and nothing is to be kept of it.
+    Known,
+    /// It may be shown, and counts among the earlier ones from now on.
+    Shown,
+    /// With earlier ones, or alone, it would show too few people.
+    Few,
+    /// It cannot be looked at beside as many as there are.
+    TooMany,
+}
+
+/// The groups that were shown, and what may be shown beside them.
+#[derive(Debug)]
+pub struct Beside {
+    least: usize,
+    /// The place in `people` of each place of [`Marks`].
+    known: BTreeMap<u16, usize>,
+    /// What each has of each group.
+    people: Vec<Vec<(usize, u64)>>,
+    /// The groups, none of which follows from the others.
+    groups: Vec<Vec<(usize, u64)>>,
+    choices: Vec<Choice>,
+}
+
+impl Beside {
+    /// Nothing was shown yet. `least` is the fewest people that may be shown.
+    #[must_use]
+    pub fn new(least: u32) -> Self {
+        Self {
+            least: (least as usize).max(1),
+            known: BTreeMap::new(),
+            people: Vec::new(),
+            groups: Vec::new(),
+            choices: Vec::new(),
         }
-        let same_form = |one: &Population| {
-            one.size == about.size && one.words.len() == (one.size as usize).div_ceil(64)
+    }
+
+    /// How many groups were shown that do not follow from each other.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Counts a group among the earlier ones that was shown, whatever would come of it now. Follows it
+    /// from the others, it is left out; so it is where there are too many to look at, after which nothing new
+    /// is shown.
+    pub fn was_shown(&mut self, group: &Marks) {
+        if self.groups.len() > MOST_GROUPS {
+            return;
+        }
+        let values = self.placed(group);
+        self.try_up_to(1);
+        let Some(tried) = self.choices.first().map(|one| self.tried(one, &values)) else { return };
+        if tried.1.iter().any(|value| *value != 0) {
+            self.keep(values, vec![tried]);
+        }
+    }
+
+    /// Whether a group may be shown. Where it may, it counts among the earlier ones.
+    pub fn show(&mut self, group: &Marks) -> Ruling {
+        let values = self.placed(group);
+        if values.len() < self.least {
+            return Ruling::Few;
+        }
+        let (people, groups) = (self.people.len(), self.groups.len());
+        // A code as large as that has words of few places (Singleton 1964).
+        if people < groups + self.least {
+            let follows = self.follows(&values);
+            return if follows { Ruling::Known } else { Ruling::Few };
+        }
+        let Some(trials) = trials(people, groups, self.least) else {
+            return if self.follows(&values) { Ruling::Known } else { Ruling::TooMany };
         };
-        if !same_form(about) || !self.released.iter().all(|earlier| same_form(&earlier.population))
+        self.try_up_to(trials);
+        let mut found = Vec::with_capacity(trials);
+        for choice in self.choices.iter().take(trials) {
+            let (solved, rest) = self.tried(choice, &values);
+            match rest.iter().filter(|value| **value != 0).count() {
+                0 => return Ruling::Known,
+                few if few < self.least => return Ruling::Few,
+                // Of whoever is right in no other way there is something left to tell this group by.
+                _ => found.push((solved, rest)),
+            }
+        }
+        self.keep(values, found);
+        Ruling::Shown
+    }
+
+    /// Whether a group is a combination of those that were shown.
+    fn follows(&mut self, values: &[(usize, u64)]) -> bool {
+        self.try_up_to(1);
+        let choice = self.choices.first();
+        choice.is_some_and(|choice| self.tried(choice, values).1.iter().all(|value| *value == 0))
+    }
+
+    /// A group by the places of `people`.
+    fn placed(&mut self, group: &Marks) -> Vec<(usize, u64)> {
+        let mut place = |place: &u16| {
+            *self.known.entry(*place).or_insert_with(|| {
+                self.people.push(Vec::new());
+                self.people.len() - 1
+            })
+        };
+        group.0.iter().map(|(at, value)| (place(at), *value)).collect()
+    }
+
+    fn try_up_to(&mut self, trials: usize) {
+        while self.choices.len() < trials {
+            self.choices.push(Choice::new(&self.people, &self.groups));
+        }
+    }
+
+    /// What a choice says of a group: a step of its solution, and what is left of the group without the
+    /// combination.
+    fn tried(&self, choice: &Choice, values: &[(usize, u64)]) -> Tried {
+        let mut rest = vec![0; self.people.len()];
+        for (place, value) in values {
+            put(&mut rest, *place, *value);
+        }
+        let (solved, factors) = choice.solve(&rest);
+        for (factor, group) in factors.iter().zip(&self.groups).filter(|(factor, _)| **factor != 0)
         {
-            return Err(OverlapRefusal::Unauditable("they are about different data sets"));
-        }
-        let again = |earlier: &&Released| {
-            earlier.query.statistic == query.statistic && earlier.population == *about
-        };
-        if let Some(earlier) = self.released.iter().find(again) {
-            return Ok(Ruling::Again(earlier.id.clone()));
-        }
-        let few = |count: u32| (1..self.threshold).contains(&count);
-        let count = about.count();
-        if count < self.threshold || few(about.size - count) {
-            return Err(OverlapRefusal::Few);
-        }
-        for earlier in self.released {
-            let (more, less) =
-                (about.without(&earlier.population), earlier.population.without(about));
-            if few(more) || few(less) {
-                return Err(OverlapRefusal::Difference { with: earlier.id.clone() });
+            for (place, value) in group {
+                let before = rest.get(*place).copied().unwrap_or_default();
+                put(&mut rest, *place, less(before, *factor, *value));
             }
         }
-        if self.is_combination(about)? {
-            return Err(OverlapRefusal::Combination);
-        }
-        Ok(Ruling::Answer)
+        (solved, rest)
     }
 
-    /// Whether a sum of multiples of the answers is the answer for fewer people than the threshold.
-    /// Rows are questions, columns are classes of people that no question tells apart. Where a class of
-    /// few people is singled out, elimination leaves a row with it alone, so every such class is found.
-    /// Of several classes that are few people only together, those are found that elimination leaves in
-    /// one row, and those that two questions differ by.
-    fn is_combination(&self, about: &Population) -> Result<bool, OverlapRefusal> {
-        let questions: Vec<&Population> =
-            self.released.iter().map(|earlier| &earlier.population).chain([about]).collect();
-        let mut columns = classes(about.size, &questions)?;
-        // Small classes last: what is left of a row then stands in as few of them as possible.
-        columns.sort_by_key(|(_, people)| std::cmp::Reverse(*people));
-        let has = |question: &Population| -> Vec<u64> {
-            columns.iter().map(|(someone, _)| u64::from(question.contains(*someone))).collect()
-        };
-        let mut rows: Vec<Vec<u64>> = questions.iter().map(|question| has(question)).collect();
-        // The size of the data set is known.
-        rows.push(vec![1; columns.len()]);
-        eliminate(&mut rows, columns.len());
-        let people = |row: &Vec<u64>| -> u64 {
-            let of = row.iter().zip(&columns).filter(|(value, _)| **value != 0);
-            of.map(|(_, (_, people))| u64::from(*people)).sum()
-        };
-        Ok(rows.iter().map(people).any(|people| (1..u64::from(self.threshold)).contains(&people)))
-    }
-}
-
-/// The classes of people that no question tells apart: somebody of each, and how many they are.
-fn classes(size: u32, questions: &[&Population]) -> Result<Vec<(u32, u32)>, OverlapRefusal> {
-    let mut class = vec![0u32; size as usize];
-    for question in questions {
-        let mut names: BTreeMap<(u32, bool), u32> = BTreeMap::new();
-        for (person, class) in (0..size).zip(&mut class) {
-            let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
-            *class = *names.entry((*class, question.contains(person))).or_insert(next);
-        }
-        if names.len() > MOST_CLASSES {
-            return Err(OverlapRefusal::Unauditable("they cut the data set in too many pieces"));
-        }
-    }
-    let mut out: BTreeMap<u32, (u32, u32)> = BTreeMap::new();
-    for (person, class) in (0..size).zip(&class) {
-        out.entry(*class).or_insert((person, 0)).1 += 1;
-    }
-    Ok(out.into_values().collect())
-}
-
-/// Reduced row echelon form modulo the prime.
-fn eliminate(rows: &mut [Vec<u64>], columns: usize) {
-    let mut done = 0;
-    for column in 0..columns {
-        let value = |row: &Vec<u64>| row.get(column).copied().unwrap_or_default();
-        let Some(found) =
-            (done..rows.len()).find(|at| rows.get(*at).is_some_and(|r| value(r) != 0))
-        else {
-            continue;
-        };
-        rows.swap(done, found);
-        let Some(pivot) = rows.get_mut(done) else { return };
-        let inverse = power(value(pivot), PRIME - 2);
-        pivot.iter_mut().for_each(|cell| *cell = times(*cell, inverse));
-        let pivot = pivot.clone();
-        for (at, row) in rows.iter_mut().enumerate() {
-            let factor = value(row);
-            if at == done || factor == 0 {
-                continue;
+    /// Counts a group among the earlier ones. Choices that were tried with it grow by somebody, others
+    /// are made anew when they are needed.
+    fn keep(&mut self, values: Vec<(usize, u64)>, tried: Vec<Tried>) {
+        let group = self.groups.len();
+        for (place, value) in &values {
+            if let Some(person) = self.people.get_mut(*place) {
+                person.push((group, *value));
             }
-            row.iter_mut().zip(&pivot).filter(|(_, from)| **from != 0).for_each(|(cell, from)| {
-                *cell = (*cell + times(PRIME - factor, *from)) % PRIME;
-            });
         }
-        done += 1;
+        self.groups.push(values);
+        self.choices.truncate(tried.len());
+        for (choice, (solved, rest)) in self.choices.iter_mut().zip(tried) {
+            let left: Vec<usize> =
+                rest.iter().enumerate().filter(|(_, v)| **v != 0).map(|(place, _)| place).collect();
+            let Some(person) = left.choose(&mut rand::rng()) else { continue };
+            choice.grow(&solved);
+            choice.take(*person, self.people.get(*person).map_or(&[], Vec::as_slice));
+        }
     }
 }
 
-fn times(a: u64, b: u64) -> u64 {
-    u64::try_from(u128::from(a) * u128::from(b) % u128::from(PRIME)).unwrap_or_default()
+/// What a choice says of a group: [`Choice::solve`]'s first, and what is left of the group.
+type Tried = (Vec<u64>, Vec<u64>);
+
+fn put(values: &mut [u64], place: usize, value: u64) {
+    if let Some(at) = values.get_mut(place) {
+        *at = value;
+    }
 }
 
-fn power(mut base: u64, mut exponent: u64) -> u64 {
-    let mut out = 1;
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            out = times(out, base);
-        }
-        base = times(base, base);
-        exponent >>= 1;
+/// How often people are chosen so that fewer than `least` errors among them are missed all the time with
+/// the probability [`MISSED`]; `None` where that is more than can be tried.
+fn trials(people: usize, groups: usize, least: usize) -> Option<usize> {
+    if groups >= MOST_GROUPS {
+        return None;
     }
-    out
+    let (people, groups) = (people as f64, groups as f64);
+    let right: f64 = (0..least - 1).map(|at| 1.0 - groups / (people - at as f64)).product();
+    if right <= 0.0 {
+        return None;
+    }
+    let needed = (MISSED.ln() / (-right).ln_1p()).ceil().max(LEAST_TRIALS as f64);
+    let most = MOST_NUMBERS as f64 / (groups * groups).max(256.0);
+    (needed <= most).then_some(needed as usize)
+}
+
+/// As many people as there are groups, by whose values a combination is determined: the equations, as a
+/// product of two triangles.
+#[derive(Debug, Default)]
+struct Choice {
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    person: usize,
+    /// The group that this row determines.
+    pivot: usize,
+    /// The inverse of its number there.
+    inverse: u64,
+    /// What was subtracted of each row before.
+    lower: Vec<u64>,
+    /// What is left, by group.
+    upper: Vec<u64>,
+}
+
+impl Choice {
+    /// Somebody for each group, at random.
+    fn new(people: &[Vec<(usize, u64)>], groups: &[Vec<(usize, u64)>]) -> Self {
+        let mut rng = rand::rng();
+        let mut choice = Self { rows: Vec::with_capacity(groups.len()) };
+        let mut open: Vec<usize> = (0..groups.len()).collect();
+        open.shuffle(&mut rng);
+        // Of the people of a group that is still open, one is most likely to determine it or another.
+        let mut failures = 0;
+        while let Some(group) = open.last().copied().filter(|_| failures < 64) {
+            let one = groups.get(group).and_then(|of| of.choose(&mut rng)).map_or(0, |one| one.0);
+            match choice.take_up(
+                one,
+                people.get(one).map_or(&[], Vec::as_slice),
+                groups.len(),
+                group,
+            ) {
+                Some(pivot) => {
+                    open.retain(|one| *one != pivot);
+                    failures = 0;
+                }
+                None => failures += 1,
+            }
+        }
+        if !open.is_empty() {
+            let mut all: Vec<usize> = (0..people.len()).collect();
+            all.shuffle(&mut rng);
+            for one in all {
+                if choice.rows.len() == groups.len() {
+                    break;
+                }
+                choice.take_up(one, people.get(one).map_or(&[], Vec::as_slice), groups.len(), 0);
+            }
+        }
+        choice
+    }
+
+    /// Takes somebody up whose values do not follow from those of the others; says which group they
+    /// determine, `first` where they can.
+    fn take_up(
+        &mut self,
+        person: usize,
+        values: &[(usize, u64)],
+        groups: usize,
+        first: usize,
+    ) -> Option<usize> {
+        let mut upper = vec![0; groups];
+        for (group, value) in values {
+            put(&mut upper, *group, *value);
+        }
+        let mut lower = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let of = upper.get(row.pivot).copied().unwrap_or_default();
+            let factor = super::field::times(of, row.inverse);
+            if factor != 0 {
+                for (cell, from) in upper.iter_mut().zip(&row.upper).filter(|(_, from)| **from != 0)
+                {
+                    *cell = less(*cell, factor, *from);
+                }
+            }
+            lower.push(factor);
+        }
+        let is_there = |group: usize| upper.get(group).is_some_and(|value| *value != 0);
+        let pivot = if is_there(first) { first } else { (0..groups).find(|at| is_there(*at))? };
+        let inverse = inverse(upper.get(pivot).copied().unwrap_or_default());
+        self.rows.push(Row { person, pivot, inverse, lower, upper });
+        Some(pivot)
+    }
+
+    /// The values of the chosen people, without what those before determine; and the combination of groups
+    /// that has their values.
+    fn solve(&self, values: &[u64]) -> (Vec<u64>, Vec<u64>) {
+        let mut solved: Vec<u64> = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let value = values.get(row.person).copied().unwrap_or_default();
+            let of = row.lower.iter().zip(&solved).filter(|(factor, _)| **factor != 0);
+            solved.push(of.fold(value, |value, (factor, before)| less(value, *factor, *before)));
+        }
+        let mut factors = vec![0; self.rows.len()];
+        for (row, value) in self.rows.iter().zip(&solved).rev() {
+            // Of its own group there is nothing yet, of those before it has nothing.
+            let of = row.upper.iter().zip(&factors).filter(|(_, factor)| **factor != 0);
+            let value = of.fold(*value, |value, (cell, factor)| less(value, *cell, *factor));
+            put(&mut factors, row.pivot, super::field::times(value, row.inverse));
+        }
+        (solved, factors)
+    }
+
+    /// A further group, of which each row has what [`Choice::solve`] left of its values.
+    fn grow(&mut self, solved: &[u64]) {
+        for (row, value) in self.rows.iter_mut().zip(solved) {
+            row.upper.push(*value);
+        }
+    }
+
+    /// Takes up whoever determines the last group.
+    fn take(&mut self, person: usize, values: &[(usize, u64)]) {
+        let groups = self.rows.len() + 1;
+        self.take_up(person, values, groups, groups - 1);
+    }
 }

@@ -1,172 +1,191 @@
 //! Attacks by several questions, each of which alone is harmless.
 
-use consilium_privacy::budget::*;
+use consilium_privacy::budget::field::{inverse, less, times};
+use consilium_privacy::budget::{Beside, Marks, Ruling};
 use proptest::prelude::*;
 
-const SIZE: u32 = 200;
-
-fn query(words: &str) -> Query {
-    let literal =
-        Literal { variable: "v".to_owned(), operator: Operator::Equal, value: words.to_owned() };
-    Query { statistic: "count".to_owned(), filter: [[literal].into()].into() }
+/// The mark of somebody's row.
+fn mark(person: u64, row: u64) -> u64 {
+    (person * 1_000_003 + row * 7_919 + 17).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 4
 }
 
-fn people(people: impl IntoIterator<Item = u32>) -> Population {
-    Population::new(SIZE, people).unwrap()
+/// A group of people with one row each.
+fn people(of: impl IntoIterator<Item = u64>) -> Marks {
+    Marks::of(of.into_iter().map(|person| (person, mark(person, 0))))
 }
 
-/// Asks one question after the other, each answered one released.
-fn ask(questions: &[Population]) -> Result<Ruling, OverlapRefusal> {
-    let mut released: Vec<Released> = Vec::new();
-    let mut last = Err(OverlapRefusal::Few);
-    for (at, population) in questions.iter().enumerate() {
-        let query = query(&at.to_string());
-        last = Auditor { released: &released, threshold: 10 }.audit(&query, population);
-        if at + 1 < questions.len() {
-            assert_eq!(last, Ok(Ruling::Answer), "question {at}");
-        }
-        let population = population.clone();
-        released.push(Released { id: at.to_string(), query, population });
+/// Asks for one group after the other, and says what came of each.
+fn ask(groups: &[Marks]) -> Vec<Ruling> {
+    let mut beside = Beside::new(10);
+    groups.iter().map(|group| beside.show(group)).collect()
+}
+
+use Ruling::{Few, Known, Shown};
+
+#[test]
+fn a_group_beside_almost_the_same_is_not_shown() {
+    let all = || people(0..200);
+    assert_eq!(ask(&[all(), people(0..199)]), [Shown, Few]);
+    assert_eq!(ask(&[people(0..199), all()]), [Shown, Few]);
+    assert_eq!(ask(&[all(), people(0..191)]), [Shown, Few]);
+    assert_eq!(ask(&[all(), people(0..190)]), [Shown, Shown]);
+    // Two left and two came.
+    assert_eq!(ask(&[people(0..100), people(2..102)]), [Shown, Few]);
+    assert_eq!(ask(&[people(0..100), people(5..105)]), [Shown, Shown]);
+    assert_eq!(ask(&[people(0..9)]), [Few]);
+    assert_eq!(ask(&[people(0..10)]), [Shown]);
+}
+
+#[test]
+fn the_same_again_and_what_follows_is_shown_and_counts_for_nothing() {
+    let mut beside = Beside::new(10);
+    let (low, high) = (people(0..100), people(100..200));
+    for group in [&low, &high] {
+        assert_eq!(beside.show(group), Shown);
     }
-    last
+    for _ in 0..3 {
+        assert_eq!(beside.show(&low), Known);
+        assert_eq!(beside.show(&people(0..200)), Known, "the sum of both");
+    }
+    assert_eq!(beside.groups(), 2);
 }
 
 #[test]
-fn few_people_and_all_but_few_are_refused() {
-    assert_eq!(ask(&[people(0..9)]), Err(OverlapRefusal::Few));
-    assert_eq!(ask(&[people([])]), Err(OverlapRefusal::Few));
-    assert_eq!(ask(&[people(9..200)]), Err(OverlapRefusal::Few), "the complement");
-    assert_eq!(ask(&[people(0..10)]), Ok(Ruling::Answer));
-    assert_eq!(ask(&[people(0..200)]), Ok(Ruling::Answer));
+fn trackers_are_found() {
+    // The individual tracker: who meets C, and who meets C but not D, for the one who meets both.
+    assert_eq!(ask(&[people(0..50), people(1..50)]), [Shown, Few]);
+    // The general tracker: T or p, and not T or p, less everybody.
+    let with = |of: std::ops::Range<u64>| people(of.chain([0]));
+    assert_eq!(ask(&[people(0..200), with(100..200), people(0..100)]), [Shown, Shown, Few]);
+    // A group of bands and one more.
+    let bands = |band: u64| people(band * 20..band * 20 + 20);
+    let more = people((40..120).chain([7]));
+    let asked = [bands(0), bands(1), bands(2), bands(3), bands(4), bands(5), more];
+    assert_eq!(ask(&asked).last(), Some(&Few));
+    // Twice one person: ab + bc - ac.
+    let of = |parts: [std::ops::Range<u64>; 2]| people(parts.into_iter().flatten());
+    let (a, b, c) = (0..50, 50..55, 55..99);
+    let asked = [of([a.clone(), b.clone()]), of([b, c.clone()]), of([a, c])];
+    assert_eq!(ask(&asked), [Shown, Shown, Few]);
 }
 
 #[test]
-fn differencing_is_refused_in_both_directions() {
-    let with = Err(OverlapRefusal::Difference { with: "0".to_owned() });
-    assert_eq!(ask(&[people(0..100), people(0..101)]), with);
-    assert_eq!(ask(&[people(0..101), people(0..100)]), with);
-    assert_eq!(ask(&[people(0..100), people(1..150)]), with, "one person less, many more");
-    assert_eq!(ask(&[people(0..100), people(0..110)]), Ok(Ruling::Answer));
+fn rows_of_one_person_are_found_where_all_are_in_both() {
+    // Everybody has three rows; of one person, one does not meet the second condition.
+    let rows = |left_out: Option<(u64, u64)>| {
+        let each = move |person: u64| {
+            let met = (0..3).filter(move |row| left_out != Some((person, *row)));
+            (person, met.map(|row| mark(person, row)).sum::<u64>())
+        };
+        Marks::of((0..300).map(each))
+    };
+    assert_eq!(ask(&[rows(None), rows(Some((17, 2)))]), [Shown, Few]);
+    assert_eq!(ask(&[rows(None), rows(None)]), [Shown, Known]);
 }
 
 #[test]
-fn asking_again_gives_the_same_answer_and_no_new_noise() {
-    let again = Ok(Ruling::Again("0".to_owned()));
-    // Other words, the same people.
-    assert_eq!(ask(&[people(0..100), people(0..100)]), again);
-    let about = people(0..100);
-    let released = [Released { id: "0".to_owned(), query: query("0"), population: about.clone() }];
-    let auditor = Auditor { released: &released, threshold: 10 };
-    assert_eq!(auditor.audit(&query("0"), &about), again);
-    let mean = Query { statistic: "mean(age)".to_owned(), ..query("0") };
-    assert_eq!(auditor.audit(&mean, &about), Ok(Ruling::Answer));
+fn of_twenty_people_there_are_not_many_things_to_ask() {
+    let women = people(0..10);
+    let men = people(10..20);
+    let old = people((0..7).chain(10..15));
+    assert_eq!(ask(&[women, men, old]), [Shown, Shown, Few], "the young are eight");
 }
 
 #[test]
-fn a_general_tracker_is_refused() {
-    // Denning's tracker: C is one person, T is about half. C or T, and C or not T, are both large;
-    // their counts less the size of the data set are the count of C.
-    let c = 100;
-    let c_or_t = people(0..=c);
-    let c_or_not_t = people(c..200);
-    let last = ask(&[c_or_t, c_or_not_t]);
-    assert_eq!(last, Err(OverlapRefusal::Combination));
+fn what_was_shown_is_kept_as_it_is() {
+    let group = people(0..500);
+    let bytes = group.to_bytes();
+    assert_eq!(Marks::from_bytes(&bytes), Some(group.clone()));
+    assert_eq!(Marks::from_bytes(&bytes[1..]), None);
+    assert_eq!(Marks::from_bytes(&[bytes.clone(), bytes].concat()), None, "a place twice");
+    let mut beside = Beside::new(10);
+    beside.was_shown(&group);
+    beside.was_shown(&group);
+    assert_eq!((beside.groups(), beside.show(&people(0..499))), (1, Few));
 }
 
 #[test]
-fn a_chain_of_differences_is_refused() {
-    // A, B and A or B overlap in two people: |A| + |B| - |A or B| is theirs.
-    let (a, b, both) = (people(0..52), people(50..100), people(0..100));
-    assert_eq!(ask(&[a, b, both]), Err(OverlapRefusal::Combination));
-    // Overlapping in twenty people, the same three are harmless.
-    let (a, b, both) = (people(0..60), people(40..100), people(0..100));
-    assert_eq!(ask(&[a, b, both]), Ok(Ruling::Answer));
-    // Four of them: the first three make the fourth known but for three people.
-    let fourth = people((0..20).chain(40..60).chain(100..117));
-    let parts = [people(0..40), people(20..60), people(40..80), fourth];
-    assert_eq!(ask(&parts), Ok(Ruling::Answer));
-}
-
-#[test]
-fn what_cannot_be_audited_is_refused() {
-    // Thirteen halves of 8192 people tell every one of them apart.
-    let halves = (0..13).map(|bit| {
-        let population = Population::new(8192, (0..8192).filter(|p| p >> bit & 1 == 1)).unwrap();
-        Released { id: bit.to_string(), query: query(&bit.to_string()), population }
-    });
-    let released: Vec<_> = halves.collect();
-    let about = Population::new(8192, 0..4000).unwrap();
-    let auditor = Auditor { released: &released, threshold: 10 };
-    let refusal = auditor.audit(&query("new"), &about);
-    assert!(matches!(refusal, Err(OverlapRefusal::Unauditable(_))));
-    let fewer = Auditor { released: &released[..3], threshold: 10 };
-    assert_eq!(fewer.audit(&query("new"), &about), Ok(Ruling::Answer));
-}
-
-#[test]
-fn other_data_sets_are_not_audited_together() {
-    let released = [Released { id: "0".into(), query: query("0"), population: people(0..50) }];
-    let other = Population::new(SIZE + 1, 0..60).unwrap();
-    let auditor = Auditor { released: &released, threshold: 10 };
-    assert!(matches!(auditor.audit(&query("1"), &other), Err(OverlapRefusal::Unauditable(_))));
-    assert!(Population::new(10, [10]).is_err());
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn what_is_answered_determines_nobody(
-        sets in prop::collection::vec(prop::collection::btree_set(0u32..12, 1..12), 1..7)
-    ) {
-        // Twelve people, threshold two: one person must not be determined. The answered questions'
-        // counts are checked against every data set that fits them.
-        let mut released: Vec<Released> = Vec::new();
-        for (at, set) in sets.iter().enumerate() {
-            let population = Population::new(12, set.iter().copied()).unwrap();
-            let query = query(&at.to_string());
-            let auditor = Auditor { released: &released, threshold: 2 };
-            if auditor.audit(&query, &population) == Ok(Ruling::Answer) {
-                released.push(Released { id: at.to_string(), query, population });
-            }
-        }
-        // A person whose value can be had is one whose unit vector is in the span: then a change of
-        // that person alone is visible in every change that the answers leave open. Sums over the
-        // rationals by Gaussian elimination with whole numbers.
-        let masks: Vec<Vec<i128>> = released
-            .iter()
-            .map(|r| (0..12).map(|p| i128::from(holds(&r.population, p))).collect())
-            .chain([vec![1; 12]])
-            .collect();
-        let rank_without = rank(masks.clone());
-        for person in 0..12 {
-            let mut with = masks.clone();
-            with.push((0..12).map(|p| i128::from(p == person)).collect());
-            prop_assert!(rank(with) > rank_without, "person {} is determined", person);
+fn many_questions_of_many_people_are_looked_at_together() {
+    // By sex, decade, region and month of 20,000 people, then by two of them: a small hospital's table.
+    let by = |parts: u64, salt: u64| {
+        (0..parts)
+            .map(move |part| people((0..20_000).filter(move |p| mark(*p, salt) % parts == part)))
+    };
+    let mut beside = Beside::new(10);
+    for (parts, salt) in [(2, 1), (9, 2), (16, 3), (12, 4), (30, 5)] {
+        for group in by(parts, salt) {
+            assert_ne!(beside.show(&group), Few);
         }
     }
+    // The last of each follows from the others and from everybody.
+    assert_eq!(beside.groups(), 2 + 8 + 15 + 11 + 29);
+    let nearly = people((0..20_000).filter(|p| mark(*p, 2) % 9 == 4 && *p != 12_345));
+    let is_in = mark(12_345, 2) % 9 == 4;
+    assert_eq!(beside.show(&nearly), if is_in { Few } else { Known });
 }
 
-fn holds(population: &Population, person: u32) -> bool {
-    let text = serde_json::to_value(population).unwrap();
-    text["words"][0].as_u64().unwrap() >> person & 1 == 1
+/// Whether leaving some of fewer than `least` people out lowers the rank: then a combination is about them
+/// alone.
+fn shows_few(groups: &[Vec<u64>], least: usize) -> bool {
+    let people = groups.first().map_or(0, Vec::len);
+    let without = |left_out: u32| -> usize {
+        let kept = |at: &usize| left_out >> at & 1 == 0;
+        rank(groups.iter().map(|g| (0..people).filter(kept).map(|at| g[at]).collect()).collect())
+    };
+    let whole = without(0);
+    (1..1_u32 << people)
+        .filter(|some| (some.count_ones() as usize) < least)
+        .any(|some| without(some) < whole)
 }
 
-/// The rank by fraction-free elimination (Bareiss).
-fn rank(mut rows: Vec<Vec<i128>>) -> usize {
-    let (mut done, mut before) = (0, 1);
-    for column in 0..12 {
+fn rank(mut rows: Vec<Vec<u64>>) -> usize {
+    let (mut done, width) = (0, rows.first().map_or(0, Vec::len));
+    for column in 0..width {
         let Some(found) = (done..rows.len()).find(|at| rows[*at][column] != 0) else { continue };
         rows.swap(done, found);
         let pivot = rows[done].clone();
         for row in rows.iter_mut().skip(done + 1) {
-            let factor = row[column];
-            for (cell, from) in row.iter_mut().zip(&pivot) {
-                *cell = (*cell * pivot[column] - factor * from) / before;
-            }
+            let factor = times(row[column], inverse(pivot[column]));
+            row.iter_mut().zip(&pivot).for_each(|(cell, from)| *cell = less(*cell, factor, *from));
         }
-        before = pivot[column];
         done += 1;
     }
     done
+}
+
+proptest! {
+    /// Beside every group of fewer people tried one by one.
+    #[test]
+    fn nothing_that_can_be_computed_is_shown_and_nothing_else_refused(
+        asked in prop::collection::vec(prop::collection::vec(0..4_u64, 9), 1..6),
+        least in 2..4_u32,
+    ) {
+        let mut beside = Beside::new(least);
+        let mut shown: Vec<Vec<u64>> = Vec::new();
+        for rows in asked {
+            // None, one row, another, or both.
+            let of = |(at, rows): (usize, &u64)| {
+                let at = at as u64;
+                (0..2).filter(|row| rows >> row & 1 == 1).map(|row| mark(at, row)).sum::<u64>()
+            };
+            let group: Vec<u64> = rows.iter().enumerate().map(of).collect();
+            let marks = Marks::of((0..).zip(group.iter().copied()));
+            let with: Vec<Vec<u64>> = shown.iter().cloned().chain([group.clone()]).collect();
+            let ruling = beside.show(&marks);
+            let is_known = !shown.is_empty() && rank(with.clone()) == rank(shown.clone());
+            let expected = if group.iter().filter(|v| **v != 0).count() < least as usize {
+                Few
+            } else if is_known {
+                Known
+            } else if shows_few(&with, least as usize) {
+                Few
+            } else {
+                Shown
+            };
+            prop_assert_eq!(ruling, expected);
+            if ruling == Shown {
+                shown.push(group);
+            }
+        }
+    }
 }
