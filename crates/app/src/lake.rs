@@ -18,9 +18,10 @@ use std::time::Duration;
 use ::lake::{Engine, Lake, Limits, Snapshot};
 use parking_lot::{Mutex, RwLock};
 use store::Seq;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, watch};
 
 use crate::consent::research::Participants;
+use crate::workspace::shown::Shown;
 use crate::{App, Error, Kind, Result};
 
 pub use follow::run;
@@ -28,8 +29,10 @@ pub use place::Place;
 
 pub(crate) use people::mark;
 
-/// Queries of researchers at the same time.
-const AT_ONCE: usize = 2;
+/// Queries of researchers: one that is answered, and those that wait for it.
+const AT_ONCE: usize = 4;
+/// How long the tables are held of which a researcher's query was answered.
+const HELD_MS: i64 = 24 * 60 * 60 * 1000;
 /// How long one query may take.
 const QUERY_TIME: Duration = Duration::from_secs(30);
 /// How long somebody waits until the lake shows what is committed.
@@ -44,6 +47,8 @@ pub struct State {
     /// The mark of who is in research, and for whom it was worked out.
     mark: Mutex<Option<(Arc<Participants>, Arc<str>)>>,
     asking: Semaphore,
+    /// What researchers were shown by SQL.
+    pub(crate) shown_by_sql: Shown,
     /// Held while a data set is made anew, so that those who wait for it do not all make it.
     pub(crate) making: Mutex<()>,
 }
@@ -63,6 +68,8 @@ pub(crate) struct Open {
     _lock: File,
     /// For whom the tables are shown.
     people: Mutex<Option<Arc<Participants>>>,
+    /// The tables as they were when a researcher's query was answered, and when that was.
+    held: Mutex<Option<(i64, Arc<Snapshot>)>>,
 }
 
 /// The tables at one moment.
@@ -101,6 +108,7 @@ impl State {
             shown: watch::channel(0).0,
             mark: Mutex::default(),
             asking: Semaphore::new(AT_ONCE),
+            shown_by_sql: Shown::default(),
             making: Mutex::default(),
         }
     }
@@ -127,10 +135,9 @@ impl State {
 
     /// Leave to ask, as long as the returned value lives.
     ///
-    /// Errors: [`Kind::Busy`] where as many ask as may.
-    pub(crate) fn ask(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
-        let message = "other queries are being answered; try again shortly";
-        self.asking.try_acquire().map_err(|_| Error::new(Kind::Busy, message))
+    /// Errors: where as many ask as may.
+    pub(crate) fn ask(&self) -> std::result::Result<SemaphorePermit<'_>, TryAcquireError> {
+        self.asking.try_acquire()
     }
 }
 
@@ -143,8 +150,23 @@ impl Open {
             is_whole: AtomicBool::new(false),
             _lock: lock,
             people: Mutex::default(),
+            held: Mutex::default(),
             lake,
         })
+    }
+
+    /// The tables of the first query that was answered within a day, and when that was.
+    pub(crate) fn held(&self, now_ms: i64) -> Option<(i64, Arc<Snapshot>)> {
+        let mut held = self.held.lock();
+        if held.as_ref().is_some_and(|(at, _)| now_ms.saturating_sub(*at) > HELD_MS) {
+            *held = None;
+        }
+        held.clone()
+    }
+
+    /// Holds the tables of which a query was answered, where none are.
+    pub(crate) fn hold(&self, now_ms: i64, tables: &Arc<Snapshot>) {
+        self.held.lock().get_or_insert_with(|| (now_ms, Arc::clone(tables)));
     }
 }
 

@@ -5,8 +5,17 @@
 //! own rules decide what is shown ([`::lake::Engine::aggregates`]). That somebody asks is in the audit with a
 //! hash of the text before any row is read, and what is refused beside it: who closes the connection
 //! leaves a trace.
+//!
+//! Nor do answers together show fewer people than one may: what was shown within a year, here and in other
+//! projects, is kept ([`shown`]). Where a query cannot be answered of the records as they are, since few
+//! people came or went after an earlier answer, it is answered of the records as they were when that
+//! was given, if that was within a day, without whoever has left research since.
 
-use ::lake::Rules;
+pub(crate) mod shown;
+
+use std::sync::Arc;
+
+use ::lake::{Answer, Rules, Snapshot as Tables};
 use store::Snapshot;
 use wire::OrgId;
 
@@ -16,7 +25,7 @@ use crate::authorise::{Action, authorise};
 use crate::projects::{self, Known};
 use crate::{App, Caller, Error, Kind, Result, lake};
 
-pub use ::lake::{Answer, Frame, MAX_QUERY_BYTES, NamedColumn, Refused, Rule, Values};
+pub use ::lake::{Frame, MAX_QUERY_BYTES, NamedColumn, Refused, Rule, Values};
 
 /// The analysis that a project names where its researchers may ask by SQL.
 pub const ANALYSIS: &str = "sql";
@@ -27,6 +36,19 @@ const NOT_ALLOWED: &str = "project";
 const BUSY: &str = "busy";
 /// The rule of a limit, whichever it was.
 const LIMIT: &str = "limit";
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered {
+    /// The groups that are shown.
+    pub frame: Frame,
+    /// Groups of fewer people are left out.
+    pub min_cell: u32,
+    /// So many groups, or parts of them, are left out because of earlier answers.
+    pub left_out: usize,
+    /// When the records were as they were asked, in milliseconds since the Unix epoch; `None` for now.
+    pub as_of_ms: Option<i64>,
+}
 
 /// A table that can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +103,7 @@ pub fn is_open(app: &App, caller: &Caller, known: &Known) -> bool {
 /// Errors: [`Kind::NotFound`] for an unknown project; [`Kind::Conflict`] where not everybody has approved;
 /// [`Kind::Forbidden`] with the rule of the project or of the lake that stands against it; an invalid value
 /// where it is no SQL; [`Kind::TooCostly`] beyond a limit; [`Kind::Busy`] where others ask.
-pub async fn ask(app: &App, caller: &Caller, project: &str, sql: &str) -> Result<Answer> {
+pub async fn ask(app: &App, caller: &Caller, project: &str, sql: &str) -> Result<Answered> {
     let asked = Asked {
         caller: caller.clone(),
         project: project.to_owned(),
@@ -89,17 +111,99 @@ pub async fn ask(app: &App, caller: &Caller, project: &str, sql: &str) -> Result
     };
     let begin = asked.clone();
     let look = app.run(move |app| begin.allowed(app)).await?;
-    let leave = match app.lake().ask() {
-        Ok(leave) => leave,
-        Err(error) => {
-            app.run(move |app| asked.refuse(app, BUSY)).await?;
-            return Err(error);
-        }
+    let Ok(leave) = app.lake().ask() else {
+        app.run(move |app| asked.refuse(app, BUSY)).await?;
+        return Err(shown::busy());
     };
-    let rules = Rules::new(LEAST_PEOPLE);
-    let found = look.open.engine.aggregates(&look.snapshot, sql, rules).await;
+    let found = answer(app, &look, sql).await;
     drop(leave);
     app.run(move |app| asked.audited(app, found)).await
+}
+
+/// Why there is no answer.
+enum Against {
+    /// A rule of the lake, or a limit.
+    Query(Refused),
+    /// Something else.
+    Node(Error),
+}
+
+impl From<Error> for Against {
+    fn from(error: Error) -> Self {
+        Self::Node(error)
+    }
+}
+
+/// The records as they were at a moment.
+struct Moment {
+    /// When, in milliseconds since the Unix epoch; `None` for now.
+    as_of_ms: Option<i64>,
+    tables: Arc<Tables>,
+}
+
+/// Answers a query of the records as they are or, where earlier answers stand against that and not
+/// against it, as they were when the first answer within a day was given.
+async fn answer(app: &App, look: &lake::Look, sql: &str) -> std::result::Result<Answered, Against> {
+    let now_ms = app.now_ms();
+    let now = Moment { as_of_ms: None, tables: Arc::clone(&look.snapshot) };
+    let before = look.open.held(now_ms).map(|(at_ms, tables)| Moment {
+        as_of_ms: Some(at_ms),
+        tables: tables.seen_by(&look.snapshot),
+    });
+    let moments: Vec<Moment> = [Some(now), before].into_iter().flatten().collect();
+    let mut best: Option<(usize, &Moment)> = None;
+    let mut refused = None;
+    for moment in &moments {
+        match of(app, look, moment, sql).await {
+            Ok((found, turn)) if found.left_out == 0 => {
+                return keep(app, look, moment, found, turn).await;
+            }
+            Ok((found, _)) if best.is_none_or(|(least, _)| found.left_out < least) => {
+                best = Some((found.left_out, moment));
+            }
+            Ok(_) => {}
+            Err(Against::Query(why)) if matches!(why.rule, Rule::Differencing | Rule::Groups) => {
+                refused.get_or_insert(why);
+            }
+            Err(against) => return Err(against),
+        }
+    }
+    match (best, refused) {
+        (Some((_, moment)), _) => {
+            let (found, turn) = of(app, look, moment, sql).await?;
+            keep(app, look, moment, found, turn).await
+        }
+        (None, Some(why)) => Err(Against::Query(why)),
+        (None, None) => Err(Error::internal("a query was not tried").into()),
+    }
+}
+
+/// The answer of a moment. Nothing is shown before its turn is kept.
+async fn of(
+    app: &App,
+    look: &lake::Look,
+    moment: &Moment,
+    sql: &str,
+) -> std::result::Result<(Answer, shown::Turn), Against> {
+    let turn = app.lake().shown_by_sql.turn(app).await?;
+    let (engine, rules) = (&look.open.engine, Rules::new(LEAST_PEOPLE));
+    engine.aggregates(&moment.tables, sql, rules, turn).await.map_err(Against::Query)
+}
+
+/// Keeps what is shown, and then shows it.
+async fn keep(
+    app: &App,
+    look: &lake::Look,
+    moment: &Moment,
+    found: Answer,
+    turn: shown::Turn,
+) -> std::result::Result<Answered, Against> {
+    app.run(move |app| turn.kept(app)).await?;
+    if moment.as_of_ms.is_none() {
+        look.open.hold(app.now_ms(), &moment.tables);
+    }
+    let Answer { frame, min_cell, left_out } = found;
+    Ok(Answered { frame, min_cell, left_out, as_of_ms: moment.as_of_ms })
 }
 
 /// A query as the audit knows it.
@@ -133,13 +237,28 @@ impl Asked {
         }
     }
 
-    /// What was found; what is refused is in the audit.
-    fn audited(&self, app: &App, found: std::result::Result<Answer, Refused>) -> Result<Answer> {
+    /// What was found; what is refused or left out is in the audit.
+    fn audited(
+        &self,
+        app: &App,
+        found: std::result::Result<Answered, Against>,
+    ) -> Result<Answered> {
         match found {
+            Ok(answer) if answer.left_out > 0 => {
+                let (rule, hash, left) = (Rule::Differencing.name(), &self.hash, answer.left_out);
+                let why =
+                    format!("rule {rule}: SQL of SHA-256 {hash} is answered without {left} groups");
+                app.audit(self.event(Pattern::Refuse).refused(why))?;
+                Ok(answer)
+            }
             Ok(answer) => Ok(answer),
-            Err(against) => {
+            Err(Against::Query(against)) => {
                 self.refuse(app, against.rule.name())?;
                 Err(told(against))
+            }
+            Err(Against::Node(error)) => {
+                self.refuse(app, BUSY)?;
+                Err(error)
             }
         }
     }

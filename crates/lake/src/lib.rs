@@ -18,8 +18,8 @@ mod shipped;
 mod table;
 
 pub use ask::{
-    Answer, Engine, Frame, LEAST_CELL, Limits, MAX_QUERY_BYTES, NamedColumn, Refused, Rule, Rules,
-    Values,
+    Answer, Engine, Frame, Gate, Group, LEAST_CELL, Limits, MAX_QUERY_BYTES, NamedColumn, Open,
+    Refused, Rule, Rules, Values, Verdict,
 };
 pub use definition::{Definition, Kind, TableColumn};
 pub use fault::Fault;

@@ -44,6 +44,8 @@ _SHOWS = {
     "source": "read tables of `project.views()`",
     "function": "use another function: aggregates, arithmetic, dates, `lower`, `coalesce`",
     "expression": "use plain columns, arithmetic and comparisons",
+    "differencing": "ask for a group that differs from earlier ones by more people, or use the earlier answer",
+    "groups": "ask for groups that were shown, or for sums of them",
 }
 _ADVICE = {
     "syntax": "read it again for commas, quotes and brackets; names with spaces stand in double quotes",
@@ -61,11 +63,16 @@ class Rows(Tabled):
     #: Groups of fewer people are left out.
     min_cell: int
     query: str
+    #: So many groups are left out because beside earlier answers they would show too few people.
+    left_out: int = 0
+    #: When the records were as they were asked (RFC 3339), where that is not now.
+    as_of: Optional[str] = None
 
     @classmethod
     def read(cls, given: Dict[str, Any], query: str) -> "Rows":
         """From the node's JSON."""
-        return cls({one["name"]: list(one["values"]) for one in given["columns"]}, int(given["min_cell"]), query)
+        columns = {one["name"]: list(one["values"]) for one in given["columns"]}
+        return cls(columns, int(given["min_cell"]), query, int(given.get("left_out", 0)), given.get("as_of"))
 
     def __len__(self) -> int:
         return max((len(values) for values in self.columns.values()), default=0)
@@ -82,7 +89,13 @@ class Rows(Tabled):
 
     def tables(self) -> List[Table]:
         head = [Column(name, _form(values)) for name, values in self.columns.items()]
-        return [Table("", head, list(self), [f"groups of fewer than {self.min_cell} people are left out"])]
+        notes = [f"groups of fewer than {self.min_cell} people are left out"]
+        if self.left_out:
+            groups = "1 group is" if self.left_out == 1 else f"{self.left_out} groups are"
+            notes.append(f"{groups} left out: beside earlier answers they would show too few people")
+        if self.as_of:
+            notes.append(f"of the records as they were at {self.as_of}, since too few people came or went")
+        return [Table("", head, list(self), notes)]
 
     def plot(self, ax: Any = None, *, x: str = "", y: str = "") -> Any:
         """Bars of a column of numbers (the last) over another (the first)."""

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use fhir::time::instant;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -50,7 +51,8 @@ async fn ask(
     let answer = workspace::ask(&app, &caller, &id, &sql).await?;
     Ok(Json(json!({
         "columns": answer.frame.columns.iter().map(column).collect::<Vec<_>>(),
-        "rows": answer.frame.rows, "min_cell": answer.min_cell,
+        "rows": answer.frame.rows, "min_cell": answer.min_cell, "left_out": answer.left_out,
+        "as_of": answer.as_of_ms.map(instant),
     }))
     .into_response())
 }

@@ -2,7 +2,7 @@
 //!
 //! What is allowed is listed; everything else is refused. A query is one aggregate over a *source* (tables of
 //! the lake, filtered, joined person by person, with computed columns), and above it whatever can be computed
-//! of its groups. The plan is then written anew ([`super::cells`]): each row carries the number of its
+//! of its groups. The plan is then written anew ([`Cells`]): each row carries the number of its
 //! person, each group counts its distinct people, and groups below `min_cell` people fall out before
 //! anything above sees them, whether there are any or not. So the answer with a small group is
 //! byte for byte the answer without those people's rows, and the answer never says whether something was left
@@ -15,9 +15,12 @@
 //! floating-point division, and functions that can fail on their arguments are not in the list. An
 //! error would say that a row is there.
 //!
-//! What this door does not see: differences between the answers to several queries, and one person who
-//! outweighs a group. Neither is checked anywhere: every query is in the audit with who asked it, and
-//! stewards decide who may ask by SQL at all.
+//! Differences between the answers to several queries are looked at by whoever keeps what was shown
+//! ([`super::gate`]): groups that would show fewer people beside earlier answers fall out like small ones,
+//! and how many is told.
+//!
+//! What this door does not see: one person who outweighs a group. Every query is in the audit with who
+//! asked it, and stewards decide who may ask by SQL at all.
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::DataFusionError;
@@ -25,7 +28,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, TryCast};
 use datafusion::prelude::SessionContext;
 
-use super::cells;
+use super::cells::Cells;
 use super::expression::{Scope, computed};
 use super::frame::Frame;
 use super::refused::{Refused, Rule};
@@ -66,20 +69,41 @@ pub struct Answer {
     /// Rule `min_cell`: groups of fewer people are left out, and values about fewer are null. It
     /// is stated whether or not it left something out.
     pub min_cell: u32,
+    /// Rule `differencing`: so many groups are left out, or parts of groups of which the values are
+    /// over different rows, since beside earlier answers they would show fewer people.
+    pub left_out: usize,
 }
 
-/// Checks a plan and writes it anew.
+/// The aggregate of a plan, checked, and what it stands on.
 ///
 /// Errors: the first rule that it breaks.
-pub(super) fn guard(
-    context: &SessionContext,
-    plan: LogicalPlan,
-    rules: Rules,
-) -> Result<LogicalPlan, Refused> {
-    let plan = settled(above(&plan, rules)?)?;
+pub(super) fn cells(plan: &LogicalPlan, rules: Rules) -> Result<Cells, Refused> {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => Cells::new(aggregate, rules.min_cell()),
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::SubqueryAlias(_) => match plan.inputs().as_slice() {
+            [input] => cells(input, rules),
+            _ => Err(refuse_above(plan)),
+        },
+        other => Err(refuse_above(other)),
+    }
+}
+
+/// Checks what stands above the aggregate of a plan, and writes it anew over the groups that are shown.
+///
+/// Errors: the first rule that it breaks.
+pub(super) fn over(plan: &LogicalPlan, shown: &LogicalPlan) -> Result<LogicalPlan, Refused> {
+    settled(above(plan, shown)?)
+}
+
+/// Settles the types of a plan, so that casts which that brings along are seen too, and has casts that
+/// cannot be made give null.
+pub(super) fn typed(context: &SessionContext, plan: LogicalPlan) -> Result<LogicalPlan, Refused> {
     let state = context.state();
     let planning = |error| Refused::planning(&error);
-    // Types are settled first, so that casts which that brings along are seen too.
     let plan = state
         .analyzer()
         .execute_and_check(plan, state.config_options(), |_, _| {})
@@ -88,9 +112,9 @@ pub(super) fn guard(
 }
 
 /// What stands above the aggregate works on groups that are shown.
-fn above(plan: &LogicalPlan, rules: Rules) -> Result<LogicalPlan, Refused> {
+fn above(plan: &LogicalPlan, shown: &LogicalPlan) -> Result<LogicalPlan, Refused> {
     let place = match plan {
-        LogicalPlan::Aggregate(aggregate) => return cells::suppress(aggregate, rules.min_cell()),
+        LogicalPlan::Aggregate(_) => return Ok(shown.clone()),
         LogicalPlan::Projection(_) => "select",
         LogicalPlan::Filter(_) => "having",
         LogicalPlan::Sort(_) => "order by",
@@ -101,7 +125,7 @@ fn above(plan: &LogicalPlan, rules: Rules) -> Result<LogicalPlan, Refused> {
     let inputs = plan
         .inputs()
         .into_iter()
-        .map(|input| above(input, rules))
+        .map(|input| above(input, shown))
         .collect::<Result<Vec<_>, _>>()?;
     let [input] = inputs.as_slice() else { return Err(Refused::new(Rule::Expression, place)) };
     let scope = Scope::Groups(input.schema());

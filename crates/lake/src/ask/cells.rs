@@ -4,14 +4,19 @@
 //! differences are over what meets the condition of one and not that of the other, which may be one
 //! person. So where there are different conditions, the rows of each group are divided by which of them
 //! they meet, and parts of fewer people than a group must have fall out of all aggregates, as small
-//! groups do ([`divided`]). Every aggregate is then over a union of parts, and whatever linear combination of
+//! groups do ([`Cells::parts`]). Every aggregate is then over a union of parts, and whatever linear combination of
 //! aggregates is not over nobody is over all people of at least one part.
+//!
+//! A query is carried out in steps: which parts have enough people; who is in them with which rows, so that
+//! it can be said which may be shown beside earlier answers ([`super::gate`]); and the values over those.
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{Column, NullEquality};
 use datafusion::error::DataFusionError;
-use datafusion::functions_aggregate::expr_fn::count_distinct;
+use datafusion::functions_aggregate::expr_fn::{count_distinct, sum, sum_distinct};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Cast, Expr, ExprFunctionExt, ExprSchemable, Filter, Join,
@@ -19,6 +24,8 @@ use datafusion::logical_expr::{
 };
 
 use super::expression::{Scope, computed};
+use super::marks::row_mark;
+use super::parts::{GROUP, PART, Parts};
 use super::refused::{Refused, Rule};
 use super::source::{Source, no_identifier, origin, walk};
 use crate::definition::Kind;
@@ -47,80 +54,214 @@ fn planning(error: DataFusionError) -> Refused {
     Refused::planning(&error)
 }
 
-/// Checks an aggregate and what it stands on, and builds it anew: groups of fewer than `least` people
-/// fall out, and so do single values about fewer.
-pub(super) fn suppress(aggregate: &Aggregate, least: u32) -> Result<LogicalPlan, Refused> {
-    let source = walk(&aggregate.input)?;
-    let scope = Scope::Rows(&source.columns, aggregate.input.schema());
-    let mut groups = Vec::new();
-    for (at, group) in aggregate.group_expr.iter().enumerate() {
-        let place = format!("group by {}", at + 1);
-        let checked = computed(group.clone(), &scope, &place)?;
-        check_group(&checked, &source, &scope, &place)?;
-        groups.push(checked);
-    }
-    let people = |condition: Option<Expr>| {
-        let count = count_distinct(Expr::Column(source.person.clone()));
-        match condition {
-            None => Ok(count),
-            // The builder forgets what it is not told again.
-            Some(condition) => count.filter(condition).distinct().build().map_err(planning),
+/// The aggregate of a query, checked.
+pub(super) struct Cells {
+    /// The rows it is over, with the keys of their part, the number of their person and their mark.
+    rows: Arc<LogicalPlan>,
+    /// The columns that tell parts apart: those of the groups, then those of the conditions.
+    keys: Vec<String>,
+    groups: usize,
+    /// Whether a value is over all rows, whatever they meet.
+    counts_all: bool,
+    person: Column,
+    mark: Column,
+    rows_of: String,
+    values: Vec<Expr>,
+    /// The people of each value.
+    people: Vec<Expr>,
+    /// The values that count keys, each once.
+    counts: Vec<Expr>,
+    counts_of: Vec<String>,
+    /// What groups and values are called above.
+    names: Vec<Column>,
+    least: u32,
+}
+
+impl Cells {
+    /// Checks an aggregate and what it stands on. Groups of fewer than `least` people will not be shown.
+    pub(super) fn new(aggregate: &Aggregate, least: u32) -> Result<Self, Refused> {
+        let source = walk(&aggregate.input)?;
+        let scope = Scope::Rows(&source.columns, aggregate.input.schema());
+        let mut groups = Vec::new();
+        for (at, group) in aggregate.group_expr.iter().enumerate() {
+            let place = format!("group by {}", at + 1);
+            let checked = computed(group.clone(), &scope, &place)?;
+            check_group(&checked, &source, &scope, &place)?;
+            groups.push(checked.unalias());
         }
-    };
-    let mut aggregates = Vec::new();
-    let mut conditions: Vec<Option<Expr>> = Vec::new();
-    let mut hidden = vec![people(None)?.alias(PEOPLE)];
-    for (at, one) in aggregate.aggr_expr.iter().enumerate() {
-        let place = format!("aggregate {}", at + 1);
-        let (checked, condition) = check_aggregate(one, &source, &scope, &place)?;
-        aggregates.push(checked);
-        hidden.push(people(condition.clone())?.alias(format!("{PEOPLE}{at}")));
-        if !conditions.contains(&condition) {
-            conditions.push(condition);
+        let (mut values, mut people, mut counts, mut counts_of) = (vec![], vec![], vec![], vec![]);
+        let mut conditions: Vec<Option<Expr>> = Vec::new();
+        for (at, one) in aggregate.aggr_expr.iter().enumerate() {
+            let place = format!("aggregate {}", at + 1);
+            let (checked, condition) = check_aggregate(one, &source, &scope, &place)?;
+            let each = Expr::Column(source.person.clone());
+            people
+                .push(where_met(count_distinct(each), &condition)?.alias(format!("{PEOPLE}{at}")));
+            if let Some((key, of)) = counted_key(&checked, &source) {
+                let marks = where_met(sum_distinct(row_mark(vec![key])), &condition)?;
+                counts.push(marks.alias(format!("_count{}", counts.len())));
+                counts_of.push(of);
+            }
+            values.push(checked.unalias().alias(format!("_value{at}")));
+            if !conditions.contains(&condition) {
+                conditions.push(condition);
+            }
         }
-    }
-    if conditions.len() > MOST_CONDITIONS {
-        return Err(Refused::new(Rule::Conditions, "select"));
-    }
-    // Names of groups and aggregates stay as they are, whatever was written anew in them.
-    let names: Vec<Column> = aggregate.schema.columns();
-    let name = |at: usize| names.get(at).cloned().ok_or_else(|| Refused::new(Rule::Plan, "query"));
-    let groups_and = groups.len();
-    let mut group_exprs = Vec::new();
-    for (at, group) in groups.into_iter().enumerate() {
-        group_exprs.push(group.unalias().alias(format!("_group{at}")));
-        name(at)?;
-    }
-    let mut all = Vec::new();
-    for (at, one) in aggregates.into_iter().enumerate() {
-        all.push(one.unalias().alias(format!("_value{at}")));
-    }
-    let values = all.len();
-    all.extend(hidden);
-    let (rows, group_exprs) = if conditions.len() > 1 {
+        if conditions.len() > MOST_CONDITIONS {
+            return Err(Refused::new(Rule::Conditions, "select"));
+        }
+        let counts_all = conditions.contains(&None);
         let conditions = conditions.into_iter().flatten().collect();
-        divided(source, group_exprs, conditions, least)?
-    } else {
-        (source.plan, group_exprs)
-    };
-    let counted = Aggregate::try_new(Arc::new(rows), group_exprs, all).map_err(planning)?;
-    let least = lit(i64::from(least));
-    let enough = here(PEOPLE.to_owned()).gt_eq(least.clone());
-    let kept =
-        Filter::try_new(enough, Arc::new(LogicalPlan::Aggregate(counted))).map_err(planning)?;
-    let mut shown = Vec::new();
-    for at in 0..groups_and {
-        let to = name(at)?;
-        shown.push(here(format!("_group{at}")).alias_qualified(to.relation, to.name));
+        let (person, mark, rows_of) =
+            (source.person.clone(), source.mark.clone(), source.rows_of.clone());
+        let of_groups = groups.len();
+        let (rows, keys) = keyed(source.plan, groups, conditions)?;
+        // Names of groups and values stay as they are, whatever was written anew in them.
+        let names = aggregate.schema.columns();
+        let groups = of_groups;
+        let rows = Arc::new(rows);
+        Ok(Self {
+            rows,
+            keys,
+            groups,
+            counts_all,
+            person,
+            mark,
+            rows_of,
+            values,
+            people,
+            counts,
+            counts_of,
+            names,
+            least,
+        })
     }
-    for at in 0..values {
-        let to = name(groups_and + at)?;
-        let enough = here(format!("{PEOPLE}{at}")).gt_eq(least.clone());
-        let value = when(enough, here(format!("_value{at}"))).end().map_err(planning)?;
-        shown.push(value.alias_qualified(to.relation, to.name));
+
+    /// The least people of a value.
+    pub(super) fn least(&self) -> usize {
+        self.least as usize
     }
-    let kept = Arc::new(LogicalPlan::Filter(kept));
-    Ok(LogicalPlan::Projection(Projection::try_new(shown, kept).map_err(planning)?))
+
+    /// The parts as [`Cells::parts`] gave them.
+    pub(super) fn found(
+        &self,
+        schema: &SchemaRef,
+        batches: &[RecordBatch],
+    ) -> Result<Parts, DataFusionError> {
+        Parts::new(schema, batches, self.groups, self.counts_all)
+    }
+
+    /// Of which rows the values are.
+    pub(super) fn rows_of(&self) -> &str {
+        &self.rows_of
+    }
+
+    /// Of which keys each of the values that count keys is.
+    pub(super) fn counts_of(&self) -> &[String] {
+        &self.counts_of
+    }
+
+    /// The parts that have enough people.
+    pub(super) fn parts(&self) -> Result<LogicalPlan, Refused> {
+        let by = self.keys.iter().cloned().map(here).collect();
+        let people = count_distinct(Expr::Column(self.person.clone())).alias(PEOPLE);
+        let rows = Arc::clone(&self.rows);
+        let counted = Aggregate::try_new(rows, by, vec![people]).map_err(planning)?;
+        let kept = self.enough(counted)?;
+        let keys = self.keys.iter().cloned().map(here).collect();
+        Ok(LogicalPlan::Projection(Projection::try_new(keys, kept).map_err(planning)?))
+    }
+
+    /// The people of each part with the sums of the marks of their rows.
+    pub(super) fn people(&self, parts: &Parts) -> Result<LogicalPlan, Refused> {
+        let marks = sum(Expr::Column(self.mark.clone())).alias("_marks");
+        self.by_person(parts, PART, vec![marks])
+    }
+
+    /// The people of each group with the sums of the marks of their keys, for each of the values that
+    /// count keys.
+    pub(super) fn counts(&self, parts: &Parts) -> Result<LogicalPlan, Refused> {
+        self.by_person(parts, GROUP, self.counts.clone())
+    }
+
+    fn by_person(&self, parts: &Parts, by: &str, sums: Vec<Expr>) -> Result<LogicalPlan, Refused> {
+        let rows = self.joined(parts, JoinType::Inner)?;
+        let by = vec![here(by.to_owned()), Expr::Column(self.person.clone())];
+        let counted = Aggregate::try_new(Arc::new(rows), by, sums).map_err(planning)?;
+        Ok(LogicalPlan::Aggregate(counted))
+    }
+
+    /// The rows of parts that are shown.
+    fn joined(&self, parts: &Parts, join_type: JoinType) -> Result<LogicalPlan, Refused> {
+        // Names of their own, so that no column could be of either side.
+        let part = |key: &String| format!("{PART}{key}");
+        let mut named: Vec<Expr> =
+            self.keys.iter().map(|key| here(key.clone()).alias(part(key))).collect();
+        named.extend([PART, GROUP].map(|number| here(number.to_owned()).alias(number)));
+        let kept = Arc::new(parts.plan().map_err(planning)?);
+        let kept = Projection::try_new(named, kept).map_err(planning)?;
+        let on = self.keys.iter().map(|key| (here(part(key)), here(key.clone()))).collect();
+        // The parts are few and held in memory; the rows pass by.
+        let joined = Join::try_new(
+            Arc::new(LogicalPlan::Projection(kept)),
+            Arc::clone(&self.rows),
+            on,
+            None,
+            join_type,
+            JoinConstraint::On,
+            NullEquality::NullEqualsNull,
+            false,
+        );
+        Ok(LogicalPlan::Join(joined.map_err(planning)?))
+    }
+
+    /// The groups with their values, over the parts that are shown. Single values over fewer people than
+    /// a group must have are null.
+    pub(super) fn shown(&self, parts: &Parts) -> Result<LogicalPlan, Refused> {
+        let rows = self.joined(parts, JoinType::RightSemi)?;
+        let by: Vec<String> = self.keys.iter().take(self.groups).cloned().collect();
+        let mut all = self.values.clone();
+        all.push(count_distinct(Expr::Column(self.person.clone())).alias(PEOPLE));
+        all.extend(self.people.iter().cloned());
+        let groups = by.iter().cloned().map(here).collect();
+        let counted = Aggregate::try_new(Arc::new(rows), groups, all).map_err(planning)?;
+        let kept = self.enough(counted)?;
+        let groups = by.into_iter().map(|name| Ok(here(name)));
+        let values = (0..self.values.len()).map(|at| {
+            let enough = here(format!("{PEOPLE}{at}")).gt_eq(lit(i64::from(self.least)));
+            when(enough, here(format!("_value{at}"))).end().map_err(planning)
+        });
+        let shown = groups.chain(values).zip(&self.names).map(|(value, name)| {
+            Ok(value?.alias_qualified(name.relation.clone(), name.name.clone()))
+        });
+        let shown = shown.collect::<Result<Vec<_>, Refused>>()?;
+        Ok(LogicalPlan::Projection(Projection::try_new(shown, kept).map_err(planning)?))
+    }
+
+    fn enough(&self, counted: Aggregate) -> Result<Arc<LogicalPlan>, Refused> {
+        let enough = here(PEOPLE.to_owned()).gt_eq(lit(i64::from(self.least)));
+        let counted = Arc::new(LogicalPlan::Aggregate(counted));
+        let kept = Filter::try_new(enough, counted).map_err(planning)?;
+        Ok(Arc::new(LogicalPlan::Filter(kept)))
+    }
+}
+
+/// An aggregate of different values over the rows that meet a condition.
+fn where_met(aggregate: Expr, condition: &Option<Expr>) -> Result<Expr, Refused> {
+    match condition {
+        None => Ok(aggregate),
+        // The builder forgets what it is not told again.
+        Some(condition) => aggregate.filter(condition.clone()).distinct().build().map_err(planning),
+    }
+}
+
+/// The key that a value counts, each once, and what it is called in its table.
+fn counted_key(aggregate: &Expr, source: &Source) -> Option<(Expr, String)> {
+    let Expr::AggregateFunction(AggregateFunction { params, .. }) = aggregate else { return None };
+    let [key] = params.args.as_slice() else { return None };
+    let of = origin(key, &source.columns);
+    let counts = params.distinct && of.leaf().is_some_and(|leaf| leaf.identifier);
+    of.named().filter(|_| counts).map(|name| (key.clone(), name.to_owned()))
 }
 
 /// A column of the plan that is built, by its name.
@@ -128,52 +269,29 @@ fn here(name: String) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
 
-/// The rows of a source without those parts of its groups that have fewer than `least` people, and the
-/// groups as columns of them. Two rows are of one part where they are of one group and meet the same
-/// conditions. Whether such a part is there or not, nothing above tells.
-fn divided(
-    source: Source,
+/// The rows of a source with the keys of their part: two rows are of one part where they are of one group
+/// and meet the same conditions.
+fn keyed(
+    source: LogicalPlan,
     groups: Vec<Expr>,
     conditions: Vec<Expr>,
-    least: u32,
-) -> Result<(LogicalPlan, Vec<Expr>), Refused> {
-    let of_groups = (0..groups.len()).map(|at| format!("_group{at}"));
-    let of_conditions = (0..conditions.len()).map(|at| format!("_met{at}"));
-    let keys: Vec<String> = of_groups.clone().chain(of_conditions).collect();
-    let shown: Vec<Expr> = of_groups.map(here).collect();
-    let mut columns: Vec<Expr> =
-        source.plan.schema().columns().into_iter().map(Expr::Column).collect();
-    columns.extend(groups);
+) -> Result<(LogicalPlan, Vec<String>), Refused> {
+    let mut keys: Vec<Expr> = Vec::new();
+    for (at, group) in groups.into_iter().enumerate() {
+        keys.push(group.alias(format!("_group{at}")));
+    }
     for (at, condition) in conditions.into_iter().enumerate() {
         // Not `IS TRUE`, of which the engine's logical and physical plans say differently whether it is null.
         let met = when(condition, lit(1_i64)).otherwise(lit(0_i64)).map_err(planning)?;
-        columns.push(met.alias(format!("_met{at}")));
+        keys.push(met.alias(format!("_met{at}")));
     }
-    let rows = Projection::try_new(columns, Arc::new(source.plan)).map_err(planning)?;
-    let rows = Arc::new(LogicalPlan::Projection(rows));
-    let by = keys.iter().cloned().map(here).collect();
-    let people = count_distinct(Expr::Column(source.person)).alias(PEOPLE);
-    let counted = Aggregate::try_new(Arc::clone(&rows), by, vec![people]).map_err(planning)?;
-    let enough = here(PEOPLE.to_owned()).gt_eq(lit(i64::from(least)));
-    let kept =
-        Filter::try_new(enough, Arc::new(LogicalPlan::Aggregate(counted))).map_err(planning)?;
-    // Names of their own, so that no column could be of either side.
-    let part = |key: &String| format!("_part{key}");
-    let named = keys.iter().map(|key| here(key.clone()).alias(part(key))).collect();
-    let kept = Projection::try_new(named, Arc::new(LogicalPlan::Filter(kept))).map_err(planning)?;
-    let on = keys.iter().map(|key| (here(part(key)), here(key.clone()))).collect();
-    // The parts are few and held in memory; the rows pass by.
-    let joined = Join::try_new(
-        Arc::new(LogicalPlan::Projection(kept)),
-        rows,
-        on,
-        None,
-        JoinType::RightSemi,
-        JoinConstraint::On,
-        NullEquality::NullEqualsNull,
-        false,
-    );
-    Ok((LogicalPlan::Join(joined.map_err(planning)?), shown))
+    if keys.is_empty() {
+        keys.push(lit(1_i64).alias("_all"));
+    }
+    let names = keys.iter().map(|key| key.schema_name().to_string()).collect();
+    let columns = source.schema().columns().into_iter().map(Expr::Column).chain(keys);
+    let rows = Projection::try_new(columns.collect(), Arc::new(source)).map_err(planning)?;
+    Ok((LogicalPlan::Projection(rows), names))
 }
 
 fn check_group(

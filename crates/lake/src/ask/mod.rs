@@ -4,6 +4,9 @@ mod aggregates;
 mod cells;
 mod expression;
 mod frame;
+mod gate;
+mod marks;
+mod parts;
 mod refused;
 mod scan;
 mod session;
@@ -13,6 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream};
 use datafusion::prelude::SessionContext;
@@ -20,14 +25,20 @@ use futures_util::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
+use self::cells::Cells;
+use self::gate::Counted;
+use self::parts::Parts;
 use crate::keep::Snapshot;
 pub use aggregates::{Answer, LEAST_CELL, Rules};
 pub use frame::{Frame, NamedColumn, Values};
+pub use gate::{Gate, Group, Open, Verdict};
 pub use refused::{Refused, Rule};
 pub use session::MAX_QUERY_BYTES;
 
 /// Bytes of a thread's stack: plans are walked by recursion, and are as deep as queries are long.
 const STACK: usize = 32 * 1024 * 1024;
+/// Most groups of one query, or parts of them.
+const MOST_PARTS: usize = 2_000;
 /// How long the engine waits for its threads when it is dropped.
 const LEAVING: Duration = Duration::from_millis(200);
 
@@ -130,24 +141,18 @@ impl Engine {
     }
 
     /// The answer to a researcher's query: aggregates over people, and none over fewer than
-    /// `rules` say. Dropping the future ends the query.
+    /// `rules` say, alone or beside earlier answers as `gate` says. Dropping the future ends the query.
     ///
     /// Errors: the rule that the query breaks, or a limit.
-    pub async fn aggregates(
+    pub async fn aggregates<G: Gate>(
         &self,
         snapshot: &Arc<Snapshot>,
         sql: &str,
         rules: Rules,
-    ) -> Result<Answer, Refused> {
+        gate: G,
+    ) -> Result<(Answer, G), Refused> {
         let (snapshot, sql, limits) = (Arc::clone(snapshot), sql.to_owned(), self.limits.clone());
-        self.run(async move {
-            let context = session::session(&snapshot, &limits)?;
-            let plan = session::plan(&context, &sql).await?;
-            let plan = aggregates::guard(&context, plan, rules)?;
-            let frame = collect(&context, plan, &limits).await?;
-            Ok(Answer { frame, min_cell: rules.min_cell() })
-        })
-        .await
+        self.run(async move { answer(&snapshot, &sql, rules, gate, &limits).await }).await
     }
 
     async fn run<T: Send + 'static>(
@@ -175,20 +180,117 @@ async fn rows_of(snapshot: &Snapshot, sql: &str, limits: &Limits) -> Result<Fram
     collect(&context, plan, limits).await
 }
 
+/// The answer to a researcher's query.
+async fn answer<G: Gate>(
+    snapshot: &Snapshot,
+    sql: &str,
+    rules: Rules,
+    mut gate: G,
+    limits: &Limits,
+) -> Result<(Answer, G), Refused> {
+    let context = session::session(snapshot, limits)?;
+    let plan = session::plan(&context, sql).await?;
+    let cells = aggregates::cells(&plan, rules)?;
+    let running = |error| Refused::running(&error);
+    let (mut batches, typed) = (Vec::new(), aggregates::typed(&context, cells.parts()?)?);
+    let few = Limits { rows: MOST_PARTS, ..limits.clone() };
+    let schema = carry_out(&context, typed, &few, |batch| {
+        batches.push(batch);
+        Ok(())
+    })
+    .await?;
+    let mut parts = cells.found(&schema, &batches).map_err(running)?;
+    // What stands above is checked before anything is shown, and so is counted.
+    aggregates::over(&plan, &cells.shown(&parts)?)?;
+    let left_out = pass(&context, &cells, &mut parts, &mut gate, limits).await?;
+    let plan = aggregates::over(&plan, &cells.shown(&parts)?)?;
+    let frame = collect(&context, aggregates::typed(&context, plan)?, limits).await?;
+    Ok((Answer { frame, min_cell: rules.min_cell(), left_out }, gate))
+}
+
+/// Leaves the parts out that may not be shown beside earlier answers; says how many.
+async fn pass(
+    context: &SessionContext,
+    cells: &Cells,
+    parts: &mut Parts,
+    gate: &mut impl Gate,
+    limits: &Limits,
+) -> Result<usize, Refused> {
+    let mut against = None;
+    let mut may = |group: &Group| match gate.pass(group) {
+        Verdict::Show => true,
+        Verdict::Few => {
+            against = Some(Rule::Differencing);
+            false
+        }
+        Verdict::TooMany => {
+            against.get_or_insert(Rule::Groups);
+            false
+        }
+    };
+    let all = Limits { rows: usize::MAX, ..limits.clone() };
+    let plan = aggregates::typed(context, cells.people(parts)?)?;
+    let mut counted = Counted::new(parts.len(), cells.rows_of());
+    carry_out(context, plan, &all, |batch| counted.take(&batch, 0)).await?;
+    for (at, group) in counted.groups().iter().enumerate() {
+        if parts.is_of_value(at) && !may(group) {
+            parts.leave_out(at);
+        }
+    }
+    let mut counts: Vec<Counted> =
+        cells.counts_of().iter().map(|of| Counted::new(parts.groups(), of)).collect();
+    if !counts.is_empty() {
+        let plan = aggregates::typed(context, cells.counts(parts)?)?;
+        let each = |batch| {
+            let mut counts = counts.iter_mut().enumerate();
+            counts.try_for_each(|(at, counted): (usize, &mut Counted)| counted.take(&batch, at))
+        };
+        carry_out(context, plan, &all, each).await?;
+    }
+    for counted in counts {
+        for (at, group) in counted.groups().iter().enumerate() {
+            // Over fewer people a value is null.
+            if group.people.len() >= cells.least() && !may(group) {
+                parts.leave_group_out(at);
+            }
+        }
+    }
+    let left_out = parts.len() - parts.shown();
+    match against.filter(|_| parts.shown() == 0) {
+        Some(rule) => Err(Refused::new(rule, "query")),
+        None => Ok(left_out),
+    }
+}
+
 /// Carries a plan out within the limits.
 async fn collect(
     context: &SessionContext,
     plan: LogicalPlan,
     limits: &Limits,
 ) -> Result<Frame, Refused> {
+    let mut batches = Vec::new();
+    let schema = carry_out(context, plan, limits, |batch| {
+        batches.push(batch);
+        Ok(())
+    })
+    .await?;
+    Frame::of(&schema, &batches).map_err(|error| Refused::running(&error))
+}
+
+/// Carries a plan out within the limits, and hands on what it gives.
+async fn carry_out(
+    context: &SessionContext,
+    plan: LogicalPlan,
+    limits: &Limits,
+    mut take: impl FnMut(RecordBatch) -> Result<(), DataFusionError>,
+) -> Result<SchemaRef, Refused> {
     let state = context.state();
-    let planning = |error| Refused::planning(&error);
     let running = |error| Refused::running(&error);
-    let physical = state.create_physical_plan(&plan).await.map_err(planning)?;
+    let physical =
+        state.create_physical_plan(&plan).await.map_err(|error| Refused::planning(&error))?;
     debug_assert!(physical.output_partitioning().partition_count() > 0);
     let mut stream = execute_stream(physical, context.task_ctx()).map_err(running)?;
-    let schema = stream.schema();
-    let (mut batches, mut rows, mut bytes): (Vec<RecordBatch>, usize, usize) = Default::default();
+    let (mut rows, mut bytes): (usize, usize) = Default::default();
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(running)?;
         rows += batch.num_rows();
@@ -199,7 +301,7 @@ async fn collect(
         if bytes > limits.memory_bytes {
             return Err(Refused::new(Rule::Memory, "answer"));
         }
-        batches.push(batch);
+        take(batch).map_err(running)?;
     }
-    Frame::of(&schema, &batches).map_err(running)
+    Ok(stream.schema())
 }

@@ -69,6 +69,10 @@ pub enum Rule {
     Function,
     /// An expression that researchers do not have.
     Expression,
+    /// Beside earlier answers it would show too few people.
+    Differencing,
+    /// More groups were shown than can be looked at together.
+    Groups,
 }
 
 impl Rule {
@@ -105,6 +109,8 @@ impl Rule {
             Self::Source => "source",
             Self::Function => "function",
             Self::Expression => "expression",
+            Self::Differencing => "differencing",
+            Self::Groups => "groups",
         }
     }
 
@@ -150,6 +156,14 @@ impl Rule {
             Self::Source => "only tables of the lake are read",
             Self::Function => "this function is not allowed",
             Self::Expression => "this expression is not allowed",
+            Self::Differencing => {
+                "beside answers that were given earlier, here or in other projects, it would show \
+                 too few people"
+            }
+            Self::Groups => {
+                "more different groups of these rows were shown within a year than can be looked at \
+                 together; ask for groups that were shown, or for sums of them"
+            }
         }
     }
 }

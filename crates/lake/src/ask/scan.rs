@@ -16,7 +16,6 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
-use crate::definition::KEY;
 use crate::keep::{Seen, Stop, TableView};
 
 /// Batches that wait to be taken.
@@ -42,13 +41,9 @@ impl Source {
         Self { table: Arc::clone(table), seen: Arc::clone(seen), schema }
     }
 
-    /// The same, and behind them the number of the person.
-    pub(crate) fn with_person(&self) -> Self {
-        let kept = self.table.definition.kept();
-        let columns: Vec<usize> = (0..kept.fields().len())
-            .filter(|at| kept.fields().get(*at).is_some_and(|field| field.name() != KEY))
-            .collect();
-        let schema = kept.project(&columns).map_or(kept, Arc::new);
+    /// The same, and behind them the number of the person and the key of the resource.
+    pub(crate) fn with_hidden(&self) -> Self {
+        let schema = self.table.definition.kept();
         Self { table: Arc::clone(&self.table), seen: Arc::clone(&self.seen), schema }
     }
 

@@ -10,6 +10,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, TableReference};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::DataFusionError;
+use datafusion::functions::expr_fn::coalesce;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
     BinaryExpr, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
@@ -17,9 +18,13 @@ use datafusion::logical_expr::{
 };
 
 use super::expression::{Scope, computed};
+use super::marks::row_mark;
 use super::refused::{Refused, Rule, name};
 use super::scan::downcast;
-use crate::definition::{Kind, PERSON};
+use crate::definition::{KEY, Kind, PERSON};
+
+/// The hidden column with the mark of a row.
+const MARK: &str = "_mark";
 
 /// A column of a table.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +39,7 @@ pub(super) struct Leaf {
 pub(super) struct Origin {
     pub leaves: Vec<Leaf>,
     pub plain: bool,
-    /// The expression over columns of tables, whose names are numbers.
+    /// The expression over columns of tables.
     pub expression: Expr,
 }
 
@@ -42,6 +47,14 @@ impl Origin {
     /// The column of a table that this is unchanged.
     pub(super) fn leaf(&self) -> Option<Leaf> {
         self.leaves.first().copied().filter(|_| self.plain)
+    }
+
+    /// The name in its table of the column that this is unchanged.
+    pub(super) fn named(&self) -> Option<&str> {
+        match &self.expression {
+            Expr::Column(column) if self.plain => Some(&column.name),
+            _ => None,
+        }
     }
 }
 
@@ -51,6 +64,11 @@ pub(super) struct Source {
     pub plan: LogicalPlan,
     /// The column with it.
     pub person: Column,
+    /// The column with the mark of the row of a table that each row is one of.
+    pub mark: Column,
+    /// Which table: the column with its key, by the name that it has in every table, where a resource
+    /// has one row in it; else its name.
+    pub rows_of: String,
     /// The visible columns.
     pub columns: HashMap<Column, Origin>,
     /// A column of which each person has no value twice, where one is known.
@@ -68,7 +86,8 @@ pub(super) fn walk(plan: &LogicalPlan) -> Result<Source, Refused> {
         LogicalPlan::SubqueryAlias(alias) => {
             let inner = walk(&alias.input)?;
             let named = SubqueryAlias::try_new(Arc::new(inner.plan), alias.alias.clone());
-            let person = Column::new(Some(alias.alias.clone()), PERSON);
+            let hidden = |name: &str| Column::new(Some(alias.alias.clone()), name);
+            let (person, mark) = (hidden(PERSON), hidden(MARK));
             let columns = rename(&inner.columns, &alias.input, plan);
             let pairs = alias.input.schema().columns().into_iter().zip(plan.schema().columns());
             let renamed = |unique: Column| pairs.clone().find(|(from, _)| *from == unique);
@@ -76,6 +95,8 @@ pub(super) fn walk(plan: &LogicalPlan) -> Result<Source, Refused> {
             Ok(Source {
                 plan: LogicalPlan::SubqueryAlias(named.map_err(planning)?),
                 person,
+                mark,
+                rows_of: inner.rows_of,
                 columns,
                 unique,
             })
@@ -121,22 +142,35 @@ fn table(scan: &TableScan) -> Result<Source, Refused> {
     if scan.fetch.is_some() || !scan.filters.is_empty() || scan.projection.is_some() {
         return Err(source());
     }
-    let full = provider_as_source(Arc::new(known.with_person()));
+    let definition = &known.table().definition;
+    let named = |name: &str| Column::new(Some(scan.table_name.clone()), name);
+    let person = named(PERSON);
+    let visible = scan.projected_schema.columns();
+    let own = definition.own_key();
+    let mut marked = vec![Expr::Column(named(KEY))];
+    if own.is_none() {
+        marked.extend(visible.iter().cloned().map(Expr::Column));
+    }
+    let mark = row_mark(marked).alias_qualified(Some(scan.table_name.clone()), MARK);
+    let shown = visible.iter().chain([&person]).cloned().map(Expr::Column).chain([mark]);
+    let full = provider_as_source(Arc::new(known.with_hidden()));
     let plan = LogicalPlanBuilder::scan(scan.table_name.clone(), full, None)
+        .and_then(|scan| scan.project(shown.collect::<Vec<_>>()))
         .and_then(LogicalPlanBuilder::build)
         .map_err(planning)?;
-    let of = known.table().definition.columns();
-    let columns = scan.projected_schema.columns().into_iter().zip(of).enumerate();
-    let columns = columns.map(|(at, (column, of))| {
+    let columns = visible.into_iter().zip(definition.columns()).map(|(column, of)| {
         let leaf = Leaf { identifier: of.identifier, kind: of.kind };
-        let name = Column::new(Some(scan.table_name.clone()), at.to_string());
-        (column, Origin { leaves: vec![leaf], plain: true, expression: Expr::Column(name) })
+        let expression = Expr::Column(named(&of.name));
+        (column, Origin { leaves: vec![leaf], plain: true, expression })
     });
-    let columns = columns.collect();
-    let person = Column::new(Some(scan.table_name.clone()), PERSON);
-    let own = known.table().definition.own_key();
-    let unique = own.map(|own| Column::new(Some(scan.table_name.clone()), own));
-    Ok(Source { plan, person, columns, unique })
+    Ok(Source {
+        plan,
+        person,
+        mark: named(MARK),
+        rows_of: own.unwrap_or(definition.name()).to_owned(),
+        columns: columns.collect(),
+        unique: own.map(named),
+    })
 }
 
 /// `SELECT DISTINCT key`: each person's values of one column that tells which, to be joined by. Other
@@ -151,8 +185,25 @@ fn different_keys(input: &LogicalPlan) -> Result<Source, Refused> {
         [key] if identifies(key) => key.clone(),
         _ => return Err(Refused::new(Rule::Distinct, "select")),
     };
-    let plan = LogicalPlan::Distinct(Distinct::All(Arc::new(inner.plan)));
-    Ok(Source { plan, person: inner.person, columns: inner.columns, unique: Some(key) })
+    // Rows of the same key have marks of their own.
+    let (of, shown) = (&inner.person, [&key, &inner.person].map(|c| Expr::Column(c.clone())));
+    let mark = row_mark(vec![Expr::Column(key.clone())]).alias_qualified(of.relation.clone(), MARK);
+    let plan = LogicalPlanBuilder::from(inner.plan)
+        .project(shown.clone())
+        .and_then(LogicalPlanBuilder::distinct)
+        .and_then(|plan| plan.project(shown.into_iter().chain([mark])))
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(planning)?;
+    let rows_of = inner.columns.get(&key).and_then(Origin::named).unwrap_or(&key.name).to_owned();
+    let mark = Column::new(inner.person.relation.clone(), MARK);
+    Ok(Source {
+        plan,
+        person: inner.person,
+        mark,
+        rows_of,
+        columns: inner.columns,
+        unique: Some(key),
+    })
 }
 
 /// The same columns under the names that they have outside.
@@ -233,9 +284,10 @@ fn project(projection: &Projection, plan: &LogicalPlan) -> Result<Source, Refuse
             other => other.unalias().alias_qualified(relation, name),
         });
     }
-    expressions.push(Expr::Column(inner.person.clone()));
+    expressions.extend([&inner.person, &inner.mark].map(|hidden| Expr::Column(hidden.clone())));
     let built = Projection::try_new(expressions, Arc::new(inner.plan)).map_err(planning)?;
-    Ok(Source { plan: LogicalPlan::Projection(built), person: inner.person, columns, unique })
+    let (person, mark, rows_of) = (inner.person, inner.mark, inner.rows_of);
+    Ok(Source { plan: LogicalPlan::Projection(built), person, mark, rows_of, columns, unique })
 }
 
 /// Joins keep to one person: rows of two people never meet, whatever the condition says. One side has
@@ -271,11 +323,17 @@ fn joined(join: &Join) -> Result<Source, Refused> {
     }
     let Some(named) = equal.first() else { return Err(refused()) };
     let by_its_own = |side: &Source| side.unique.as_ref().is_some_and(|own| equal.contains(own));
-    let unique = match (by_its_own(&left), by_its_own(&right)) {
-        (_, true) => left.unique.clone(),
-        // Rows of the left side that meet none have no value there, in a left join.
-        (true, false) if join.join_type == JoinType::Inner => right.unique.clone(),
-        (true, false) => None,
+    let column = |mark: &Column| Expr::Column(mark.clone());
+    // Each row is one of the side that may be repeated.
+    let (unique, mark, rows_of) = match (by_its_own(&left), by_its_own(&right)) {
+        (_, true) => (left.unique.clone(), column(&left.mark), &left.rows_of),
+        (true, false) if join.join_type == JoinType::Inner => {
+            (right.unique.clone(), column(&right.mark), &right.rows_of)
+        }
+        // Rows of the left side that meet none have no value there.
+        (true, false) => {
+            (None, coalesce(vec![column(&right.mark), column(&left.mark)]), &right.rows_of)
+        }
         (false, false) => {
             return Err(Refused::new(Rule::JoinRows, format!("join by {}", name(&named.name))));
         }
@@ -295,9 +353,12 @@ fn joined(join: &Join) -> Result<Source, Refused> {
     // One number of the person is enough, and two would have the same name.
     let plan = LogicalPlan::Join(built.map_err(planning)?);
     let mut shown: Vec<Expr> = join.schema.columns().into_iter().map(Expr::Column).collect();
-    shown.push(Expr::Column(left.person.clone()));
+    shown.push(column(&left.person));
+    shown.push(mark.alias_qualified(left.person.relation.clone(), MARK));
     let plan = Projection::try_new(shown, Arc::new(plan)).map_err(planning)?;
-    Ok(Source { plan: LogicalPlan::Projection(plan), person: left.person, columns, unique })
+    let mark = Column::new(left.person.relation.clone(), MARK);
+    let plan = LogicalPlan::Projection(plan);
+    Ok(Source { plan, person: left.person, mark, rows_of: rows_of.clone(), columns, unique })
 }
 
 /// The columns of a condition that says that one of one side is equal to one of the other.

@@ -58,6 +58,12 @@ impl Snapshot {
         self.tables.iter().map(|table| (table.definition.name(), table.definition.columns()))
     }
 
+    /// The same tables with the rows of whoever another snapshot shows.
+    #[must_use]
+    pub fn seen_by(&self, other: &Self) -> Arc<Self> {
+        Arc::new(Self { tables: self.tables.clone(), seen: Arc::clone(&other.seen) })
+    }
+
     pub(crate) fn table(&self, name: &str) -> Option<&Arc<TableView>> {
         self.tables.iter().find(|table| table.definition.name() == name)
     }

@@ -1,6 +1,6 @@
 //! Hostile queries, each with the rule that refuses it.
 
-use consilium_lake::{Rule, Rules};
+use consilium_lake::{Open, Rule, Rules};
 
 use crate::people::World;
 
@@ -250,7 +250,7 @@ async fn hostile_queries_are_refused_by_their_rule() {
     let mut wrong = Vec::new();
     for (sql, rule) in &attacks {
         let shown: String = sql.chars().take(120).collect();
-        match world.engine.aggregates(&world.snapshot(), sql, Rules::default()).await {
+        match world.engine.aggregates(&world.snapshot(), sql, Rules::default(), Open).await {
             Err(refused) => {
                 let text = refused.to_string();
                 assert!(!text.contains("Patient/") && !text.contains("Town"), "{text}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consilium_lake::{Engine, Limits, Rule, Rules, Values};
+use consilium_lake::{Engine, Limits, Open, Rule, Rules, Values};
 
 use crate::people::World;
 
@@ -60,7 +60,7 @@ async fn aggregates_that_researchers_may_ask_agree_with_the_rows() {
         "SELECT avg(e.ended_at - e.started_at) AS stay FROM encounter e",
     ] {
         let rules = Rules::default();
-        let answer = world.engine.aggregates(&world.snapshot(), sql, rules).await;
+        let answer = world.engine.aggregates(&world.snapshot(), sql, rules, Open).await;
         if sql.contains("round(") {
             // Rounding of an answer is not in the list; it says so.
             assert_eq!(answer.unwrap_err().rule, Rule::Function);
@@ -73,7 +73,7 @@ async fn aggregates_that_researchers_may_ask_agree_with_the_rows() {
             }
             continue;
         }
-        let answer = answer.unwrap_or_else(|refused| panic!("{sql}: {refused}"));
+        let (answer, _) = answer.unwrap_or_else(|refused| panic!("{sql}: {refused}"));
         let rows = world.engine.rows(&world.snapshot(), sql).await.unwrap();
         assert_eq!(answer.frame, rows, "{sql}");
         assert!(answer.frame.rows > 0, "{sql}");
@@ -94,7 +94,13 @@ async fn groups_and_values_about_few_people_are_left_out() {
         ids.iter().map(|id| ("Observation", id.as_str(), "p1", blood(id, 15))).collect();
     let world = World::new(60, &also);
     let ask = async |sql: &str| {
-        world.engine.aggregates(&world.snapshot(), sql, Rules::default()).await.unwrap().frame
+        world
+            .engine
+            .aggregates(&world.snapshot(), sql, Rules::default(), Open)
+            .await
+            .unwrap()
+            .0
+            .frame
     };
     let frame =
         ask("SELECT code, count(*) AS n, avg(value) AS v FROM observation GROUP BY code").await;
@@ -128,7 +134,8 @@ async fn the_difference_of_two_values_is_about_nobody_alone() {
         );
         let rows = world.engine.rows(&world.snapshot(), &sql).await.unwrap();
         let rules = Rules::default();
-        let answer = world.engine.aggregates(&world.snapshot(), &sql, rules).await.unwrap();
+        let (answer, _) =
+            world.engine.aggregates(&world.snapshot(), &sql, rules, Open).await.unwrap();
         let nothing = match rows.column("v") {
             Some(Values::Numbers(values)) => {
                 assert!(values[0].unwrap() > 0.0, "{sql}");
@@ -155,7 +162,8 @@ async fn who_is_left_out_is_in_no_answer() {
         (rows.column("n").cloned(), rows.column("people").cloned()),
         (count(114), count(38))
     );
-    let answer = world.engine.aggregates(&world.snapshot(), sql, Rules::default()).await.unwrap();
+    let (answer, _) =
+        world.engine.aggregates(&world.snapshot(), sql, Rules::default(), Open).await.unwrap();
     assert_eq!(answer.frame, rows);
     let sql = "SELECT * FROM patient WHERE patient_key = 'Patient/p2'";
     assert_eq!(world.engine.rows(&world.snapshot(), sql).await.unwrap().rows, 0);

@@ -1,6 +1,6 @@
 //! Nothing tells whether a small group is there.
 
-use consilium_lake::{Refused, Rules};
+use consilium_lake::{Answer, Open, Refused, Rules};
 
 use crate::people::World;
 
@@ -56,10 +56,12 @@ async fn an_answer_with_a_small_group_is_the_answer_without() {
         for count in [1, 5, 9] {
             let some = world(count, seed);
             for sql in queries {
-                let without =
-                    show(none.engine.aggregates(&none.snapshot(), sql, Rules::default()).await);
-                let with =
-                    show(some.engine.aggregates(&some.snapshot(), sql, Rules::default()).await);
+                let without = show(
+                    none.engine.aggregates(&none.snapshot(), sql, Rules::default(), Open).await,
+                );
+                let with = show(
+                    some.engine.aggregates(&some.snapshot(), sql, Rules::default(), Open).await,
+                );
                 assert_eq!(with, without, "seed {seed}, {count} people: {sql}");
             }
         }
@@ -67,13 +69,14 @@ async fn an_answer_with_a_small_group_is_the_answer_without() {
     // It is no empty promise: ten people are shown.
     let ten = world(10, 1);
     let sql = "SELECT count(*) AS n FROM patient WHERE city = 'Hamlet'";
-    let answer = ten.engine.aggregates(&ten.snapshot(), sql, Rules::default()).await.unwrap();
+    let (answer, _) =
+        ten.engine.aggregates(&ten.snapshot(), sql, Rules::default(), Open).await.unwrap();
     assert_eq!(answer.frame.rows, 1);
 }
 
-fn show(answer: Result<consilium_lake::Answer, Refused>) -> String {
+fn show(answer: Result<(Answer, Open), Refused>) -> String {
     match answer {
-        Ok(answer) => format!("{answer:?}"),
+        Ok((answer, _)) => format!("{answer:?}"),
         Err(refused) => refused.to_string(),
     }
 }

@@ -145,10 +145,17 @@ fn what_is_written_is_asked_and_a_restart_goes_on() {
         let researcher = Client::stranger(&base).holding(&token);
         assert_eq!(first(&researcher, &project, sql).await, json!([11]));
         assert!(parts(&home.join("lake")).is_superset(&before), "nothing was built anew");
+        // One more would be told apart from what was shown before the restart; ten more are not.
         let clinician = Client::stranger(&base).holding(&writer);
         clinician.create(&pressure(&people[11], 100)).await;
         current(&running.app).await.unwrap();
-        assert_eq!(first(&researcher, &project, sql).await, json!([12]));
+        let refused = researcher.post(&path, &json!({"sql": sql})).await.expect(403);
+        assert!(refused.issue().1.starts_with("rule differencing,"), "{}", refused.text);
+        for patient in &people[12..21] {
+            clinician.create(&pressure(patient, 100)).await;
+        }
+        current(&running.app).await.unwrap();
+        assert_eq!(first(&researcher, &project, sql).await, json!([21]));
         running.stop().await;
 
         // A lake that does not open is made anew from the records.
@@ -156,7 +163,104 @@ fn what_is_written_is_asked_and_a_restart_goes_on() {
         let node = block_in_place(|| open(&home, system_clock()).unwrap());
         let running = start(node).await.unwrap();
         current(&running.app).await.unwrap();
-        assert_eq!(first(&researcher, &project, sql).await, json!([12]));
+        assert_eq!(first(&researcher, &project, sql).await, json!([21]));
+        running.stop().await;
+    });
+}
+
+#[test]
+fn answers_together_show_no_fewer_people_than_one_may() {
+    run(async {
+        let setup = Setup { patients: 60, ..Setup::default() };
+        let hospitals = Hospitals::start(setup).await;
+        let hospital = &hospitals.all[0];
+        let account = hospital.account(Role::Researcher, None);
+        let researcher =
+            Client::sign_in(&hospital.base, &account, Some(hospital.app.now_ms())).await;
+        let project = approved(&hospitals, &researcher, &["sql"]).await;
+        let clinician = hospital.signed_in(Role::Clinician).await;
+        let people = patients(&hospitals, hospital);
+        for (patient, value) in people.iter().take(30).zip(100..) {
+            clinician.create(&pressure(patient, value)).await;
+        }
+        current(&hospital.app).await.unwrap();
+        let count = |met: &str| {
+            format!("SELECT count(*) AS n FROM observation WHERE code = 'consilium-test'{met}")
+        };
+        let path = |project: &str| format!("/research/projects/{project}/sql");
+        // Of somebody's own one asks by what is known of them: the value 117.
+        assert_eq!(first(&researcher, &project, &count("")).await, json!([30]));
+        assert_eq!(first(&researcher, &project, &count(" AND value < 115")).await, json!([15]));
+        let ask = |sql: &str| json!({"sql": sql});
+        let keys = "SELECT count(DISTINCT patient_key) AS n FROM observation \
+                    WHERE code = 'consilium-test'";
+        assert_eq!(first(&researcher, &project, keys).await, json!([30]));
+        let attacks = [
+            // The difference to everybody; with other words, another value and another table.
+            count(" AND value <> 117"),
+            count(" AND NOT (value > 116 AND value < 118)"),
+            format!("{} AND NOT value = 117", count("").replace("count(*)", "avg(value)")),
+            format!("{keys} AND value <> 117"),
+            "SELECT count(*) AS n FROM observation o JOIN patient p ON p.patient_key = \
+             o.patient_key WHERE o.code = 'consilium-test' AND o.value <> 117"
+                .to_owned(),
+            // A tracker: whoever is at least 115, or is the one; everybody is known.
+            count(" AND (value >= 115 OR value = 103)"),
+            // A part beside the one that is known.
+            count(" AND value > 114 AND value <> 117"),
+        ];
+        let other = hospital.signed_in(Role::Researcher).await;
+        let elsewhere = approved(&hospitals, &other, &["sql"]).await;
+        let officer = hospital.signed_in(Role::PrivacyOfficer).await;
+        for (who, project) in [(&researcher, &project), (&other, &elsewhere)] {
+            for sql in &attacks {
+                let refused = who.post(&path(project), &ask(sql)).await.expect(403);
+                let (_, said) = refused.issue();
+                assert!(said.starts_with("rule differencing, query:"), "{sql}: {said}");
+                let log = officer.get("/fhir/AuditEvent?_count=5&_sort=-date").await.expect(200);
+                let hash = crypto::hash::hex(&crypto::sha256(sql.as_bytes()));
+                let entry = format!("rule differencing: SQL of SHA-256 {hash} is not answered");
+                assert!(log.text.contains(&entry), "{sql}: the refusal is audited");
+            }
+        }
+        // Asked again it is the same, and so is what follows from earlier answers.
+        for _ in 0..3 {
+            assert_eq!(first(&other, &elsewhere, &count("")).await, json!([30]));
+        }
+        assert_eq!(first(&other, &elsewhere, &count(" AND value >= 115")).await, json!([15]));
+        // Of several groups, those fall out that would show somebody.
+        let bands = "SELECT CASE WHEN value < 115 THEN 'low' WHEN value = 117 THEN 'one' \
+                     ELSE 'high' END AS band, count(*) AS n FROM observation \
+                     WHERE code = 'consilium-test' GROUP BY 1";
+        let answer = researcher.post(&path(&project), &ask(bands)).await.expect(200).json();
+        assert_eq!(answer["columns"][0]["values"], json!(["low"]), "{answer}");
+        assert_eq!(answer["left_out"], 1, "{answer}");
+        let log = officer.get("/fhir/AuditEvent?_count=5&_sort=-date").await.expect(200).text;
+        let hash = crypto::hash::hex(&crypto::sha256(bands.as_bytes()));
+        let entry =
+            format!("rule differencing: SQL of SHA-256 {hash} is answered without 1 groups");
+        assert!(log.contains(&entry), "what is left out is audited");
+
+        // Somebody came: other questions are answered of the records as they were.
+        clinician.create(&pressure(&people[30], 100)).await;
+        current(&hospital.app).await.unwrap();
+        let mean = count("").replace("count(*)", "avg(value)");
+        let answer = researcher.post(&path(&project), &ask(&mean)).await.expect(200).json();
+        assert_eq!(answer["columns"][0]["values"], json!([114.5]), "{answer}");
+        assert!(answer["as_of"].is_string(), "{answer}");
+
+        // It is remembered over a restart.
+        let (org, base) = (hospital.org.clone(), hospital.base.clone());
+        let token = researcher.token().to_owned();
+        let folder = hospitals.stop().await;
+        let home = folder.path().join(&org);
+        let running = start(block_in_place(|| open(&home, system_clock()).unwrap())).await.unwrap();
+        current(&running.app).await.unwrap();
+        let researcher = Client::stranger(&base).holding(&token);
+        for sql in &attacks {
+            let refused = researcher.post(&path(&project), &ask(sql)).await.expect(403);
+            assert!(refused.issue().1.starts_with("rule differencing,"), "{sql}: {}", refused.text);
+        }
         running.stop().await;
     });
 }
@@ -219,16 +323,33 @@ fn who_opts_out_is_in_no_answer_from_then_on() {
         let sql = "SELECT count(*) AS n FROM patient";
         let all = people.len();
         assert_eq!(first(&researcher, &project, sql).await, json!([all]));
-        let patient = hospital.patient(&people[2]).await;
-        let mut consent = said(&people[2], "deny");
-        let id = patient.create(&consent).await;
-        assert_eq!(first(&researcher, &project, sql).await, json!([all - 1]));
+        // Who left alone would be told by the difference: they are in no answer, and there is none.
+        let path = format!("/research/projects/{project}/sql");
+        let refused = async |sql: &str| {
+            let refused = researcher.post(&path, &json!({"sql": sql})).await.expect(403);
+            assert!(refused.issue().1.starts_with("rule differencing,"), "{}", refused.text);
+        };
+        let mut left = Vec::new();
+        for id in &people[2..12] {
+            let patient = hospital.patient(id).await;
+            let consent = said(id, "deny");
+            left.push((patient.create(&consent).await, patient, consent));
+            if left.len() < 10 {
+                refused(sql).await;
+            }
+        }
+        assert_eq!(first(&researcher, &project, sql).await, json!([all - 10]));
         let joined = "SELECT count(DISTINCT patient_key) AS n FROM observation";
         let without = first(&researcher, &project, joined).await;
         // And in again.
-        consent["status"] = json!("inactive");
-        consent["id"] = json!(id);
-        patient.put(&format!("/fhir/Consent/{id}"), &consent).await.expect(200);
+        for (at, (id, patient, mut consent)) in left.into_iter().enumerate() {
+            consent["status"] = json!("inactive");
+            consent["id"] = json!(id);
+            patient.put(&format!("/fhir/Consent/{id}"), &consent).await.expect(200);
+            if at == 0 {
+                refused(sql).await;
+            }
+        }
         assert_eq!(first(&researcher, &project, sql).await, json!([all]));
         assert_ne!(first(&researcher, &project, joined).await, without);
         hospitals.stop().await;

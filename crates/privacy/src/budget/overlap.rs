@@ -170,6 +170,11 @@ impl Beside {
         Ruling::Shown
     }
 
+    /// Gives memory back that is needed again only when a further group is looked at.
+    pub fn rest(&mut self) {
+        self.choices.truncate(1);
+    }
+
     /// Whether a group is a combination of those that were shown.
     fn follows(&mut self, values: &[(usize, u64)]) -> bool {
         self.try_up_to(1);

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crypto::SystemRandom;
 use crypto::aead::AeadKey;
 use fhir::Resource;
-use lake::{Change, Engine, Lake, Limits, Rules, views};
+use lake::{Change, Engine, Lake, Limits, Open, Rules, views};
 use synthetic::sites;
 
 use super::Settings;
@@ -82,7 +82,7 @@ pub async fn measure(settings: &Settings, table: &mut Table) -> Result<(), Fault
         engine.rows(&lake.snapshot(), sql).await?;
         let rows = begun.elapsed();
         let begun = Instant::now();
-        engine.aggregates(&lake.snapshot(), sql, Rules::default()).await?;
+        engine.aggregates(&lake.snapshot(), sql, Rules::default(), Open).await?;
         let guarded = begun.elapsed();
         table.fact(what, &format!("{}, {} for a researcher", ms(rows), ms(guarded)));
     }

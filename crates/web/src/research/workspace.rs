@@ -1,6 +1,6 @@
 //! The workspace: SQL over the records of this institution, and what it found as a table and bars.
 
-use app::workspace::{Frame, Values, View};
+use app::workspace::{Answered, Frame, Values, View};
 use askama::Template;
 
 use super::found::number;
@@ -98,6 +98,10 @@ pub struct ResultView {
     pub all: u64,
     /// Groups of fewer people are not among them.
     pub least: u64,
+    /// So many are left out because of earlier answers.
+    pub left_out: u64,
+    /// When the records were as they were asked, where that is not now.
+    pub as_of_ms: Option<i64>,
     /// What can be drawn: for wide pages and for phones, or nothing.
     pub bars: Vec<Bars>,
 }
@@ -140,14 +144,17 @@ pub struct Bar {
 
 impl ResultView {
     /// An answer in the reader's language.
-    pub fn of(frame: &Frame, least: u32, w: &Words<'_>) -> Self {
+    pub fn of(answer: &Answered, w: &Words<'_>) -> Self {
+        let frame = &answer.frame;
         let line =
             |at: usize| frame.columns.iter().map(|column| shown(&column.values, at, w)).collect();
         Self {
             head: frame.columns.iter().map(|column| column.name.clone()).collect(),
             rows: (0..frame.rows.min(MOST_LINES)).map(line).collect(),
             all: frame.rows as u64,
-            least: least.into(),
+            least: answer.min_cell.into(),
+            left_out: answer.left_out as u64,
+            as_of_ms: answer.as_of_ms,
             bars: [WIDE, NARROW].into_iter().filter_map(|one| bars(frame, w, one)).collect(),
         }
     }

@@ -1,6 +1,6 @@
 //! SQL over the records of this institution, for its researchers.
 
-use app::workspace::{self, Answer, MAX_QUERY_BYTES};
+use app::workspace::{self, Answered, MAX_QUERY_BYTES};
 use app::{Error, Kind, projects};
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
@@ -64,7 +64,7 @@ async fn try_ask(visit: &Visit, id: &str, form: Result<Form<SqlForm>, FormReject
         Ok(answer) if form.form == "csv" => return Ok(file(&answer)),
         Ok(answer) => {
             let words = visit.chrome.words();
-            let result = Some(ResultView::of(&answer.frame, answer.min_cell, &words));
+            let result = Some(ResultView::of(&answer, &words));
             WorkspaceView { result, sql, ..WorkspaceView::default() }
         }
         Err(error) => WorkspaceView { fault: Some(said(error)?), sql, ..WorkspaceView::default() },
@@ -72,7 +72,7 @@ async fn try_ask(visit: &Visit, id: &str, form: Result<Form<SqlForm>, FormReject
     shown_page(visit, Some(id), view).await
 }
 
-fn file(answer: &Answer) -> Response {
+fn file(answer: &Answered) -> Response {
     let kind = (header::CONTENT_TYPE, "text/csv; charset=utf-8");
     let name = (header::CONTENT_DISPOSITION, "attachment; filename=\"found.csv\"");
     ([kind, name], shown::csv(&answer.frame)).into_response()

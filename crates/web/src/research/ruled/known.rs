@@ -71,6 +71,8 @@ pub(super) const RULES: &[(&str, &str, &str)] = &[
     ("plan", "", "rule-sql-plan"),
     ("rows", "", "rule-sql-rows"),
     ("not_aggregated", "", "rule-sql-not-aggregated"),
+    ("differencing", "", "rule-sql-differencing"),
+    ("groups", "", "rule-sql-groups"),
     ("single_value", "", "rule-sql-single-value"),
     ("window", "", "rule-sql-window"),
     ("distinct", "", "rule-sql-distinct"),

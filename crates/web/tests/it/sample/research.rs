@@ -1,6 +1,6 @@
 //! The pages of research.
 
-use app::workspace::{Frame, NamedColumn, Values, View};
+use app::workspace::{Answered, Frame, NamedColumn, Values, View};
 use statistics::Answer;
 use web::form::{Field, FieldFault};
 use web::research::apply::{self, ApplyView, HolderChoice, People};
@@ -315,6 +315,7 @@ fn workspace_view(full: bool, lang: Lang, theme: Theme) -> WorkspaceView {
     };
     let column = |name: &str, kind, identifier| (name.to_owned(), kind, identifier);
     let columns = vec![column("patient_key", "text", true), column("value", "number", false)];
+    let found = Answered { frame: found, min_cell: 10, left_out: 2, as_of_ms: Some(NOW_MS) };
     WorkspaceView {
         projects: vec![("p-1".into(), "Who survives".into())],
         project: Some(("p-1".into(), "Who survives".into())),
@@ -329,7 +330,7 @@ fn workspace_view(full: bool, lang: Lang, theme: Theme) -> WorkspaceView {
             false => Field::new("").with(FieldFault::Required),
         },
         result: match full {
-            true => Some(ResultView::of(&found, 10, &frame.words())),
+            true => Some(ResultView::of(&found, &frame.words())),
             false => Some(ResultView { least: 10, ..ResultView::default() }),
         },
     }
