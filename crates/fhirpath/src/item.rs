@@ -112,9 +112,7 @@ impl<'a> Node<'a> {
     pub(crate) fn for_each_of(&self, choice: &ElementType, visit: &mut dyn FnMut(Node<'a>)) {
         let Some(holder) = self.holder() else { return };
         let value = holder.get(choice.member);
-        let named = choice.sibling.filter(|_| holder.document().has_siblings());
-        let sibling = named.and_then(|name| holder.get(name));
-        children(choice.type_of(), value, sibling, visit);
+        children(choice.type_of(), value, sibling(holder, choice), visit);
     }
 
     /// Calls `visit` with all child elements in the order of the JSON text.
@@ -123,8 +121,7 @@ impl<'a> Node<'a> {
         for member in holder.members() {
             let name = member.name();
             if let Some((_, choice)) = self.type_of.member(&name) {
-                let named = choice.sibling.filter(|_| holder.document().has_siblings());
-                let sibling = named.and_then(|name| holder.get(name));
+                let sibling = sibling(holder, choice);
                 children(choice.type_of(), Some(member.value), sibling, visit);
             } else if let Some(plain) = name.strip_prefix('_') {
                 // Where the value is there too, it has brought its sibling along.
@@ -215,6 +212,11 @@ impl<'a> Node<'a> {
         let value = self.value.or(self.sibling);
         value.map_or((0, 0), |v| (std::ptr::from_ref(v.document()).addr(), v.index()))
     }
+}
+
+/// What stands beside a primitive member of an object.
+fn sibling<'a>(holder: Value<'a>, choice: &ElementType) -> Option<Value<'a>> {
+    choice.sibling.filter(|_| holder.document().has_siblings()).and_then(|name| holder.get(name))
 }
 
 /// Pairs the values of a member with those of its sibling and gives each its type.

@@ -160,18 +160,22 @@ fn children<'a>(items: &[Item<'a>]) -> Collection<'a> {
     found
 }
 
-/// The key of a resource, for joins between tables: `Type/id` (SQL on FHIR v2, getResourceKey).
 fn resource_key<'a>(item: &Item<'a>) -> Option<Item<'a>> {
     let Item::Node(node) = item else { return None };
+    key_of_resource(node).map(|key| Item::String(key.into()))
+}
+
+/// The key of a resource, for joins between tables: `Type/id` (SQL on FHIR v2, getResourceKey).
+pub(crate) fn key_of_resource(node: &Node<'_>) -> Option<String> {
     if !node.type_of().is_concrete_resource() {
         return None;
     }
     let id = node.value()?.str_at("id")?;
-    Some(Item::String(format!("{}/{id}", node.type_of().name).into()))
+    Some(format!("{}/{id}", node.type_of().name))
 }
 
 /// The type that stands in the brackets of `getReferenceKey`: a name, not an expression.
-fn key_type(args: &[Ast]) -> Result<Option<&'static str>, EvalError> {
+pub(crate) fn key_type(args: &[Ast]) -> Result<Option<&'static str>, EvalError> {
     let name = match args.first() {
         None => return Ok(None),
         Some(Ast::Member { input: None, name, .. }) => name,
@@ -189,17 +193,21 @@ fn key_type(args: &[Ast]) -> Result<Option<&'static str>, EvalError> {
     }
 }
 
-/// The key of what a reference leads to, as [`resource_key`] makes it; nothing for a target of
-/// another type or at another place (SQL on FHIR v2, getReferenceKey).
 fn reference_key<'a>(item: &Item<'a>, wanted: Option<&str>) -> Option<Item<'a>> {
     let Item::Node(node) = item else { return None };
+    key_of_reference(node, wanted).map(|key| Item::String(key.into()))
+}
+
+/// The key of what a reference leads to, as [`key_of_resource`] makes it; nothing for a target of
+/// another type or at another place (SQL on FHIR v2, getReferenceKey).
+pub(crate) fn key_of_reference(node: &Node<'_>, wanted: Option<&str>) -> Option<String> {
     let reference = node.value()?.str_at("reference")?;
     let target = Target::parse(&reference);
     let (kind, id) = (target.resource_type?, target.id?);
     if target.url.is_some() || wanted.is_some_and(|wanted| wanted != kind) {
         return None;
     }
-    Some(Item::String(format!("{kind}/{id}").into()))
+    Some(format!("{kind}/{id}"))
 }
 
 fn has_value(item: &Item<'_>) -> bool {

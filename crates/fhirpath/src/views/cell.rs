@@ -44,7 +44,7 @@ impl<'a> Cell<'a> {
         })
     }
 
-    fn of_node(node: &Node<'a>) -> Self {
+    pub(super) fn of_node(node: &Node<'a>) -> Self {
         let Some(value) = node.value() else { return Self::Null };
         match value.kind() {
             Kind::Null => Self::Null,

@@ -3,6 +3,7 @@
 use fhir::{Kind, Value};
 
 use super::constants::{Constant, literal, substitute};
+use super::tree::Tree;
 use super::{Column, ColumnType, Iterate, Joined, Path, Select, View};
 use crate::Expr;
 
@@ -139,10 +140,12 @@ impl Compiler {
         let start = self.columns.len();
         let iterate = self.iterate(select, place)?;
         let (mut columns, mut joined, mut numbered) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut plain, mut plain_paths) = (Tree::default(), Vec::new());
         for (at, column) in list(select, "column", MAX_COLUMNS)?.into_iter().enumerate() {
             let (path, is_number) = self.column(column, &format!("{place}.column[{at}]"))?;
             numbered.extend(is_number.then_some(path.place));
-            columns.push(path);
+            let is_plain = plain.take(path.place, &path.expression, path.collection);
+            if is_plain { &mut plain_paths } else { &mut columns }.push(path);
         }
         for (at, nested) in list(select, "select", MAX_SELECTS)?.into_iter().enumerate() {
             let nested = self.select(nested, &format!("{place}.select[{at}]"), depth + 1)?;
@@ -155,7 +158,7 @@ impl Compiler {
             joined.push(Joined::Union(union));
         }
         let places = start..self.columns.len();
-        Ok(Select { iterate, columns, joined, places, numbered })
+        Ok(Select { iterate, plain, plain_paths, columns, joined, places, numbered })
     }
 
     fn iterate(&self, select: Value<'_>, place: &str) -> Checked<Iterate> {

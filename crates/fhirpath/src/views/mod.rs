@@ -11,6 +11,7 @@ mod cell;
 mod compile;
 mod constants;
 mod rows;
+mod tree;
 mod types;
 
 use std::ops::Range;
@@ -20,6 +21,7 @@ pub use compile::{InvalidView, MAX_COLUMNS, MAX_NESTING, MAX_SELECTS};
 pub use rows::{MAX_STEPS, RowError};
 pub use types::ColumnType;
 
+use self::tree::Tree;
 use crate::Expr;
 
 /// A ViewDefinition, compiled.
@@ -66,6 +68,11 @@ pub struct Column {
 #[derive(Clone, Debug)]
 struct Select {
     iterate: Iterate,
+    /// Columns whose paths are plain steps.
+    plain: Tree,
+    /// The same columns one by one, for what is no element.
+    plain_paths: Vec<Path>,
+    /// The other columns.
     columns: Vec<Path>,
     joined: Vec<Joined>,
     /// Places in the row of all columns, nested ones included.

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use fhir::Resource;
 
 use super::cell::{Cell, write_row};
+use super::tree::Several;
 use super::{Iterate, Joined, Path, Select, View};
 use crate::item::{Item, Node};
 use crate::{Env, EvalError, Expr, MAX_ITEMS};
@@ -232,7 +233,17 @@ impl<'a> Walk<'a> {
         row: &mut [Cell<'a>],
         next: &mut Next<'_, 'a>,
     ) -> Walked {
-        for path in &select.columns {
+        let one_by_one = match focus {
+            Item::Node(node) => {
+                self.steps.set(self.steps.get() + select.plain.steps());
+                self.charge()?;
+                let several = |several: Several| RowError::Several(self.name(several.place));
+                select.plain.fill(*node, row).map_err(several)?;
+                &[]
+            }
+            _ => select.plain_paths.as_slice(),
+        };
+        for path in one_by_one.iter().chain(&select.columns) {
             let cell = self.cell(path, env, focus)?;
             if let Some(place) = row.get_mut(path.place) {
                 *place = cell;
@@ -265,17 +276,21 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn name(&self, place: usize) -> String {
+        self.view.columns.get(place).map(|column| column.name.clone()).unwrap_or_default()
+    }
+
     fn cell(&self, path: &'a Path, env: &Env<'a>, focus: &Item<'a>) -> Result<Cell<'a>, Stop> {
         let found = self.evaluate(&path.expression, env, focus)?;
-        let name = || self.view.columns.get(path.place).map(|c| c.name.clone()).unwrap_or_default();
-        let one = |item: &Item<'a>| Cell::of(item).ok_or_else(|| RowError::NoCell(name()));
+        let one =
+            |item: &Item<'a>| Cell::of(item).ok_or_else(|| RowError::NoCell(self.name(path.place)));
         match found.as_slice() {
             items if path.collection => {
                 Ok(Cell::List(items.iter().map(one).collect::<Result<_, _>>()?))
             }
             [] => Ok(Cell::Null),
             [item] => Ok(one(item)?),
-            _ => Err(RowError::Several(name()).into()),
+            _ => Err(RowError::Several(self.name(path.place)).into()),
         }
     }
 }

@@ -182,3 +182,174 @@ proptest! {
         prop_assert_eq!(count(union), names + telecoms);
     }
 }
+
+/// What a table with one column of this path holds.
+fn column(
+    resource: &Resource,
+    path: &str,
+    each: &str,
+    collection: bool,
+) -> Result<String, RowError> {
+    let column = json!({"name": "a", "path": path, "collection": collection});
+    let view = json!({"resource": resource.type_name(), "select": [{"forEach": each, "column": [column]}]});
+    let view = Document::parse(view.to_string()).unwrap();
+    let Ok(view) = View::compile(view.root()) else { panic!("{path} in {each}") };
+    let mut out = String::new();
+    let names = view.json_names();
+    view.rows(resource, 0, &mut |row| {
+        View::write_row(&names, row, &mut out);
+        ControlFlow::Continue(())
+    })?;
+    Ok(out)
+}
+
+fn resources() -> [Resource; 3] {
+    let coding = json!([{"system": "http://a", "code": "1", "display": "one"}, {"code": "2"}]);
+    let patient = json!({
+        "resourceType": "Patient", "id": "p", "meta": {"tag": coding},
+        "contained": [
+            {"resourceType": "Patient", "id": "c", "birthDate": "1950"},
+            {"resourceType": "Observation", "id": "d", "valueString": "inside", "status": "final"},
+        ],
+        "name": [
+            {"family": "A", "given": ["x", null, "y"], "_given": [null, {"extension": [{"url": "u", "valueString": "gone"}]}, {"id": "g"}]},
+            {"given": ["z"], "period": {"start": "2020"}}, {"text": "no"},
+        ],
+        "_birthDate": {"extension": [{"url": "t", "valueDateTime": "1970-01-01T10:00:00Z"}]},
+        "deceasedBoolean": false, "multipleBirthInteger": 2,
+        "telecom": [{"value": "1", "rank": 1}], "managingOrganization": {"reference": "Organization/o"},
+        "generalPractitioner": [{"reference": "Practitioner/a"}, {"reference": "http://x/Patient/b"}],
+        "extension": [{"url": "e", "valueCoding": {"code": "in"}}, {"url": "f", "valueUri": "urn:x"}],
+    });
+    let observation = json!({
+        "resourceType": "Observation", "id": "o", "status": "final", "code": {"coding": coding},
+        "subject": {"reference": "Patient/p"}, "effectiveDateTime": "2020-01-01",
+        "valueQuantity": {"value": 1.50, "unit": "mg", "code": "mg"},
+        "component": [
+            {"code": {"coding": coding}, "valueQuantity": {"value": 2000.0}},
+            {"code": {"text": "t"}, "valueCodeableConcept": {"coding": coding}},
+            {"code": {}, "valueString": "s", "_valueString": {"id": "v"}},
+        ],
+    });
+    let bundle = json!({
+        "resourceType": "Bundle", "id": "b", "type": "collection",
+        "entry": [{"resource": patient}, {"resource": observation}, {"fullUrl": "urn:x"}],
+    });
+    [patient, observation, bundle].map(|one| Resource::parse(one.to_string()).unwrap())
+}
+
+fn step() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(&[
+        "name",
+        "given",
+        "family",
+        "value",
+        "code",
+        "coding",
+        "system",
+        "effective",
+        "subject",
+        "id",
+        "extension",
+        "birthDate",
+        "contained",
+        "component",
+        "deceased",
+        "meta",
+        "tag",
+        "entry",
+        "resource",
+        "period",
+        "start",
+        "generalPractitioner",
+        "managingOrganization",
+        "telecom",
+        "rank",
+        "multipleBirth",
+        "nothing",
+    ] as &[&str]);
+    let behind = prop::sample::select(&[
+        "",
+        "",
+        "",
+        ".first()",
+        "[0]",
+        "[1]",
+        "[7]",
+        ".ofType(string)",
+        ".ofType(Quantity)",
+        ".ofType(dateTime)",
+        ".ofType(uri)",
+        ".ofType(boolean)",
+        ".ofType(Patient)",
+        ".ofType(FHIR.Observation)",
+        ".ofType(Resource)",
+        ".ofType(Element)",
+        ".ofType(Coding)",
+        ".ofType(CodeableConcept)",
+        ".ofType(integer)",
+        ".ofType(String)",
+        ".ofType(System.String)",
+    ] as &[&str]);
+    (name, behind).prop_map(|(name, behind)| format!("{name}{behind}"))
+}
+
+fn path(most: usize) -> impl Strategy<Value = String> {
+    prop::collection::vec(step(), 1..most).prop_map(|steps| steps.join("."))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    /// Plain paths are taken by steps; the same path inside a function is evaluated as any other.
+    #[test]
+    fn plain_paths_hold_what_evaluating_them_gives(
+        each in prop_oneof![Just("$this".to_owned()), path(3)],
+        path in prop_oneof![4 => path(5), 1 => Just("$this".to_owned())],
+        end in prop::sample::select(&["", "", "", ".getReferenceKey()", ".getReferenceKey(Patient)", ".getResourceKey()"] as &[&str]),
+        collection: bool,
+    ) {
+        let path = format!("{path}{end}");
+        let evaluated = format!("iif(true, {path})");
+        for resource in resources() {
+            prop_assert_eq!(
+                column(&resource, &path, &each, collection),
+                column(&resource, &evaluated, &each, collection),
+                "{} of {} in {}", path, each, resource.type_name()
+            );
+        }
+    }
+}
+
+#[test]
+fn columns_that_begin_alike_are_filled_alike() {
+    let paths = [
+        "code.coding.first().code",
+        "code.coding.first().system",
+        "code.coding[1].code",
+        "code.text",
+        "component.first().value.ofType(Quantity).value",
+        "getResourceKey()",
+        "$this.status",
+        "component.value.ofType(CodeableConcept).coding.code",
+        "component.code.coding.count()",
+    ];
+    let [_, observation, _] = resources();
+    let columns: Vec<Value> = paths
+        .iter()
+        .enumerate()
+        .map(|(at, path)| json!({"name": format!("c{at}"), "path": path, "collection": at == 7}))
+        .collect();
+    let view = json!({"resource": "Observation", "select": [{"column": columns}]});
+    let view = Document::parse(view.to_string()).unwrap();
+    let view = View::compile(view.root()).unwrap();
+    let mut row = Vec::new();
+    view.rows(&observation, 0, &mut |cells| {
+        row = cells.iter().map(|cell| cell.to_text().into_owned()).collect();
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let expected =
+        ["1", "http://a", "2", "", "2000.0", "Observation/o", "final", r#"["1","2"]"#, "2"];
+    assert_eq!(row, expected);
+}

@@ -104,7 +104,7 @@ fn parts(folder: &Path) -> BTreeSet<String> {
 #[test]
 fn what_is_written_is_asked_and_a_restart_goes_on() {
     run(async {
-        let setup = Setup { patients: 40, ..Setup::default() };
+        let setup = Setup { patients: 60, ..Setup::default() };
         let hospitals = Hospitals::start(setup).await;
         let hospital = &hospitals.all[0];
         let account = hospital.account(Role::Researcher, None);
