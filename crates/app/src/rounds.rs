@@ -15,6 +15,7 @@ mod inquiry;
 mod lead;
 mod noise;
 mod overlap;
+mod pair;
 pub mod part;
 mod past;
 mod payment;

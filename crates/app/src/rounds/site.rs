@@ -11,7 +11,7 @@ use wire::{OrgId, Sealed};
 
 use super::inquiry::{Against, Checked, check};
 use super::replay::follow;
-use super::{SPACE, noise, payment, used};
+use super::{SPACE, noise, pair, payment, used};
 use crate::audit::Event;
 use crate::audit::event::Pattern;
 use crate::{App, Kind, catalog, programs, projects};
@@ -50,7 +50,10 @@ fn given(app: &App, coordinator: &OrgId, asked: &Asked<'_>) -> Result<Report, Ag
         .map_err(|_| Against::new("not-valid", "the round cannot be read"))?;
     // What is not paid for is no work. It is looked at again where it is written.
     let key = given_key(&checked, asked.number);
-    payment::due(app, &*app.store().snapshot()?, &checked, &key)?;
+    let snapshot = app.store().snapshot()?;
+    payment::due(app, &*snapshot, &checked, &key)?;
+    pair::due(app, &*snapshot, &checked)?;
+    drop(snapshot);
     let mut followed = follow(app, &checked, (&round, asked.number), asked.before)?;
     let given = values(app, &checked, &round)?;
     // With noise nothing is said of the rows that the noise does not cover.
@@ -195,6 +198,10 @@ fn record(
     let mut side = [heard, paid].concat();
     side.extend(used::first(app, &*snapshot, checked)?);
     side.push(SideWrite { space: SPACE, key, value: Some(hash) });
+    if let Some((guard, write)) = pair::due(app, &*snapshot, checked)? {
+        guards.push(guard);
+        side.push(write);
+    }
     let writes = vec![event.write(app)?];
     // Somebody may have decided otherwise about research since the rows were read.
     let Some(since) = catalog::anew::stands(app, &checked.known.project.dataset)? else {

@@ -56,6 +56,7 @@ rule-sites-sql = Mit SQL wird dort gefragt, wo das Projekt beantragt wurde, nach
 rule-sites-changed = Vorher wurde eine Summe über andere Einrichtungen gegeben; der Unterschied würde eine davon zeigen.
 rule-aggregators = Wer zusammenzählt, ist nicht so, wie das Projekt sagt, oder hat seinen Schlüssel nicht gegeben.
 rule-overlap = Zusammen mit einer früheren Summe könnte es zeigen, was eine Einrichtung gegeben hat.
+rule-overlap-pair = Was aus diesem Datensatz gegeben wird, zählen zwei andere Einrichtungen zusammen. Summen anderer könnten nicht neben ihren geprüft werden.
 rule-replayed = Dasselbe wurde schon einmal vorgelegt.
 rule-state = Die Runden folgen nicht auseinander.
 rule-lost-keys = Wer zusammenzählt, wurde neu gestartet und hat die Schlüssel dieser Frage verloren. Fragen Sie noch einmal.

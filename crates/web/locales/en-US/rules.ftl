@@ -56,6 +56,7 @@ rule-sites-sql = SQL is asked where the project was applied for, of data that ar
 rule-sites-changed = A sum over other institutions was given before; the difference would show one of them.
 rule-aggregators = Who adds up is not as the project says, or has not given its key.
 rule-overlap = Together with an earlier sum it could show what one institution gave.
+rule-overlap-pair = Two other institutions add up what is given of this data set. Sums of others could not be looked at beside theirs.
 rule-replayed = The same was handed in before.
 rule-state = The rounds do not follow from each other.
 rule-lost-keys = Who adds up was started again and has lost the keys of this question. Ask again.

@@ -56,6 +56,7 @@ rule-sites-sql = Con SQL se pregunta donde se solicitó el proyecto, sobre datos
 rule-sites-changed = Antes se dio una suma de otras instituciones; la diferencia mostraría a una de ellas.
 rule-aggregators = Quien suma no es quien dice el proyecto, o no ha dado su clave.
 rule-overlap = Junto con una suma anterior podría mostrar lo que dio una institución.
+rule-overlap-pair = Otras dos instituciones suman lo que se da de este conjunto de datos. Las sumas de otras no podrían examinarse junto a las suyas.
 rule-replayed = Lo mismo ya se presentó antes.
 rule-state = Las rondas no se siguen unas de otras.
 rule-lost-keys = Quien suma se reinició y ha perdido las claves de esta pregunta. Pregunte de nuevo.

@@ -10,7 +10,7 @@ use statistics::{Column, Frame};
 use tokio::task::block_in_place;
 
 use super::{PLANTED, failed, has, log, plant, planted};
-use crate::hospitals::{Hospitals, Setup, run};
+use crate::hospitals::{Hospital, Hospitals, Setup, run};
 use crate::rounds::{APPROVED, caller, dictionary, draft, ended, project_of, question, verdict};
 
 #[test]
@@ -54,6 +54,15 @@ fn differences_between_questions_projects_and_sites_are_not_given() {
         plant(third, 2);
         let whole = outcome(&other, "linear(age) ~ arm + died").await;
         assert!(matches!(whole.end, Some(End::Answered(_))), "{whole:?}");
+        // Two others who add would not know of these sums.
+        let org = |hospital: &Hospital| wire::OrgId::new(&hospital.org).unwrap();
+        let others = projects::Draft { aggregators: [org(first), org(third)], ..drafted("Others") };
+        let others = project_of(&hospitals, others, &APPROVED).await;
+        let standing = outcome(&others, "linear(age) ~ arm").await;
+        let missing = format!("{:?}", standing.missing);
+        assert!(matches!(standing.end, Some(End::Failed(_))), "{standing:?}");
+        assert_eq!(missing.matches("rule overlap: sums of this data set").count(), 3, "{missing}");
+        assert!(log(second).await.contains("rule overlap"), "the refusal is audited");
         for hospital in &hospitals.all {
             assert!(!log(hospital).await.contains(PLANTED));
         }

@@ -41,6 +41,7 @@ pub(super) const RULES: &[(&str, &str, &str)] = &[
     ("sites", "", "rule-sites"),
     ("sites-changed", "", "rule-sites-changed"),
     ("aggregators", "", "rule-aggregators"),
+    ("overlap", "sums of this data set", "rule-overlap-pair"),
     ("overlap", "", "rule-overlap"),
     ("replayed", "", "rule-replayed"),
     ("replayed-round", "", "rule-replayed"),
