@@ -150,7 +150,7 @@ impl Compiler {
         for (at, nested) in list(select, "select", MAX_SELECTS)?.into_iter().enumerate() {
             let nested = self.select(nested, &format!("{place}.select[{at}]"), depth + 1)?;
             numbered.extend(&nested.numbered);
-            joined.push(Joined::Select(nested));
+            joined.push(Joined::Select(Box::new(nested)));
         }
         let union = self.union(select, place, depth)?;
         if let Some(first) = union.first() {

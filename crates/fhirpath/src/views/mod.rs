@@ -84,7 +84,7 @@ struct Select {
 /// What a select is joined with.
 #[derive(Clone, Debug)]
 enum Joined {
-    Select(Select),
+    Select(Box<Select>),
     /// The branches of `unionAll`, which share their places in the row.
     Union(Vec<Select>),
 }
