@@ -234,17 +234,15 @@ def test_the_answer_to_a_query_is_columns() -> None:
     rows = node.session().project("p1").sql("SELECT …")
     assert rows["people"] == [33, 36] and list(rows) == [("female", 33), (None, 36)] and len(rows) == 2
     assert "fewer than 10" in repr(rows)
-    assert (rows.left_out, rows.as_of) == (0, None) and "earlier" not in repr(rows)
+    assert rows.as_of is None and "as they were" not in repr(rows)
     with pytest.raises(KeyError, match="gender, people"):
         rows["age"]
 
 
-def test_what_earlier_answers_keep_from_one_is_told() -> None:
+def test_when_the_records_were_as_they_were_asked_is_told() -> None:
     given = {"columns": [{"name": "people", "values": [33]}], "rows": 1, "min_cell": 10}
-    more = {"left_out": 2, "as_of": "2026-11-23T09:00:00Z"}
-    node = Node(reply(200, {"projects": [project_json()]}), reply(200, {**given, **more}))
-    shown = repr(node.session().project("p1").sql("SELECT …"))
-    assert "2 groups are left out" in shown and "as they were at 2026-11-23T09:00:00Z" in shown
+    node = Node(reply(200, {"projects": [project_json()]}), reply(200, {**given, "as_of": "2026-11-23T09:00:00Z"}))
+    assert "as they were at 2026-11-23T09:00:00Z" in repr(node.session().project("p1").sql("SELECT …"))
 
 
 HASH = "ab" * 32

@@ -70,6 +70,8 @@ pub(crate) struct Open {
     people: Mutex<Option<Arc<Participants>>>,
     /// The tables as they were when a researcher's query was answered, and when that was.
     held: Mutex<Option<(i64, Arc<Snapshot>)>>,
+    /// How often files were written anew without the rows of the purged.
+    scrubs: AtomicU64,
 }
 
 /// The tables at one moment.
@@ -80,6 +82,8 @@ pub(crate) struct Look {
     pub(crate) moved: Seq,
     /// Tells who was in research ([`mark`]).
     pub(crate) mark: Arc<str>,
+    /// How often rows of the purged had been taken out before.
+    scrubs: u64,
 }
 
 /// How large a lake is, and how far it has followed.
@@ -151,6 +155,7 @@ impl Open {
             _lock: lock,
             people: Mutex::default(),
             held: Mutex::default(),
+            scrubs: AtomicU64::new(0),
             lake,
         })
     }
@@ -164,9 +169,21 @@ impl Open {
         held.clone()
     }
 
-    /// Holds the tables of which a query was answered, where none are.
-    pub(crate) fn hold(&self, now_ms: i64, tables: &Arc<Snapshot>) {
-        self.held.lock().get_or_insert_with(|| (now_ms, Arc::clone(tables)));
+    /// Holds no tables with rows of the purged.
+    fn let_go(&self) {
+        let mut held = self.held.lock();
+        self.scrubs.fetch_add(1, Ordering::AcqRel);
+        *held = None;
+    }
+}
+
+impl Look {
+    /// Holds these tables, of which a query was answered, where none are held.
+    pub(crate) fn hold(&self, now_ms: i64) {
+        let mut held = self.open.held.lock();
+        if self.open.scrubs.load(Ordering::Acquire) == self.scrubs {
+            held.get_or_insert_with(|| (now_ms, Arc::clone(&self.snapshot)));
+        }
     }
 }
 
@@ -189,8 +206,9 @@ pub(crate) fn look(app: &App) -> Result<Look> {
         }
         open.is_whole.store(true, Ordering::Release);
     }
+    let scrubs = open.scrubs.load(Ordering::Acquire);
     let (snapshot, moved, mark) = people::show(app, &open)?;
-    Ok(Look { open, snapshot, moved, mark })
+    Ok(Look { open, snapshot, moved, mark, scrubs })
 }
 
 /// Waits until queries see everything that is committed now.

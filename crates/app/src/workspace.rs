@@ -9,13 +9,14 @@
 //! Nor do answers together show fewer people than one may: what was shown within a year, here and in other
 //! projects, is kept ([`shown`]). Where a query cannot be answered of the records as they are, since few
 //! people came or went after an earlier answer, it is answered of the records as they were when that
-//! was given, if that was within a day, without whoever has left research since.
+//! was given, if that was within a day, without whoever has left research since. That a query is refused so
+//! tells something, too, and so a project is refused so often and no more.
 
 pub(crate) mod shown;
 
 use std::sync::Arc;
 
-use ::lake::{Answer, Rules, Snapshot as Tables};
+use ::lake::{Answer, Rules};
 use store::Snapshot;
 use wire::OrgId;
 
@@ -44,8 +45,6 @@ pub struct Answered {
     pub frame: Frame,
     /// Groups of fewer people are left out.
     pub min_cell: u32,
-    /// So many groups, or parts of them, are left out because of earlier answers.
-    pub left_out: usize,
     /// When the records were as they were asked, in milliseconds since the Unix epoch; `None` for now.
     pub as_of_ms: Option<i64>,
 }
@@ -110,12 +109,12 @@ pub async fn ask(app: &App, caller: &Caller, project: &str, sql: &str) -> Result
         hash: crypto::hash::hex(&crypto::sha256(sql.as_bytes())),
     };
     let begin = asked.clone();
-    let look = app.run(move |app| begin.allowed(app)).await?;
+    app.run(move |app| begin.allowed(app)).await?;
     let Ok(leave) = app.lake().ask() else {
         app.run(move |app| asked.refuse(app, BUSY)).await?;
         return Err(shown::busy());
     };
-    let found = answer(app, &look, sql).await;
+    let found = answer(app, sql).await;
     drop(leave);
     app.run(move |app| asked.audited(app, found)).await
 }
@@ -134,76 +133,42 @@ impl From<Error> for Against {
     }
 }
 
-/// The records as they were at a moment.
-struct Moment {
-    /// When, in milliseconds since the Unix epoch; `None` for now.
-    as_of_ms: Option<i64>,
-    tables: Arc<Tables>,
-}
-
 /// Answers a query of the records as they are or, where earlier answers stand against that and not
 /// against it, as they were when the first answer within a day was given.
-async fn answer(app: &App, look: &lake::Look, sql: &str) -> std::result::Result<Answered, Against> {
-    let now_ms = app.now_ms();
-    let now = Moment { as_of_ms: None, tables: Arc::clone(&look.snapshot) };
-    let before = look.open.held(now_ms).map(|(at_ms, tables)| Moment {
-        as_of_ms: Some(at_ms),
-        tables: tables.seen_by(&look.snapshot),
-    });
-    let moments: Vec<Moment> = [Some(now), before].into_iter().flatten().collect();
-    let mut best: Option<(usize, &Moment)> = None;
+async fn answer(app: &App, sql: &str) -> std::result::Result<Answered, Against> {
     let mut refused = None;
-    for moment in &moments {
-        match of(app, look, moment, sql).await {
-            Ok((found, turn)) if found.left_out == 0 => {
-                return keep(app, look, moment, found, turn).await;
+    for of_before in [false, true] {
+        let turn = app.lake().shown_by_sql.turn(app).await?;
+        // Who has left research while it waited is not in it.
+        let look = app.run(lake::look).await?;
+        let (as_of_ms, tables) = match (of_before, look.open.held(app.now_ms())) {
+            (false, _) => (None, Arc::clone(&look.snapshot)),
+            (true, Some((at_ms, before))) => (Some(at_ms), before.seen_by(&look.snapshot)),
+            (true, None) => break,
+        };
+        let (engine, rules) = (&look.open.engine, Rules::new(LEAST_PEOPLE));
+        match engine.aggregates(&tables, sql, rules, turn).await {
+            Ok((Answer { frame, min_cell }, turn)) => {
+                // Nothing is shown before it is kept what is.
+                app.run(move |app| turn.kept(app)).await?;
+                if as_of_ms.is_none() {
+                    look.hold(app.now_ms());
+                }
+                return Ok(Answered { frame, min_cell, as_of_ms });
             }
-            Ok((found, _)) if best.is_none_or(|(least, _)| found.left_out < least) => {
-                best = Some((found.left_out, moment));
-            }
-            Ok(_) => {}
-            Err(Against::Query(why)) if matches!(why.rule, Rule::Differencing | Rule::Groups) => {
+            Err(why) if is_beside(&why) => {
                 refused.get_or_insert(why);
             }
-            Err(against) => return Err(against),
+            Err(why) => return Err(Against::Query(why)),
         }
     }
-    match (best, refused) {
-        (Some((_, moment)), _) => {
-            let (found, turn) = of(app, look, moment, sql).await?;
-            keep(app, look, moment, found, turn).await
-        }
-        (None, Some(why)) => Err(Against::Query(why)),
-        (None, None) => Err(Error::internal("a query was not tried").into()),
-    }
+    let not_tried = || Error::internal("a query was not tried").into();
+    Err(refused.map_or_else(not_tried, Against::Query))
 }
 
-/// The answer of a moment. Nothing is shown before its turn is kept.
-async fn of(
-    app: &App,
-    look: &lake::Look,
-    moment: &Moment,
-    sql: &str,
-) -> std::result::Result<(Answer, shown::Turn), Against> {
-    let turn = app.lake().shown_by_sql.turn(app).await?;
-    let (engine, rules) = (&look.open.engine, Rules::new(LEAST_PEOPLE));
-    engine.aggregates(&moment.tables, sql, rules, turn).await.map_err(Against::Query)
-}
-
-/// Keeps what is shown, and then shows it.
-async fn keep(
-    app: &App,
-    look: &lake::Look,
-    moment: &Moment,
-    found: Answer,
-    turn: shown::Turn,
-) -> std::result::Result<Answered, Against> {
-    app.run(move |app| turn.kept(app)).await?;
-    if moment.as_of_ms.is_none() {
-        look.open.hold(app.now_ms(), &moment.tables);
-    }
-    let Answer { frame, min_cell, left_out } = found;
-    Ok(Answered { frame, min_cell, left_out, as_of_ms: moment.as_of_ms })
+/// Whether a query is refused because of what was shown earlier.
+fn is_beside(why: &Refused) -> bool {
+    matches!(why.rule, Rule::Differencing | Rule::Groups)
 }
 
 /// A query as the audit knows it.
@@ -215,19 +180,17 @@ struct Asked {
 }
 
 impl Asked {
-    /// The tables that it is asked of. That it is asked is in the audit before.
-    fn allowed(&self, app: &App) -> Result<lake::Look> {
+    /// Whether it may be asked. That it is asked is in the audit before.
+    fn allowed(&self, app: &App) -> Result<()> {
         authorise(app, &self.caller, Action::of(policy::Action::Explore))?;
-        let known = known(&*app.store().snapshot()?, &self.project)?;
-        match stands(app, &self.caller, &known) {
+        let snapshot = app.store().snapshot()?;
+        let known = known(&*snapshot, &self.project)?;
+        let stands = stands(app, &self.caller, &known)
+            .and_then(|()| shown::has_refusals_left(app, &*snapshot, &self.project));
+        match stands {
             Ok(()) => {
                 let note = format!("asks the records by SQL of SHA-256 {}", self.hash);
-                app.audit(self.event(Pattern::Query).note(note))?;
-                let look = lake::look(app);
-                if look.is_err() {
-                    self.refuse(app, BUSY)?;
-                }
-                look
+                app.audit(self.event(Pattern::Query).note(note))
             }
             Err(error) => {
                 let rule = error.rule.clone().unwrap_or_else(|| NOT_ALLOWED.to_owned());
@@ -237,22 +200,18 @@ impl Asked {
         }
     }
 
-    /// What was found; what is refused or left out is in the audit.
+    /// What was found; what is refused is in the audit.
     fn audited(
         &self,
         app: &App,
         found: std::result::Result<Answered, Against>,
     ) -> Result<Answered> {
         match found {
-            Ok(answer) if answer.left_out > 0 => {
-                let (rule, hash, left) = (Rule::Differencing.name(), &self.hash, answer.left_out);
-                let why =
-                    format!("rule {rule}: SQL of SHA-256 {hash} is answered without {left} groups");
-                app.audit(self.event(Pattern::Refuse).refused(why))?;
-                Ok(answer)
-            }
             Ok(answer) => Ok(answer),
             Err(Against::Query(against)) => {
+                if is_beside(&against) {
+                    shown::note_refusal(app, &self.project)?;
+                }
                 self.refuse(app, against.rule.name())?;
                 Err(told(against))
             }

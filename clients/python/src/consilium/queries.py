@@ -36,7 +36,7 @@ _SHOWS = {
     "group_identifier": "group by what many people share: gender, a code, a decade of age",
     "group_unique": "group by bands: `floor(value / 10) * 10`, or a year of a date",
     "identifier": "leave conditions on keys out; keys are joined and counted",
-    "argument": "an aggregate takes columns, their sums and differences, and constant factors",
+    "argument": "an aggregate takes a column, or the sum or difference of two; constants stand outside: `2020 - avg(x)`",
     "join": "join by equal columns, inner or left",
     "join_rows": "for people who have something: `WHERE patient_key IN (SELECT patient_key FROM …)`",
     "conditions": "ask several queries: each FILTER and each column that may be missing is a condition",
@@ -63,8 +63,6 @@ class Rows(Tabled):
     #: Groups of fewer people are left out.
     min_cell: int
     query: str
-    #: So many groups are left out because beside earlier answers they would show too few people.
-    left_out: int = 0
     #: When the records were as they were asked (RFC 3339), where that is not now.
     as_of: Optional[str] = None
 
@@ -72,7 +70,7 @@ class Rows(Tabled):
     def read(cls, given: Dict[str, Any], query: str) -> "Rows":
         """From the node's JSON."""
         columns = {one["name"]: list(one["values"]) for one in given["columns"]}
-        return cls(columns, int(given["min_cell"]), query, int(given.get("left_out", 0)), given.get("as_of"))
+        return cls(columns, int(given["min_cell"]), query, given.get("as_of"))
 
     def __len__(self) -> int:
         return max((len(values) for values in self.columns.values()), default=0)
@@ -90,9 +88,6 @@ class Rows(Tabled):
     def tables(self) -> List[Table]:
         head = [Column(name, _form(values)) for name, values in self.columns.items()]
         notes = [f"groups of fewer than {self.min_cell} people are left out"]
-        if self.left_out:
-            groups = "1 group is" if self.left_out == 1 else f"{self.left_out} groups are"
-            notes.append(f"{groups} left out: beside earlier answers they would show too few people")
         if self.as_of:
             notes.append(f"of the records as they were at {self.as_of}, since too few people came or went")
         return [Table("", head, list(self), notes)]

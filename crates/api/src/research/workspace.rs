@@ -51,7 +51,7 @@ async fn ask(
     let answer = workspace::ask(&app, &caller, &id, &sql).await?;
     Ok(Json(json!({
         "columns": answer.frame.columns.iter().map(column).collect::<Vec<_>>(),
-        "rows": answer.frame.rows, "min_cell": answer.min_cell, "left_out": answer.left_out,
+        "rows": answer.frame.rows, "min_cell": answer.min_cell,
         "as_of": answer.as_of_ms.map(instant),
     }))
     .into_response())

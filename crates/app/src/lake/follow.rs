@@ -124,7 +124,7 @@ fn scrub(app: &App) -> Result<bool> {
     if !snapshot.changes(open.lake.applied(), 1)?.is_empty() {
         return Ok(true);
     }
-    *open.held.lock() = None;
+    open.let_go();
     if open.lake.scrub().map_err(|fault| Error::internal(fault.to_string()))? {
         return Ok(true);
     }

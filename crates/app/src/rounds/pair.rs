@@ -4,6 +4,7 @@
 //! added it does not know. So a holder gives its part of a data set to one pair of aggregators only, over
 //! all questions and projects of a year: every sum that it is in is then known to both of them, and as no
 //! two pairs add a part of the same holder, no combination of their sums is about fewer than one of theirs.
+//! Where one of the pair has left the network, another takes its place.
 
 use serde::{Deserialize, Serialize};
 use store::{Guard, SideWrite, Snapshot};
@@ -46,7 +47,9 @@ pub(super) fn due(
     let before = stored.as_deref().map(serde_json::from_slice::<Pair>).transpose();
     if let Some(before) = before.map_err(unwritten)? {
         let since = now.at_ms.saturating_sub(before.at_ms);
-        if before.aggregators != now.aggregators && since < YEAR_MS {
+        let list = app.network().list();
+        let are_there = before.aggregators.iter().all(|org| list.member(org).is_some());
+        if before.aggregators != now.aggregators && since < YEAR_MS && are_there {
             let reason = "sums of this data set are added by two other institutions, which could not hold these against them";
             return Err(Against::new("overlap", reason));
         }

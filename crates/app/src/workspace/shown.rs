@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ::lake::{Gate, Group, Verdict};
 use privacy::budget::{Beside, Marks, Ruling};
-use store::{SideWrite, Transaction};
+use store::{Guard, SideWrite, Snapshot, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::LEAST_PEOPLE;
@@ -19,6 +19,13 @@ use crate::{App, Error, Kind, Result};
 
 /// Where groups are kept: by the rows that they are of, then by time.
 const SPACE: &str = "shown";
+/// Where it is kept which projects were refused because of earlier answers, and when.
+const REFUSED: &str = "shown-refused";
+/// How often a project may be refused so, and within which time.
+const MOST_REFUSED: usize = 20;
+const REFUSED_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+/// The rule by which nothing more is answered then.
+const REFUSALS: &str = "refusals";
 /// How long a group counts.
 const YEAR_MS: i64 = 366 * 24 * 60 * 60 * 1000;
 /// How often groups that no longer count are taken away.
@@ -40,7 +47,8 @@ struct Known {
 pub(super) struct Turn {
     known: OwnedMutexGuard<Option<Known>>,
     new: Vec<(String, Marks)>,
-    is_kept: bool,
+    /// How many groups there were of the rows that it is of.
+    before: HashMap<String, usize>,
 }
 
 impl Shown {
@@ -55,7 +63,7 @@ impl Shown {
             if known.as_ref().is_none_or(|known| now.saturating_sub(known.at_ms) > RENEW_MS) {
                 *known = Some(read(app, now)?);
             }
-            Ok(Turn { known, new: Vec::new(), is_kept: false })
+            Ok(Turn { known, new: Vec::new(), before: HashMap::new() })
         })
         .await
     }
@@ -65,19 +73,16 @@ impl Turn {
     /// Keeps what the query shows. Blocks.
     pub(super) fn kept(mut self, app: &App) -> Result<()> {
         let now = app.now_ms();
-        let write = |(at, (of, marks)): (usize, (String, Marks))| SideWrite {
-            space: SPACE,
-            key: format!("{of}/{now:015}/{at:05}").into_bytes(),
-            value: Some(marks.to_bytes()),
-        };
-        let side: Vec<SideWrite> = self.new.drain(..).enumerate().map(write).collect();
+        let (mut guards, mut side) = (Vec::new(), Vec::new());
+        for (at, (of, marks)) in self.new.iter().enumerate() {
+            let key = format!("{of}/{now:015}/{at:05}").into_bytes();
+            guards.push(Guard::Side { space: SPACE, key: key.clone(), value: None });
+            side.push(SideWrite { space: SPACE, key, value: Some(marks.to_bytes()) });
+        }
         if !side.is_empty() {
-            app.store().commit(Transaction { side, ..Transaction::default() })?;
+            app.store().commit(Transaction { guards, side, ..Transaction::default() })?;
         }
-        for beside in self.known.iter_mut().flat_map(|known| known.beside.values_mut()) {
-            beside.rest();
-        }
-        self.is_kept = true;
+        self.before.clear();
         Ok(())
     }
 }
@@ -87,7 +92,9 @@ impl Gate for Turn {
         let Some(known) = self.known.as_mut() else { return Verdict::TooMany };
         let marks = Marks::of(group.people.iter().copied());
         let fresh = || Beside::new(LEAST_PEOPLE);
-        match known.beside.entry(group.rows_of.clone()).or_insert_with(fresh).show(&marks) {
+        let beside = known.beside.entry(group.rows_of.clone()).or_insert_with(fresh);
+        self.before.entry(group.rows_of.clone()).or_insert_with(|| beside.groups());
+        match beside.show(&marks) {
             Ruling::Known => Verdict::Show,
             Ruling::Shown => {
                 self.new.push((group.rows_of.clone(), marks));
@@ -101,8 +108,11 @@ impl Gate for Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if !self.is_kept && !self.new.is_empty() {
-            *self.known = None;
+        for (of, beside) in self.known.iter_mut().flat_map(|known| &mut known.beside) {
+            match self.before.get(of) {
+                Some(groups) => beside.forget_beyond(*groups),
+                None => beside.rest(),
+            }
         }
     }
 }
@@ -110,6 +120,41 @@ impl Drop for Turn {
 /// That others ask.
 pub(super) fn busy() -> Error {
     Error::new(Kind::Busy, "other queries are being answered; try again shortly")
+}
+
+/// Whether a project may still be refused because of earlier answers.
+///
+/// Errors: the rule `refusals`.
+pub(super) fn has_refusals_left(app: &App, snapshot: &dyn Snapshot, project: &str) -> Result<()> {
+    let since = app.now_ms().saturating_sub(REFUSED_MS);
+    let noted = snapshot.side_scan(REFUSED, format!("{project}/").as_bytes(), usize::MAX)?;
+    if noted.iter().filter(|(key, _)| noted_at(key) > since).count() < MOST_REFUSED {
+        return Ok(());
+    }
+    let message = "queries of the project were refused because of earlier answers as often as may be within \
+                   90 days, since refusals tell something, too";
+    Err(Error::new(Kind::Forbidden, message).by_rule(REFUSALS))
+}
+
+/// Notes that a query was refused because of earlier answers. Blocks.
+pub(super) fn note_refusal(app: &App, project: &str) -> Result<()> {
+    let (now, mark) = (app.now_ms(), crypto::hash::hex(&app.new_secret()[..8]));
+    let key = format!("{project}/{now:015}/{mark}").into_bytes();
+    let mut side = vec![SideWrite { space: REFUSED, key, value: Some(Vec::new()) }];
+    let noted = app.store().snapshot()?;
+    for (key, _) in noted.side_scan(REFUSED, format!("{project}/").as_bytes(), usize::MAX)? {
+        if noted_at(&key) <= now.saturating_sub(REFUSED_MS) {
+            side.push(SideWrite { space: REFUSED, key, value: None });
+        }
+    }
+    app.store().commit(Transaction { side, ..Transaction::default() })?;
+    Ok(())
+}
+
+/// When a refusal was noted.
+fn noted_at(key: &[u8]) -> i64 {
+    let text = std::str::from_utf8(key).ok().and_then(|text| text.split('/').nth(1)?.parse().ok());
+    text.unwrap_or_default()
 }
 
 /// Reads what was shown within a year, and takes away what was before.

@@ -16,8 +16,7 @@
 //! error would say that a row is there.
 //!
 //! Differences between the answers to several queries are looked at by whoever keeps what was shown
-//! ([`super::gate`]): groups that would show fewer people beside earlier answers fall out like small ones,
-//! and how many is told.
+//! ([`super::gate`]): a query is refused of which a group would show fewer people beside earlier answers.
 //!
 //! What this door does not see: one person who outweighs a group. Every query is in the audit with who
 //! asked it, and stewards decide who may ask by SQL at all.
@@ -69,9 +68,6 @@ pub struct Answer {
     /// Rule `min_cell`: groups of fewer people are left out, and values about fewer are null. It
     /// is stated whether or not it left something out.
     pub min_cell: u32,
-    /// Rule `differencing`: so many groups are left out, or parts of groups of which the values are
-    /// over different rows, since beside earlier answers they would show fewer people.
-    pub left_out: usize,
 }
 
 /// The aggregate of a plan, checked, and what it stands on.

@@ -27,7 +27,7 @@ use super::expression::{Scope, computed};
 use super::marks::row_mark;
 use super::parts::{GROUP, PART, Parts};
 use super::refused::{Refused, Rule};
-use super::source::{Source, no_identifier, origin, walk};
+use super::source::{Leaf, Mark, Source, no_identifier, origin, walk};
 use crate::definition::Kind;
 
 /// Aggregates of which none is the value of a row, and which are known by few moments: more of them
@@ -64,8 +64,7 @@ pub(super) struct Cells {
     /// Whether a value is over all rows, whatever they meet.
     counts_all: bool,
     person: Column,
-    mark: Column,
-    rows_of: String,
+    marks: Vec<Mark>,
     values: Vec<Expr>,
     /// The people of each value.
     people: Vec<Expr>,
@@ -110,10 +109,10 @@ impl Cells {
         if conditions.len() > MOST_CONDITIONS {
             return Err(Refused::new(Rule::Conditions, "select"));
         }
-        let counts_all = conditions.contains(&None);
+        // Without a value the groups themselves are what is told.
+        let counts_all = conditions.is_empty() || conditions.contains(&None);
         let conditions = conditions.into_iter().flatten().collect();
-        let (person, mark, rows_of) =
-            (source.person.clone(), source.mark.clone(), source.rows_of.clone());
+        let (person, marks) = (source.person.clone(), source.marks.clone());
         let of_groups = groups.len();
         let (rows, keys) = keyed(source.plan, groups, conditions)?;
         // Names of groups and values stay as they are, whatever was written anew in them.
@@ -126,8 +125,7 @@ impl Cells {
             groups,
             counts_all,
             person,
-            mark,
-            rows_of,
+            marks,
             values,
             people,
             counts,
@@ -151,9 +149,9 @@ impl Cells {
         Parts::new(schema, batches, self.groups, self.counts_all)
     }
 
-    /// Of which rows the values are.
-    pub(super) fn rows_of(&self) -> &str {
-        &self.rows_of
+    /// Of which rows the values are: of those of each joined table.
+    pub(super) fn rows_of(&self) -> impl Iterator<Item = &str> {
+        self.marks.iter().map(|mark| mark.rows_of.as_str())
     }
 
     /// Of which keys each of the values that count keys is.
@@ -167,15 +165,20 @@ impl Cells {
         let people = count_distinct(Expr::Column(self.person.clone())).alias(PEOPLE);
         let rows = Arc::clone(&self.rows);
         let counted = Aggregate::try_new(rows, by, vec![people]).map_err(planning)?;
-        let kept = self.enough(counted)?;
+        let enough = here(PEOPLE.to_owned()).gt_eq(lit(i64::from(self.least)));
+        let counted = Arc::new(LogicalPlan::Aggregate(counted));
+        let kept = Filter::try_new(enough, counted).map_err(planning)?;
+        let kept = Arc::new(LogicalPlan::Filter(kept));
         let keys = self.keys.iter().cloned().map(here).collect();
         Ok(LogicalPlan::Projection(Projection::try_new(keys, kept).map_err(planning)?))
     }
 
-    /// The people of each part with the sums of the marks of their rows.
+    /// The people of each part with the sums of the marks of their rows, for each joined table.
     pub(super) fn people(&self, parts: &Parts) -> Result<LogicalPlan, Refused> {
-        let marks = sum(Expr::Column(self.mark.clone())).alias("_marks");
-        self.by_person(parts, PART, vec![marks])
+        let marks = self.marks.iter().enumerate();
+        let sums = marks
+            .map(|(at, mark)| sum(Expr::Column(mark.column.clone())).alias(format!("_marks{at}")));
+        self.by_person(parts, PART, sums.collect())
     }
 
     /// The people of each group with the sums of the marks of their keys, for each of the values that
@@ -225,7 +228,14 @@ impl Cells {
         all.extend(self.people.iter().cloned());
         let groups = by.iter().cloned().map(here).collect();
         let counted = Aggregate::try_new(Arc::new(rows), groups, all).map_err(planning)?;
-        let kept = self.enough(counted)?;
+        // A group of which no value is shown is not shown.
+        let least = lit(i64::from(self.least));
+        let each =
+            (0..self.values.len()).map(|at| here(format!("{PEOPLE}{at}")).gt_eq(least.clone()));
+        let enough = each.reduce(Expr::or).unwrap_or_else(|| here(PEOPLE.to_owned()).gt_eq(least));
+        let counted = Arc::new(LogicalPlan::Aggregate(counted));
+        let kept = Filter::try_new(enough, counted).map_err(planning)?;
+        let kept = Arc::new(LogicalPlan::Filter(kept));
         let groups = by.into_iter().map(|name| Ok(here(name)));
         let values = (0..self.values.len()).map(|at| {
             let enough = here(format!("{PEOPLE}{at}")).gt_eq(lit(i64::from(self.least)));
@@ -236,13 +246,6 @@ impl Cells {
         });
         let shown = shown.collect::<Result<Vec<_>, Refused>>()?;
         Ok(LogicalPlan::Projection(Projection::try_new(shown, kept).map_err(planning)?))
-    }
-
-    fn enough(&self, counted: Aggregate) -> Result<Arc<LogicalPlan>, Refused> {
-        let enough = here(PEOPLE.to_owned()).gt_eq(lit(i64::from(self.least)));
-        let counted = Arc::new(LogicalPlan::Aggregate(counted));
-        let kept = Filter::try_new(enough, counted).map_err(planning)?;
-        Ok(Arc::new(LogicalPlan::Filter(kept)))
     }
 }
 
@@ -260,7 +263,7 @@ fn counted_key(aggregate: &Expr, source: &Source) -> Option<(Expr, String)> {
     let Expr::AggregateFunction(AggregateFunction { params, .. }) = aggregate else { return None };
     let [key] = params.args.as_slice() else { return None };
     let of = origin(key, &source.columns);
-    let counts = params.distinct && of.leaf().is_some_and(|leaf| leaf.identifier);
+    let counts = params.distinct && of.leaf().is_some_and(|leaf| leaf.personal);
     of.named().filter(|_| counts).map(|name| (key.clone(), name.to_owned()))
 }
 
@@ -377,7 +380,7 @@ fn check_aggregate(
             // Columns may be counted whatever they are; numbers may be moved and stretched.
             let counted = name == "count" && of.plain;
             let identifier = of.leaves.iter().any(|leaf| leaf.identifier);
-            if !counted && (identifier || !is_affine(&of.expression, &of.leaves)) {
+            if !counted && (identifier || !is_linear(&of.expression, &of.leaves)) {
                 return refused(Rule::Argument);
             }
             condition = also(condition, arg.clone().is_not_null());
@@ -388,43 +391,41 @@ fn check_aggregate(
     Ok((Expr::AggregateFunction(AggregateFunction { func, params }), condition))
 }
 
-/// Sums and differences of columns, and products with constants: what singles out no row. Products of
-/// columns, powers and conditions could be made to be large for one row and nothing for all others.
-fn is_affine(expression: &Expr, leaves: &[super::source::Leaf]) -> bool {
+/// A column, the year or the moment of one, or the sum or difference of two such: what singles out no row. With
+/// constants inside a value could be rounded, cut off or made to overflow for one row and for no other; they
+/// belong outside, to the value of the aggregate.
+fn is_linear(expression: &Expr, leaves: &[Leaf]) -> bool {
     if leaves.iter().any(|leaf| matches!(leaf.kind, Kind::Text | Kind::Boolean)) {
         return false;
     }
-    linear(expression)
+    match bare(expression) {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus | Operator::Minus, right }) => {
+            is_term(left) && is_term(right)
+        }
+        other => is_term(other),
+    }
 }
 
-fn linear(expression: &Expr) -> bool {
-    let constant = |e: &Expr| e.column_refs().is_empty() && linear(e);
+fn bare(expression: &Expr) -> &Expr {
     match expression {
-        Expr::Column(_) | Expr::Literal(..) => true,
-        Expr::Alias(alias) => linear(&alias.expr),
-        Expr::Negative(inner) => linear(inner),
-        Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
-            let t = field.data_type();
-            // To whole numbers would cut off what a constant factor has moved there.
-            (t.is_floating()
-                || matches!(t, datafusion::arrow::datatypes::DataType::Date32)
-                || t.is_integer() && matches!(**expr, Expr::Literal(..)))
-                && linear(expr)
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
-            Operator::Plus | Operator::Minus => linear(left) && linear(right),
-            Operator::Multiply => {
-                linear(left) && linear(right) && (constant(left) || constant(right))
-            }
-            Operator::Divide => linear(left) && constant(right),
-            _ => false,
-        },
+        Expr::Alias(alias) => bare(&alias.expr),
+        other => other,
+    }
+}
+
+fn is_term(expression: &Expr) -> bool {
+    match bare(expression) {
+        Expr::Column(_) => true,
         // The year of a date, for ages.
         Expr::ScalarFunction(call) if call.func.name() == "date_part" => {
-            matches!(call.args.first(), Some(Expr::Literal(part, _))
-            if part.try_as_str().flatten().is_some_and(|p| {
-                ["year", "epoch"].iter().any(|known| p.eq_ignore_ascii_case(known))
-            })) && call.args.get(1).is_some_and(linear)
+            let of = |part: &Expr| match part {
+                Expr::Literal(part, _) => part.try_as_str().flatten().is_some_and(|part| {
+                    ["year", "epoch"].iter().any(|known| part.eq_ignore_ascii_case(known))
+                }),
+                _ => false,
+            };
+            matches!(call.args.as_slice(), [part, column]
+                if of(part) && matches!(bare(column), Expr::Column(_)))
         }
         _ => false,
     }

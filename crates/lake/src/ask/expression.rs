@@ -259,13 +259,14 @@ fn function(call: ScalarFunction, scope: &Scope<'_>, place: &str) -> Result<Expr
     Ok(Expr::ScalarFunction(ScalarFunction { func: call.func, args }))
 }
 
-/// `key IN (SELECT key FROM …)`: both are columns that tell who or which.
+/// `key IN (SELECT key FROM …)`: both are keys of resources that have rows, which are of one person each. By
+/// what many people share, all of them would be in or out for what one has.
 fn membership(found: InSubquery, scope: &Scope<'_>, place: &str) -> Result<InSubquery, Refused> {
     let refused = || Refused::new(Rule::Subquery, place);
     let Scope::Rows(columns, _) = scope else { return Err(refused()) };
     let Expr::Column(column) = found.expr.as_ref() else { return Err(refused()) };
     let identifies =
-        |origin: Option<&Origin>| origin.and_then(Origin::leaf).is_some_and(|leaf| leaf.identifier);
+        |origin: Option<&Origin>| origin.and_then(Origin::leaf).is_some_and(|leaf| leaf.personal);
     if !identifies(columns.get(column)) || !found.subquery.outer_ref_columns.is_empty() {
         return Err(refused());
     }

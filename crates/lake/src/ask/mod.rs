@@ -13,7 +13,7 @@ mod session;
 mod source;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -199,67 +199,68 @@ async fn answer<G: Gate>(
         Ok(())
     })
     .await?;
-    let mut parts = cells.found(&schema, &batches).map_err(running)?;
-    // What stands above is checked before anything is shown, and so is counted.
-    aggregates::over(&plan, &cells.shown(&parts)?)?;
-    let left_out = pass(&context, &cells, &mut parts, &mut gate, limits).await?;
+    let parts = cells.found(&schema, &batches).map_err(running)?;
+    // What stands above is checked before it is asked what may be shown.
     let plan = aggregates::over(&plan, &cells.shown(&parts)?)?;
-    let frame = collect(&context, aggregates::typed(&context, plan)?, limits).await?;
-    Ok((Answer { frame, min_cell: rules.min_cell(), left_out }, gate))
+    let plan = aggregates::typed(&context, plan)?;
+    pass(&context, &cells, &parts, &mut gate, limits).await?;
+    let frame = collect(&context, plan, limits).await?;
+    Ok((Answer { frame, min_cell: rules.min_cell() }, gate))
 }
 
-/// Leaves the parts out that may not be shown beside earlier answers; says how many.
+/// Asks whether the parts may be shown beside earlier answers.
+///
+/// Errors: one may not, and so none is: which one would tell of the people in it.
 async fn pass(
     context: &SessionContext,
     cells: &Cells,
-    parts: &mut Parts,
+    parts: &Parts,
     gate: &mut impl Gate,
     limits: &Limits,
-) -> Result<usize, Refused> {
-    let mut against = None;
-    let mut may = |group: &Group| match gate.pass(group) {
-        Verdict::Show => true,
-        Verdict::Few => {
-            against = Some(Rule::Differencing);
-            false
+) -> Result<(), Refused> {
+    let begun = Instant::now();
+    let mut may = |group: &Group| {
+        if begun.elapsed() > limits.time {
+            return Err(Refused::new(Rule::Time, "query"));
         }
-        Verdict::TooMany => {
-            against.get_or_insert(Rule::Groups);
-            false
+        match gate.pass(group) {
+            Verdict::Show => Ok(()),
+            Verdict::Few => Err(Refused::new(Rule::Differencing, "query")),
+            Verdict::TooMany => Err(Refused::new(Rule::Groups, "query")),
         }
     };
+    let rows = cells.rows_of().map(|of| Counted::new(parts.len(), of)).collect();
+    let rows = counted(context, cells.people(parts)?, rows, limits).await?;
+    for groups in rows {
+        // Rows of a joined table that fewer people have are of no value: their values are a part of their own.
+        let of_value = groups.iter().enumerate().filter(|(at, _)| parts.is_of_value(*at));
+        let enough = of_value.filter(|(_, group)| group.people.len() >= cells.least());
+        enough.map(|(_, group)| group).try_for_each(&mut may)?;
+    }
+    if cells.counts_of().is_empty() {
+        return Ok(());
+    }
+    let keys = cells.counts_of().iter().map(|of| Counted::new(parts.groups(), of)).collect();
+    let keys = counted(context, cells.counts(parts)?, keys, limits).await?;
+    // Over fewer people a value is null.
+    let enough = keys.iter().flatten().filter(|group| group.people.len() >= cells.least());
+    enough.into_iter().try_for_each(may)
+}
+
+/// The people of groups, for each sum of marks.
+async fn counted(
+    context: &SessionContext,
+    plan: LogicalPlan,
+    mut sums: Vec<Counted>,
+    limits: &Limits,
+) -> Result<Vec<Vec<Group>>, Refused> {
     let all = Limits { rows: usize::MAX, ..limits.clone() };
-    let plan = aggregates::typed(context, cells.people(parts)?)?;
-    let mut counted = Counted::new(parts.len(), cells.rows_of());
-    carry_out(context, plan, &all, |batch| counted.take(&batch, 0)).await?;
-    for (at, group) in counted.groups().iter().enumerate() {
-        if parts.is_of_value(at) && !may(group) {
-            parts.leave_out(at);
-        }
-    }
-    let mut counts: Vec<Counted> =
-        cells.counts_of().iter().map(|of| Counted::new(parts.groups(), of)).collect();
-    if !counts.is_empty() {
-        let plan = aggregates::typed(context, cells.counts(parts)?)?;
-        let each = |batch| {
-            let mut counts = counts.iter_mut().enumerate();
-            counts.try_for_each(|(at, counted): (usize, &mut Counted)| counted.take(&batch, at))
-        };
-        carry_out(context, plan, &all, each).await?;
-    }
-    for counted in counts {
-        for (at, group) in counted.groups().iter().enumerate() {
-            // Over fewer people a value is null.
-            if group.people.len() >= cells.least() && !may(group) {
-                parts.leave_group_out(at);
-            }
-        }
-    }
-    let left_out = parts.len() - parts.shown();
-    match against.filter(|_| parts.shown() == 0) {
-        Some(rule) => Err(Refused::new(rule, "query")),
-        None => Ok(left_out),
-    }
+    let take = |batch| {
+        let mut sums = sums.iter_mut().enumerate();
+        sums.try_for_each(|(at, counted): (usize, &mut Counted)| counted.take(&batch, at))
+    };
+    carry_out(context, aggregates::typed(context, plan)?, &all, take).await?;
+    Ok(sums.into_iter().map(Counted::groups).collect())
 }
 
 /// Carries a plan out within the limits.

@@ -1,10 +1,10 @@
-//! The parts of a query's groups, as they were found: which of them are shown.
+//! The parts of a query's groups that have enough people, as they were found.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
-use datafusion::arrow::compute::{concat_batches, filter_record_batch};
+use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::datasource::{MemTable, provider_as_source};
@@ -26,8 +26,6 @@ pub(super) struct Parts {
     of_value: Vec<bool>,
     /// The number of the group of each.
     group: Vec<usize>,
-    /// Whether it is shown.
-    shown: Vec<bool>,
 }
 
 impl Parts {
@@ -55,8 +53,7 @@ impl Parts {
         add(PART, (0..found.num_rows()).map(|at| Some(at as i64)).collect());
         add(GROUP, group.iter().map(|at| Some(*at as i64)).collect());
         let found = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
-        let shown = vec![true; group.len()];
-        Ok(Self { found, of_value, group, shown })
+        Ok(Self { found, of_value, group })
     }
 
     /// How many were found.
@@ -74,29 +71,9 @@ impl Parts {
         self.group.iter().max().map_or(0, |last| last + 1)
     }
 
-    /// How many are shown.
-    pub(super) fn shown(&self) -> usize {
-        self.shown.iter().filter(|shown| **shown).count()
-    }
-
-    /// Leaves one out.
-    pub(super) fn leave_out(&mut self, part: usize) {
-        if let Some(shown) = self.shown.get_mut(part) {
-            *shown = false;
-        }
-    }
-
-    /// Leaves all of a group out.
-    pub(super) fn leave_group_out(&mut self, group: usize) {
-        for (of, shown) in self.group.iter().zip(&mut self.shown) {
-            *shown &= *of != group;
-        }
-    }
-
-    /// A plan that gives those that are shown.
+    /// A plan that gives them.
     pub(super) fn plan(&self) -> Result<LogicalPlan, DataFusionError> {
-        let shown = filter_record_batch(&self.found, &BooleanArray::from(self.shown.clone()))?;
-        let table = MemTable::try_new(shown.schema(), vec![vec![shown]])?;
+        let table = MemTable::try_new(self.found.schema(), vec![vec![self.found.clone()]])?;
         LogicalPlanBuilder::scan(TABLE, provider_as_source(Arc::new(table)), None)?.build()
     }
 }

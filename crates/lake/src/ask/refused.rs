@@ -52,8 +52,8 @@ pub enum Rule {
     GroupUnique,
     /// A condition on what tells who somebody is.
     Identifier,
-    /// An argument of an aggregate that singles out rows: only columns, their sums and differences, and
-    /// constant factors.
+    /// An argument of an aggregate that may single out rows: only columns, years and moments of them, and
+    /// the sum or difference of two such.
     Argument,
     /// A join that is not by equal columns, or keeps rows of nobody.
     Join,
@@ -140,7 +140,8 @@ impl Rule {
             Self::GroupUnique => "exact numbers and moments are nearly unique; group by bands",
             Self::Identifier => "conditions on who somebody is are not allowed",
             Self::Argument => {
-                "an aggregate takes columns, their sums and differences, and constant factors"
+                "an aggregate takes a column, the year of a date, or the sum or difference of two such; \
+                 compute with constants outside of it: `2020 - avg(…)`"
             }
             Self::Join => "tables are joined by equal columns, as inner or left joins",
             Self::JoinRows => {
@@ -152,7 +153,9 @@ impl Rule {
                 "the aggregates of one query have at most six different conditions, where each \
                  FILTER and each column that may be missing is one; ask several questions"
             }
-            Self::Subquery => "the only subquery is `key IN (SELECT key FROM …)`",
+            Self::Subquery => {
+                "the only subquery is `key IN (SELECT key FROM …)`, by the key of a table: of patients, encounters and others"
+            }
             Self::Source => "only tables of the lake are read",
             Self::Function => "this function is not allowed",
             Self::Expression => "this expression is not allowed",

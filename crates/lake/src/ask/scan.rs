@@ -1,6 +1,7 @@
 //! Tables of a snapshot for DataFusion: read where they are sealed, without those left out.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ const WAITING: usize = 2;
 pub(crate) struct Source {
     table: Arc<TableView>,
     seen: Arc<Seen>,
+    /// Columns with keys of resources that have rows, by the names that they have in every table.
+    keys: Arc<HashSet<String>>,
     schema: SchemaRef,
 }
 
@@ -36,15 +39,25 @@ impl fmt::Debug for Source {
 
 impl Source {
     /// The columns of the view.
-    pub(crate) fn visible(table: &Arc<TableView>, seen: &Arc<Seen>) -> Self {
-        let schema = Arc::clone(table.definition.visible());
-        Self { table: Arc::clone(table), seen: Arc::clone(seen), schema }
+    pub(crate) fn visible(
+        table: &Arc<TableView>,
+        seen: &Arc<Seen>,
+        keys: &Arc<HashSet<String>>,
+    ) -> Self {
+        let (table, schema) = (Arc::clone(table), Arc::clone(table.definition.visible()));
+        Self { table, seen: Arc::clone(seen), keys: Arc::clone(keys), schema }
     }
 
     /// The same, and behind them the number of the person and the key of the resource.
     pub(crate) fn with_hidden(&self) -> Self {
         let schema = self.table.definition.kept();
-        Self { table: Arc::clone(&self.table), seen: Arc::clone(&self.seen), schema }
+        let (table, seen) = (Arc::clone(&self.table), Arc::clone(&self.seen));
+        Self { table, seen, keys: Arc::clone(&self.keys), schema }
+    }
+
+    /// Columns with keys of resources that have rows.
+    pub(crate) fn keys(&self) -> &HashSet<String> {
+        &self.keys
     }
 
     /// The table.

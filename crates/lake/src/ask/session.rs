@@ -79,8 +79,10 @@ pub(crate) fn session(snapshot: &Snapshot, limits: &Limits) -> Result<SessionCon
         .with_window_functions(SessionStateDefaults::default_window_functions())
         .build();
     let context = SessionContext::new_with_state(state);
+    let keys = snapshot.tables.iter().filter_map(|table| table.definition.own_key());
+    let keys = Arc::new(keys.map(str::to_owned).collect());
     for table in &snapshot.tables {
-        let source = Arc::new(Source::visible(table, &snapshot.seen));
+        let source = Arc::new(Source::visible(table, &snapshot.seen, &keys));
         context.register_table(table.definition.name(), source).map_err(failed)?;
     }
     Ok(context)

@@ -10,7 +10,6 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, TableReference};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::DataFusionError;
-use datafusion::functions::expr_fn::coalesce;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
     BinaryExpr, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
@@ -23,7 +22,7 @@ use super::refused::{Refused, Rule, name};
 use super::scan::downcast;
 use crate::definition::{KEY, Kind, PERSON};
 
-/// The hidden column with the mark of a row.
+/// What names of hidden columns with marks begin with.
 const MARK: &str = "_mark";
 
 /// A column of a table.
@@ -31,6 +30,8 @@ const MARK: &str = "_mark";
 pub(super) struct Leaf {
     /// Whether it tells who somebody is.
     pub identifier: bool,
+    /// Whether it is the key of a resource that has rows, and so of one person.
+    pub personal: bool,
     pub kind: Kind,
 }
 
@@ -58,17 +59,24 @@ impl Origin {
     }
 }
 
+/// A column with marks.
+#[derive(Clone)]
+pub(super) struct Mark {
+    pub column: Column,
+    /// Of which rows: the column with the key of the table, by the name that it has in every table,
+    /// where a resource has one row in it; else the table.
+    pub rows_of: String,
+}
+
 /// A checked source.
 pub(super) struct Source {
     /// The plan, whose rows carry the number of their person.
     pub plan: LogicalPlan,
     /// The column with it.
     pub person: Column,
-    /// The column with the mark of the row of a table that each row is one of.
-    pub mark: Column,
-    /// Which table: the column with its key, by the name that it has in every table, where a resource
-    /// has one row in it; else its name.
-    pub rows_of: String,
+    /// The columns with the marks of the rows of tables that each row is made of; null where there is
+    /// none.
+    pub marks: Vec<Mark>,
     /// The visible columns.
     pub columns: HashMap<Column, Origin>,
     /// A column of which each person has no value twice, where one is known.
@@ -87,7 +95,11 @@ pub(super) fn walk(plan: &LogicalPlan) -> Result<Source, Refused> {
             let inner = walk(&alias.input)?;
             let named = SubqueryAlias::try_new(Arc::new(inner.plan), alias.alias.clone());
             let hidden = |name: &str| Column::new(Some(alias.alias.clone()), name);
-            let (person, mark) = (hidden(PERSON), hidden(MARK));
+            let person = hidden(PERSON);
+            let marks = inner.marks.into_iter().map(|mark| {
+                let column = hidden(&mark.column.name);
+                Mark { column, ..mark }
+            });
             let columns = rename(&inner.columns, &alias.input, plan);
             let pairs = alias.input.schema().columns().into_iter().zip(plan.schema().columns());
             let renamed = |unique: Column| pairs.clone().find(|(from, _)| *from == unique);
@@ -95,8 +107,7 @@ pub(super) fn walk(plan: &LogicalPlan) -> Result<Source, Refused> {
             Ok(Source {
                 plan: LogicalPlan::SubqueryAlias(named.map_err(planning)?),
                 person,
-                mark,
-                rows_of: inner.rows_of,
+                marks: marks.collect(),
                 columns,
                 unique,
             })
@@ -151,7 +162,9 @@ fn table(scan: &TableScan) -> Result<Source, Refused> {
     if own.is_none() {
         marked.extend(visible.iter().cloned().map(Expr::Column));
     }
-    let mark = row_mark(marked).alias_qualified(Some(scan.table_name.clone()), MARK);
+    let rows_of = own.unwrap_or(definition.name()).to_owned();
+    let of = named(&mark_of(&rows_of));
+    let mark = row_mark(marked).alias_qualified(of.relation.clone(), of.name.clone());
     let shown = visible.iter().chain([&person]).cloned().map(Expr::Column).chain([mark]);
     let full = provider_as_source(Arc::new(known.with_hidden()));
     let plan = LogicalPlanBuilder::scan(scan.table_name.clone(), full, None)
@@ -159,15 +172,15 @@ fn table(scan: &TableScan) -> Result<Source, Refused> {
         .and_then(LogicalPlanBuilder::build)
         .map_err(planning)?;
     let columns = visible.into_iter().zip(definition.columns()).map(|(column, of)| {
-        let leaf = Leaf { identifier: of.identifier, kind: of.kind };
+        let personal = known.keys().contains(&of.name);
+        let leaf = Leaf { identifier: of.identifier, personal, kind: of.kind };
         let expression = Expr::Column(named(&of.name));
         (column, Origin { leaves: vec![leaf], plain: true, expression })
     });
     Ok(Source {
         plan,
         person,
-        mark: named(MARK),
-        rows_of: own.unwrap_or(definition.name()).to_owned(),
+        marks: vec![Mark { column: of, rows_of }],
         columns: columns.collect(),
         unique: own.map(named),
     })
@@ -186,24 +199,24 @@ fn different_keys(input: &LogicalPlan) -> Result<Source, Refused> {
         _ => return Err(Refused::new(Rule::Distinct, "select")),
     };
     // Rows of the same key have marks of their own.
-    let (of, shown) = (&inner.person, [&key, &inner.person].map(|c| Expr::Column(c.clone())));
-    let mark = row_mark(vec![Expr::Column(key.clone())]).alias_qualified(of.relation.clone(), MARK);
+    let rows_of = inner.columns.get(&key).and_then(Origin::named).unwrap_or(&key.name).to_owned();
+    let shown = [&key, &inner.person].map(|c| Expr::Column(c.clone()));
+    let column = Column::new(inner.person.relation.clone(), mark_of(&rows_of));
+    let mark = row_mark(vec![Expr::Column(key.clone())])
+        .alias_qualified(column.relation.clone(), column.name.clone());
     let plan = LogicalPlanBuilder::from(inner.plan)
         .project(shown.clone())
         .and_then(LogicalPlanBuilder::distinct)
         .and_then(|plan| plan.project(shown.into_iter().chain([mark])))
         .and_then(LogicalPlanBuilder::build)
         .map_err(planning)?;
-    let rows_of = inner.columns.get(&key).and_then(Origin::named).unwrap_or(&key.name).to_owned();
-    let mark = Column::new(inner.person.relation.clone(), MARK);
-    Ok(Source {
-        plan,
-        person: inner.person,
-        mark,
-        rows_of,
-        columns: inner.columns,
-        unique: Some(key),
-    })
+    let marks = vec![Mark { column, rows_of }];
+    Ok(Source { plan, person: inner.person, marks, columns: inner.columns, unique: Some(key) })
+}
+
+/// The name of a hidden column with marks.
+fn mark_of(rows_of: &str) -> String {
+    format!("{MARK}{rows_of}")
 }
 
 /// The same columns under the names that they have outside.
@@ -284,10 +297,11 @@ fn project(projection: &Projection, plan: &LogicalPlan) -> Result<Source, Refuse
             other => other.unalias().alias_qualified(relation, name),
         });
     }
-    expressions.extend([&inner.person, &inner.mark].map(|hidden| Expr::Column(hidden.clone())));
+    let marks = inner.marks.iter().map(|mark| &mark.column);
+    expressions.extend([&inner.person].into_iter().chain(marks).cloned().map(Expr::Column));
     let built = Projection::try_new(expressions, Arc::new(inner.plan)).map_err(planning)?;
-    let (person, mark, rows_of) = (inner.person, inner.mark, inner.rows_of);
-    Ok(Source { plan: LogicalPlan::Projection(built), person, mark, rows_of, columns, unique })
+    let plan = LogicalPlan::Projection(built);
+    Ok(Source { plan, person: inner.person, marks: inner.marks, columns, unique })
 }
 
 /// Joins keep to one person: rows of two people never meet, whatever the condition says. One side has
@@ -323,17 +337,11 @@ fn joined(join: &Join) -> Result<Source, Refused> {
     }
     let Some(named) = equal.first() else { return Err(refused()) };
     let by_its_own = |side: &Source| side.unique.as_ref().is_some_and(|own| equal.contains(own));
-    let column = |mark: &Column| Expr::Column(mark.clone());
-    // Each row is one of the side that may be repeated.
-    let (unique, mark, rows_of) = match (by_its_own(&left), by_its_own(&right)) {
-        (_, true) => (left.unique.clone(), column(&left.mark), &left.rows_of),
-        (true, false) if join.join_type == JoinType::Inner => {
-            (right.unique.clone(), column(&right.mark), &right.rows_of)
-        }
-        // Rows of the left side that meet none have no value there.
-        (true, false) => {
-            (None, coalesce(vec![column(&right.mark), column(&left.mark)]), &right.rows_of)
-        }
+    let unique = match (by_its_own(&left), by_its_own(&right)) {
+        (_, true) => left.unique.clone(),
+        // Rows of the left side that meet none have no value there, in a left join.
+        (true, false) if join.join_type == JoinType::Inner => right.unique.clone(),
+        (true, false) => None,
         (false, false) => {
             return Err(Refused::new(Rule::JoinRows, format!("join by {}", name(&named.name))));
         }
@@ -350,15 +358,21 @@ fn joined(join: &Join) -> Result<Source, Refused> {
         join.null_equality,
         false,
     );
-    // One number of the person is enough, and two would have the same name.
+    // One number of the person is enough, and two would have the same name. Marks get new ones, since a table
+    // may be joined twice.
     let plan = LogicalPlan::Join(built.map_err(planning)?);
     let mut shown: Vec<Expr> = join.schema.columns().into_iter().map(Expr::Column).collect();
-    shown.push(column(&left.person));
-    shown.push(mark.alias_qualified(left.person.relation.clone(), MARK));
+    shown.push(Expr::Column(left.person.clone()));
+    let mut marks = Vec::new();
+    for (at, mark) in left.marks.into_iter().chain(right.marks).enumerate() {
+        let relation = left.person.relation.clone();
+        let column = Column::new(relation.clone(), format!("{}{at}", mark_of(&mark.rows_of)));
+        shown.push(Expr::Column(mark.column).alias_qualified(relation, column.name.clone()));
+        marks.push(Mark { column, rows_of: mark.rows_of });
+    }
     let plan = Projection::try_new(shown, Arc::new(plan)).map_err(planning)?;
-    let mark = Column::new(left.person.relation.clone(), MARK);
     let plan = LogicalPlan::Projection(plan);
-    Ok(Source { plan, person: left.person, mark, rows_of: rows_of.clone(), columns, unique })
+    Ok(Source { plan, person: left.person, marks, columns, unique })
 }
 
 /// The columns of a condition that says that one of one side is equal to one of the other.

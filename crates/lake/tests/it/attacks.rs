@@ -109,6 +109,21 @@ async fn hostile_queries_are_refused_by_their_rule() {
             "SELECT count(*) FROM patient p JOIN observation o ON o.patient_key = p.patient_key AND o.patient_key = 'Patient/p1'",
             R::Identifier,
         ),
+        // what many people share, in or out by what one of them has
+        (
+            "SELECT count(*) FROM claim WHERE provider_key IN (SELECT provider_key FROM claim WHERE total > 12000)",
+            R::Subquery,
+        ),
+        // steps, overflow and rounding inside of a sum
+        (
+            "SELECT sum(date_part('year', birth_date + INTERVAL '40 days')) FROM patient",
+            R::Argument,
+        ),
+        ("SELECT sum((value + 4503599627370496.0) - 4503599627370496.0) FROM observation", R::Argument),
+        ("SELECT sum(value * 1e307 - value * 1e307) FROM observation", R::Argument),
+        ("SELECT sum(CAST(value + 16777216 AS REAL)) FROM observation", R::Argument),
+        ("SELECT sum(v) FROM (SELECT value + 0.3 AS v FROM observation) AS x", R::Argument),
+        ("SELECT covar_pop(date_part('year', CAST(effective_at AS DATE)), value) FROM observation", R::Argument),
         // vectors that single out
         (
             "SELECT sum(CASE WHEN birth_date = DATE '1933-04-11' THEN 1 ELSE 0 END) FROM patient",

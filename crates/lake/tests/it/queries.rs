@@ -44,7 +44,7 @@ async fn aggregates_that_researchers_may_ask_agree_with_the_rows() {
         "SELECT date_part('year', birth_date) >= 1960 AS young, count(DISTINCT patient_key) AS n
             FROM patient GROUP BY 1 ORDER BY 1",
         "WITH d AS (SELECT DISTINCT patient_key FROM condition WHERE code LIKE 'E11%')
-            SELECT count(DISTINCT o.patient_key) AS n, avg(o.value - 100) AS v, sum(o.value / 2) AS h
+            SELECT count(DISTINCT o.patient_key) AS n, avg(o.value) - 100 AS v, sum(o.value) / 2 AS h
             FROM observation o JOIN d ON d.patient_key = o.patient_key WHERE o.code = '8480-6'",
         "SELECT p.gender, count(*) AS n FROM patient p
             JOIN encounter e ON e.patient_key = p.patient_key
@@ -55,7 +55,7 @@ async fn aggregates_that_researchers_may_ask_agree_with_the_rows() {
             (SELECT patient_key FROM condition WHERE code = 'I10')",
         "SELECT band, count(*) AS n FROM (SELECT CASE WHEN value < 130 THEN 'low' ELSE 'high' END AS band
             FROM observation) GROUP BY band HAVING count(*) > 5 ORDER BY n DESC, band LIMIT 5",
-        "SELECT city, round(avg(2020 - date_part('year', birth_date)) * 10) AS age FROM
+        "SELECT city, round((2020 - avg(date_part('year', birth_date))) * 10) AS age FROM
             (SELECT city, birth_date FROM patient) AS x GROUP BY city ORDER BY city",
         "SELECT avg(e.ended_at - e.started_at) AS stay FROM encounter e",
     ] {

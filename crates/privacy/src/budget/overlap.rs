@@ -10,8 +10,9 @@
 //! To find such a combination is to decode: the further group is a word with few errors of the code
 //! that the earlier ones span. It is done as by Prange 1962: where the values of as many people as
 //! there are groups are taken for right, the combination follows, and it is the one that is looked for if
-//! none of the few is among them. That is tried with people chosen at random, as often as is needed to
-//! miss it once in a million times. Where that would be too often, the group is refused.
+//! none of the few is among them. That is tried with people chosen at random, until whichever few there may be
+//! are in none of at least 32 choices. Where that would be too often, since much was told of
+//! few people already, the group is not shown.
 //!
 //! A group that is a combination of earlier ones says nothing new and is shown: the same question
 //! gets the same answer for as long as the rows are the same, and averages nothing away.
@@ -29,11 +30,14 @@ use super::field::{inverse, less, reduce};
 const PLACES: u64 = 1 << 14;
 /// Groups that do not follow from each other, at most, that are looked at together.
 pub const MOST_GROUPS: usize = 512;
-/// Choices of people that are tried at least. A small class of which some are among the few can be in the
-/// way more often than chance among all people says.
+/// Choices of people that are tried at least.
 const LEAST_TRIALS: usize = 64;
-/// How often a combination that is there may be missed.
-const MISSED: f64 = 1e-6;
+/// The most choices that are tried.
+const MOST_TRIALS: usize = 1 << 14;
+/// So many choices are to be without the few, whoever they are. They are drawn at random, and who the few
+/// are does not depend on them: that all of so many are with one of them is less likely than once in a million
+/// millions, also if those taken for the worst are so only half as often.
+const ENOUGH: usize = 32;
 /// Numbers that all choices together may need.
 const MOST_NUMBERS: usize = 1 << 24;
 /// Bytes of a place and its number.
@@ -152,10 +156,21 @@ impl Beside {
             let follows = self.follows(&values);
             return if follows { Ruling::Known } else { Ruling::Few };
         }
-        let Some(trials) = trials(people, groups, self.least) else {
-            return if self.follows(&values) { Ruling::Known } else { Ruling::TooMany };
-        };
-        self.try_up_to(trials);
+        // Whoever the few are, enough choices have to be without them. They are near the group: what is left
+        // elsewhere would be a combination of earlier groups alone, which is about enough people.
+        let near = self.near(&values);
+        let most = (MOST_NUMBERS / (groups * groups).max(256)).min(MOST_TRIALS);
+        let mut trials = LEAST_TRIALS;
+        loop {
+            if trials > most || groups >= MOST_GROUPS {
+                return if self.follows(&values) { Ruling::Known } else { Ruling::TooMany };
+            }
+            self.try_up_to(trials);
+            if self.without_any_few(&near, trials) >= ENOUGH {
+                break;
+            }
+            trials *= 2;
+        }
         let mut found = Vec::with_capacity(trials);
         for choice in self.choices.iter().take(trials) {
             let (solved, rest) = self.tried(choice, &values);
@@ -168,6 +183,52 @@ impl Beside {
         }
         self.keep(values, found);
         Ruling::Shown
+    }
+
+    /// Who is in a group, or in one with somebody of it, and so on.
+    fn near(&self, values: &[(usize, u64)]) -> Vec<bool> {
+        let (mut near, mut seen) = (vec![false; self.people.len()], vec![false; self.groups.len()]);
+        let mut waiting: Vec<usize> = values.iter().map(|(place, _)| *place).collect();
+        while let Some(person) = waiting.pop() {
+            let Some(is_near) = near.get_mut(person).filter(|near| !**near) else { continue };
+            *is_near = true;
+            for (group, _) in self.people.get(person).into_iter().flatten() {
+                if let Some(seen) = seen.get_mut(*group).filter(|seen| !**seen) {
+                    *seen = true;
+                    let of = self.groups.get(*group).into_iter().flatten();
+                    waiting.extend(of.map(|(person, _)| *person));
+                }
+            }
+        }
+        near
+    }
+
+    /// How many of the first choices have none of the few people who, one after the other, are in most of
+    /// them.
+    fn without_any_few(&self, near: &[bool], trials: usize) -> usize {
+        let is_near = |person: usize| near.get(person).is_some_and(|near| *near);
+        let mut left: Vec<&Choice> = self.choices.iter().take(trials).collect();
+        for _ in 1..self.least {
+            let mut times = vec![0_usize; self.people.len()];
+            for row in left.iter().flat_map(|choice| &choice.rows).filter(|r| is_near(r.person)) {
+                if let Some(times) = times.get_mut(row.person) {
+                    *times += 1;
+                }
+            }
+            let most = times.iter().enumerate().max_by_key(|(_, times)| **times);
+            let Some((person, _)) = most.filter(|(_, times)| **times > 0) else { break };
+            left.retain(|choice| choice.rows.iter().all(|row| row.person != person));
+        }
+        left.len()
+    }
+
+    /// Forgets the groups beyond the first ones, which were counted last.
+    pub fn forget_beyond(&mut self, groups: usize) {
+        self.groups.truncate(groups);
+        for person in &mut self.people {
+            person.retain(|(group, _)| *group < groups);
+        }
+        self.choices.clear();
     }
 
     /// Gives memory back that is needed again only when a further group is looked at.
@@ -245,22 +306,6 @@ fn put(values: &mut [u64], place: usize, value: u64) {
     if let Some(at) = values.get_mut(place) {
         *at = value;
     }
-}
-
-/// How often people are chosen so that fewer than `least` errors among them are missed all the time with
-/// the probability [`MISSED`]; `None` where that is more than can be tried.
-fn trials(people: usize, groups: usize, least: usize) -> Option<usize> {
-    if groups >= MOST_GROUPS {
-        return None;
-    }
-    let (people, groups) = (people as f64, groups as f64);
-    let right: f64 = (0..least - 1).map(|at| 1.0 - groups / (people - at as f64)).product();
-    if right <= 0.0 {
-        return None;
-    }
-    let needed = (MISSED.ln() / (-right).ln_1p()).ceil().max(LEAST_TRIALS as f64);
-    let most = MOST_NUMBERS as f64 / (groups * groups).max(256.0);
-    (needed <= most).then_some(needed as usize)
 }
 
 /// As many people as there are groups, by whose values a combination is determined: the equations, as a

@@ -94,6 +94,7 @@ rule-sql-plan = Teile der Abfrage passen nicht zusammen.
 rule-sql-rows = Die Antwort hat zu viele Zeilen.
 rule-sql-differencing = Neben früheren Antworten, hier oder in anderen Projekten, würde es zu wenige Personen zeigen.
 rule-sql-groups = In einem Jahr wurden mehr verschiedene Gruppen gezeigt, als zusammen geprüft werden können. Fragen Sie nach Gruppen, die schon gezeigt wurden, oder nach deren Summen.
+rule-sql-refusals = Abfragen dieses Projekts wurden wegen früherer Antworten so oft abgelehnt, wie es in 90 Tagen geschehen darf. Auch Ablehnungen verraten etwas.
 rule-sql-not-aggregated = Gezeigt werden nur Aggregate.
 rule-sql-single-value = Dieses Aggregat könnte den Wert einer einzelnen Zeile zeigen.
 rule-sql-window = Fensterfunktionen zeigen Zeilen.

@@ -10,10 +10,6 @@ workspace-run = Ausführen
 workspace-csv = Als CSV speichern
 workspace-found = Gefundene Gruppen
 workspace-least = Gruppen von weniger als { $people } Menschen fehlen, und Werte über weniger sind leer.
-workspace-left-out = { $groups ->
-    [one] Eine Gruppe fehlt: Neben einer früheren Antwort würde sie weniger als { $people } Personen zeigen.
-   *[other] { $groups } Gruppen fehlen: Neben früheren Antworten würden sie weniger als { $people } Personen zeigen.
-}
 workspace-as-of = Seit einer früheren Antwort sind zu wenige Personen dazugekommen oder weggefallen, um davon zu berichten. Dies ist der Stand der Akten vom
 workspace-none = Keine Gruppe hat genug Menschen.
 workspace-more = Die ersten { $lines } Zeilen. Die Datei hat alle.

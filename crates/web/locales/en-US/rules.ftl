@@ -94,6 +94,7 @@ rule-sql-plan = Parts of the query do not go together.
 rule-sql-rows = The answer has too many rows.
 rule-sql-differencing = Beside earlier answers, here or in other projects, it would show too few people.
 rule-sql-groups = More different groups were shown within a year than can be looked at together. Ask for groups that were shown, or for sums of them.
+rule-sql-refusals = Queries of this project were refused because of earlier answers as often as may be within 90 days. Refusals tell something, too.
 rule-sql-not-aggregated = Only aggregates are shown.
 rule-sql-single-value = This aggregate may show the value of a single row.
 rule-sql-window = Window functions show rows.

@@ -10,10 +10,6 @@ workspace-run = Run
 workspace-csv = Save as CSV
 workspace-found = Groups found
 workspace-least = Groups of fewer than { $people } people are left out, and values about fewer are empty.
-workspace-left-out = { $groups ->
-    [one] One group is left out: beside an earlier answer it would show fewer than { $people } people.
-   *[other] { $groups } groups are left out: beside earlier answers they would show fewer than { $people } people.
-}
 workspace-as-of = Since an earlier answer too few people came or went to tell of them. This is of the records as they were:
 workspace-none = No group has enough people.
 workspace-more = The first { $lines } lines. The file has all.

@@ -94,6 +94,7 @@ rule-sql-plan = Hay partes de la consulta que no encajan.
 rule-sql-rows = La respuesta tiene demasiadas filas.
 rule-sql-differencing = Junto a respuestas anteriores, aquí o en otros proyectos, mostraría a demasiado pocas personas.
 rule-sql-groups = En un año se han mostrado más grupos distintos de los que se pueden examinar juntos. Pregunte por grupos ya mostrados o por sumas de ellos.
+rule-sql-refusals = Las consultas de este proyecto se han rechazado por respuestas anteriores tantas veces como se permite en 90 días. También los rechazos revelan algo.
 rule-sql-not-aggregated = Solo se muestran agregados.
 rule-sql-single-value = Este agregado podría mostrar el valor de una sola fila.
 rule-sql-window = Las funciones de ventana muestran filas.

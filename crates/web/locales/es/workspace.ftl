@@ -10,10 +10,6 @@ workspace-run = Ejecutar
 workspace-csv = Guardar como CSV
 workspace-found = Grupos encontrados
 workspace-least = Faltan los grupos de menos de { $people } personas, y los valores sobre menos están vacíos.
-workspace-left-out = { $groups ->
-    [one] Falta un grupo: junto a una respuesta anterior mostraría a menos de { $people } personas.
-   *[other] Faltan { $groups } grupos: junto a respuestas anteriores mostrarían a menos de { $people } personas.
-}
 workspace-as-of = Desde una respuesta anterior han entrado o salido demasiado pocas personas para contarlo. Esto corresponde a los registros tal como estaban el
 workspace-none = Ningún grupo tiene suficientes personas.
 workspace-more = Las primeras { $lines } líneas. El archivo las tiene todas.

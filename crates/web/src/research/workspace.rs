@@ -98,8 +98,6 @@ pub struct ResultView {
     pub all: u64,
     /// Groups of fewer people are not among them.
     pub least: u64,
-    /// So many are left out because of earlier answers.
-    pub left_out: u64,
     /// When the records were as they were asked, where that is not now.
     pub as_of_ms: Option<i64>,
     /// What can be drawn: for wide pages and for phones, or nothing.
@@ -153,7 +151,6 @@ impl ResultView {
             rows: (0..frame.rows.min(MOST_LINES)).map(line).collect(),
             all: frame.rows as u64,
             least: answer.min_cell.into(),
-            left_out: answer.left_out as u64,
             as_of_ms: answer.as_of_ms,
             bars: [WIDE, NARROW].into_iter().filter_map(|one| bars(frame, w, one)).collect(),
         }

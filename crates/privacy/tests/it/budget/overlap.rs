@@ -124,6 +124,31 @@ fn many_questions_of_many_people_are_looked_at_together() {
     assert_eq!(beside.show(&nearly), if is_in { Few } else { Known });
 }
 
+/// Where much was told of few people already, nothing is shown of which it cannot be said whether it would
+/// tell of fewer.
+#[test]
+fn much_that_is_known_of_a_ward_hides_nobody_of_it() {
+    // Twenty laboratory values of thirty people on a ward, each of rows of its own.
+    let values = |people: std::ops::Range<u64>, row: u64| {
+        Marks::of(people.map(move |person| (person, mark(person, row))))
+    };
+    for left_out in [1, 3, 5, 9] {
+        for _ in 0..20 {
+            let mut beside = Beside::new(10);
+            for row in 0..20 {
+                assert_ne!(beside.show(&values(0..30, row)), Few);
+            }
+            let all = values(0..1_000, 20);
+            let but = values(left_out..1_000, 20);
+            if beside.show(&all) == Shown {
+                assert_ne!(beside.show(&but), Shown, "{left_out} people of the ward");
+            }
+            // Of others it can be said.
+            assert_eq!(beside.show(&values(2_000..3_000, 30)), Shown);
+        }
+    }
+}
+
 /// Whether leaving some of fewer than `least` people out lowers the rank: then a combination is about them
 /// alone.
 fn shows_few(groups: &[Vec<u64>], least: usize) -> bool {

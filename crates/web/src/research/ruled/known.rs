@@ -74,6 +74,7 @@ pub(super) const RULES: &[(&str, &str, &str)] = &[
     ("not_aggregated", "", "rule-sql-not-aggregated"),
     ("differencing", "", "rule-sql-differencing"),
     ("groups", "", "rule-sql-groups"),
+    ("refusals", "", "rule-sql-refusals"),
     ("single_value", "", "rule-sql-single-value"),
     ("window", "", "rule-sql-window"),
     ("distinct", "", "rule-sql-distinct"),

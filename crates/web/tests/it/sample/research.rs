@@ -315,7 +315,7 @@ fn workspace_view(full: bool, lang: Lang, theme: Theme) -> WorkspaceView {
     };
     let column = |name: &str, kind, identifier| (name.to_owned(), kind, identifier);
     let columns = vec![column("patient_key", "text", true), column("value", "number", false)];
-    let found = Answered { frame: found, min_cell: 10, left_out: 2, as_of_ms: Some(NOW_MS) };
+    let found = Answered { frame: found, min_cell: 10, as_of_ms: Some(NOW_MS) };
     WorkspaceView {
         projects: vec![("p-1".into(), "Who survives".into())],
         project: Some(("p-1".into(), "Who survives".into())),
