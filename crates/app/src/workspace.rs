@@ -114,7 +114,7 @@ pub async fn ask(app: &App, caller: &Caller, project: &str, sql: &str) -> Result
         app.run(move |app| asked.refuse(app, BUSY)).await?;
         return Err(shown::busy());
     };
-    let found = answer(app, sql).await;
+    let found = answer(app, project, sql).await;
     drop(leave);
     app.run(move |app| asked.audited(app, found)).await
 }
@@ -135,10 +135,10 @@ impl From<Error> for Against {
 
 /// Answers a query of the records as they are or, where earlier answers stand against that and not
 /// against it, as they were when the first answer within a day was given.
-async fn answer(app: &App, sql: &str) -> std::result::Result<Answered, Against> {
+async fn answer(app: &App, project: &str, sql: &str) -> std::result::Result<Answered, Against> {
     let mut refused = None;
     for of_before in [false, true] {
-        let turn = app.lake().shown_by_sql.turn(app).await?;
+        let turn = app.lake().shown_by_sql.turn(app, project).await?;
         // Who has left research while it waited is not in it.
         let look = app.run(lake::look).await?;
         let (as_of_ms, tables) = match (of_before, look.open.held(app.now_ms())) {

@@ -18,4 +18,4 @@ pub mod overlap;
 pub use error::{expected_error, expected_error_of_two};
 pub use ledger::{Cost, Entry, Limit, Overspent, Spent, Subject, refuse, remaining, spent};
 pub use noise::{Mechanism, NoiseError};
-pub use overlap::{Beside, Marks, Ruling};
+pub use overlap::{Beside, MOST_GROUPS, Marks, Ruling};

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::lake::{Gate, Group, Verdict};
-use privacy::budget::{Beside, Marks, Ruling};
+use privacy::budget::{Beside, MOST_GROUPS, Marks, Ruling};
 use store::{Guard, SideWrite, Snapshot, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::LEAST_PEOPLE;
 use crate::{App, Error, Kind, Result};
 
-/// Where groups are kept: by the rows that they are of, then by time.
+/// Where groups are kept: by the rows that they are of, time, number and the project that asked.
 const SPACE: &str = "shown";
 /// Where it is kept which projects were refused because of earlier answers, and when.
 const REFUSED: &str = "shown-refused";
@@ -26,6 +26,8 @@ const MOST_REFUSED: usize = 20;
 const REFUSED_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// The rule by which nothing more is answered then.
 const REFUSALS: &str = "refusals";
+/// Of how many groups of one kind of rows one project may be the first to ask, so that it leaves some to others.
+const MOST_OF_PROJECT: usize = MOST_GROUPS / 2;
 /// How long a group counts.
 const YEAR_MS: i64 = 366 * 24 * 60 * 60 * 1000;
 /// How often groups that no longer count are taken away.
@@ -37,8 +39,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(crate) struct Shown(Arc<Mutex<Option<Known>>>);
 
+#[derive(Default)]
 struct Known {
     beside: HashMap<String, Beside>,
+    /// How many of the groups were first asked for in a project, by the rows that they are of.
+    by_project: HashMap<(String, String), usize>,
     /// When it was read.
     at_ms: i64,
 }
@@ -46,16 +51,18 @@ struct Known {
 /// A query's turn: what it may show. Dropped before it is [`Turn::kept`], nothing was shown.
 pub(super) struct Turn {
     known: OwnedMutexGuard<Option<Known>>,
+    project: String,
     new: Vec<(String, Marks)>,
     /// How many groups there were of the rows that it is of.
     before: HashMap<String, usize>,
 }
 
 impl Shown {
-    /// Waits for a query's turn.
+    /// Waits for the turn of a query of a project.
     ///
     /// Errors: [`Kind::Busy`] where that takes more than a minute.
-    pub(super) async fn turn(&self, app: &App) -> Result<Turn> {
+    pub(super) async fn turn(&self, app: &App, project: &str) -> Result<Turn> {
+        let project = project.to_owned();
         let waited = tokio::time::timeout(PATIENCE, Arc::clone(&self.0).lock_owned()).await;
         let mut known = waited.map_err(|_| busy())?;
         app.run(move |app| {
@@ -63,7 +70,7 @@ impl Shown {
             if known.as_ref().is_none_or(|known| now.saturating_sub(known.at_ms) > RENEW_MS) {
                 *known = Some(read(app, now)?);
             }
-            Ok(Turn { known, new: Vec::new(), before: HashMap::new() })
+            Ok(Turn { known, project, new: Vec::new(), before: HashMap::new() })
         })
         .await
     }
@@ -75,7 +82,7 @@ impl Turn {
         let now = app.now_ms();
         let (mut guards, mut side) = (Vec::new(), Vec::new());
         for (at, (of, marks)) in self.new.iter().enumerate() {
-            let key = format!("{of}/{now:015}/{at:05}").into_bytes();
+            let key = format!("{of}/{now:015}/{at:05}/{}", self.project).into_bytes();
             guards.push(Guard::Side { space: SPACE, key: key.clone(), value: None });
             side.push(SideWrite { space: SPACE, key, value: Some(marks.to_bytes()) });
         }
@@ -83,12 +90,26 @@ impl Turn {
             app.store().commit(Transaction { guards, side, ..Transaction::default() })?;
         }
         self.before.clear();
+        if let Some(known) = self.known.as_mut() {
+            for (of, _) in std::mem::take(&mut self.new) {
+                *known.by_project.entry((of, self.project.clone())).or_default() += 1;
+            }
+        }
         Ok(())
+    }
+
+    /// Whether the project may be the first to ask for a further group.
+    fn has_share_left(&self, rows_of: &str) -> bool {
+        let key = (rows_of.to_owned(), self.project.clone());
+        let kept = self.known.as_ref().and_then(|known| known.by_project.get(&key));
+        let new = self.new.iter().filter(|(of, _)| of == rows_of).count();
+        kept.copied().unwrap_or_default() + new < MOST_OF_PROJECT
     }
 }
 
 impl Gate for Turn {
     fn pass(&mut self, group: &Group) -> Verdict {
+        let has_share_left = self.has_share_left(&group.rows_of);
         let Some(known) = self.known.as_mut() else { return Verdict::TooMany };
         let marks = Marks::of(group.people.iter().copied());
         let fresh = || Beside::new(LEAST_PEOPLE);
@@ -96,12 +117,12 @@ impl Gate for Turn {
         self.before.entry(group.rows_of.clone()).or_insert_with(|| beside.groups());
         match beside.show(&marks) {
             Ruling::Known => Verdict::Show,
-            Ruling::Shown => {
+            Ruling::Shown if has_share_left => {
                 self.new.push((group.rows_of.clone(), marks));
                 Verdict::Show
             }
             Ruling::Few => Verdict::Few,
-            Ruling::TooMany => Verdict::TooMany,
+            Ruling::Shown | Ruling::TooMany => Verdict::TooMany,
         }
     }
 }
@@ -160,23 +181,55 @@ fn noted_at(key: &[u8]) -> i64 {
 /// Reads what was shown within a year, and takes away what was before.
 fn read(app: &App, now_ms: i64) -> Result<Known> {
     let faulty = || Error::internal("what was shown by SQL cannot be read");
-    let mut beside: HashMap<String, Beside> = HashMap::new();
+    let mut known = Known { at_ms: now_ms, ..Known::default() };
     let mut over = Vec::new();
     for (key, value) in app.store().snapshot()?.side_scan(SPACE, b"", usize::MAX)? {
         let text = std::str::from_utf8(&key).map_err(|_| faulty())?;
-        let mut parts = text.split('/');
+        let mut parts = text.splitn(4, '/');
         let of = parts.next().ok_or_else(faulty)?;
         let at: i64 = parts.next().and_then(|at| at.parse().ok()).ok_or_else(faulty)?;
+        let project = parts.nth(1).ok_or_else(faulty)?;
         if now_ms.saturating_sub(at) > YEAR_MS {
             over.push(SideWrite { space: SPACE, key, value: None });
             continue;
         }
         let marks = Marks::from_bytes(&value).ok_or_else(faulty)?;
         let fresh = || Beside::new(LEAST_PEOPLE);
-        beside.entry(of.to_owned()).or_insert_with(fresh).was_shown(&marks);
+        known.beside.entry(of.to_owned()).or_insert_with(fresh).was_shown(&marks);
+        *known.by_project.entry((of.to_owned(), project.to_owned())).or_default() += 1;
     }
     if !over.is_empty() {
         app.store().commit(Transaction { side: over, ..Transaction::default() })?;
     }
-    Ok(Known { beside, at_ms: now_ms })
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_project_uses_up_what_others_may_ask() {
+        let known = Arc::new(Mutex::new(Some(Known::default())));
+        let turn = |project: &str| Turn {
+            known: Arc::clone(&known).try_lock_owned().unwrap(),
+            project: project.to_owned(),
+            new: Vec::new(),
+            before: HashMap::new(),
+        };
+        let group = |rows_of: &str, first: u64| Group {
+            rows_of: rows_of.to_owned(),
+            people: (first..first + 20).map(|one| (one, one * one + 1)).collect(),
+        };
+        let of_one = ("patients".to_owned(), "one".to_owned());
+        let mut one = turn("one");
+        let by_project = &mut one.known.as_mut().unwrap().by_project;
+        by_project.insert(of_one, MOST_OF_PROJECT - 1);
+        assert_eq!(one.pass(&group("patients", 0)), Verdict::Show);
+        assert_eq!(one.pass(&group("patients", 100)), Verdict::TooMany, "the half is used up");
+        assert_eq!(one.pass(&group("patients", 0)), Verdict::Show, "what is known is nothing new");
+        assert_eq!(one.pass(&group("encounters", 100)), Verdict::Show, "other rows");
+        drop(one);
+        assert_eq!(turn("other").pass(&group("patients", 100)), Verdict::Show);
+    }
 }

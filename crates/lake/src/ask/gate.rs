@@ -26,8 +26,8 @@ pub enum Verdict {
     TooMany,
 }
 
-/// Says which groups may be shown beside earlier ones. A group that may counts among them from then on,
-/// whether or not the answer is given.
+/// Says which groups may be shown beside earlier ones. A group that may counts among them while the query is
+/// answered; whether it still does afterwards is for whoever gives the answer.
 pub trait Gate: Send + 'static {
     /// What comes of a group.
     fn pass(&mut self, group: &Group) -> Verdict;

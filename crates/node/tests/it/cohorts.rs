@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use consilium_node::serve::start;
-use consilium_node::wiring::open;
 use identity::Role;
 use serde_json::{Value, json};
 use store::{SideWrite, Transaction};
@@ -11,7 +10,7 @@ use tokio::task::block_in_place;
 
 use crate::client::{Client, text};
 use crate::extracts::said;
-use crate::hospitals::{Hospital, Hospitals, Setup, clock, run};
+use crate::hospitals::{Hospital, Hospitals, Setup, clock, open_again, run};
 use crate::point_of_care::Reader;
 
 /// So much that noise of a question is nothing but once in 10²⁰.
@@ -234,7 +233,7 @@ fn what_is_spent_is_refused_and_stays_spent() {
         // After a restart it is spent as it was, and the answer is the one that was given.
         let (home, clock) = (hospitals.home(first), hospitals.clock.clone());
         let _folder = hospitals.stop().await;
-        let node = block_in_place(|| open(&home, clock).unwrap());
+        let node = open_again(&home, clock).await;
         let running = start(node).await.unwrap();
         let refused = researcher.post("/research/cohorts", &more).await.expect(403);
         assert!(refused.text.contains("this account may learn"), "{}", refused.text);

@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use app::App;
 use app::records::import::Import;
@@ -27,6 +28,9 @@ use crate::client::{Account, Client};
 
 /// The change that leaves the record locator on.
 pub const LOCATOR: (&str, &str) = ("locator = \"on\"", "locator = \"on\"");
+
+/// How long a node that was stopped may hold its store.
+const LET_GO: Duration = Duration::from_secs(60);
 
 /// Puts further files into a node's folder, which is given with the node's address.
 pub type Prepared<'a> = &'a (dyn Fn(&Path, &str) + Send + Sync);
@@ -166,6 +170,22 @@ impl Hospitals {
         }
         drop(self.silent);
         self.folder
+    }
+}
+
+/// Opens a node again as soon as the one that was stopped there has let go of its store, which it does when
+/// the last work that it began has ended.
+pub async fn open_again(home: &Path, clock: app::services::Clock) -> Node {
+    let since = Instant::now();
+    loop {
+        match block_in_place(|| open(home, clock.clone())) {
+            Ok(node) => return node,
+            Err(error) => {
+                let is_held = error.to_string().contains("is open already");
+                assert!(is_held && since.elapsed() < LET_GO, "{error}");
+            }
+        }
+        tokio::task::yield_now().await;
     }
 }
 

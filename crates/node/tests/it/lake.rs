@@ -12,7 +12,7 @@ use app::rounds::ask::{End, ask};
 use app::rounds::part::look;
 use consilium_node::demo::datasets;
 use consilium_node::serve::start;
-use consilium_node::wiring::{open, system_clock};
+use consilium_node::wiring::system_clock;
 use identity::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use store::{HistoryOf, Seq};
 use tokio::task::block_in_place;
 
 use crate::client::{Client, text};
-use crate::hospitals::{Hospital, Hospitals, Setup, run};
+use crate::hospitals::{Hospital, Hospitals, Setup, open_again, run};
 use crate::point_of_care::Reader;
 use crate::rounds::{APPROVED, caller, draft, ended, model, pooled, project_of, verdict};
 use crate::stores::{fails, opened, path, works};
@@ -139,7 +139,7 @@ fn what_is_written_is_asked_and_a_restart_goes_on() {
         let home = folder.path().join(&org);
         let before = parts(&home.join("lake"));
         assert!(!before.is_empty(), "what was in memory is on disk");
-        let node = block_in_place(|| open(&home, system_clock()).unwrap());
+        let node = open_again(&home, system_clock()).await;
         let running = start(node).await.unwrap();
         current(&running.app).await.unwrap();
         let researcher = Client::stranger(&base).holding(&token);
@@ -161,7 +161,7 @@ fn what_is_written_is_asked_and_a_restart_goes_on() {
 
         // A lake that does not open is made anew from the records.
         std::fs::write(home.join("lake/key"), b"something else").unwrap();
-        let node = block_in_place(|| open(&home, system_clock()).unwrap());
+        let node = open_again(&home, system_clock()).await;
         let running = start(node).await.unwrap();
         current(&running.app).await.unwrap();
         assert_eq!(first(&researcher, &project, sql).await, json!([21]));
@@ -249,7 +249,7 @@ fn answers_together_show_no_fewer_people_than_one_may() {
         let token = researcher.token().to_owned();
         let folder = hospitals.stop().await;
         let home = folder.path().join(&org);
-        let running = start(block_in_place(|| open(&home, system_clock()).unwrap())).await.unwrap();
+        let running = start(open_again(&home, system_clock()).await).await.unwrap();
         current(&running.app).await.unwrap();
         let researcher = Client::stranger(&base).holding(&token);
         for sql in &attacks {
@@ -288,7 +288,7 @@ fn a_purged_patient_leaves_the_files_too() {
         let home = folder.path().join(&org);
         let lake = home.join("lake");
         let before = parts(&lake);
-        let running = start(block_in_place(|| open(&home, system_clock()).unwrap())).await.unwrap();
+        let running = start(open_again(&home, system_clock()).await).await.unwrap();
         current(&running.app).await.unwrap();
         let operator = Client::stranger(&base).holding(&operator);
         let figures = async || operator.get("/operate/figures").await.expect(200).json();
@@ -309,7 +309,7 @@ fn a_purged_patient_leaves_the_files_too() {
         };
         assert!(left < rows, "{left} of {rows}");
         running.stop().await;
-        let running = start(block_in_place(|| open(&home, system_clock()).unwrap())).await.unwrap();
+        let running = start(open_again(&home, system_clock()).await).await.unwrap();
         current(&running.app).await.unwrap();
         let again = figures().await;
         assert_eq!(again["lake"]["rows"], left, "{again}");

@@ -4,12 +4,11 @@ use app::App;
 use app::projects;
 use app::rounds::ask::ask;
 use consilium_node::serve::start;
-use consilium_node::wiring::open;
 use serde_json::{Value, json};
 use statistics::Question;
 use tokio::task::block_in_place;
 
-use crate::hospitals::{Hospitals, Setup, run};
+use crate::hospitals::{Hospitals, Setup, open_again, run};
 use crate::rounds::{APPROVED, caller, dictionary, draft, ended, project_of, register};
 
 /// Rounds of training: more than pass while nodes stop.
@@ -62,7 +61,7 @@ fn a_question_goes_on_where_it_was_after_all_nodes_were_restarted() {
 
         let (mut apps, mut running) = (Vec::new(), Vec::new());
         for home in &homes {
-            let node = block_in_place(|| open(home, clock.clone()).unwrap());
+            let node = open_again(home, clock.clone()).await;
             apps.push(node.app.clone());
             running.push(start(node).await.unwrap());
         }
