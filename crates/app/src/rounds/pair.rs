@@ -50,7 +50,10 @@ pub(super) fn due(
         let list = app.network().list();
         let are_there = before.aggregators.iter().all(|org| list.member(org).is_some());
         if before.aggregators != now.aggregators && since < YEAR_MS && are_there {
-            let reason = "sums of this data set are added by two other institutions, which could not hold these against them";
+            let names: Vec<String> = before.aggregators.iter().map(|o| format!("`{o}`")).collect();
+            let names = names.join(" and ");
+            let reason =
+                format!("sums of this data set are added by {names}, and others do not know them");
             return Err(Against::new("overlap", reason));
         }
         if before.aggregators == now.aggregators && since < DAY_MS {
