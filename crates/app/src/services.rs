@@ -134,7 +134,19 @@ pub struct Services {
 
 /// A running node.
 #[derive(Clone)]
-pub struct App(Arc<Inner>);
+pub struct App(Arc<dyn Parts>);
+
+/// What a node consists of, behind a trait: that all of it may be used by several threads is proved here, once. A
+/// compiler that saw the parts would prove it anew for each future that holds an [`App`], thousands of times.
+trait Parts: Send + Sync {
+    fn parts(&self) -> &Inner;
+}
+
+impl Parts for Inner {
+    fn parts(&self) -> &Inner {
+        self
+    }
+}
 
 struct Inner {
     services: Services,
@@ -208,82 +220,82 @@ impl App {
 
     /// Destroys the key under which backups seal a patient's data. Returns whether there was one.
     pub(crate) fn shred(&self, patient: &Id) -> Result<bool> {
-        (self.0.services.shred)(patient).map_err(Error::internal)
+        (self.0.parts().services.shred)(patient).map_err(Error::internal)
     }
 
     /// The institution.
     pub fn org(&self) -> &Organisation {
-        &self.0.services.org
+        &self.0.parts().services.org
     }
 
     /// What content is validated with.
     pub fn validation(&self) -> &crate::records::validate::Validation {
-        &self.0.services.validation
+        &self.0.parts().services.validation
     }
 
     /// Research projects, as far as they are held.
     pub(crate) fn projects(&self) -> &crate::projects::Held {
-        &self.0.projects
+        &self.0.parts().projects
     }
 
     /// What is known of the data sets of others.
     pub(crate) fn catalogue(&self) -> &crate::catalog::State {
-        &self.0.catalogue
+        &self.0.parts().catalogue
     }
 
     /// Researchers' own programs while they run.
     pub(crate) fn programs(&self) -> &crate::programs::State {
-        &self.0.programs
+        &self.0.parts().programs
     }
 
     /// Questions over many institutions.
     pub fn rounds(&self) -> &crate::rounds::State {
-        &self.0.rounds
+        &self.0.parts().rounds
     }
 
     /// Tables over the records.
     pub(crate) fn lake(&self) -> &crate::lake::State {
-        &self.0.lake
+        &self.0.parts().lake
     }
 
     /// People as cohorts count them.
     pub(crate) fn cohorts(&self) -> &crate::cohorts::State {
-        &self.0.cohorts
+        &self.0.parts().cohorts
     }
 
     /// The store. Calls block.
     pub fn store(&self) -> &SharedStore {
-        &self.0.services.store
+        &self.0.parts().services.store
     }
 
     /// Accounts and sessions. Calls block.
     pub fn identity(&self) -> &identity::Sessions {
-        &self.0.services.identity
+        &self.0.parts().services.identity
     }
 
     /// Outside providers through which people may sign in.
     pub(crate) fn providers(&self) -> &identity::Providers {
-        &self.0.services.providers
+        &self.0.parts().services.providers
     }
 
     /// The policy engine.
     pub fn policy(&self) -> &policy::Engine {
-        &self.0.services.policy
+        &self.0.parts().services.policy
     }
 
     /// The matcher's weights.
     pub fn matching(&self) -> &matching::Model {
-        &self.0.services.matching
+        &self.0.parts().services.matching
     }
 
     /// The other nodes.
     pub fn peers(&self) -> &federation::Peers {
-        &self.0.services.peers
+        &self.0.parts().services.peers
     }
 
     /// The membership list in force.
     pub fn network(&self) -> &federation::Network {
-        &self.0.services.network
+        &self.0.parts().services.network
     }
 
     /// Where people and programs reach a member's node; empty for an unknown one.
@@ -295,108 +307,108 @@ impl App {
 
     /// Messages that must arrive.
     pub fn outbox(&self) -> &Arc<federation::Outbox> {
-        &self.0.services.outbox
+        &self.0.parts().services.outbox
     }
 
     /// Rules.
     pub fn settings(&self) -> &Settings {
-        &self.0.services.settings
+        &self.0.parts().services.settings
     }
 
     /// Lists of search results that are being paged.
     pub fn pages(&self) -> &Pages {
-        &self.0.pages
+        &self.0.parts().pages
     }
 
     /// What the node knows of terminology. [`crate::terminology`] has the questions.
     pub fn terminology(&self) -> &Shelf {
-        &self.0.terminology
+        &self.0.parts().terminology
     }
 
     /// Long work.
     pub fn jobs(&self) -> &Jobs {
-        &self.0.jobs
+        &self.0.parts().jobs
     }
 
     /// Apps that wait for a person's decision, and the key of ID tokens.
     pub(crate) fn apps(&self) -> &crate::apps::State {
-        &self.0.apps
+        &self.0.parts().apps
     }
 
     /// Consents that wait for a patient who is there.
     pub fn proposals(&self) -> &crate::consent::point_of_care::Waiting {
-        &self.0.proposals
+        &self.0.parts().proposals
     }
 
     /// Where the key of ID tokens comes from.
     pub(crate) fn id_key(&self) -> &crate::apps::KeySource {
-        &self.0.services.id_key
+        &self.0.parts().services.id_key
     }
 
     /// The community whose programs may register themselves (UDAP).
     pub(crate) fn udap(&self) -> Option<&crate::apps::udap::Community> {
-        self.0.services.udap.as_ref()
+        self.0.parts().services.udap.as_ref()
     }
 
     /// The websockets of subscribers.
     pub fn notify(&self) -> &notify::Hub {
-        &self.0.notify
+        &self.0.parts().notify
     }
 
     /// The audit log's tree.
     pub fn ledger(&self) -> &Ledger {
-        &self.0.ledger
+        &self.0.parts().ledger
     }
 
     /// What patients keep from single people of this institution.
     pub(crate) fn proxies(&self) -> &crate::proxies::Desk {
-        &self.0.proxies
+        &self.0.parts().proxies
     }
 
     /// What patients keep from people of this institution.
     pub(crate) fn withheld(&self) -> &Keeper {
-        &self.0.withheld
+        &self.0.parts().withheld
     }
 
     /// Who is in research.
     pub(crate) fn participation(&self) -> &crate::consent::research::Keeper {
-        &self.0.participation
+        &self.0.parts().participation
     }
 
     /// What is known of the locators.
     pub(crate) fn locator(&self) -> &crate::locator::State {
-        &self.0.locator
+        &self.0.parts().locator
     }
 
     /// What this node knows of agreements. [`crate::agreements`] has the questions.
     pub(crate) fn agreements(&self) -> &crate::agreements::Shelf {
-        &self.0.agreements
+        &self.0.parts().agreements
     }
 
     /// The network's own affairs. [`crate::governance`] has the use cases.
     pub(crate) fn governance(&self) -> &crate::governance::State {
-        &self.0.governance
+        &self.0.parts().governance
     }
 
     /// Whether this node answers and asks other nodes; the operator may stop it for maintenance.
     pub fn answering(&self) -> &watch::Sender<bool> {
-        &self.0.answering
+        &self.0.parts().answering
     }
 
     /// Whether the door for other nodes is open at this moment; set by whoever serves it.
     pub fn listening(&self) -> &watch::Sender<bool> {
-        &self.0.listening
+        &self.0.parts().listening
     }
 
     /// Now, in milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
-        (self.0.services.clock)()
+        (self.0.parts().services.clock)()
     }
 
     /// A new logical id: a UUID of version 7, so that ids made one after the other lie together.
     pub fn new_id(&self) -> Id {
         let mut random = [0; 10];
-        (self.0.services.random)(&mut random);
+        (self.0.parts().services.random)(&mut random);
         let now = u64::try_from(self.now_ms()).unwrap_or_default();
         let uuid = uuid::Builder::from_unix_timestamp_millis(now, &random).into_uuid();
         // A UUID in its usual form is a FHIR id, so the second branch is never taken.
@@ -405,20 +417,20 @@ impl App {
 
     /// Fills a buffer with unpredictable bytes.
     pub(crate) fn fill(&self, bytes: &mut [u8]) {
-        (self.0.services.random)(bytes);
+        (self.0.parts().services.random)(bytes);
     }
 
     /// A new unguessable token of 256 bits.
     pub fn new_token(&self) -> String {
         let mut random = [0; 32];
-        (self.0.services.random)(&mut random);
+        (self.0.parts().services.random)(&mut random);
         URL_SAFE_NO_PAD.encode(random)
     }
 
     /// A new secret of 256 bits.
     pub fn new_secret(&self) -> [u8; 32] {
         let mut random = [0; 32];
-        (self.0.services.random)(&mut random);
+        (self.0.parts().services.random)(&mut random);
         random
     }
 
